@@ -1,0 +1,95 @@
+//! What may be said on the command line.
+
+use crate::helper::answer::Format;
+use crate::ui::ErrorFormat;
+use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// One Codex login for every process on the machine.
+///
+/// Speaks git's credential protocol: get, store and erase read attributes on standard input.
+#[derive(Debug, Parser)]
+#[command(name = "codex-credential", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub operation: Operation,
+
+    /// How errors are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub error_format: ErrorFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Operation {
+    /// Print a token: from the cache, else by a renewal, else by a device login
+    Get(Get),
+    /// Keep a newer token that the caller vouches for
+    Store(Wait),
+    /// Mark a refused token; or, without one, remove the login here
+    Erase(Erase),
+    /// Print the protocol extensions that get understands
+    Capability,
+    /// Sign in with a device code, also when a login is stored
+    Login(Wait),
+    #[command(hide = true)]
+    Renew(Renew),
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Wait this long at most, such as 4s or 2m [default: 15m where a person is asked, else 4s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Renew a token that is valid for less than this
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    pub min_validity: Duration,
+
+    /// Print the token even on a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Erase {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    /// Remove the login without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// The order of the renewing process.
+#[derive(Debug, Args)]
+pub struct Renew {
+    #[arg(long, value_name = "NAME")]
+    pub profile: String,
+    #[arg(long, value_parser = duration)]
+    pub min_validity: Option<Duration>,
+    #[arg(long)]
+    pub sign_in: bool,
+    #[arg(long)]
+    pub may_sign_in: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|_| "write a number with its unit, such as 4s, 2m or 1h".to_owned())?;
+    Duration::try_from(duration).map_err(|_| "must not be negative".into())
+}

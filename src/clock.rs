@@ -1,0 +1,49 @@
+//! The only home of the system's clocks.
+
+use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Seconds since the Unix epoch, by the system's clock.
+pub fn now() -> i64 {
+    timestamp().as_second()
+}
+
+/// The present moment with all its digits, as `last_refresh` in `auth.json` has them.
+#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
+pub fn timestamp() -> Timestamp {
+    Timestamp::now()
+}
+
+/// `seconds` since the epoch in RFC 3339, in UTC.
+pub fn rfc3339(seconds: i64) -> String {
+    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+/// Reads an RFC 3339 date; `None` when it is none.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// A moment on the monotonic clock at which waiting ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    pub fn after(patience: Duration) -> Self {
+        let now = Instant::now();
+        // A patience too long for the clock is as good as a year.
+        let year = Duration::from_secs(365 * 24 * 3600);
+        Self(now.checked_add(patience.min(year)).unwrap_or(now))
+    }
+
+    /// The time left; zero when it is over.
+    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    pub fn remaining(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.remaining().is_zero()
+    }
+}

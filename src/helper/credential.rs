@@ -1,0 +1,259 @@
+//! git-credential's wire format, as `git-credential(1)` and `gitcredentials(7)` describe it. Pure: a reader in, a
+//! writer out.
+
+use crate::error::{Error, Kind, Result};
+use crate::tokens::Secret;
+use percent_encoding::percent_decode;
+use std::io::{self, BufRead, Read, Write};
+
+/// A line without its end, in bytes.
+const LINE_LIMIT: usize = 65_535;
+/// A whole request, in bytes.
+const INPUT_LIMIT: u64 = 1024 * 1024;
+
+/// The attributes of one request. Values are bytes: git allows all but LF and NUL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credential {
+    pub protocol: Option<Vec<u8>>,
+    pub host: Option<Vec<u8>>,
+    pub path: Option<Vec<u8>>,
+    pub username: Option<Vec<u8>>,
+    pub password: Option<Secret<Vec<u8>>>,
+    /// The token in place of user name and password, from callers that announced `authtype`.
+    pub credential: Option<Secret<Vec<u8>>>,
+    pub oauth_refresh_token: Option<Secret<Vec<u8>>>,
+    /// The caller announced `capability[]=authtype`.
+    pub authtype_capable: bool,
+}
+
+impl Credential {
+    /// Reads up to a blank line or the end.
+    ///
+    /// # Errors
+    /// `BadInput`, naming the line and the rule and never a value, for it may be a secret.
+    pub fn read(input: impl BufRead) -> Result<Self> {
+        let mut input = input.take(INPUT_LIMIT + 1);
+        let mut credential = Self::default();
+        let mut line = Secret::new(Vec::new());
+        for number in 1.. {
+            let bad = |rule: &str| Error::new(Kind::BadInput, format!("line {number}: {rule}"));
+            let length = read_line(&mut input, line.expose_mut())
+                .map_err(|error| bad(&format!("cannot be read: {error}")))?;
+            if input.limit() == 0 {
+                return Err(bad("the request is longer than 1 MiB"));
+            }
+            let text = without_line_end(line.expose());
+            if text.len() > LINE_LIMIT {
+                return Err(bad("longer than 65535 bytes"));
+            }
+            if text.is_empty() {
+                break;
+            }
+            debug_assert!(length > 0);
+            let (key, value) = split(text).map_err(bad)?;
+            credential.set(key, value).map_err(bad)?;
+        }
+        Ok(credential)
+    }
+
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
+        let secret = || Some(Secret::new(value.to_vec()));
+        match key {
+            b"protocol" => self.protocol = Some(value.to_vec()),
+            b"host" => self.host = Some(value.to_vec()),
+            b"path" => self.path = Some(value.to_vec()),
+            b"username" => self.username = Some(value.to_vec()),
+            b"password" => self.password = secret(),
+            b"credential" => self.credential = secret(),
+            b"oauth_refresh_token" => self.oauth_refresh_token = secret(),
+            b"capability[]" => {
+                // An empty value resets the list.
+                self.authtype_capable =
+                    !value.is_empty() && (self.authtype_capable || value == b"authtype");
+            }
+            b"url" => *self = Self::from_url(value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `protocol://user:password@host/path`, each part percent-decoded.
+    fn from_url(url: &[u8]) -> Result<Self, &'static str> {
+        let (protocol, rest) = split_at(url, b"://").ok_or("the url has no protocol")?;
+        if protocol.is_empty() {
+            return Err("the url has no protocol");
+        }
+        let (authority, path) = match rest.iter().position(|byte| b"/?#".contains(byte)) {
+            Some(end) => (&rest[..end], &rest[end..]),
+            None => (rest, &b""[..]),
+        };
+        let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
+            Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
+            None => (None, authority),
+        };
+        let (username, password) = match user.map(|user| split_at(user, b":").ok_or(user)) {
+            None => (None, None),
+            Some(Ok((user, password))) => (Some(user), Some(password)),
+            Some(Err(user)) => (Some(user), None),
+        };
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        Ok(Self {
+            protocol: Some(protocol.to_vec()),
+            host: Some(decode(host)?),
+            path: if path.is_empty() { None } else { Some(decode(path)?) },
+            username: username.map(decode).transpose()?,
+            password: password.map(decode).transpose()?.map(Secret::new),
+            ..Self::default()
+        })
+    }
+
+    /// Whether anything says which credential is meant.
+    pub fn names_something(&self) -> bool {
+        [&self.protocol, &self.host, &self.path, &self.username].into_iter().any(Option::is_some)
+            || self.secret().is_some()
+    }
+
+    /// The token that the caller gives, in whichever attribute.
+    pub fn secret(&self) -> Option<&[u8]> {
+        let secret = self.credential.as_ref().or(self.password.as_ref())?;
+        Some(secret.expose())
+    }
+}
+
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    // One byte more than a line may have with its CR and LF tells that it is too long.
+    input.take(LINE_LIMIT as u64 + 3).read_until(b'\n', line)
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn split(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+    if line.contains(&0) {
+        return Err("contains a NUL byte");
+    }
+    if line.contains(&b'\r') {
+        return Err("contains a CR that does not end the line");
+    }
+    let (key, value) = split_at(line, b"=").ok_or("is not key=value")?;
+    if key.is_empty() { Err("has no key before the =") } else { Ok((key, value)) }
+}
+
+fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = text.windows(separator.len()).position(|window| window == separator)?;
+    Some((&text[..at], &text[at + separator.len()..]))
+}
+
+fn decode(part: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let decoded: Vec<u8> = percent_decode(part).collect();
+    if decoded.iter().any(|byte| b"\n\r\0".contains(byte)) {
+        return Err("the url contains an encoded newline, CR or NUL");
+    }
+    Ok(decoded)
+}
+
+/// Writes one `key=value` line.
+///
+/// # Errors
+/// `InvalidData` for a value that would be more than a line, beside those of `output`.
+pub fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
+    if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
+    }
+    output.write_all(key.as_bytes())?;
+    output.write_all(b"=")?;
+    output.write_all(value)?;
+    output.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: impl AsRef<[u8]>) -> Credential {
+        Credential::read(input.as_ref()).unwrap()
+    }
+
+    fn refused(input: impl AsRef<[u8]>) -> String {
+        let error = Credential::read(input.as_ref()).unwrap_err();
+        assert_eq!(error.kind, Kind::BadInput);
+        error.message
+    }
+
+    #[test]
+    fn attributes_end_at_a_blank_line_or_at_the_end() {
+        let expected = Credential {
+            protocol: Some("https".into()),
+            host: Some("a.example".into()),
+            ..Credential::default()
+        };
+        assert_eq!(read("protocol=https\nhost=a.example"), expected);
+        assert_eq!(read("protocol=https\nhost=a.example\n\nhost=b.example\n"), expected);
+        assert_eq!(read("protocol=https\r\nhost=a.example\r\n\r\nhost=b.example"), expected);
+        assert_eq!(read(""), Credential::default());
+    }
+
+    #[test]
+    fn a_value_may_hold_equals_signs_any_bytes_and_nothing() {
+        assert_eq!(read("path=a=b=c\n").path, Some("a=b=c".into()));
+        assert_eq!(read(b"path=\xff\x01\n").path, Some(vec![0xff, 1]));
+        assert_eq!(read("path=\n").path, Some(vec![]));
+        assert_eq!(read("host=a\nhost=b\n").host, Some("b".into()), "the last one wins");
+        assert_eq!(read("future=1\nnew[]=2\n"), Credential::default());
+    }
+
+    #[test]
+    fn each_rule_is_named_with_its_line() {
+        assert_eq!(refused("host=a\nhost\n"), "line 2: is not key=value");
+        assert_eq!(refused("=a\n"), "line 1: has no key before the =");
+        assert_eq!(refused("host=a\0b\n"), "line 1: contains a NUL byte");
+        assert_eq!(refused("host=a\rb\n"), "line 1: contains a CR that does not end the line");
+        assert_eq!(refused("host=a\r\r\n"), "line 1: contains a CR that does not end the line");
+        assert_eq!(refused("url=chatgpt.com\n"), "line 1: the url has no protocol");
+        for newline in ["%0a", "%0D", "%00"] {
+            let message = refused(format!("url=https://a.example/{newline}host=b\n"));
+            assert_eq!(message, "line 1: the url contains an encoded newline, CR or NUL");
+        }
+    }
+
+    #[test]
+    fn lines_up_to_65535_bytes_are_read_and_longer_ones_refused() {
+        let line = |length: usize| format!("path={}", "a".repeat(length - 5));
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(read(line(65_535) + end).path.unwrap().len(), 65_530);
+            assert_eq!(refused(line(65_536) + end), "line 1: longer than 65535 bytes");
+        }
+        let endless = io::repeat(b'a');
+        let error = Credential::read(io::BufReader::new(endless)).unwrap_err();
+        assert_eq!(error.message, "line 1: longer than 65535 bytes");
+        let many = "future=1\n".repeat(1024 * 1024 / 9 + 1);
+        assert!(refused(many).ends_with("the request is longer than 1 MiB"));
+    }
+
+    #[test]
+    fn an_empty_value_resets_a_list() {
+        assert!(read("capability[]=state\ncapability[]=authtype\n").authtype_capable);
+        assert!(!read("capability[]=authtype\ncapability[]=\n").authtype_capable);
+        assert!(
+            read("capability[]=\ncapability[]=authtype\ncapability[]=state\n").authtype_capable
+        );
+    }
+
+    #[test]
+    fn a_url_clears_what_came_before_and_is_decoded() {
+        let read = read("host=b.example\npassword=p\nurl=https://a%40b:c%3Ad@h.example:8/x%20y/\n");
+        let expected = Credential {
+            protocol: Some("https".into()),
+            host: Some("h.example:8".into()),
+            path: Some("x y".into()),
+            username: Some("a@b".into()),
+            password: Some(Secret::new("c:d".into())),
+            ..Credential::default()
+        };
+        assert_eq!(read, expected);
+    }
+}

@@ -1,0 +1,259 @@
+//! Starts a renewal or joins the one that runs, and waits for it.
+//!
+//! Waiters sleep on the renewal lock. Whoever gets it reads again, and, if nothing has changed, starts a renewal
+//! and hands the lock over to it, so that at no moment two processes think that it is their turn.
+
+use super::renew::{Failure, Goal, Order, is_held_back};
+use super::sign_in::cancelled;
+use crate::clock::{self, Deadline};
+use crate::error::{Error, Kind, Prompt, Result};
+use crate::login::Login;
+use crate::oauth::device::Pending;
+use crate::profile::Profile;
+use crate::storage::lock::Lock;
+use crate::storage::place::Place;
+use crate::storage::watch::watch;
+use crate::ui::{Screen, time_left};
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// Who waits, and how long.
+pub struct Caller {
+    pub deadline: Deadline,
+    /// The caller named the time itself; otherwise a person who is asked gets as long as the code lives.
+    pub wait_is_explicit: bool,
+    pub screen: Screen,
+}
+
+enum Event {
+    Locked(Result<Lock>),
+    /// The renewal that this process started has ended; its failure, if it told one.
+    Ended(Option<Error>),
+    Changed,
+    Interrupted,
+}
+
+/// A renewal that dies without a word is started again this often.
+const STARTS: u32 = 3;
+
+/// Waits until `wanted` finds what it looks for in the storage, with a renewal under way.
+///
+/// # Errors
+/// What the renewal failed with; `LoginPending` or `Busy` when the caller's time is over first.
+pub fn renewed(
+    profile: &Profile,
+    order: Order,
+    caller: &mut Caller,
+    mut wanted: impl FnMut() -> Result<Option<Login>>,
+) -> Result<Login> {
+    let place = profile.storage.place();
+    place.create()?;
+    let (sender, events) = mpsc::channel();
+    let changed = sender.clone();
+    watch(&[place.dir()], move || changed.send(Event::Changed).is_ok());
+    if caller.screen.is_terminal() {
+        let interrupted = sender.clone();
+        let _ = ctrlc::set_handler(move || drop(interrupted.send(Event::Interrupted)));
+    }
+    let seen_failure = failure(place).map(|failure| failure.id);
+    let mut starts = 0;
+    queue_for_lock(place, &sender);
+    loop {
+        caller.show(pending_prompt(place));
+        match events.recv_timeout(caller.deadline.remaining().min(Duration::from_secs(1))) {
+            Ok(Event::Locked(lock)) => {
+                let lock = lock?;
+                if let Some(login) = wanted()? {
+                    return Ok(caller.done(login));
+                }
+                if let Some(failure) = failure(place)
+                    && seen_failure.as_ref() != Some(&failure.id)
+                {
+                    return Err(caller.failed(failure.error));
+                }
+                starts += 1;
+                if starts > STARTS {
+                    return Err(caller.failed(died()));
+                }
+                let child = start(profile, order, lock)?;
+                report(child, sender.clone());
+            }
+            Ok(Event::Ended(Some(error))) => {
+                if error.kind != Kind::LoginExpired || !caller.wants_fresh_code() {
+                    return Err(caller.failed(error));
+                }
+                starts = 0;
+                start_over(place, &sender)?;
+            }
+            Ok(Event::Ended(None)) => {
+                if let Some(login) = wanted()? {
+                    return Ok(caller.done(login));
+                }
+                queue_for_lock(place, &sender);
+            }
+            Ok(Event::Interrupted) => {
+                place.pending::<Pending>().remove()?;
+                return Err(caller.failed(cancelled()));
+            }
+            Ok(Event::Changed) | Err(_) => {}
+        }
+        if caller.deadline.is_over() {
+            return match wanted()? {
+                Some(login) => Ok(caller.done(login)),
+                None => Err(caller.failed(time_is_up(place))),
+            };
+        }
+    }
+}
+
+/// Starts a renewal that nobody waits for, unless one runs or the last one failed a moment ago. What goes
+/// wrong here goes wrong again when a token is needed, and is told then.
+pub fn renew_in_background(profile: &Profile) {
+    let place = profile.storage.place();
+    if place.create().is_err() || is_held_back(place) {
+        return;
+    }
+    if let Ok(Some(lock)) = Lock::try_acquire(&place.lock()) {
+        let _ = start(profile, Order { goal: Goal::Early, may_sign_in: false }, lock);
+    }
+}
+
+fn queue_for_lock(place: &Place, events: &Sender<Event>) {
+    let events = events.clone();
+    Lock::wait(&place.lock(), move |lock| drop(events.send(Event::Locked(lock))));
+}
+
+/// After a code expired: forgets that failure, so that this caller does not take it for its own again.
+fn start_over(place: &Place, events: &Sender<Event>) -> Result<()> {
+    place.failure::<Failure>().remove()?;
+    queue_for_lock(place, events);
+    Ok(())
+}
+
+fn failure(place: &Place) -> Option<Failure> {
+    place.failure().load().ok().flatten()
+}
+
+fn pending_prompt(place: &Place) -> Option<Prompt> {
+    let pending: Pending = place.pending().load().ok().flatten()?;
+    Some(pending.prompt).filter(|prompt| prompt.expires_at > clock::now())
+}
+
+/// Starts this program as the renewing process: in a process group of its own, so that what is sent to the
+/// caller does not reach it, and holding the lock as its standard input.
+fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
+    let cannot = |error| {
+        Error::new(Kind::Interrupted, format!("cannot start the renewing process: {error}"))
+    };
+    let program = std::env::current_exe().map_err(cannot)?;
+    let mut command = Command::new(program);
+    command.args(["renew", "--profile", &profile.name]);
+    match order.goal {
+        Goal::Token { min_validity } => {
+            command.arg("--min-validity").arg(format!("{min_validity}s"));
+        }
+        Goal::Early => {}
+        Goal::SignIn => {
+            command.arg("--sign-in");
+        }
+    }
+    if order.may_sign_in {
+        command.arg("--may-sign-in");
+    }
+    command.env("CODEX_HOME", profile.storage.dir());
+    command.stdin(lock.into_stdin()).stdout(Stdio::piped()).stderr(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    #[cfg(windows)]
+    {
+        const DETACHED_PROCESS: u32 = 0x8;
+        const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+        std::os::windows::process::CommandExt::creation_flags(
+            &mut command,
+            DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP,
+        );
+    }
+    command.spawn().map_err(cannot)
+}
+
+/// Tells when `child` has ended and what it said of its failure: one JSON object on its standard output.
+fn report(mut child: Child, events: Sender<Event>) {
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        if let Some(mut output) = child.stdout.take() {
+            let _ = output.read_to_end(&mut said);
+        }
+        let _ = child.wait();
+        let _ = events.send(Event::Ended(serde_json::from_slice(&said).ok()));
+    });
+}
+
+fn died() -> Error {
+    Error::new(
+        Kind::Interrupted,
+        format!("the renewing process ended {STARTS} times without a result"),
+    )
+    .hint("was it killed? the login is as it was; try again")
+}
+
+fn time_is_up(place: &Place) -> Error {
+    match pending_prompt(place) {
+        Some(prompt) => pending(prompt),
+        None => Error::new(
+            Kind::Busy,
+            format!(
+                "the renewal was not done in time; it goes on (lock {})",
+                place.lock().display()
+            ),
+        )
+        .hint("try again, or give it longer with --wait"),
+    }
+}
+
+/// A device login waits: one line that says all a person needs, as callers show it to one.
+pub fn pending(prompt: Prompt) -> Error {
+    let left = time_left(prompt.expires_at - clock::now());
+    let reason = prompt.reason.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default();
+    Error::new(
+        Kind::LoginPending,
+        format!(
+            "{reason}sign in at {} with the code {} ({left} left)",
+            prompt.verification_uri, prompt.user_code
+        ),
+    )
+    .hint("then run the same command again; never share the code")
+    .prompt(prompt)
+}
+
+impl Caller {
+    fn show(&mut self, prompt: Option<Prompt>) {
+        let Some(prompt) = prompt else { return };
+        if self.screen.is_terminal() && !self.wait_is_explicit {
+            // A person may take as long as the code lives, and then hear that it has expired.
+            let left = u64::try_from(prompt.expires_at - clock::now()).unwrap_or(0);
+            self.deadline = Deadline::after(Duration::from_secs(left + 10));
+        }
+        self.screen.show(&prompt);
+    }
+
+    fn wants_fresh_code(&mut self) -> bool {
+        let wanted = self.screen.wants_fresh_code();
+        if wanted && !self.wait_is_explicit {
+            self.deadline = Deadline::after(Duration::from_secs(60));
+        }
+        wanted
+    }
+
+    fn done(&mut self, login: Login) -> Login {
+        self.screen.signed_in(login.account().username());
+        login
+    }
+
+    fn failed(&mut self, error: Error) -> Error {
+        self.screen.clear();
+        error
+    }
+}

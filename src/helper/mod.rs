@@ -1,0 +1,10 @@
+//! Answers requests; the only code that decides.
+
+pub mod answer;
+pub mod credential;
+pub mod erase;
+pub mod get;
+pub mod join;
+pub mod renew;
+pub mod sign_in;
+pub mod store;

@@ -1,0 +1,23 @@
+//! A credential **helper** gets tokens by **oauth** and keeps them in **storage**.
+//!
+//! In reading order: [`helper`] answers requests and is the only code that decides; [`people`] is what a
+//! person runs by hand; [`oauth`] talks to the authorization server; [`storage`] keeps logins;
+//! [`profile`] says which issuer, hosts and storage a request means; [`account`] reads who a token is for;
+//! [`ui`] is how the program speaks. [`tokens`], [`clock`] and [`error`] are the words they share.
+
+pub mod cli;
+
+pub mod helper;
+pub mod people;
+
+pub mod account;
+pub mod oauth;
+pub mod profile;
+pub mod storage;
+pub mod ui;
+
+pub mod clock;
+pub mod error;
+pub mod login;
+pub mod stdin;
+pub mod tokens;

@@ -1,0 +1,135 @@
+//! A login as every storage keeps it, and how long it is good for.
+
+use crate::account::{Account, Claims};
+use crate::tokens::{Fingerprint, Secret};
+use serde::{Deserialize, Serialize};
+
+/// Who granted a login: its refresh token goes back to this issuer only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub issuer: String,
+    pub client_id: String,
+}
+
+/// The tokens of one sign-in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub access_token: Secret<String>,
+    pub refresh_token: Option<Secret<String>>,
+    pub id_token: Option<Secret<String>>,
+    pub account_id: Option<String>,
+    /// When the tokens were last renewed, seconds since the epoch.
+    pub last_refresh: Option<i64>,
+    pub provenance: Option<Provenance>,
+}
+
+impl Login {
+    /// Which credential this is, without showing it: the refresh token's fingerprint, else the access token's.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.refresh_token.as_ref().unwrap_or(&self.access_token).fingerprint()
+    }
+
+    /// Changes with every renewal, also where the refresh token stays the same.
+    pub fn version(&self) -> (Fingerprint, Fingerprint) {
+        (self.fingerprint(), self.access_token.fingerprint())
+    }
+
+    /// How long the access token lives. (Never judged by the id token: that one lives an hour.)
+    pub fn lifetime(&self) -> Lifetime {
+        let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
+        Lifetime { issued_at: claims.iat.or(self.last_refresh), expires_at: claims.exp }
+    }
+
+    pub fn account(&self) -> Account {
+        let tokens = [self.id_token.as_ref(), Some(&self.access_token)];
+        let mut account = Account::of(tokens.into_iter().flatten().map(|t| t.expose().as_str()));
+        account.account_id = self.account_id.clone().or(account.account_id);
+        account
+    }
+}
+
+/// The life of an access token, in seconds since the epoch. A token that does not say when it ends is taken
+/// for valid until it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    pub issued_at: Option<i64>,
+    pub expires_at: Option<i64>,
+}
+
+/// No renewal begins earlier than this before the end: a day, in seconds.
+const EARLIEST: i64 = 24 * 3600;
+
+impl Lifetime {
+    fn length(&self) -> Option<i64> {
+        Some((self.expires_at? - self.issued_at?).max(0))
+    }
+
+    /// Whether the token is good for `min_validity` seconds more; never asks for more than half of its life, so
+    /// that tokens of 20 s can be used.
+    pub fn covers(&self, min_validity: i64, now: i64) -> bool {
+        let Some(end) = self.expires_at else { return true };
+        let asked = self.length().map_or(min_validity, |length| min_validity.min(length / 2));
+        end > now && end - now >= asked
+    }
+
+    /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most a
+    /// day before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
+    pub fn renew_at(&self, jitter: u8) -> Option<i64> {
+        let (end, length) = (self.expires_at?, self.length()?);
+        let ahead = (length / 5).max(600);
+        let ahead = ahead + ahead * i64::from(jitter) / 2550;
+        Some(end - ahead.min(EARLIEST).min(length / 2))
+    }
+}
+
+impl Login {
+    /// The signature's last byte: random, and the same for every process that sees this token.
+    fn jitter(&self) -> u8 {
+        self.access_token.expose().bytes().last().unwrap_or(0)
+    }
+
+    /// See [`Lifetime::renew_at`].
+    pub fn renew_at(&self) -> Option<i64> {
+        self.lifetime().renew_at(self.jitter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn lifetime(length: i64) -> Lifetime {
+        Lifetime { issued_at: Some(0), expires_at: Some(length) }
+    }
+
+    #[test]
+    fn a_token_covers_what_is_left_of_it() {
+        let token = lifetime(10 * DAY);
+        assert!(token.covers(300, 10 * DAY - 300));
+        assert!(!token.covers(300, 10 * DAY - 299));
+        assert!(!token.covers(0, 10 * DAY), "expired now is expired");
+    }
+
+    #[test]
+    fn min_validity_never_asks_for_more_than_half_of_a_life() {
+        let token = lifetime(20);
+        assert!(token.covers(300, 10));
+        assert!(!token.covers(300, 11));
+    }
+
+    #[test]
+    fn a_token_without_an_end_is_good_until_refused() {
+        assert!(Lifetime { issued_at: None, expires_at: None }.covers(300, i64::MAX));
+    }
+
+    #[test]
+    fn renewal_is_due_a_day_before_at_most_and_never_in_the_first_half() {
+        assert_eq!(lifetime(10 * DAY).renew_at(0), Some(9 * DAY));
+        assert_eq!(lifetime(10 * DAY).renew_at(255), Some(9 * DAY), "jitter keeps to the bound");
+        assert_eq!(lifetime(3600).renew_at(0), Some(3600 - 720));
+        assert_eq!(lifetime(3600).renew_at(255), Some(3600 - 792));
+        assert_eq!(lifetime(20).renew_at(0), Some(10));
+    }
+}

@@ -1,0 +1,115 @@
+//! The device login in the dialect of auth.openai.com. It is like RFC 8628 in its steps and unlike it on the wire:
+//! an approval brings an authorization code, which is exchanged for the tokens.
+
+use super::device::{Approval, Pending, Poll};
+use super::http::{Http, Reply, host};
+use crate::clock;
+use crate::error::{Error, Kind, Prompt, Result};
+use crate::login::Provenance;
+use crate::tokens::Secret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How long a device code lives where the answer does not say, in seconds.
+const CODE_LIFETIME: i64 = 15 * 60;
+/// Between two polls where the answer does not say, in seconds.
+const INTERVAL: u64 = 5;
+
+#[derive(Deserialize)]
+struct Started {
+    device_auth_id: Secret<String>,
+    #[serde(alias = "usercode")]
+    user_code: String,
+    #[serde(default)]
+    interval: Value,
+    #[serde(default)]
+    expires_in: Value,
+}
+
+/// A number, or a string of one.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// Asks for a new user code.
+///
+/// # Errors
+/// `DeviceLoginDisabled` when the server does not offer the device login to this client.
+pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
+    let url = format!("{}/api/accounts/deviceauth/usercode", at.issuer);
+    let reply = http.post_json(&url, &json!({ "client_id": at.client_id }))?;
+    if !(200..300).contains(&reply.status) {
+        return Err(not_started(&reply, &url));
+    }
+    let code: Started = serde_json::from_slice(&reply.body).map_err(|_| not_understood(&url))?;
+    // It is shown on a terminal and in one-line errors.
+    if code.user_code.is_empty() || !code.user_code.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(not_understood(&url));
+    }
+    let expires_in = number(&code.expires_in).and_then(|seconds| i64::try_from(seconds).ok());
+    let expires_in = expires_in.unwrap_or(CODE_LIFETIME).min(CODE_LIFETIME);
+    Ok(Pending {
+        issuer: at.issuer.clone(),
+        client_id: at.client_id.clone(),
+        device_code: code.device_auth_id,
+        prompt: Prompt {
+            reason: None,
+            verification_uri: format!("{}/codex/device", at.issuer),
+            user_code: code.user_code,
+            expires_at: clock::now() + expires_in,
+        },
+        interval: number(&code.interval).unwrap_or(INTERVAL),
+        approval: None,
+    })
+}
+
+fn not_understood(url: &str) -> Error {
+    Error::new(Kind::Server, format!("{} did not send a user code", host(url)))
+        .hint("a proxy or a bot check may have answered in its place")
+}
+
+fn not_started(reply: &Reply, url: &str) -> Error {
+    let is_page = reply.body.trim_ascii_start().starts_with(b"<");
+    match reply.status {
+        403 | 404 if !is_page => Error::new(
+            Kind::DeviceLoginDisabled,
+            format!("{} does not offer device code login here ({})", host(url), reply.status),
+        )
+        .hint(
+            "enable device code login in ChatGPT under Settings, Security, or ask your workspace's \
+             administrator to allow it",
+        ),
+        _ => reply.error(url),
+    }
+}
+
+/// Asks once whether the login is approved.
+pub fn poll(http: &Http, pending: &Pending) -> Poll {
+    let url = format!("{}/api/accounts/deviceauth/token", pending.issuer);
+    let body = json!({
+        "device_auth_id": pending.device_code.expose(),
+        "user_code": pending.prompt.user_code,
+    });
+    let Ok(reply) = http.post_json(&url, &body) else { return Poll::Trouble };
+    match (reply.status, reply.error_code().as_deref()) {
+        (200..300, _) => match serde_json::from_slice::<Approval>(&reply.body) {
+            Ok(approval) => Poll::Approved(approval),
+            Err(_) => Poll::Trouble,
+        },
+        (_, Some("access_denied" | "authorization_declined")) => Poll::Refused(
+            Error::new(Kind::Denied, "the login was denied in the browser")
+                .hint("to try again, run: codex-credential login"),
+        ),
+        (_, Some("expired_token" | "code_expired")) => Poll::Refused(expired()),
+        (429, _) => Poll::TooFast(reply.retry_after),
+        (403 | 404, _) => Poll::Pending,
+        (300..400 | 500.., _) => Poll::Trouble,
+        _ => Poll::Refused(reply.error(&url)),
+    }
+}
+
+/// The code's time ran out before anybody approved it.
+pub fn expired() -> Error {
+    Error::new(Kind::LoginExpired, "the device code expired before it was approved")
+        .hint("for a fresh one, run: codex-credential login")
+}

@@ -1,0 +1,7 @@
+//! Talks to the authorization server.
+
+pub mod codex;
+pub mod device;
+pub mod http;
+pub mod reply;
+pub mod token;

@@ -1,0 +1,81 @@
+//! The token endpoint: each request here carries something that can be used once.
+
+use super::device::{Approval, Pending};
+use super::http::{Failure, Http, Reply};
+use crate::error::Error;
+use crate::tokens::{Grant, Secret};
+use serde_json::json;
+use std::time::Duration;
+
+/// What became of one request.
+#[derive(Debug)]
+pub enum Outcome {
+    Granted(Grant),
+    /// What was sent is refused for good.
+    Refused(Error),
+    /// It was not processed: it never left, or the server said so. What was sent is as good as before; the
+    /// server may have named a pause.
+    NotProcessed(Error, Option<Duration>),
+    /// It may have been processed, and the answer is lost.
+    Unknown(Error),
+}
+
+/// Renews by refresh token (RFC 6749, section 6, in the JSON form of auth.openai.com).
+pub fn refresh(http: &Http, url: &str, client_id: &str, refresh_token: &Secret<String>) -> Outcome {
+    let body = json!({
+        "client_id": client_id,
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token.expose(),
+    });
+    outcome(http.post_json(url, &body), url, |reply| {
+        let code = reply.error_code().unwrap_or_default();
+        matches!(reply.status, 400 | 401) && FINAL.contains(&code.as_str())
+    })
+}
+
+/// Error codes after which a refresh token is of no more use. Any other answer, and any failure of the network,
+/// leaves it alive.
+const FINAL: [&str; 5] = [
+    "refresh_token_reused",
+    "refresh_token_expired",
+    "refresh_token_invalidated",
+    "invalid_grant",
+    "token_expired",
+];
+
+/// Exchanges an approved device login for tokens (RFC 6749, section 4.1.3, with PKCE).
+pub fn exchange(http: &Http, pending: &Pending, approval: &Approval) -> Outcome {
+    let url = format!("{}/oauth/token", pending.issuer);
+    let redirect_uri = format!("{}/deviceauth/callback", pending.issuer);
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", &pending.client_id),
+        ("code", approval.authorization_code.expose()),
+        ("redirect_uri", &redirect_uri),
+        ("code_verifier", approval.code_verifier.expose()),
+    ];
+    outcome(http.post_form(&url, &form), &url, |reply| {
+        (400..500).contains(&reply.status) && reply.status != 429
+    })
+}
+
+fn outcome(
+    result: Result<Reply, Failure>,
+    url: &str,
+    is_final: impl Fn(&Reply) -> bool,
+) -> Outcome {
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(Failure::NotSent(error)) => return Outcome::NotProcessed(error, None),
+        Err(Failure::NoAnswer(error)) => return Outcome::Unknown(error),
+    };
+    match reply.status {
+        200..300 => match reply.grant() {
+            Some(grant) => Outcome::Granted(grant),
+            None => Outcome::Unknown(reply.error(url)),
+        },
+        500.. => Outcome::Unknown(reply.error(url)),
+        _ if is_final(&reply) => Outcome::Refused(reply.error(url)),
+        _ => Outcome::NotProcessed(reply.error(url), reply.retry_after),
+    }
+}

@@ -1,0 +1,4 @@
+//! Commands for a person.
+
+pub mod erase;
+pub mod login;

@@ -1,0 +1,178 @@
+//! Which issuer, client, hosts and storage a request means. There is one profile so far: `codex`.
+
+use crate::error::{Error, Kind, Result};
+use crate::login::{Login, Provenance};
+use crate::storage::codex_home::CodexHome;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+const ISSUER: &str = "https://auth.openai.com";
+const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+const HOST: &str = "chatgpt.com";
+
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub name: String,
+    /// Where a device login is started.
+    pub issuer: Provenance,
+    /// The hosts that its access tokens are for.
+    hosts: Vec<String>,
+    pub storage: CodexHome,
+    refresh_url: Option<String>,
+    /// PEM certificates to trust beside the platform's.
+    pub extra_ca: Option<PathBuf>,
+}
+
+impl Profile {
+    /// The built-in profile, with what the environment changes.
+    ///
+    /// # Errors
+    /// `Usage` when a variable names what cannot be used.
+    pub fn codex(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let text = |name: &str| match variable(name).map(OsString::into_string) {
+            Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
+            Some(Ok(text)) => Ok(Some(text)),
+            None => Ok(None),
+        };
+        let url = |name: &str| match text(name)? {
+            Some(url) if is_private(&url) => Ok(Some(url)),
+            Some(_) => Err(Error::new(
+                Kind::Usage,
+                format!("{name} must be an https URL, or http on a loopback address"),
+            )),
+            None => Ok(None),
+        };
+        let issuer = url("CODEX_CREDENTIAL_ISSUER")?;
+        let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
+        let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
+        Ok(Self {
+            name: "codex".into(),
+            issuer: Provenance { issuer, client_id },
+            hosts: vec![HOST.into()],
+            storage: CodexHome::new(codex_home(variable("CODEX_HOME"))?),
+            refresh_url: url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
+            extra_ca: variable("CODEX_CA_CERTIFICATE").map(PathBuf::from),
+        })
+    }
+
+    /// Whether a token may go to `host` by `protocol`: only to a host of this profile, and only by https
+    /// where that host is not this machine.
+    pub fn serves(&self, protocol: &[u8], host: &[u8]) -> bool {
+        let is_ours = |own: &&String| own.as_bytes().eq_ignore_ascii_case(host);
+        match protocol {
+            b"https" => self.hosts.iter().any(|own| is_ours(&own)),
+            b"http" => self.hosts.iter().find(is_ours).is_some_and(|own| is_loopback(own)),
+            _ => false,
+        }
+    }
+
+    /// Who granted `login`: as recorded with it, else this profile's issuer.
+    pub fn granted_by(&self, login: &Login) -> Provenance {
+        login.provenance.clone().unwrap_or_else(|| self.issuer.clone())
+    }
+
+    /// Where the refresh token of a login granted by `granted_by` may be sent.
+    ///
+    /// # Errors
+    /// `Usage` when the recorded issuer is one that no token may be sent to.
+    pub fn refresh_url(&self, granted_by: &Provenance) -> Result<String> {
+        if let Some(url) = &self.refresh_url {
+            return Ok(url.clone());
+        }
+        if !is_private(&granted_by.issuer) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("the login names an issuer without https: {}", granted_by.issuer),
+            ));
+        }
+        Ok(format!("{}/oauth/token", granted_by.issuer.trim_end_matches('/')))
+    }
+}
+
+/// `$CODEX_HOME`, else `~/.codex`; absolute, so that every process means the same folder.
+fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
+    let path = match variable {
+        Some(path) => PathBuf::from(path),
+        None => std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map_or_else(
+            || Err(Error::new(Kind::Usage, "there is no home folder").hint("set CODEX_HOME")),
+            |home| Ok(home.join(".codex")),
+        )?,
+    };
+    std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
+}
+
+/// Whether what is sent to `url` stays between this machine and the server it names.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else { return false };
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => url.host_str().is_some_and(is_loopback),
+        _ => false,
+    }
+}
+
+/// `host` may carry a port.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> Profile {
+        Profile::codex(|name| (name == "CODEX_HOME").then(|| "/nowhere".into())).unwrap()
+    }
+
+    #[test]
+    fn a_token_goes_to_the_profiles_host_over_https_alone() {
+        assert!(profile().serves(b"https", b"chatgpt.com"));
+        assert!(profile().serves(b"https", b"ChatGPT.com"));
+        for (protocol, host) in [
+            ("http", "chatgpt.com"),
+            ("https", "chatgpt.com."),
+            ("https", "chatgpt.com:8443"),
+            ("https", "www.chatgpt.com"),
+            ("https", "chatgpt.com.evil.example"),
+            ("https", "evilchatgpt.com"),
+            ("https", "chatgpt.com@evil.example"),
+            ("https", "xn--chatgpt-.com"),
+            ("https", ""),
+            ("HTTPS", "chatgpt.com"),
+            ("ftp", "chatgpt.com"),
+            ("http", "127.0.0.1"),
+        ] {
+            assert!(!profile().serves(protocol.as_bytes(), host.as_bytes()), "{protocol} {host}");
+        }
+    }
+
+    #[test]
+    fn http_is_for_loopback_hosts_that_the_profile_names() {
+        let profile =
+            Profile { hosts: vec!["127.0.0.1:81".into(), "a.example".into()], ..profile() };
+        assert!(profile.serves(b"http", b"127.0.0.1:81"));
+        assert!(!profile.serves(b"http", b"127.0.0.1:82"));
+        assert!(!profile.serves(b"http", b"a.example"));
+    }
+
+    #[test]
+    fn only_private_urls_may_be_sent_a_token() {
+        for url in
+            ["https://a.example", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"]
+        {
+            assert!(is_private(url), "{url}");
+        }
+        for url in ["http://a.example", "http://127.0.0.1.evil.example", "ftp://127.0.0.1", "x", ""]
+        {
+            assert!(!is_private(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Codex's login document, the content of `auth.json`. Members this program does not know are preserved, at
+//! every level and in their order.
+
+use crate::account::Account;
+use crate::login::{Login, Provenance};
+use crate::tokens::{Grant, Secret};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The members this program reads.
+#[derive(Deserialize)]
+pub struct AuthJson {
+    #[serde(rename = "OPENAI_API_KEY", default)]
+    api_key: Option<Secret<String>>,
+    #[serde(default)]
+    tokens: Option<Tokens>,
+    #[serde(default)]
+    last_refresh: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    access_token: Secret<String>,
+    #[serde(default)]
+    refresh_token: Option<Secret<String>>,
+    #[serde(default)]
+    id_token: Option<Secret<String>>,
+    #[serde(default)]
+    account_id: Option<String>,
+    #[serde(default)]
+    oauth_provenance: Option<Provenance>,
+}
+
+/// What a document signs in with.
+#[derive(Debug)]
+pub enum Content {
+    ChatGpt(Login),
+    ApiKey,
+    /// Neither tokens nor a key.
+    Nothing,
+}
+
+impl AuthJson {
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+
+    pub fn content(self) -> Content {
+        match self.tokens {
+            Some(tokens) if !tokens.access_token.expose().is_empty() => Content::ChatGpt(Login {
+                access_token: tokens.access_token,
+                // Codex needs the member to be there; what is empty is no token.
+                refresh_token: tokens.refresh_token.filter(|token| !token.expose().is_empty()),
+                id_token: tokens.id_token.filter(|token| !token.expose().is_empty()),
+                account_id: tokens.account_id,
+                last_refresh: self.last_refresh.as_deref().and_then(crate::clock::parse_rfc3339),
+                provenance: tokens.oauth_provenance,
+            }),
+            _ if self.api_key.is_some_and(|key| !key.expose().is_empty()) => Content::ApiKey,
+            _ => Content::Nothing,
+        }
+    }
+}
+
+/// The document after a renewal: the tokens of the answer, and all else as it was.
+pub fn renewed(document: &[u8], grant: &Grant, now: &str) -> serde_json::Result<Vec<u8>> {
+    let mut document: Map<String, Value> = serde_json::from_slice(document)?;
+    let tokens = document.entry("tokens").or_insert_with(|| json!({}));
+    if let Some(tokens) = tokens.as_object_mut() {
+        put_tokens(tokens, grant);
+    }
+    document.insert("last_refresh".into(), now.into());
+    serde_json::to_vec_pretty(&document)
+}
+
+/// The document after a sign-in: new tokens, and nothing of the earlier login but the members that belong to
+/// no login we know.
+pub fn signed_in(
+    document: Option<&[u8]>,
+    grant: &Grant,
+    provenance: &Provenance,
+    now: &str,
+) -> serde_json::Result<Vec<u8>> {
+    let mut document: Map<String, Value> = match document {
+        Some(bytes) => serde_json::from_slice(bytes)?,
+        None => Map::new(),
+    };
+    let mut tokens = Map::new();
+    put_tokens(&mut tokens, grant);
+    let known = [&grant.id_token, &grant.access_token];
+    let account = Account::of(known.into_iter().flatten().map(|t| t.expose().as_str()));
+    tokens.insert("account_id".into(), account.account_id.into());
+    tokens.insert("oauth_provenance".into(), json!(provenance));
+    document.insert("auth_mode".into(), "chatgpt".into());
+    document.entry("OPENAI_API_KEY").or_insert(Value::Null);
+    document.insert("tokens".into(), tokens.into());
+    document.insert("last_refresh".into(), now.into());
+    serde_json::to_vec_pretty(&document)
+}
+
+fn put_tokens(tokens: &mut Map<String, Value>, grant: &Grant) {
+    let members = [
+        ("id_token", &grant.id_token),
+        ("access_token", &grant.access_token),
+        ("refresh_token", &grant.refresh_token),
+    ];
+    for (name, token) in members {
+        if let Some(token) = token {
+            tokens.insert(name.into(), token.expose().as_str().into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_keeps_every_member_it_does_not_know_and_each_token_that_was_not_sent() {
+        let before = br#"{"zeta":1,"tokens":{"id_token":"i","access_token":"a","refresh_token":"r",
+            "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"x"}"#;
+        let grant = Grant { access_token: Some("b".into()), ..Grant::default() };
+        let after = renewed(before, &grant, "now").unwrap();
+        let after: Value = serde_json::from_slice(&after).unwrap();
+        let expected = json!({"zeta":1,"tokens":{"id_token":"i","access_token":"b","refresh_token":"r",
+            "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"now"});
+        assert_eq!(after, expected);
+        assert_eq!(after.as_object().unwrap().keys().next().unwrap(), "zeta", "order is kept");
+    }
+
+    #[test]
+    fn a_sign_in_takes_over_no_token_of_the_earlier_login() {
+        let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
+        let grant = Grant { access_token: Some("b".into()), ..Grant::default() };
+        let provenance = Provenance { issuer: "https://i".into(), client_id: "c".into() };
+        let after = signed_in(Some(before), &grant, &provenance, "now").unwrap();
+        let after: Value = serde_json::from_slice(&after).unwrap();
+        assert_eq!(after["future"], true);
+        let tokens = after["tokens"].as_object().unwrap();
+        let names: Vec<_> = tokens.keys().map(String::as_str).collect();
+        assert_eq!(names, ["access_token", "account_id", "oauth_provenance"]);
+    }
+
+    #[test]
+    fn a_key_without_tokens_is_an_api_key_login() {
+        let document = AuthJson::parse(br#"{"OPENAI_API_KEY":"sk-made-up"}"#).unwrap();
+        assert!(matches!(document.content(), Content::ApiKey));
+        assert!(matches!(AuthJson::parse(b"{}").unwrap().content(), Content::Nothing));
+    }
+}

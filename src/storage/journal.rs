@@ -1,0 +1,141 @@
+//! The write-ahead note of a renewal: what is about to be sent, and the answer, on disk before anything else is
+//! done with it. Whoever is killed after the answer arrived leaves it here, and the next renewal commits it.
+//!
+//! Line 1 is the intent, written and synced before the request; writing it also proves that the disk takes
+//! writes before a single-use token is spent. Line 2 is the answer.
+
+use crate::error::{Error, Result};
+use crate::login::Provenance;
+use crate::tokens::{Fingerprint, Grant};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    Refresh,
+    /// The exchange of an approved device code.
+    SignIn,
+}
+
+/// What a renewal is about to ask for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    pub request: Request,
+    /// The login that the answer will replace; `None` where there is none.
+    pub replaces: Option<Fingerprint>,
+    /// Where it is sent.
+    pub to: Provenance,
+    /// When it was sent, seconds since the epoch.
+    pub at: i64,
+}
+
+/// What an earlier renewal left behind.
+#[derive(Debug)]
+pub enum Left {
+    /// It was sent, and no answer is known.
+    Unanswered(Intent),
+    /// The answer arrived and was not committed.
+    Answered(Intent, Grant),
+}
+
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Records `intent`. After this returns, the answer will find its place on the disk.
+    pub fn begin(path: &Path, intent: &Intent) -> Result<Self> {
+        let write = || -> io::Result<File> {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(path)?;
+            let mut line = serde_json::to_vec(intent)?;
+            line.push(b'\n');
+            file.write_all(&line)?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = write().map_err(|error| Error::io("write", path, &error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Records the answer, in one write.
+    pub fn answer(&mut self, grant: &Grant) -> Result<()> {
+        let mut line = Zeroizing::new(serde_json::to_vec(grant).expect("grants serialize"));
+        line.push(b'\n');
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        written.map_err(|error| Error::io("write", &self.path, &error))
+    }
+
+    /// Forgets it: the answer is committed, or the request is known not to have counted.
+    pub fn clear(self) -> Result<()> {
+        clear(&self.path)
+    }
+}
+
+/// See [`Journal::clear`].
+pub fn clear(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// What an earlier renewal left, if anything. A torn first line was never followed by a request.
+pub fn left(path: &Path) -> Result<Option<Left>> {
+    let content = match fs::read(path) {
+        Ok(content) => Zeroizing::new(content),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, &error)),
+    };
+    let mut lines = content.split_inclusive(|&byte| byte == b'\n');
+    let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
+    Ok(Some(match lines.next().and_then(complete::<Grant>) {
+        Some(grant) => Left::Answered(intent, grant),
+        None => Left::Unanswered(intent),
+    }))
+}
+
+fn complete<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Option<T> {
+    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent() -> Intent {
+        let to = Provenance { issuer: "https://i".into(), client_id: "c".into() };
+        Intent { request: Request::Refresh, replaces: Some(Fingerprint::of(b"r")), to, at: 1 }
+    }
+
+    /// A process can be killed between any two bytes of a write; each such file must be understood.
+    #[test]
+    fn every_prefix_of_a_journal_reads_as_nothing_unanswered_or_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let grant = Grant { access_token: Some("made-up".into()), ..Grant::default() };
+        let mut journal = Journal::begin(&path, &intent()).unwrap();
+        let intent_ends = fs::read(&path).unwrap().len();
+        journal.answer(&grant).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in 0..=whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            match left(&path).unwrap() {
+                None => assert!(length < intent_ends),
+                Some(Left::Unanswered(_)) => assert!((intent_ends..whole.len()).contains(&length)),
+                Some(Left::Answered(..)) => assert_eq!(length, whole.len()),
+            }
+        }
+        Journal::begin(&path, &intent()).unwrap().clear().unwrap();
+        assert!(left(&path).unwrap().is_none());
+    }
+}

@@ -1,0 +1,10 @@
+//! Keeps logins, and the files that protect them.
+
+pub mod auth_json;
+pub mod codex_home;
+pub mod journal;
+pub mod lock;
+pub mod place;
+pub mod record;
+pub mod replace;
+pub mod watch;

@@ -1,0 +1,88 @@
+//! The folder of small files that protects one login. It lies beside the login, so that every process that
+//! shares the login meets here, whatever its HOME.
+
+use super::lock::Lock;
+use super::record::Record;
+use crate::clock::Deadline;
+use crate::error::{Error, Result};
+use crate::tokens::Fingerprint;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// ```text
+/// lock      the kernel lock of a whole renewal; empty, never deleted
+/// journal   what a renewal was about to do, and the answer it got
+/// pending   the device login that waits for a person
+/// failure   how the last renewal failed
+/// dead      fingerprint of the refresh token that was refused for good
+/// refused   fingerprint of the access token that a caller found refused
+/// ```
+#[derive(Clone, Debug)]
+pub struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    pub fn pending<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
+        Record::new(self.dir.join("pending"))
+    }
+
+    pub fn failure<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
+        Record::new(self.dir.join("failure"))
+    }
+
+    pub fn dead<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
+        Record::new(self.dir.join("dead"))
+    }
+
+    pub fn refused(&self) -> Record<Fingerprint> {
+        Record::new(self.dir.join("refused"))
+    }
+
+    /// Makes the folder, for its owner alone.
+    pub fn create(&self) -> Result<()> {
+        create_private(&self.dir)
+    }
+
+    /// Forgets what was known of the login before: a new one is stored.
+    pub fn signed_in(&self) -> Result<()> {
+        for name in ["pending", "dead", "refused"] {
+            Record::<Value>::new(self.dir.join(name)).remove()?;
+        }
+        Ok(())
+    }
+
+    /// The renewal lock, if nobody has it before `deadline`.
+    pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::acquire(&self.lock(), deadline)
+    }
+}
+
+/// Creates `dir` and what is missing above it, each 0700.
+pub fn create_private(dir: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|error| Error::io("create the folder", dir, &error))
+}

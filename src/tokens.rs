@@ -1,0 +1,76 @@
+//! Tokens, and the type that keeps them from being shown.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::{self, Write};
+use zeroize::Zeroize;
+
+/// A value that is never printed and is overwritten with zeros when it is dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself. Every call is a place where a secret may leave; keep them few.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+
+    /// To fill it in place, so that no copy is left elsewhere.
+    pub fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl Secret<String> {
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.0.as_bytes())
+    }
+}
+
+impl From<&str> for Secret<String> {
+    fn from(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// The SHA-256 of a secret in lower-case hex: tells whether two are the same, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    pub fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let mut hex = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            write!(hex, "{byte:02x}").expect("a string takes all");
+        }
+        Self(hex)
+    }
+}
+
+/// A successful answer of the token endpoint (RFC 6749, section 5.1). After a refresh each member may be
+/// absent, which means that the one in use stays in use.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Grant {
+    pub id_token: Option<Secret<String>>,
+    pub access_token: Option<Secret<String>>,
+    pub refresh_token: Option<Secret<String>>,
+}

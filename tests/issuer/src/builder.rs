@@ -1,0 +1,93 @@
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    account::Account,
+    issuer::Issuer,
+    server,
+    settings::Settings,
+    state::{Shared, State},
+};
+
+/// A server about to start.
+pub struct Builder {
+    port: u16,
+    settings: Settings,
+    accounts: Vec<Account>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self { port: 0, settings: Settings::default(), accounts: Account::examples() }
+    }
+
+    /// Listen here instead of on any free port.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Change settings: `.set(|s| s.rotation = false)`.
+    pub fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Bytes added to the claims of access tokens; the default makes them about 1.5 KB.
+    pub fn token_padding(self, bytes: usize) -> Self {
+        self.set(|settings| settings.token_padding = bytes)
+    }
+
+    /// Let other people log in; the first of them is the one approved by default.
+    pub fn accounts(mut self, accounts: Vec<Account>) -> Self {
+        assert!(!accounts.is_empty(), "somebody must be able to log in");
+        self.accounts = accounts;
+        self
+    }
+
+    /// Starts, and panics if the port is taken.
+    pub fn start(self) -> Issuer {
+        self.try_start().expect("the issuer starts")
+    }
+
+    /// Starts, if the port is free.
+    pub fn try_start(self) -> io::Result<Issuer> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        listener.set_nonblocking(true)?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let state = State::new(url.clone(), self.settings, self.accounts);
+        let shared = Arc::new(Shared::new(state));
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("issuer".into()).spawn({
+            let shared = shared.clone();
+            move || server::run(listener, shared, stopped)
+        })?;
+        let server = Arc::new(Server { url, shared, stop: Some(stop), thread: Some(thread) });
+        Ok(Issuer { server })
+    }
+}
+
+/// What all handles share.
+pub(crate) struct Server {
+    pub url: String,
+    pub shared: Arc<Shared>,
+    /// Dropped to stop.
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::{
+    account::Account,
+    answer::Answer,
+    random,
+    request::{Encoding, Request},
+    settings::DEFAULT_CODE_LIFETIME,
+    state::State,
+};
+
+/// What a person said to a device login.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Decision {
+    Pending,
+    Approved(Account),
+    Denied,
+}
+
+/// The authorization code behind a device login. The server keeps both halves of PKCE until the login is approved.
+#[derive(Clone)]
+pub(crate) struct AuthorizationCode {
+    pub code: String,
+    pub verifier: String,
+    pub used: bool,
+}
+
+impl AuthorizationCode {
+    pub fn challenge(&self) -> String {
+        random::s256(&self.verifier)
+    }
+}
+
+pub(crate) struct Device {
+    pub user_code: String,
+    pub client_id: String,
+    pub decision: Decision,
+    pub authorization: AuthorizationCode,
+    id: String,
+    expires: Instant,
+    created: Instant,
+    interval: Duration,
+    last_poll: Option<Instant>,
+}
+
+impl Device {
+    pub fn is_expired(&self) -> bool {
+        Instant::now() >= self.expires
+    }
+
+    pub fn is_pending(&self) -> bool {
+        self.decision == Decision::Pending && !self.is_expired()
+    }
+}
+
+/// All device logins, oldest first.
+#[derive(Default)]
+pub(crate) struct Devices(Vec<Device>);
+
+impl Devices {
+    pub fn iter(&self) -> impl Iterator<Item = &Device> {
+        self.0.iter()
+    }
+
+    /// People type codes in either case, with or without the hyphen.
+    pub fn by_user_code(&mut self, typed: &str) -> Option<&mut Device> {
+        let plain = |code: &str| code.replace(['-', ' '], "").to_uppercase();
+        let typed = plain(typed.trim());
+        self.0.iter_mut().find(|d| plain(&d.user_code) == typed)
+    }
+
+    pub fn by_authorization_code(&mut self, code: &str) -> Option<&mut Device> {
+        self.0.iter_mut().find(|d| d.authorization.code == code)
+    }
+
+    /// Decides a pending login; `false` if there is none with this code.
+    pub fn decide(&mut self, user_code: &str, decision: Decision) -> bool {
+        let device = self.by_user_code(user_code).filter(|d| d.is_pending());
+        device.map(|d| d.decision = decision).is_some()
+    }
+
+    /// Ends the lifetime of a code now; `false` if it is not pending.
+    pub fn expire(&mut self, user_code: &str) -> bool {
+        let device = self.by_user_code(user_code).filter(|d| d.is_pending());
+        device.map(|d| d.expires = Instant::now()).is_some()
+    }
+
+    /// Whether this poll comes before the interval since the last one was over, a tenth of it forgiven.
+    pub fn is_early_poll(&mut self, request: &Request) -> bool {
+        let id = request.get("device_auth_id");
+        let Some(device) = self.0.iter_mut().find(|d| Some(d.id.as_str()) == id) else {
+            return false;
+        };
+        let last = device.last_poll.replace(request.arrived);
+        last.is_some_and(|last| {
+            request.arrived.saturating_duration_since(last) < device.interval.mul_f64(0.9)
+        })
+    }
+}
+
+/// `POST /api/accounts/deviceauth/usercode`
+pub(crate) fn user_code(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    if !state.settings.device_login {
+        return Err(Answer::not_found());
+    }
+    request.require_encoding(Encoding::Json)?;
+    let client_id = state.client_id(request)?;
+    let settings = &state.settings;
+    let created = Instant::now();
+    let device = Device {
+        id: format!("deviceauth_{}", random::unique()),
+        user_code: random::user_code(),
+        client_id: client_id.to_owned(),
+        decision: Decision::Pending,
+        authorization: AuthorizationCode {
+            code: format!("ac_{}", random::unique()),
+            verifier: random::base64url(random::bytes::<32>()),
+            used: false,
+        },
+        expires: created + settings.code_lifetime,
+        created,
+        interval: settings.interval.duration(),
+        last_poll: None,
+    };
+    let mut body = json!({ "device_auth_id": device.id });
+    body[&settings.user_code_member] = json!(device.user_code);
+    if let Some(interval) = settings.interval.to_json() {
+        body["interval"] = interval;
+    }
+    if settings.code_lifetime != DEFAULT_CODE_LIFETIME {
+        body["expires_in"] = json!(settings.code_lifetime.as_secs_f64().ceil() as u64);
+    }
+    state.devices.0.push(device);
+    Ok(Answer::granted(&body).no_store())
+}
+
+/// `POST /api/accounts/deviceauth/token`
+///
+/// An approved login is answered the same way until its code is exchanged, so that a lost answer can be asked for again.
+pub(crate) fn poll(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    request.require_encoding(Encoding::Json)?;
+    let id = request.require("device_auth_id")?;
+    let user_code = request.require("user_code")?;
+    let mut devices = state.devices.0.iter_mut();
+    let device = devices
+        .find(|d| d.id == id && d.user_code == user_code && !d.authorization.used)
+        .ok_or_else(|| Answer::error(404, "unknown_device", "there is no such device login"))?;
+    if device.is_expired() && device.decision != Decision::Denied {
+        return Err(Answer::error(403, "expired_token", "the code has expired"));
+    }
+    let auto_approve = state.settings.auto_approve;
+    if device.is_pending() && auto_approve.is_some_and(|after| device.created.elapsed() >= after) {
+        device.decision = Decision::Approved(state.accounts[0].clone());
+    }
+    match device.decision {
+        Decision::Pending => Err(Answer::error(
+            state.settings.pending_status,
+            "authorization_pending",
+            "nobody has decided yet",
+        )),
+        Decision::Denied => Err(Answer::error(403, "access_denied", "the login was denied")),
+        Decision::Approved(_) => {
+            let authorization = &device.authorization;
+            let body = json!({
+                "authorization_code": authorization.code,
+                "code_challenge": authorization.challenge(),
+                "code_verifier": authorization.verifier,
+            });
+            Ok(Answer::granted(&body).no_store())
+        }
+    }
+}

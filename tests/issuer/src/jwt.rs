@@ -1,0 +1,62 @@
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::{account::Account, random};
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs() as i64)
+}
+
+/// Claims both tokens carry, with the names auth.openai.com gives them.
+fn claims(issuer: &str, account: &Account, lifetime: i64) -> Value {
+    let now = now();
+    json!({
+        "iss": issuer,
+        "sub": account.user_id,
+        "jti": random::unique(),
+        "iat": now,
+        "exp": now + lifetime,
+        "email": account.email,
+        "https://api.openai.com/profile": { "email": account.email, "email_verified": true },
+        "https://api.openai.com/auth": {
+            "chatgpt_account_id": account.account_id,
+            "chatgpt_user_id": account.user_id,
+            "user_id": account.user_id,
+            "chatgpt_plan_type": account.plan,
+        },
+    })
+}
+
+/// An ID token lives an hour.
+pub(crate) fn id_token(issuer: &str, account: &Account, client_id: &str) -> String {
+    let mut claims = claims(issuer, account, 3600);
+    claims["aud"] = json!([client_id]);
+    sign(&claims)
+}
+
+pub(crate) fn access_token(
+    issuer: &str,
+    account: &Account,
+    client_id: &str,
+    lifetime: i64,
+    padding: usize,
+) -> String {
+    let mut claims = claims(issuer, account, lifetime);
+    claims["aud"] = json!(["https://api.openai.com/v1"]);
+    claims["client_id"] = json!(client_id);
+    claims["scp"] = json!(["openid", "profile", "email", "offline_access"]);
+    if padding > 0 {
+        claims["padding"] = json!("x".repeat(padding));
+    }
+    sign(&claims)
+}
+
+/// The signature is noise: clients cannot check it, and this server looks its tokens up.
+fn sign(claims: &Value) -> String {
+    let header = json!({ "alg": "RS256", "kid": "issuer", "typ": "JWT" });
+    let [header, claims] = [&header, claims].map(|part| random::base64url(part.to_string()));
+    format!("{header}.{claims}.{}", random::base64url(random::bytes::<256>()))
+}

@@ -1,0 +1,147 @@
+use std::{collections::HashMap, io, time::Instant};
+
+use http_body_util::{BodyExt, Limited};
+use hyper::{
+    Method,
+    body::{Bytes, Incoming},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT},
+};
+use serde_json::Value;
+
+use crate::{answer::Answer, faults::Endpoint};
+
+const BODY_LIMIT: usize = 8 << 20;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Json,
+    Form,
+    Other,
+}
+
+/// A request that has arrived in full.
+pub(crate) struct Request {
+    pub method: Method,
+    pub path: String,
+    pub encoding: Encoding,
+    pub body: Bytes,
+    pub arrived: Instant,
+    headers: HeaderMap,
+    parameters: Option<HashMap<String, String>>,
+}
+
+impl Request {
+    pub async fn read(request: hyper::Request<Incoming>) -> io::Result<Self> {
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, BODY_LIMIT);
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let encoding = encoding(&head.headers);
+        Ok(Self {
+            parameters: parameters(encoding, &body),
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            headers: head.headers,
+            encoding,
+            body,
+            arrived: Instant::now(),
+        })
+    }
+
+    /// The parameter as sent, if the body could be read at all.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The parameter, or the answer to a request without it.
+    pub fn require(&self, name: &str) -> Result<&str, Answer> {
+        if self.parameters.is_none() {
+            return Err(Answer::invalid_request("the body cannot be read"));
+        }
+        self.get(name).ok_or_else(|| Answer::invalid_request(&format!("{name} is missing")))
+    }
+
+    pub fn require_encoding(&self, encoding: Encoding) -> Result<(), Answer> {
+        match self.encoding == encoding {
+            true => Ok(()),
+            false => Err(Answer::invalid_request("wrong content type")),
+        }
+    }
+
+    pub fn user_agent(&self) -> Option<String> {
+        self.header(USER_AGENT)
+    }
+
+    pub fn content_type(&self) -> Option<String> {
+        self.header(CONTENT_TYPE)
+    }
+
+    pub fn bearer(&self) -> Option<&str> {
+        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        value.strip_prefix("Bearer ")
+    }
+
+    /// The token or code this request is about.
+    pub fn token(&self) -> Option<&str> {
+        ["refresh_token", "code", "token", "device_auth_id"]
+            .iter()
+            .find_map(|name| self.get(name))
+            .or_else(|| self.bearer())
+    }
+
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        if self.method != Method::POST {
+            return None;
+        }
+        match (self.path.as_str(), self.get("grant_type")) {
+            ("/api/accounts/deviceauth/usercode", _) => Some(Endpoint::UserCode),
+            ("/api/accounts/deviceauth/token", _) => Some(Endpoint::DeviceToken),
+            ("/oauth/token", Some("authorization_code")) => Some(Endpoint::Exchange),
+            ("/oauth/token", Some("refresh_token")) => Some(Endpoint::Refresh),
+            ("/oauth/revoke", _) => Some(Endpoint::Revoke),
+            ("/v1/responses", _) => Some(Endpoint::Responses),
+            _ => None,
+        }
+    }
+
+    fn header(&self, name: HeaderName) -> Option<String> {
+        let value = self.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+fn encoding(headers: &HeaderMap) -> Encoding {
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let media_type = value.and_then(|v| v.split(';').next()).map(str::trim);
+    match media_type {
+        Some("application/json") => Encoding::Json,
+        Some("application/x-www-form-urlencoded") => Encoding::Form,
+        _ => Encoding::Other,
+    }
+}
+
+/// The string members of a JSON object, or the fields of a form; `None` if it is neither, or says a thing twice.
+fn parameters(encoding: Encoding, body: &[u8]) -> Option<HashMap<String, String>> {
+    let mut parameters = HashMap::new();
+    match encoding {
+        Encoding::Json => {
+            let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
+                return None;
+            };
+            for (name, value) in members {
+                if let Value::String(value) = value {
+                    parameters.insert(name, value);
+                }
+            }
+        }
+        Encoding::Form => {
+            for (name, value) in form_urlencoded::parse(body).into_owned() {
+                // RFC 6749 section 3.2: no parameter more than once.
+                if parameters.insert(name, value).is_some() {
+                    return None;
+                }
+            }
+        }
+        Encoding::Other => return None,
+    }
+    Some(parameters)
+}

@@ -1,0 +1,21 @@
+use serde_json::json;
+
+use crate::{answer::Answer, request::Request, state::State};
+
+/// `POST /oauth/revoke`
+///
+/// A live refresh token takes its whole family with it, an access token only itself. Any other token is answered the
+/// same (RFC 7009 section 2.2) and changes nothing, so that revoking a stale copy shows as a login left alive.
+pub(crate) fn revoke(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    state.client_id(request)?;
+    let token = request.require("token")?;
+    let outcome = if let Ok(grant) = state.tokens.redeem(token) {
+        state.tokens.revoke_family(grant.family);
+        "revoked"
+    } else if state.tokens.invalidate_access_token(token) {
+        "revoked"
+    } else {
+        "nothing_to_revoke"
+    };
+    Ok(Answer::json(200, &json!({}), outcome))
+}

@@ -1,0 +1,112 @@
+use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
+
+use hyper::{
+    Response, body::Incoming, header::CONTENT_TYPE, server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{sync::oneshot, time::sleep};
+
+use crate::{
+    answer::Answer, body::ReplyBody, control, faults::Fault, request::Request, state::Shared,
+};
+
+/// Accepts connections until `stop` is sent or dropped.
+pub(crate) fn run(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: oneshot::Receiver<Infallible>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(accept(listener, shared));
+        let _ = stop.await;
+        Ok(())
+    })
+}
+
+async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+    loop {
+        // Too many open files and the like: the next one may fare better.
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| serve(shared.clone(), request));
+            // An error here is a client that hung up, or a fault that was asked for.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// An error makes hyper close the connection without a byte.
+async fn serve(
+    shared: Arc<Shared>,
+    request: hyper::Request<Incoming>,
+) -> io::Result<Response<ReplyBody>> {
+    let request = Request::read(request).await?;
+    if let Some(answer) = control::answer(&shared, &request) {
+        return reply(answer, ReplyBody::whole);
+    }
+    // In a task of its own it goes on when the client hangs up, as it would on a real server.
+    tokio::spawn(answer(shared, request)).await?
+}
+
+async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<ReplyBody>> {
+    let endpoint = request.endpoint();
+    let fault = endpoint.and_then(|e| shared.change(|state| state.arrive(&request, e)));
+    if let Some(Fault::DelayBefore(delay)) = fault {
+        sleep(delay).await;
+    }
+    let mut answer = match fault.as_ref().map(Fault::instead) {
+        Some(Some(canned)) => Some(canned),
+        _ if fault == Some(Fault::Drop) => None,
+        _ => Some(shared.change(|state| state.process(&request, endpoint))),
+    };
+    if let Some(Fault::DelayAfter(delay)) = fault {
+        sleep(delay).await;
+    }
+    let mut outcome: Vec<&str> = answer.iter().map(|a| a.outcome.as_str()).collect();
+    outcome.extend(fault.as_ref().map(Fault::name));
+    outcome.retain(|word| !word.is_empty());
+    let outcome = outcome.join(" ");
+    if fault == Some(Fault::LoseReply) {
+        answer = None;
+    }
+    shared.finish(&request, endpoint, answer.as_ref().map(|a| a.status), outcome);
+
+    let mut answer = answer.ok_or(io::ErrorKind::ConnectionAborted)?;
+    let spent = answer.spends.take();
+    reply(answer, |body| {
+        let body = match fault {
+            Some(Fault::Truncate) => ReplyBody::truncated(body),
+            Some(Fault::Endless) => ReplyBody::endless(),
+            Some(Fault::SlowBody(over)) => ReplyBody::slow(body, over),
+            _ => ReplyBody::whole(body),
+        };
+        match spent {
+            Some(token) => body.on_delivery(move || {
+                shared.change(|state| state.tokens.note_answered(token));
+            }),
+            None => body,
+        }
+    })
+}
+
+fn reply(
+    answer: Answer,
+    body: impl FnOnce(String) -> ReplyBody,
+) -> io::Result<Response<ReplyBody>> {
+    let names_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    let mut response = Response::builder().status(answer.status);
+    if !answer.headers.iter().any(names_type) {
+        response = response.header(CONTENT_TYPE, answer.content_type);
+    }
+    for (name, value) in &answer.headers {
+        response = response.header(name, value);
+    }
+    response.body(body(answer.body)).map_err(io::Error::other)
+}

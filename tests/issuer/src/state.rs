@@ -1,0 +1,206 @@
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    account::Account,
+    answer::Answer,
+    device::{self, Devices},
+    faults::{Endpoint, Fault, Faults},
+    jwt,
+    log::{Counts, Entry},
+    page, random,
+    request::Request,
+    responses, revoke,
+    settings::{CLIENT_ID, Settings},
+    store::{Grant, TokenStore, Tokens},
+    token,
+};
+
+/// All there is to know; every request is decided in one piece while it is locked.
+pub(crate) struct State {
+    pub issuer: String,
+    pub settings: Settings,
+    pub accounts: Vec<Account>,
+    pub counts: Counts,
+    pub log: Vec<Entry>,
+    pub faults: Faults,
+    pub devices: Devices,
+    pub tokens: TokenStore,
+}
+
+impl State {
+    pub fn new(issuer: String, settings: Settings, accounts: Vec<Account>) -> Self {
+        Self {
+            issuer,
+            settings,
+            accounts,
+            counts: Counts::default(),
+            log: Vec::new(),
+            faults: Faults::default(),
+            devices: Devices::default(),
+            tokens: TokenStore::default(),
+        }
+    }
+
+    /// Counts a request that has just arrived, and picks the fault it will meet.
+    pub fn arrive(&mut self, request: &Request, endpoint: Endpoint) -> Option<Fault> {
+        match endpoint {
+            Endpoint::UserCode => self.counts.user_codes += 1,
+            Endpoint::DeviceToken => {
+                self.counts.polls += 1;
+                self.counts.early_polls += u64::from(self.devices.is_early_poll(request));
+            }
+            Endpoint::Exchange => self.counts.exchanges += 1,
+            Endpoint::Refresh => {
+                self.counts.refreshes += 1;
+                self.counts.in_flight += 1;
+                if let Some(token) = request.get("refresh_token") {
+                    self.tokens.note_sent(token);
+                }
+            }
+            Endpoint::Revoke => self.counts.revocations += 1,
+            Endpoint::Responses => self.counts.responses += 1,
+        }
+        self.faults.next(endpoint)
+    }
+
+    pub fn process(&mut self, request: &Request, endpoint: Option<Endpoint>) -> Answer {
+        let answer = match (endpoint, request.path.as_str(), request.method.as_str()) {
+            (Some(Endpoint::UserCode), ..) => device::user_code(self, request),
+            (Some(Endpoint::DeviceToken), ..) => device::poll(self, request),
+            (Some(Endpoint::Exchange), ..) => token::exchange(self, request),
+            (Some(Endpoint::Refresh), ..) => token::refresh(self, request),
+            (Some(Endpoint::Revoke), ..) => revoke::revoke(self, request),
+            (Some(Endpoint::Responses), ..) => responses::responses(self, request),
+            (None, "/oauth/token", "POST") => token::unsupported(request),
+            (None, "/codex/device", "GET") => Ok(page::ask_code()),
+            (None, "/codex/device", "POST") => page::submit(self, request),
+            // Codex asks for a WebSocket first, and goes on without one at once if told so like this.
+            (None, "/v1/responses", "GET") => {
+                Err(Answer::error(426, "upgrade_required", "there are no WebSockets here"))
+            }
+            _ => Ok(Answer::not_found()),
+        };
+        answer.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// The client id that was sent, if it is one we know.
+    pub fn client_id<'r>(&self, request: &'r Request) -> Result<&'r str, Answer> {
+        let client_id = request.require("client_id")?;
+        match &self.settings.client_id {
+            Some(known) if known != client_id => {
+                Err(Answer::error(400, "invalid_client", "unknown client"))
+            }
+            _ => Ok(client_id),
+        }
+    }
+
+    /// A login, without anybody having to log in.
+    pub fn grant(&mut self, account: &Account, lifetime: i64) -> Tokens {
+        let client_id = self.settings.client_id.clone();
+        let client_id = client_id.unwrap_or_else(|| CLIENT_ID.to_owned());
+        let grant = self.tokens.new_grant(account, &client_id);
+        self.issue(&grant, lifetime)
+    }
+
+    pub fn issue(&mut self, grant: &Grant, lifetime: i64) -> Tokens {
+        let refresh_lifetime = self.refresh_token_lifetime();
+        Tokens {
+            id_token: jwt::id_token(&self.issuer, &grant.account, &grant.client_id),
+            access_token: self.issue_access_token(grant, lifetime),
+            refresh_token: self.tokens.issue_refresh_token(grant, refresh_lifetime),
+            account_id: grant.account.account_id.clone(),
+        }
+    }
+
+    pub fn issue_access_token(&mut self, grant: &Grant, lifetime: i64) -> String {
+        let padding = self.settings.token_padding;
+        let Grant { account, client_id, .. } = grant;
+        let token = jwt::access_token(&self.issuer, account, client_id, lifetime, padding);
+        self.tokens.add_access_token(&token, grant, lifetime);
+        token
+    }
+
+    pub fn access_token_lifetime(&self) -> i64 {
+        seconds(self.settings.access_token_lifetime)
+    }
+
+    pub fn refresh_token_lifetime(&self) -> i64 {
+        seconds(self.settings.refresh_token_lifetime)
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2)
+}
+
+/// The state as the server and its handles share it, and the bell that rings whenever it changed.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    started: Instant,
+}
+
+impl Shared {
+    pub fn new(state: State) -> Self {
+        Self { state: Mutex::new(state), changed: Condvar::new(), started: Instant::now() }
+    }
+
+    /// A test that panicked while it held the lock must not take the others down with it.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `f` on the state and wakes everybody who waits.
+    pub fn change<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        let result = f(&mut self.lock());
+        self.changed.notify_all();
+        result
+    }
+
+    /// Waits until `f` finds what it looks for.
+    pub fn wait<T>(&self, patience: Duration, mut f: impl FnMut(&State) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
+        let mut state = self.lock();
+        loop {
+            let found = f(&state);
+            let left = patience.saturating_sub(start.elapsed());
+            if found.is_some() || left.is_zero() {
+                return found;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Writes the log entry of a request that is about to be answered, or not.
+    pub fn finish(
+        &self,
+        request: &Request,
+        endpoint: Option<Endpoint>,
+        status: Option<u16>,
+        outcome: String,
+    ) {
+        let arrived = request.arrived.saturating_duration_since(self.started);
+        let entry = Entry {
+            at: arrived.as_millis() as u64,
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            status,
+            outcome,
+            token: request.token().map(random::fingerprint),
+            grant_type: request.get("grant_type").map(str::to_owned),
+            client_id: request.get("client_id").map(str::to_owned),
+            user_agent: request.user_agent(),
+            content_type: request.content_type(),
+        };
+        self.change(|state| {
+            state.log.push(entry);
+            if endpoint == Some(Endpoint::Refresh) {
+                state.counts.in_flight -= 1;
+            }
+        });
+    }
+}

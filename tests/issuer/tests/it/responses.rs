@@ -1,0 +1,47 @@
+use issuer::Issuer;
+
+use crate::{ask_model, expired_login, get};
+
+#[test]
+fn the_model_answers_to_a_good_token() {
+    let issuer = Issuer::start();
+    let tokens = issuer.grant(&Issuer::accounts()[0], 3600);
+    let answer = ask_model(&issuer, &tokens.access_token);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "text/event-stream");
+    let events: Vec<&str> = answer.text.lines().filter(|l| l.starts_with("event")).collect();
+    let names = ["created", "output_item.done", "completed"];
+    assert_eq!(events, names.map(|name| format!("event: response.{name}")));
+}
+
+#[test]
+fn the_model_refuses_any_other() {
+    let issuer = Issuer::start();
+    let revoked = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
+    issuer.invalidate_access_token(&revoked);
+    let expired = expired_login(&issuer).access_token;
+    for (token, code) in [
+        (expired.as_str(), "token_expired"),
+        (&revoked, "token_revoked"),
+        ("made up", "invalid_token"),
+    ] {
+        assert_eq!(ask_model(&issuer, token).error(), (401, code.into()));
+    }
+    let counts = issuer.counts();
+    assert_eq!((counts.responses, counts.responses_refused), (3, 3));
+}
+
+#[test]
+fn everything_else_is_not_found() {
+    let issuer = Issuer::start();
+    for path in ["/", "/v1/response", "/v1/models", "/oauth/token", "/_issuer/nothing"] {
+        assert_eq!(get(&(issuer.url() + path)).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_websocket_is_refused_in_the_way_codex_understands() {
+    let issuer = Issuer::start();
+    assert_eq!(get(&(issuer.url() + "/v1/responses")).error(), (426, "upgrade_required".into()));
+    assert_eq!(issuer.counts().responses, 0);
+}
