@@ -4,7 +4,6 @@
 
 use crate::error::{Error, Prompt};
 use console::{Key, Term};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub fn warn(text: &str) {
     eprintln!("codex-credential: {text}");
@@ -38,6 +37,7 @@ pub fn time_left(seconds: i64) -> String {
     let seconds = seconds.max(0);
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }
@@ -47,7 +47,8 @@ pub fn time_left(seconds: i64) -> String {
 pub struct Screen {
     term: Option<Term>,
     shown: Option<Prompt>,
-    line: Option<ProgressBar>,
+    /// The live line stands at the cursor.
+    is_live: bool,
 }
 
 impl Screen {
@@ -69,14 +70,16 @@ impl Screen {
             self.shown = Some(prompt.clone());
         }
         let left = time_left(prompt.expires_at - crate::clock::now());
-        let line = self.line.get_or_insert_with(live_line);
-        line.set_message(format!("waiting for your approval, {left} left (Ctrl-C cancels)"));
-        line.tick();
+        let _ = term.clear_line();
+        let _ = term.write_str(&format!("waiting for your approval, {left} left (Ctrl-C cancels)"));
+        self.is_live = true;
     }
 
     pub fn clear(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.finish_and_clear();
+        if std::mem::take(&mut self.is_live)
+            && let Some(term) = &self.term
+        {
+            let _ = term.clear_line();
         }
     }
 
@@ -94,15 +97,10 @@ impl Screen {
     pub fn wants_fresh_code(&mut self) -> bool {
         self.clear();
         let Some(term) = &self.term else { return false };
-        let question = "codex-credential: the code has expired; press Enter for a fresh one, any other key to stop";
+        let question = "codex-credential: the code has expired; press Enter for a fresh one, or any other key to stop";
         let _ = term.write_line(question);
         matches!(term.read_key(), Ok(Key::Enter))
     }
-}
-
-fn live_line() -> ProgressBar {
-    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    line.with_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"))
 }
 
 fn text(prompt: &Prompt) -> String {

@@ -176,14 +176,17 @@ impl Renewal<'_> {
 
     /// Whether what is stored now is what was ordered.
     pub fn is_satisfied(&self) -> Result<bool> {
-        let Some(login) = self.profile.storage.load()? else { return Ok(false) };
+        self.profile.storage.load()?.map_or(Ok(false), |login| self.satisfies(&login))
+    }
+
+    fn satisfies(&self, login: &Login) -> Result<bool> {
         let now = clock::now();
         let good = match self.order.goal {
             Goal::Token { min_validity } => login.lifetime().covers(min_validity, now),
             Goal::Early => login.renew_at().is_none_or(|due| now < due),
             Goal::SignIn => login.lifetime().covers(0, now),
         };
-        Ok(good && !is_refused(self.profile, &login)?)
+        Ok(good && !is_refused(self.profile, login)?)
     }
 
     /// Commits the answer that a killed renewal left; gives back its intent where no answer is known.
@@ -213,6 +216,9 @@ impl Renewal<'_> {
         let Some(login) = self.profile.storage.load()? else {
             return Ok(Refreshed::Impossible(None));
         };
+        if self.satisfies(&login)? {
+            return Ok(Refreshed::Done);
+        }
         let Some(refresh_token) = &login.refresh_token else {
             return Ok(Refreshed::Impossible(Some(no_refresh_token())));
         };

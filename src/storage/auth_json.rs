@@ -5,6 +5,7 @@ use crate::account::Account;
 use crate::login::{Login, Provenance};
 use crate::tokens::{Grant, Secret};
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
 /// The members this program reads.
@@ -42,7 +43,13 @@ pub enum Content {
 
 impl AuthJson {
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(bytes)
+        // serde would take a list for a struct, too.
+        let is_object = bytes.trim_ascii_start().first().is_none_or(|&byte| byte == b'{');
+        if is_object {
+            serde_json::from_slice(bytes)
+        } else {
+            Err(serde_json::Error::custom("no object"))
+        }
     }
 
     pub fn content(self) -> Content {

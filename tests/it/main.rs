@@ -1,1 +1,14 @@
-fn main() {}
+//! One test file per situation a user can meet; the listing is the specification.
+
+mod machine;
+
+mod device_login;
+mod erase;
+mod killed;
+mod protocol;
+mod renewal;
+mod storage;
+mod store;
+mod terminal;
+mod waiting;
+mod warm;

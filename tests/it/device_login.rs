@@ -1,0 +1,168 @@
+//! Nobody is signed in: one device login for all who ask.
+
+use crate::machine::{Machine, PATIENCE, eventually, token_of};
+use issuer::{Endpoint, Fault, Interval};
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::process::Stdio;
+use std::time::Duration;
+
+#[test]
+fn sixty_four_callers_at_once_share_one_code_one_exchange_and_one_token() {
+    let machine = Machine::with(|s| s.auto_approve = Some(Duration::from_millis(500)));
+    let tokens = machine.crowd(64);
+    assert_eq!(tokens.len(), 64);
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.exchanges, counts.refreshes), (1, 1, 0));
+    assert_eq!(counts.early_polls, 0);
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens[0]);
+}
+
+#[test]
+fn with_stdin_and_stderr_closed_an_approval_after_a_second_answers() {
+    let machine = Machine::with(|s| s.auto_approve = Some(Duration::from_secs(1)));
+    let mut command = machine.std_command("get --format token --wait 60s");
+    let caller = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+    assert!(machine.issuer.is_live_access_token(&token_of(caller.spawn().unwrap())));
+    // Closed for good, as `<&- 2>&-` does, and with a warm cache.
+    let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+    let mut shell = std::process::Command::new("sh");
+    shell.env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
+    shell.args(["-c", "exec \"$0\" get --format token <&- 2>&-"]).arg(program);
+    assert!(machine.issuer.is_live_access_token(&token_of(shell.spawn().unwrap())));
+}
+
+#[test]
+fn when_the_time_is_over_the_caller_says_what_is_pending_and_the_next_one_joins_it() {
+    let machine = Machine::new();
+    let output = machine.command("get --wait 2s").assert().code(3);
+    let code = machine.issuer.user_codes()[0].clone();
+    let url = format!("{}/codex/device", machine.issuer.url());
+    let says = contains(code.as_str()).and(contains(url)).and(contains("14 min"));
+    output.stdout("").stderr(says.and(contains("hint: then run the same command again")));
+    let next = machine.start("get --format token --wait 60s");
+    machine.issuer.approve(&code);
+    token_of(next);
+    assert_eq!(machine.issuer.counts().user_codes, 1);
+}
+
+#[test]
+fn a_pending_login_is_an_error_that_a_program_can_show() {
+    let machine = Machine::new();
+    let output = machine.command("get --wait 2s --error-format json").assert().code(3);
+    let error: serde_json::Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
+    assert_eq!(error["kind"], "login_pending");
+    assert_eq!(error["prompt"]["user_code"], machine.issuer.user_codes()[0]);
+}
+
+#[test]
+fn polling_goes_on_through_429_5xx_and_lost_connections() {
+    let machine = Machine::new();
+    let pause = ("retry-after".to_owned(), "2".to_owned());
+    let busy = Fault::Status { code: 429, body: String::new(), headers: vec![pause] };
+    machine.issuer.fault(Endpoint::DeviceToken, busy, 1);
+    machine.issuer.fault(Endpoint::DeviceToken, Fault::status(503, "<html>"), 1);
+    machine.issuer.fault(Endpoint::DeviceToken, Fault::Drop, 1);
+    let caller = machine.start("get --format token --wait 60s");
+    machine.approve_next();
+    token_of(caller);
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.polls, counts.early_polls), (1, 4, 0));
+}
+
+#[test]
+fn the_interval_is_five_seconds_when_none_is_given() {
+    let machine = Machine::with(|s| s.interval = Interval::Absent);
+    let mut caller = machine.start("get");
+    eventually(|| machine.own("pending").exists());
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    let pending = std::fs::read_to_string(machine.own("pending")).unwrap();
+    assert!(pending.contains("\"interval\":5"));
+}
+
+#[test]
+fn a_denied_login_ends_for_all_who_wait() {
+    let machine = Machine::new();
+    let callers = [(); 3].map(|()| machine.start("get --wait 60s"));
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.issuer.deny(&code);
+    for caller in callers {
+        let output = caller.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4));
+        let says = String::from_utf8(output.stderr).unwrap();
+        assert!(says.contains("the login was denied in the browser"), "{says}");
+    }
+    assert_eq!(machine.issuer.counts().user_codes, 1);
+}
+
+#[test]
+fn an_expired_code_is_said_to_have_expired_and_the_next_call_gets_a_fresh_one() {
+    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
+    let output = machine.command("get --wait 60s").assert().code(3);
+    output.stderr(contains("the device code expired before it was approved"));
+    machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(900));
+    let next = machine.start("get --format token --wait 60s");
+    machine.approve_next();
+    token_of(next);
+    assert_eq!(machine.issuer.counts().user_codes, 2);
+}
+
+#[test]
+fn where_the_device_login_is_not_enabled_the_person_is_told_who_can() {
+    let machine = Machine::with(|s| s.device_login = false);
+    let output = machine.command("get").assert().code(4);
+    output.stderr(contains("does not offer device code login").and(contains("administrator")));
+    machine.issuer.set(|s| s.device_login = true);
+    machine.issuer.fault(Endpoint::UserCode, Fault::status(403, r#"{"error":"x"}"#), 1);
+    machine.command("get").assert().code(4).stderr(contains("Settings, Security"));
+    // A bot check is not an administrator's decision.
+    machine.issuer.fault(Endpoint::UserCode, Fault::status(403, "<!DOCTYPE html>"), 1);
+    machine.command("get").assert().code(1).stderr(contains("proxy or a bot check"));
+}
+
+#[test]
+fn another_program_that_signs_in_meanwhile_answers_those_who_wait() {
+    let machine = Machine::new();
+    let caller = machine.start("get --format token --wait 60s");
+    machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    let tokens = machine.sign_in(3600);
+    assert_eq!(token_of(caller), tokens.access_token);
+    eventually(|| machine.renewers().is_empty());
+    assert!(!machine.own("pending").exists());
+    assert_eq!(machine.issuer.counts().exchanges, 0);
+}
+
+#[test]
+fn login_replaces_a_stored_login_only_when_the_new_one_is_there() {
+    let (machine, old) = Machine::signed_in(3600);
+    let login = machine.start("login --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    assert_eq!(machine.token(), old.access_token);
+    machine.issuer.approve(&code);
+    let output = login.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains("signed in as ada@example.com"), "{says}");
+    assert_ne!(machine.token(), old.access_token);
+}
+
+#[test]
+fn what_a_device_login_stores_is_a_codex_login() {
+    let machine = Machine::new();
+    let caller = machine.start("get --format token --wait 60s");
+    machine.approve_next();
+    let token = token_of(caller);
+    let document = machine.auth_json();
+    assert_eq!(document["auth_mode"], "chatgpt");
+    assert_eq!(document["OPENAI_API_KEY"], serde_json::Value::Null);
+    assert_eq!(document["tokens"]["access_token"], token);
+    assert!(document["tokens"]["id_token"].is_string());
+    assert!(document["tokens"]["refresh_token"].is_string());
+    assert_eq!(document["tokens"]["account_id"], crate::machine::ada().account_id);
+    let provenance = &document["tokens"]["oauth_provenance"];
+    assert_eq!(provenance["issuer"], machine.issuer.url());
+    assert_eq!(provenance["client_id"], issuer::CLIENT_ID);
+    assert!(document["last_refresh"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+}

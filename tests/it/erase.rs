@@ -1,0 +1,65 @@
+//! `erase`: this token was refused; or, remove the login here.
+
+use crate::machine::{Machine, OURS};
+use predicates::prelude::*;
+use predicates::str::{contains, is_empty};
+
+fn named(token: &str) -> String {
+    format!("protocol=https\nhost=chatgpt.com\npassword={token}\n")
+}
+
+#[test]
+fn a_refused_token_is_not_handed_out_again_and_the_next_get_renews() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let input = named(&tokens.access_token);
+    machine.command("erase").write_stdin(input.as_str()).assert().success().stderr(is_empty());
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+    let renewed = machine.token();
+    assert_ne!(renewed, tokens.access_token);
+    // The same refusal, told late by another caller, is about a token that is gone.
+    machine.command("erase").write_stdin(input).assert().success();
+    assert_eq!(machine.token(), renewed);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_password_distinct_from_the_stored_token_erases_nothing() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    machine.command("erase").write_stdin(named("other")).assert().success().stderr(is_empty());
+    assert_eq!(machine.token(), tokens.access_token);
+    assert_eq!(machine.issuer.counts().refreshes, 0);
+}
+
+#[test]
+fn without_a_password_the_login_is_removed_here_and_nothing_is_revoked() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    machine.command("erase").write_stdin(OURS).assert().success().stderr(is_empty());
+    assert!(!machine.path("auth.json").exists());
+    assert!(machine.issuer.is_live_refresh_token(&tokens.refresh_token));
+    machine.command("erase").write_stdin(OURS).assert().success();
+}
+
+#[test]
+fn what_names_nothing_or_another_removes_nothing() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    for input in [
+        "",
+        "\n",
+        "capability[]=authtype\n",
+        "protocol=https\nhost=github.com\n",
+        "protocol=https\nhost=chatgpt.com\nusername=someone.else@example.com\n",
+        "host=chatgpt.com\n",
+    ] {
+        machine.command("erase").write_stdin(input).assert().success().stdout(is_empty());
+    }
+    assert_eq!(machine.token(), tokens.access_token);
+}
+
+#[test]
+fn a_script_says_yes() {
+    let (machine, _) = Machine::signed_in(3600);
+    let output = machine.command("erase --yes").assert().success();
+    output.stderr(contains("removed the login of ada@example.com").and(contains("auth.json")));
+    assert!(!machine.path("auth.json").exists());
+    machine.command("erase --yes").assert().success().stderr(contains("nobody is signed in"));
+}

@@ -1,0 +1,195 @@
+//! SIGKILL, to callers and to the renewing process, at moments that can be told apart.
+
+use crate::machine::{Machine, PATIENCE, eventually, lock, token_of};
+use issuer::{Endpoint, Fault};
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Reads a login file over and over and panics if it ever is anything but whole.
+struct Reader {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<u64>>,
+}
+
+impl Reader {
+    fn of(path: PathBuf) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let mut reads = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let bytes = fs::read(&path).expect("the login is there at every instant");
+                let document: serde_json::Value =
+                    serde_json::from_slice(&bytes).expect("valid JSON at every instant");
+                assert!(document["tokens"]["refresh_token"].is_string());
+                reads += 1;
+                thread::sleep(Duration::from_micros(200));
+            }
+            reads
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    fn finish(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        assert!(self.thread.take().unwrap().join().unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_caller_killed_in_mid_refresh_does_not_take_the_refresh_along() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(2)), 1);
+    let reader = Reader::of(machine.path("auth.json"));
+    let mut caller = machine.start("get --wait 60s");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    eventually(|| machine.renewers().is_empty());
+    let answer = machine.token();
+    assert_ne!(answer, tokens.access_token);
+    assert_eq!(answer, machine.auth_json()["tokens"]["access_token"]);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    reader.finish();
+}
+
+#[test]
+fn the_callers_whole_process_group_killed_does_not_take_the_refresh_along() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let mut command = machine.std_command("get --wait 60s");
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut caller = command.spawn().unwrap();
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    let group = rustix::process::Pid::from_child(&caller);
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+    caller.wait().unwrap();
+    eventually(|| machine.renewers().is_empty());
+    machine.token();
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn the_renewer_killed_before_it_sends_is_replaced_by_one_of_those_who_wait() {
+    let (machine, _) = Machine::signed_in(-1);
+    let codex = lock(&machine.path("auth.lock"));
+    let callers: Vec<_> = (0..16).map(|_| machine.start("get --format token --wait 60s")).collect();
+    eventually(|| !machine.renewers().is_empty());
+    machine.kill_renewer();
+    drop(codex);
+    let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn killed_while_the_server_has_the_request_the_login_is_lost_only_if_it_was_replaced() {
+    // The server rotated and its answer never reached us: said so at the next run.
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let reader = Reader::of(machine.path("auth.json"));
+    let mut caller = machine.start("get --wait 60s");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1 && c.refreshes_granted == 1, PATIENCE));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    machine.kill_renewer();
+    let output = machine.command("get --wait 20s").assert().code(3);
+    output.stderr(contains("was cut off before its answer arrived").and(contains("the code")));
+    assert_eq!(machine.issuer.resent_after_answer(), 0);
+    reader.finish();
+
+    // The server did not process it: nothing is lost.
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::Endless, 1);
+    let mut caller = machine.start("get --wait 60s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes == 1, PATIENCE));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    if !machine.renewers().is_empty() {
+        machine.kill_renewer();
+    }
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().user_codes, 0);
+}
+
+#[test]
+fn killed_between_the_answer_and_the_commit_the_next_run_commits_without_a_request() {
+    let (machine, _) = Machine::signed_in(-1);
+    let reader = Reader::of(machine.path("auth.json"));
+    let foreign = lock(&machine.path("auth.json.lock"));
+    let mut caller = machine.start("get --wait 60s");
+    eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    machine.kill_renewer();
+    drop(foreign);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    assert!(!machine.own("journal").exists());
+    reader.finish();
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
+}
+
+#[test]
+fn killed_while_polling_the_next_run_polls_on_for_the_same_code() {
+    let machine = Machine::new();
+    let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token --wait 60s")).collect();
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    eventually(|| machine.own("pending").exists());
+    machine.kill_renewer();
+    machine.issuer.approve(&code);
+    let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.exchanges), (1, 1));
+}
+
+#[test]
+fn killed_between_the_exchange_and_the_commit_the_login_is_not_lost() {
+    let machine = Machine::new();
+    let foreign = lock(&machine.path("auth.json.lock"));
+    let mut caller = machine.start("get --wait 60s");
+    machine.approve_next();
+    eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    machine.kill_renewer();
+    drop(foreign);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert!(!machine.own("pending").exists());
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.exchanges), (1, 1));
+}
+
+#[test]
+fn a_commit_kept_waiting_by_a_stuck_lock_is_made_up_for_later() {
+    let (machine, _) = Machine::signed_in(-1);
+    let foreign = lock(&machine.path("auth.json.lock"));
+    let output = machine.command("get --wait 30s").assert().code(1);
+    output.stderr(contains("another program holds the lock").and(contains("auth.json.lock")));
+    drop(foreign);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
+    let (machine, _) = Machine::signed_in(-1);
+    fs::write(machine.path(".codex-credential-left"), "half").unwrap();
+    machine.token();
+    assert!(!machine.path(".codex-credential-left").exists());
+    let mut names: Vec<_> = fs::read_dir(machine.codex_home()).unwrap().flatten().collect();
+    names.sort_by_key(fs::DirEntry::file_name);
+    let names: Vec<_> =
+        names.iter().map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential"]);
+}

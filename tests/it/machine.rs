@@ -1,0 +1,188 @@
+//! A user's machine: an empty home, the real program, and a strict authorization server on loopback.
+
+use assert_cmd::Command;
+use issuer::{Account, Issuer, Settings, Tokens};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What no test should take; only a hang does.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const OURS: &str = "protocol=https\nhost=chatgpt.com\n\n";
+
+pub struct Machine {
+    pub issuer: Issuer,
+    home: TempDir,
+}
+
+impl Machine {
+    /// Nobody is signed in; polls may come every second.
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Number(1)).start();
+        issuer.set(change);
+        Self { issuer, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// Ada is signed in; her access token has `lifetime` seconds left, fewer than none when it is expired.
+    pub fn signed_in(lifetime: i64) -> (Self, Tokens) {
+        let machine = Self::new();
+        let tokens = machine.sign_in(lifetime);
+        (machine, tokens)
+    }
+
+    pub fn sign_in(&self, lifetime: i64) -> Tokens {
+        let tokens = self.issuer.grant(&ada(), lifetime);
+        self.write_auth_json(&json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
+            "id_token": tokens.id_token, "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
+        }, "last_refresh": "2026-01-01T00:00:00Z" }));
+        tokens
+    }
+
+    pub fn codex_home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.codex_home().join(name)
+    }
+
+    /// A file of the folder that protects the login.
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.path("codex-credential").join(name)
+    }
+
+    pub fn write_auth_json(&self, content: &Value) {
+        fs::write(self.path("auth.json"), content.to_string()).unwrap();
+    }
+
+    pub fn auth_json(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("auth.json")).unwrap()).unwrap()
+    }
+
+    fn variables(&self) -> [(&'static str, String); 2] {
+        [
+            ("CODEX_HOME", self.codex_home().to_str().unwrap().to_owned()),
+            ("CODEX_CREDENTIAL_ISSUER", self.issuer.url()),
+        ]
+    }
+
+    /// The program with nothing of the tester's own environment.
+    pub fn command(&self, line: &str) -> Command {
+        Command::from_std(self.std_command(line))
+    }
+
+    pub fn std_command(&self, line: &str) -> std::process::Command {
+        let mut command = self.terminal_command(line);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// For a pseudoterminal, which becomes its standard streams.
+    pub fn terminal_command(&self, line: &str) -> std::process::Command {
+        let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+        let mut command = std::process::Command::new(program);
+        command.env_clear().envs(self.variables()).args(line.split_whitespace());
+        command
+    }
+
+    /// Started, with what it prints to be read later.
+    pub fn start(&self, line: &str) -> Child {
+        let mut command = self.std_command(line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// What a successful `get --format token` prints, without its newline.
+    pub fn token(&self) -> String {
+        let output = self.command("get --format token --wait 20s").assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
+    }
+
+    /// Starts `count` callers at once and gives back the token that each of them got.
+    pub fn crowd(&self, count: usize) -> Vec<String> {
+        let callers: Vec<Child> =
+            (0..count).map(|_| self.start("get --format token --wait 60s")).collect();
+        callers.into_iter().map(token_of).collect()
+    }
+
+    /// Approves the next device login that somebody starts.
+    pub fn approve_next(&self) -> String {
+        let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
+        self.issuer.approve(&code);
+        code
+    }
+
+    /// The renewing processes of this machine.
+    pub fn renewers(&self) -> Vec<u32> {
+        let home = format!("CODEX_HOME={}", self.codex_home().display());
+        let is_ours = |pid: &u32| {
+            let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let arguments = read("cmdline");
+            arguments.split(|&b| b == 0).nth(1) == Some(b"renew")
+                && read("environ").split(|&b| b == 0).any(|variable| variable == home.as_bytes())
+        };
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(is_ours).collect()
+    }
+
+    /// Kills the renewing process and waits until it is gone.
+    pub fn kill_renewer(&self) {
+        let renewers = self.renewers();
+        assert_eq!(renewers.len(), 1, "one renewing process");
+        kill(renewers[0]);
+        eventually(|| !self.renewers().contains(&renewers[0]));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for pid in self.renewers() {
+            kill(pid);
+        }
+    }
+}
+
+pub fn ada() -> Account {
+    Issuer::accounts()[0].clone()
+}
+
+pub fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+pub fn token_of(caller: Child) -> String {
+    let output = caller.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let token = String::from_utf8(output.stdout).unwrap();
+    token.strip_suffix('\n').expect("a newline after the token").to_owned()
+}
+
+/// Waits for a condition that no event tells of.
+pub fn eventually(condition: impl Fn() -> bool) {
+    for _ in 0..PATIENCE.as_millis() / 5 {
+        if condition() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the condition never came");
+}
+
+/// The file at `path` locked by this process, as another program would.
+pub fn lock(path: &Path) -> fs::File {
+    let mut options = fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(path).unwrap();
+    fs4::FileExt::lock(&file).unwrap();
+    file
+}

@@ -1,0 +1,146 @@
+//! git-credential's protocol on stdin and stdout.
+
+use crate::machine::{Machine, OURS};
+use predicates::prelude::*;
+use predicates::str::{contains, is_empty};
+use serde_json::Value;
+
+#[test]
+fn get_answers_with_the_requests_attributes_user_name_password_and_expiry() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("get").write_stdin(OURS).assert().success();
+    let output = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let lines: Vec<_> = output.lines().collect();
+    let password = format!("password={}", tokens.access_token);
+    assert_eq!(
+        lines[..4],
+        ["protocol=https", "host=chatgpt.com", "username=ada@example.com", &password]
+    );
+    let expiry: i64 = lines[4].strip_prefix("password_expiry_utc=").unwrap().parse().unwrap();
+    assert!((3500..=3600).contains(&(expiry - codex_credential::clock::now())));
+    assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn a_caller_that_announced_authtype_gets_a_bearer_credential_that_is_not_to_be_kept() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let asked = format!("capability[]=authtype\ncapability[]=state\n{OURS}");
+    let credential = format!("credential={}\n", tokens.access_token);
+    let output = machine.command("get").write_stdin(asked).assert().success();
+    output
+        .stdout(predicate::str::starts_with("capability[]=authtype\nauthtype=Bearer\n"))
+        .stdout(contains(credential).and(contains("\nephemeral=1\n")))
+        .stdout(contains("password=").not().and(contains("username=").not()));
+}
+
+#[test]
+fn a_host_that_is_not_ours_gets_an_empty_answer() {
+    let (machine, _) = Machine::signed_in(3600);
+    for asked in [
+        "protocol=https\nhost=github.com\n",
+        "protocol=http\nhost=chatgpt.com\n",
+        "protocol=https\nhost=chatgpt.com.evil.example\n",
+        "url=https://chatgpt.com@evil.example/\n",
+        "host=chatgpt.com\n",
+        "path=x\n",
+        "username=ada@example.com\n",
+        "protocol=https\nhost=chatgpt.com\nusername=someone.else@example.com\n",
+    ] {
+        let output = machine.command("get").write_stdin(asked).assert();
+        output.success().stdout(is_empty()).stderr(is_empty());
+    }
+    assert_eq!(machine.issuer.counts(), issuer::Counts::default());
+}
+
+#[test]
+fn a_url_names_the_host() {
+    let (machine, _) = Machine::signed_in(3600);
+    let asked = "host=evil.example\nurl=https://chatgpt.com/a%20b\n";
+    let output = machine.command("get").write_stdin(asked).assert().success();
+    output.stdout(predicate::str::starts_with("protocol=https\nhost=chatgpt.com\npath=a b\n"));
+}
+
+#[test]
+fn without_a_request_the_default_profile_answers() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    machine.command("get").assert().success().stdout(contains("password="));
+    assert_eq!(machine.token(), tokens.access_token);
+}
+
+#[test]
+fn the_json_answer_says_who_and_until_when() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("get --format json").assert().success();
+    let answer: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(answer["access_token"], tokens.access_token);
+    assert_eq!(answer["token_type"], "Bearer");
+    assert_eq!(answer["account_id"], tokens.account_id);
+    assert_eq!(answer["email"], "ada@example.com");
+    assert_eq!(answer["plan"], "plus");
+    let expires_in = answer["expires_in"].as_i64().unwrap();
+    let expires_at: jiff::Timestamp = answer["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!((3500..=3600).contains(&expires_in));
+    let difference = expires_at.as_second() - codex_credential::clock::now() - expires_in;
+    assert!(difference.abs() <= 1);
+}
+
+#[test]
+fn the_refresh_token_is_in_no_answer() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    for format in ["git", "token", "json"] {
+        let output = machine.command(&format!("get --format {format}")).assert().success();
+        output.stdout(contains(tokens.refresh_token.as_str()).not());
+    }
+}
+
+#[test]
+fn capabilities_are_announced_and_unknown_operations_passed_over() {
+    let machine = Machine::new();
+    let output = machine.command("capability").assert().success();
+    output.stdout("version 0\ncapability authtype\n");
+    let output = machine.command("frobnicate --now").write_stdin(OURS).assert();
+    output.success().stdout(is_empty()).stderr(is_empty());
+}
+
+#[test]
+fn bad_input_gets_one_line_that_names_the_line_and_the_rule_and_changes_nothing() {
+    let (machine, _) = Machine::signed_in(3600);
+    let before = machine.auth_json();
+    let long = format!("path={}\n", "x".repeat(65_531));
+    for (input, rule) in [
+        ("protocol=https\nhost\n", "line 2: is not key=value"),
+        ("=x\n", "line 1: has no key before the ="),
+        ("protocol=https\0\n", "line 1: contains a NUL byte"),
+        ("protocol=https\rx\n", "line 1: contains a CR that does not end the line"),
+        ("url=https://chatgpt.com/%0ahost=x\n", "line 1: the url contains an encoded newline"),
+        ("url=chatgpt.com\n", "line 1: the url has no protocol"),
+        (&long, "line 1: longer than 65535 bytes"),
+    ] {
+        for operation in ["get", "store", "erase"] {
+            let output = machine.command(operation).write_stdin(input).assert().code(2);
+            let line = predicate::str::starts_with(format!("codex-credential: {rule}"));
+            output.stdout(is_empty()).stderr(line.and(contains("\n").count(1)));
+        }
+    }
+    assert_eq!(machine.auth_json(), before);
+}
+
+#[test]
+fn errors_can_be_asked_for_as_json() {
+    let machine = Machine::new();
+    let output = machine.command("get --error-format json").write_stdin("x\n").assert().code(2);
+    let error: Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
+    assert_eq!(error["kind"], "bad_input");
+    assert_eq!(error["message"], "line 1: is not key=value");
+}
+
+#[test]
+fn a_wrong_option_or_variable_is_a_usage_error() {
+    let machine = Machine::new();
+    machine.command("get --wait soon").assert().code(2).stderr(contains("such as 4s, 2m or 1h"));
+    machine.command("get --bogus").assert().code(2);
+    for url in ["http://auth.example", "http://127.0.0.1@evil.example", "nonsense"] {
+        let output = machine.command("get").env("CODEX_CREDENTIAL_ISSUER", url).assert().code(2);
+        output.stderr(contains("CODEX_CREDENTIAL_ISSUER must be an https URL"));
+    }
+}

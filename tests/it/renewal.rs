@@ -1,0 +1,233 @@
+//! The access token has expired: one refresh for all who ask.
+
+use crate::machine::{Machine, PATIENCE, ada, eventually, lock, token_of};
+use issuer::{Endpoint, Fault};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::json;
+use std::fs;
+use std::time::Duration;
+
+#[test]
+fn sixty_four_callers_at_once_cost_one_refresh() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let answers = machine.crowd(64);
+    assert!(answers.iter().all(|token| *token == answers[0] && *token != tokens.access_token));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], answers[0]);
+}
+
+#[test]
+fn members_nobody_knows_and_tokens_that_were_not_sent_stay() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let mut document = machine.auth_json();
+    document["agent_identity"] = json!({"deep": [1, {"x": null}]});
+    document["tokens"]["login_owner_id"] = json!("owner");
+    machine.write_auth_json(&document);
+    machine.issuer.set(|s| s.refresh_answers_id_token = false);
+    machine.token();
+    let after = machine.auth_json();
+    assert_eq!(after["agent_identity"], document["agent_identity"]);
+    assert_eq!(after["tokens"]["login_owner_id"], "owner");
+    assert_eq!(after["tokens"]["id_token"], tokens.id_token);
+    assert_ne!(after["tokens"]["refresh_token"], tokens.refresh_token);
+    assert_ne!(after["last_refresh"], document["last_refresh"]);
+}
+
+#[test]
+fn a_renewal_without_a_new_refresh_token_keeps_the_old_one() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.set(|s| s.refresh_answers_refresh_token = false);
+    machine.token();
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+}
+
+#[test]
+fn min_validity_asks_for_more_and_short_lived_tokens_still_work() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    assert_eq!(machine.token(), tokens.access_token);
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(20));
+    // More than half of its life is never asked for, so this one will do.
+    machine.command("get --min-validity 2h").assert().success();
+    assert_eq!(machine.issuer.counts().refreshes, 0);
+    machine.command("erase").write_stdin(refused(&tokens.access_token)).assert().success();
+    let short = machine.token();
+    assert_eq!(machine.token(), short);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+fn refused(token: &str) -> String {
+    format!("protocol=https\nhost=chatgpt.com\npassword={token}\n")
+}
+
+#[test]
+fn a_token_due_for_renewal_is_answered_at_once_and_renewed_behind_the_callers_back() {
+    let (machine, _) = Machine::signed_in(3600);
+    // Issued an hour ago in effect: 400 of its 4000 seconds are left.
+    let tokens = machine.issuer.grant(&ada(), 400);
+    let mut document = machine.auth_json();
+    document["tokens"]["access_token"] = json!(aged(&tokens.access_token, 3600));
+    document["tokens"]["refresh_token"] = json!(tokens.refresh_token);
+    machine.write_auth_json(&document);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_millis(500)), 1);
+    let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token")).collect();
+    for caller in callers {
+        assert_eq!(token_of(caller), document["tokens"]["access_token"]);
+    }
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    eventually(|| machine.renewers().is_empty());
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+/// The token as if it had been issued `seconds` earlier.
+fn aged(token: &str, seconds: i64) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut claims: serde_json::Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    claims["iat"] = json!(claims["iat"].as_i64().unwrap() - seconds);
+    format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2])
+}
+
+#[test]
+fn a_fault_of_the_network_or_the_server_keeps_the_login_and_opens_no_device_login() {
+    for (fault, kind) in [
+        (Fault::status(500, "trouble"), "server"),
+        (Fault::status(429, "{}"), "server"),
+        (Fault::status(403, "<html>region</html>"), "server"),
+        (Fault::status(400, r#"{"error":"temporarily_unavailable"}"#), "server"),
+        (Fault::Redirect("https://evil.example/".into()), "server"),
+        (Fault::NotJson, "server"),
+        (Fault::Drop, "network"),
+        (Fault::Endless, "server"),
+    ] {
+        let (machine, tokens) = Machine::signed_in(-1);
+        let name = format!("{fault:?}");
+        machine.issuer.fault(Endpoint::Refresh, fault, 1);
+        let output = machine.command("get --error-format json --wait 20s").assert().code(1);
+        let error: serde_json::Value =
+            serde_json::from_slice(&output.get_output().stderr).expect(&name);
+        assert_eq!(error["kind"], kind, "{name}: {error}");
+        assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token, "{name}");
+        // The next call, a moment later, succeeds with the same refresh token.
+        assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
+        assert_eq!(machine.issuer.counts().user_codes, 0, "{name}");
+    }
+}
+
+#[test]
+fn an_answer_lost_on_the_wire_is_recognised_at_the_next_run_and_explained() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("no answer from 127.0.0.1"));
+    let output = machine.command("get --wait 20s").assert().code(3);
+    output.stderr(
+        contains("the login is lost: the renewal of")
+            .and(contains("was cut off before its answer arrived"))
+            .and(contains("with the code")),
+    );
+    // Known dead: it is never sent again, and one device login is pending for all.
+    machine.command("get --wait 1s").assert().code(3).stderr(contains("the login is lost"));
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.refreshes, counts.user_codes), (2, 1));
+    assert_eq!(machine.issuer.resent_after_answer(), 0);
+}
+
+#[test]
+fn a_refused_refresh_token_is_sent_once_and_ends_in_a_device_login() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
+    let caller = machine.start("get --format token --wait 60s");
+    machine.approve_next();
+    token_of(caller);
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+    assert!(!machine.own("dead").exists(), "a new login ends the old one's story");
+}
+
+#[test]
+fn a_login_stored_by_another_program_that_won_the_race_is_adopted() {
+    let (machine, old) = Machine::signed_in(-1);
+    let codex = lock(&machine.path("auth.lock"));
+    let caller = machine.start("get --format token --wait 60s");
+    eventually(|| !machine.renewers().is_empty());
+    // Codex has refreshed and stores its token, as it does, under the lock.
+    let new = machine.sign_in(3600);
+    drop(codex);
+    assert_eq!(token_of(caller), new.access_token);
+    assert_eq!(machine.issuer.times_sent(&old.refresh_token), 0);
+}
+
+#[test]
+fn a_refusal_because_the_token_was_used_waits_for_the_program_that_used_it() {
+    let (machine, old) = Machine::signed_in(-1);
+    machine.issuer.invalidate_refresh_token(&old.refresh_token);
+    let caller = machine.start("get --format token --wait 60s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes == 1 && c.in_flight == 0, PATIENCE));
+    // The lock is free while we wait, or the other program could never store it.
+    let codex = lock(&machine.path("auth.lock"));
+    let new = machine.sign_in(3600);
+    drop(codex);
+    assert_eq!(token_of(caller), new.access_token);
+    assert_eq!(machine.issuer.counts().user_codes, 0);
+}
+
+#[test]
+fn a_token_that_expires_soon_is_better_than_none() {
+    let (machine, _) = Machine::signed_in(3600);
+    let tokens = machine.issuer.grant(&ada(), 100);
+    let mut document = machine.auth_json();
+    let aged = aged(&tokens.access_token, 3600);
+    document["tokens"]["access_token"] = json!(aged);
+    machine.write_auth_json(&document);
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), u32::MAX);
+    let output = machine.command("get --format token --wait 20s").assert().success();
+    output.stdout(format!("{aged}\n")).stderr(contains("answering with a token that expires soon"));
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_noticed_before_the_token_is_spent() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    fs::create_dir_all(machine.own("journal")).unwrap();
+    let output = machine.command("get --wait 20s").assert().code(1);
+    output.stderr(contains(machine.own("journal").to_str().unwrap()));
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 0);
+}
+
+#[test]
+fn a_login_goes_back_to_the_issuer_that_granted_it() {
+    let (machine, _) = Machine::signed_in(-1);
+    let mut document = machine.auth_json();
+    let elsewhere = issuer::Issuer::start();
+    let granted = elsewhere.grant(&ada(), -1);
+    document["tokens"]["refresh_token"] = json!(granted.refresh_token);
+    document["tokens"]["oauth_provenance"] =
+        json!({"issuer": elsewhere.url(), "client_id": issuer::CLIENT_ID});
+    machine.write_auth_json(&document);
+    assert!(elsewhere.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 0);
+    document["tokens"]["oauth_provenance"]["issuer"] = json!("http://auth.example");
+    machine.write_auth_json(&document);
+    machine.command("get").assert().code(2).stderr(contains("an issuer without https"));
+}
+
+#[test]
+fn codexs_own_override_of_the_refresh_url_is_obeyed() {
+    let (machine, _) = Machine::signed_in(-1);
+    let mut command = machine.command("get --format token --wait 20s");
+    command.env("CODEX_CREDENTIAL_ISSUER", "http://127.0.0.1:1");
+    let url = format!("{}/oauth/token", machine.issuer.url());
+    command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url).assert().success();
+    assert_eq!(machine.issuer.counts().refreshes_granted, 1);
+}
+
+#[test]
+fn requests_carry_an_honest_user_agent() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.token();
+    let log = machine.issuer.log();
+    let agent = log[0].user_agent.as_deref().unwrap();
+    assert_eq!(agent, concat!("codex-credential/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(log[0].grant_type.as_deref(), Some("refresh_token"));
+}

@@ -1,0 +1,113 @@
+//! The login file in states that real machines have.
+
+use crate::machine::{Machine, OURS, PATIENCE, token_of};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+#[test]
+fn a_malformed_login_is_named_and_never_overwritten_silently() {
+    for content in [r#"{"tokens":{"access_token":"ey"#, "", "[]", r#"{"tokens":7}"#, "\u{0}"] {
+        let machine = Machine::new();
+        fs::write(machine.path("auth.json"), content).unwrap();
+        let output = machine.command("get").assert().code(1);
+        let names_file = contains(machine.path("auth.json").to_str().unwrap());
+        output.stdout("").stderr(names_file.and(contains("codex-credential login")));
+        machine.command("erase").write_stdin(OURS).assert().code(1);
+        assert_eq!(fs::read_to_string(machine.path("auth.json")).unwrap(), content);
+        assert_eq!(machine.issuer.counts(), issuer::Counts::default());
+    }
+}
+
+#[test]
+fn a_login_sets_a_malformed_file_aside_before_it_replaces_it() {
+    let machine = Machine::new();
+    fs::write(machine.path("auth.json"), "{ torn").unwrap();
+    let login = machine.start("login --wait 60s");
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+    machine.token();
+    let names = fs::read_dir(machine.codex_home()).unwrap().flatten();
+    let aside = names
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("auth.json.corrupt-"));
+    assert_eq!(fs::read_to_string(aside.expect("the old file")).unwrap(), "{ torn");
+}
+
+#[test]
+fn an_api_key_is_not_replaced_without_being_asked() {
+    let machine = Machine::new();
+    machine.write_auth_json(&json!({"OPENAI_API_KEY": "sk-made-up"}));
+    let output = machine.command("get").assert().code(3);
+    output.stderr(contains("holds an API key").and(contains("codex-credential login")));
+    assert_eq!(machine.issuer.counts().user_codes, 0);
+    let login = machine.start("login --wait 60s");
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert_eq!(machine.auth_json()["OPENAI_API_KEY"], "sk-made-up");
+    assert_eq!(machine.auth_json()["auth_mode"], "chatgpt");
+}
+
+#[test]
+fn a_symbolic_link_is_written_through() {
+    let (machine, _) = Machine::signed_in(-1);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("login.json");
+    fs::rename(machine.path("auth.json"), &target).unwrap();
+    symlink(&target, machine.path("auth.json")).unwrap();
+    let token = machine.token();
+    assert!(fs::symlink_metadata(machine.path("auth.json")).unwrap().is_symlink());
+    assert!(fs::read_to_string(&target).unwrap().contains(&token));
+}
+
+#[test]
+fn a_link_to_nothing_is_filled() {
+    let machine = Machine::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path().join("login.json"), machine.path("auth.json")).unwrap();
+    let caller = machine.start("get --format token --wait 60s");
+    machine.approve_next();
+    token_of(caller);
+    assert!(elsewhere.path().join("login.json").exists());
+}
+
+#[test]
+fn a_missing_codex_home_is_made_for_its_owner_alone() {
+    let machine = Machine::new();
+    let home = machine.path("deep/home");
+    let mut command = machine.std_command("get --format token --wait 60s");
+    command.env("CODEX_HOME", &home).stdout(std::process::Stdio::piped());
+    let caller = command.spawn().unwrap();
+    machine.approve_next();
+    token_of(caller);
+    let mode = |path: std::path::PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(home.clone()), 0o700);
+    assert_eq!(mode(home.join("codex-credential")), 0o700);
+    assert_eq!(mode(home.join("auth.json")), 0o600);
+}
+
+#[test]
+fn every_file_is_its_owners_alone_whatever_the_umask() {
+    let machine = Machine::new();
+    let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+    let mut shell = std::process::Command::new("sh");
+    shell.env("CODEX_HOME", machine.path("home"));
+    shell.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url());
+    shell.args(["-c", "umask 0; exec \"$0\" get --wait 60s"]).arg(program);
+    let mut caller = shell
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.approve_next();
+    assert!(caller.wait().unwrap().success());
+    for folder in [machine.path("home"), machine.path("home/codex-credential")] {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
+            assert_eq!(mode, 0, "{}", entry.path().display());
+        }
+    }
+}

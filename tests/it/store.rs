@@ -1,0 +1,73 @@
+//! `store`: what a caller vouches for.
+
+use crate::machine::{Machine, OURS, ada};
+use issuer::Issuer;
+use predicates::str::{contains, is_empty};
+use serde_json::json;
+
+fn given(token: &str) -> String {
+    format!(
+        "{}username=ada@example.com\npassword={token}\n\n",
+        OURS.trim_end_matches("\n\n").to_owned() + "\n"
+    )
+}
+
+#[test]
+fn a_newer_token_is_kept_and_members_nobody_knows_with_it() {
+    let (machine, old) = Machine::signed_in(3600);
+    let mut document = machine.auth_json();
+    document["future"] = json!({"a": [1, null]});
+    machine.write_auth_json(&document);
+    // Issued-at has whole seconds: a later one is needed for "newer".
+    let new = loop {
+        let new = machine.issuer.grant(&ada(), 7200);
+        if issued_at(&new.access_token) > issued_at(&old.access_token) {
+            break new;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    let input = given(&new.access_token);
+    machine.command("store").write_stdin(input).assert().success().stderr(is_empty());
+    assert_eq!(machine.token(), new.access_token);
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], old.refresh_token);
+    assert_eq!(machine.auth_json()["future"], document["future"]);
+    // What git was once given comes back later; that puts nothing old in its place.
+    let input = given(&old.access_token);
+    machine.command("store").write_stdin(input).assert().success().stderr(is_empty());
+    assert_eq!(machine.token(), new.access_token);
+}
+
+fn issued_at(token: &str) -> i64 {
+    codex_credential::account::Claims::of(token).unwrap().iat.unwrap()
+}
+
+#[test]
+fn another_accounts_token_or_no_token_at_all_is_refused_and_changes_nothing() {
+    let (machine, _) = Machine::signed_in(3600);
+    let before = machine.auth_json();
+    let other = machine.issuer.grant(&Issuer::accounts()[2], 7200);
+    let output = machine.command("store").write_stdin(given(&other.access_token)).assert().code(2);
+    output.stderr(contains("for another account than the one that is signed in"));
+    let output = machine.command("store").write_stdin(given("hunter2")).assert().code(2);
+    output.stderr(contains("not a ChatGPT access token"));
+    assert_eq!(machine.auth_json(), before);
+}
+
+#[test]
+fn what_is_for_another_host_or_has_no_secret_is_passed_over() {
+    let (machine, _) = Machine::signed_in(3600);
+    let before = machine.auth_json();
+    for input in ["protocol=https\nhost=github.com\nusername=a\npassword=b\n", OURS, ""] {
+        machine.command("store").write_stdin(input).assert().success().stderr(is_empty());
+    }
+    assert_eq!(machine.auth_json(), before);
+}
+
+#[test]
+fn an_access_token_alone_makes_no_login() {
+    let machine = Machine::new();
+    let tokens = machine.issuer.grant(&ada(), 3600);
+    let output = machine.command("store").write_stdin(given(&tokens.access_token)).assert().code(3);
+    output.stderr(contains("nobody is signed in"));
+    assert!(!machine.path("auth.json").exists());
+}
