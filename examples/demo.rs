@@ -1,0 +1,155 @@
+//! The main job, on an authorization server of its own on loopback: many processes, one login, one refresh.
+//!
+//! `cargo run --example demo` asks you to approve the login on a web page; `-- --auto`, or no terminal, lets it
+//! approve itself. Nothing of yours is touched: the login lives in a temporary folder.
+
+use issuer::{Endpoint, Fault, Interval, Issuer};
+use std::collections::HashSet;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const CALLERS: usize = 16;
+/// Of the demo's access tokens. The real ones live for about ten days.
+const LIFETIME: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Demo {
+    program: PathBuf,
+    issuer: Issuer,
+    home: TempDir,
+    /// What was counted, what was seen, what is promised.
+    rows: Vec<(&'static str, u64, u64)>,
+}
+
+fn main() -> ExitCode {
+    let by_hand = stderr().is_terminal() && !std::env::args().any(|argument| argument == "--auto");
+    let program = build();
+    let issuer = Issuer::builder().set(|s| {
+        s.interval = Interval::Number(1);
+        s.access_token_lifetime = LIFETIME;
+    });
+    let issuer = issuer.start();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut demo = Demo { program, issuer, home, rows: Vec::new() };
+    demo.one_login(by_hand);
+    demo.one_refresh();
+    demo.killed_caller();
+    if demo.table() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// cargo builds a package's programs for its tests, but not for its examples.
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(cargo).args(["build", "--quiet", "--bin", "codex-credential"]).status();
+    assert!(status.is_ok_and(|status| status.success()), "codex-credential builds");
+    let example = std::env::current_exe().expect("the example's path");
+    let target = example.ancestors().nth(3).expect("target/PROFILE/examples/demo");
+    target.join("debug").join(format!("codex-credential{}", std::env::consts::EXE_SUFFIX))
+}
+
+impl Demo {
+    fn get(&self) -> Child {
+        let mut command = Command::new(&self.program);
+        command.args(["get", "--format", "token", "--wait", "2m"]);
+        command.env("CODEX_HOME", self.home.path());
+        command.env("CODEX_CREDENTIAL_ISSUER", self.issuer.url());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().expect("codex-credential starts")
+    }
+
+    /// Starts many callers at once.
+    fn crowd(&self) -> Vec<Child> {
+        (0..CALLERS).map(|_| self.get()).collect()
+    }
+
+    fn one_login(&mut self, by_hand: bool) {
+        println!("1. {CALLERS} processes ask for a token; nobody is signed in.");
+        let callers = self.crowd();
+        let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
+        let url = format!("{}/codex/device", self.issuer.url());
+        println!("   One of them starts a device login. Open this page and enter this code:\n");
+        println!("   {url}\n   {code}\n");
+        if by_hand {
+            println!("   They wait for your approval.");
+        } else {
+            self.issuer.approve(&code);
+            println!("   (approved by the demo itself)");
+        }
+        let tokens = answers(callers);
+        let counts = self.issuer.counts();
+        self.row("user codes issued", counts.user_codes, 1);
+        self.row("device logins exchanged for tokens", counts.exchanges, 1);
+        self.answers(&tokens);
+    }
+
+    fn one_refresh(&mut self) {
+        println!("2. The token expires; {CALLERS} processes ask at once.");
+        let_it_expire();
+        let before = self.issuer.counts().refreshes;
+        let tokens = answers(self.crowd());
+        let refreshes = self.issuer.counts().refreshes - before;
+        self.row("refresh requests for an expired token", refreshes, 1);
+        self.answers(&tokens);
+    }
+
+    fn killed_caller(&mut self) {
+        println!("3. The token expires again; the caller is killed (SIGKILL) in mid-refresh.");
+        let_it_expire();
+        let before = self.issuer.counts().refreshes;
+        self.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(700)), 1);
+        let mut caller = self.get();
+        let in_flight = self.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE);
+        assert!(in_flight, "the refresh is under way");
+        caller.kill().expect("the caller can be killed");
+        let killed = caller.wait().expect("the caller is gone");
+        assert!(!killed.success());
+        let tokens = answers(vec![self.get()]);
+        let refreshes = self.issuer.counts().refreshes - before;
+        let resent = self.issuer.resent_after_answer();
+        let intact = tokens.iter().filter(|token| self.issuer.is_live_access_token(token)).count();
+        self.row("refresh requests with their caller killed", refreshes, 1);
+        self.row("logins intact after that", intact as u64, 1);
+        self.row("refresh tokens sent again after their answer", resent, 0);
+    }
+
+    fn answers(&mut self, tokens: &[String]) {
+        self.row("callers answered", tokens.len() as u64, CALLERS as u64);
+        let different: HashSet<_> = tokens.iter().collect();
+        self.row("different tokens among them", different.len() as u64, 1);
+    }
+
+    fn row(&mut self, what: &'static str, seen: u64, promised: u64) {
+        self.rows.push((what, seen, promised));
+    }
+
+    /// Prints what was seen; false where it is not what is promised.
+    fn table(&self) -> bool {
+        println!();
+        for (what, seen, promised) in &self.rows {
+            let verdict = if seen == promised { "" } else { "  <- NOT WHAT IS PROMISED" };
+            println!("{what:<46}{seen:>4}{verdict}");
+        }
+        self.rows.iter().all(|(_, seen, promised)| seen == promised)
+    }
+}
+
+/// Waits until the stored token has come to its end.
+fn let_it_expire() {
+    println!("   (waiting {} s for that)", LIFETIME.as_secs());
+    thread::sleep(LIFETIME);
+}
+
+fn answers(callers: Vec<Child>) -> Vec<String> {
+    let outputs = callers.into_iter().map(|caller| caller.wait_with_output().expect("an answer"));
+    outputs
+        .filter(|output| output.status.success())
+        .map(|output| {
+            String::from_utf8(output.stdout).expect("a token is ASCII").trim_end().to_owned()
+        })
+        .collect()
+}
