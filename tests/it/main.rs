@@ -2,6 +2,7 @@
 
 mod machine;
 
+mod architecture;
 mod device_login;
 mod erase;
 mod killed;

@@ -1,0 +1,88 @@
+//! The arrows of docs/architecture.md: who may know whom.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const WORDS: &[&str] = &["clock", "error", "login", "account", "tokens"];
+
+/// What each part may use of the crate, beside itself.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("cli", &["helper", "ui"]),
+    ("helper", &["profile", "oauth", "storage", "ui"]),
+    ("people", &["helper", "profile", "oauth", "storage", "ui"]),
+    ("profile", &["storage"]),
+    ("oauth", &[]),
+    ("storage", &[]),
+    ("ui", &[]),
+    ("stdin", &[]),
+    ("account", &[]),
+    ("login", &[]),
+    ("tokens", &[]),
+    ("clock", &[]),
+    ("error", &[]),
+];
+
+/// Crates that have one home.
+const HOMES: &[(&str, &str)] = &[
+    ("reqwest::", "oauth/http.rs"),
+    ("tokio::", "oauth/http.rs"),
+    ("fs4::", "storage/lock.rs"),
+    ("tempfile::", "storage/replace.rs"),
+    ("ctrlc::", "helper/join.rs"),
+    ("console::", "ui.rs"),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() { sources(&path, found) } else { found.push(path) }
+    }
+}
+
+/// The files below src, with their code up to the unit tests.
+fn code() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    let name = |path: &PathBuf| path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+    let text = |path: &PathBuf| fs::read_to_string(path).unwrap();
+    let code = |text: String| text.split("#[cfg(test)]").next().unwrap().to_owned();
+    files.iter().map(|path| (name(path), code(text(path)))).collect()
+}
+
+#[test]
+fn arrows_go_one_way() {
+    for (file, code) in code() {
+        let part = file.split(['/', '.']).next().unwrap();
+        let Some((_, may_use)) = MAY_USE.iter().find(|(name, _)| *name == part) else {
+            assert!(["main", "lib"].contains(&part), "{file} is in no part of the table");
+            continue;
+        };
+        for used in code.split("crate::").skip(1) {
+            let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            let allowed = used == part || WORDS.contains(&used) || may_use.contains(&used);
+            assert!(allowed, "{file} uses crate::{used}");
+        }
+    }
+}
+
+#[test]
+fn each_outside_thing_has_one_home() {
+    for (file, code) in code() {
+        for (thing, home) in HOMES {
+            let uses =
+                code.contains(&format!("use {thing}")) || code.contains(&format!(" {thing}"));
+            assert!(!uses || file == *home, "{file} uses {thing} which lives in {home}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_document_names_every_source_file() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let document = fs::read_to_string(document).unwrap();
+    for (file, _) in code() {
+        let name = file.rsplit('/').next().unwrap();
+        assert!(name == "mod.rs" || document.contains(name), "{file} is not in the picture");
+    }
+}
