@@ -69,7 +69,7 @@ impl Account {
 
     /// The user name of the git-credential answer: the e-mail address, else the account id.
     pub fn username(&self) -> &str {
-        self.email.as_deref().or(self.account_id.as_deref()).unwrap_or("chatgpt")
+        self.email.as_deref().or(self.account_id.as_deref()).unwrap_or("codex")
     }
 
     /// Whether `username` names this account.

@@ -33,8 +33,16 @@ pub enum Operation {
     Capability,
     /// Sign in with a device code, also when a login is stored
     Login(Wait),
-    #[command(hide = true)]
+    /// Show who is signed in, where the login is kept, and what is pending
+    Status(Status),
+    /// End the login at the server and remove it here
+    Logout(Wait),
+    /// Renew the login if that is due; asks nobody
     Renew(Renew),
+    /// Set up another program or the system
+    Configure(Configure),
+    /// Take back what configure did
+    Unconfigure(Configure),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -72,19 +80,44 @@ pub struct Erase {
     /// Remove the login without asking
     #[arg(long)]
     pub yes: bool,
+
+    /// By hand: end the login at the server, too
+    #[arg(long)]
+    pub revoke: bool,
 }
 
-/// The order of the renewing process.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The order of the renewing process. The hidden options are how `get` and `login` give it.
 #[derive(Debug, Args)]
 pub struct Renew {
-    #[arg(long, value_name = "NAME")]
-    pub profile: String,
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = duration, hide = true)]
     pub min_validity: Option<Duration>,
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub sign_in: bool,
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub may_sign_in: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Configure {
+    #[arg(value_enum)]
+    pub tool: Tool,
+
+    /// Only show what would be written
+    #[arg(long)]
+    pub print: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Tool {
+    /// A timer that renews the login where nobody asks for days
+    Keepalive,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

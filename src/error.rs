@@ -22,6 +22,8 @@ pub enum Kind {
     Interrupted,
     /// The command line or the environment asks for something that does not exist.
     Usage,
+    /// A configuration file cannot be understood, or asks for what this program cannot do.
+    Configuration,
     /// The input is not in the git-credential format.
     BadInput,
     /// Nobody is signed in.
@@ -36,6 +38,8 @@ pub enum Kind {
     LoginDead,
     /// The person or the server denied the login.
     Denied,
+    /// The login is not one that the configuration allows.
+    WrongAccount,
     /// Device code login is not enabled for this account or workspace.
     DeviceLoginDisabled,
 }
@@ -45,13 +49,13 @@ impl Kind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Storage | Self::Busy | Self::Network | Self::Server | Self::Interrupted => 1,
-            Self::Usage | Self::BadInput => 2,
+            Self::Usage | Self::BadInput | Self::Configuration => 2,
             Self::LoginRequired
             | Self::LoginPending
             | Self::LoginExpired
             | Self::LoginCancelled
             | Self::LoginDead => 3,
-            Self::Denied | Self::DeviceLoginDisabled => 4,
+            Self::Denied | Self::WrongAccount | Self::DeviceLoginDisabled => 4,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A login as every storage keeps it, and how long it is good for.
 
 use crate::account::{Account, Claims};
-use crate::tokens::{Fingerprint, Secret};
+use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 
 /// Who granted a login: its refresh token goes back to this issuer only.
@@ -24,6 +24,18 @@ pub struct Login {
 }
 
 impl Login {
+    /// What a sign-in brought; `None` without an access token.
+    pub fn granted(grant: &Grant, by: &Provenance) -> Option<Self> {
+        Some(Self {
+            access_token: grant.access_token.clone()?,
+            refresh_token: grant.refresh_token.clone(),
+            id_token: grant.id_token.clone(),
+            account_id: None,
+            last_refresh: None,
+            provenance: Some(by.clone()),
+        })
+    }
+
     /// Which credential this is, without showing it: the refresh token's fingerprint, else the access token's.
     pub fn fingerprint(&self) -> Fingerprint {
         self.refresh_token.as_ref().unwrap_or(&self.access_token).fingerprint()

@@ -8,7 +8,7 @@ use codex_credential::helper::credential::Credential;
 use codex_credential::helper::join::Caller;
 use codex_credential::helper::renew::{Goal, Order};
 use codex_credential::helper::{self};
-use codex_credential::people;
+use codex_credential::people::{self, keepalive::Keepalive, logout::Removal, status::Status};
 use codex_credential::profile::Profile;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::{self, Screen};
@@ -20,12 +20,14 @@ use std::time::Duration;
 const PERSONS_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Codex kills its helper after 5 seconds.
 const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
+/// `logout` lets a renewal that is under way finish.
+const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let error_format = cli.error_format;
     match run(cli.operation) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             error_format.show(&error);
             ExitCode::from(error.kind.exit_code())
@@ -33,26 +35,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(operation: Operation) -> Result<()> {
-    match operation {
+fn run(operation: Operation) -> Result<ExitCode> {
+    let done = match operation {
         Operation::Get(options) => get(&options),
         Operation::Store(wait) => {
             let patience = wait.wait.unwrap_or(PROGRAMS_PATIENCE);
             helper::store::store(&profile()?, &request(patience)?, patience)
         }
         Operation::Erase(options) => erase(&options),
-        Operation::Capability => say("version 0\ncapability authtype\n"),
+        Operation::Capability => print("version 0\ncapability authtype\n"),
         Operation::Login(wait) => {
-            let mut caller = caller(&wait);
-            let login = people::login::login(&profile()?, &mut caller)?;
-            if !caller.screen.is_terminal() {
-                ui::warn(&format!("signed in as {}", login.account().username()));
-            }
-            Ok(())
+            let mut caller = caller(&wait, Screen::always());
+            people::login::login(&profile()?, &mut caller).map(drop)
+        }
+        Operation::Status(options) => return status(&options),
+        Operation::Logout(wait) => {
+            let removal = Removal { revoke: true, ask: false };
+            let patience = wait.wait.unwrap_or(LOGOUT_PATIENCE);
+            people::logout::remove(&profile()?, removal, patience)
         }
         Operation::Renew(options) => renew(&options),
+        Operation::Configure(options) => configure(&options),
+        Operation::Unconfigure(options) => unconfigure(&options),
         Operation::Other(words) => unknown(&words),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
@@ -60,9 +67,8 @@ fn profile() -> Result<Profile> {
     Profile::codex(|name| std::env::var_os(name))
 }
 
-fn caller(wait: &cli::Wait) -> Caller {
-    let screen = Screen::stderr();
-    let default = if screen.is_terminal() { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
+fn caller(wait: &cli::Wait, screen: Screen) -> Caller {
+    let default = if screen.asks() { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     Caller {
         deadline: Deadline::after(wait.wait.unwrap_or(default)),
         wait_is_explicit: wait.wait.is_some(),
@@ -81,14 +87,14 @@ fn request(patience: Duration) -> Result<Credential> {
 
 fn get(options: &cli::Get) -> Result<()> {
     let profile = profile()?;
-    let mut caller = caller(&options.wait);
+    let mut caller = caller(&options.wait, Screen::if_terminal());
     let asked = request(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE))?;
     let min_validity = i64::try_from(options.min_validity.as_secs()).unwrap_or(i64::MAX);
     let Some(login) = helper::get::get(&profile, &asked, min_validity, &mut caller)? else {
         return Ok(());
     };
     if io::stdout().is_terminal() && !options.show {
-        ui::warn(&format!(
+        ui::say(&format!(
             "there is a token for {}; add --show to print it on this terminal",
             login.account().username()
         ));
@@ -104,9 +110,18 @@ fn erase(options: &cli::Erase) -> Result<()> {
     let patience = options.wait.wait.unwrap_or(PROGRAMS_PATIENCE);
     let named = request(patience)?;
     if !named.names_something() && (options.yes || io::stdin().is_terminal()) {
-        return people::erase::erase(&profile, options.yes, patience);
+        let removal = Removal { revoke: options.revoke, ask: !options.yes };
+        return people::logout::remove(&profile, removal, patience);
     }
     helper::erase::erase(&profile, &named, patience).map(drop)
+}
+
+/// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
+fn status(options: &cli::Status) -> Result<ExitCode> {
+    let status = Status::of(&profile()?)?;
+    let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
+    print(&text)?;
+    Ok(if status.is_signed_in() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 /// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.
@@ -126,6 +141,26 @@ fn renew(options: &cli::Renew) -> Result<()> {
     result
 }
 
+fn configure(options: &cli::Configure) -> Result<()> {
+    let profile = profile()?;
+    let keepalive = match options.tool {
+        cli::Tool::Keepalive => keepalive(&profile)?,
+    };
+    if options.print { print(&keepalive.preview()) } else { keepalive.install() }
+}
+
+fn unconfigure(options: &cli::Configure) -> Result<()> {
+    match options.tool {
+        cli::Tool::Keepalive => keepalive(&profile()?)?.remove(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
+fn keepalive(profile: &Profile) -> Result<Keepalive<'_>> {
+    let config_home = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    Keepalive::new(profile, config_home.map(Into::into))
+}
+
 /// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one
 /// expects to be told.
 fn unknown(words: &[std::ffi::OsString]) -> Result<()> {
@@ -137,7 +172,7 @@ fn unknown(words: &[std::ffi::OsString]) -> Result<()> {
         .hint("codex-credential --help lists them"))
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| cannot_write(&error))
 }
 

@@ -10,16 +10,17 @@ use std::path::PathBuf;
 const ISSUER: &str = "https://auth.openai.com";
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 const HOST: &str = "chatgpt.com";
+const API_HOST: &str = "api.openai.com";
 
 #[derive(Clone, Debug)]
 pub struct Profile {
-    pub name: String,
     /// Where a device login is started.
     pub issuer: Provenance,
     /// The hosts that its access tokens are for.
     hosts: Vec<String>,
     pub storage: CodexHome,
     refresh_url: Option<String>,
+    revoke_url: Option<String>,
     /// PEM certificates to trust beside the platform's.
     pub extra_ca: Option<PathBuf>,
 }
@@ -48,11 +49,11 @@ impl Profile {
         let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
         let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
         Ok(Self {
-            name: "codex".into(),
             issuer: Provenance { issuer, client_id },
             hosts: vec![HOST.into()],
             storage: CodexHome::new(codex_home(variable("CODEX_HOME"))?),
             refresh_url: url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
+            revoke_url: url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
             extra_ca: variable("CODEX_CA_CERTIFICATE").map(PathBuf::from),
         })
     }
@@ -68,27 +69,48 @@ impl Profile {
         }
     }
 
+    /// Whether an API key may go there.
+    pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
+        protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
+    }
+
     /// Who granted `login`: as recorded with it, else this profile's issuer.
     pub fn granted_by(&self, login: &Login) -> Provenance {
         login.provenance.clone().unwrap_or_else(|| self.issuer.clone())
     }
 
-    /// Where the refresh token of a login granted by `granted_by` may be sent.
+    /// Where the refresh token of a login granted by `granted_by` may be sent to renew it.
     ///
     /// # Errors
     /// `Usage` when the recorded issuer is one that no token may be sent to.
     pub fn refresh_url(&self, granted_by: &Provenance) -> Result<String> {
-        if let Some(url) = &self.refresh_url {
-            return Ok(url.clone());
+        match &self.refresh_url {
+            Some(url) => Ok(url.clone()),
+            None => endpoint(granted_by, "/oauth/token"),
         }
-        if !is_private(&granted_by.issuer) {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("the login names an issuer without https: {}", granted_by.issuer),
-            ));
-        }
-        Ok(format!("{}/oauth/token", granted_by.issuer.trim_end_matches('/')))
     }
+
+    /// Where it may be sent to end it (RFC 7009). As Codex does, beside an overridden refresh URL where only
+    /// that one is overridden.
+    pub fn revoke_url(&self, granted_by: &Provenance) -> Result<String> {
+        match (&self.revoke_url, &self.refresh_url) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(url)) => {
+                let mut url = url::Url::parse(url).expect("checked when it was read");
+                url.set_path("/oauth/revoke");
+                Ok(url.into())
+            }
+            (None, None) => endpoint(granted_by, "/oauth/revoke"),
+        }
+    }
+}
+
+fn endpoint(granted_by: &Provenance, path: &str) -> Result<String> {
+    let issuer = &granted_by.issuer;
+    if is_private(issuer) {
+        return Ok(format!("{}{path}", issuer.trim_end_matches('/')));
+    }
+    Err(Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}")))
 }
 
 /// `$CODEX_HOME`, else `~/.codex`; absolute, so that every process means the same folder.

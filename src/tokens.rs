@@ -64,6 +64,11 @@ impl Fingerprint {
         }
         Self(hex)
     }
+
+    /// The first hex digits.
+    pub fn prefix(&self, digits: usize) -> &str {
+        &self.0[..digits]
+    }
 }
 
 /// A successful answer of the token endpoint (RFC 6749, section 5.1). After a refresh each member may be

@@ -5,7 +5,8 @@
 use crate::error::{Error, Prompt};
 use console::{Key, Term};
 
-pub fn warn(text: &str) {
+/// One line for whoever reads stderr.
+pub fn say(text: &str) {
     eprintln!("codex-credential: {text}");
 }
 
@@ -32,19 +33,28 @@ impl ErrorFormat {
     }
 }
 
-/// `14 min 52 s`, for what is left of `seconds`.
+/// `14 min 52 s`, `3 h 5 min`, `9 days 23 h`: the two greatest units of `seconds`.
 pub fn time_left(seconds: i64) -> String {
     let seconds = seconds.max(0);
-    match (seconds / 60, seconds % 60) {
-        (0, seconds) => format!("{seconds} s"),
-        (minutes, 0) => format!("{minutes} min"),
-        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let parts = match (days, hours, minutes) {
+        (0, 0, 0) => [(seconds, "s"), (0, "")],
+        (0, 0, _) => [(minutes, "min"), (seconds % 60, "s")],
+        (0, _, _) => [(hours, "h"), (minutes, "min")],
+        (1, _, _) => [(days, "day"), (hours, "h")],
+        _ => [(days, "days"), (hours, "h")],
+    };
+    let [(first, unit), (second, smaller)] = parts;
+    if second == 0 {
+        format!("{first} {unit}")
+    } else {
+        format!("{first} {unit} {second} {smaller}")
     }
 }
 
-/// Where a waiting caller shows a pending login: a terminal, or nowhere.
-#[derive(Default)]
+/// Where a waiting caller shows a pending login to a person.
 pub struct Screen {
+    /// Nobody is there to be asked, or stderr.
     term: Option<Term>,
     shown: Option<Prompt>,
     /// The live line stands at the cursor.
@@ -52,14 +62,25 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// For stderr, if it is a terminal and a person may be asked there.
-    pub fn stderr() -> Self {
+    /// Asks on stderr if it is a terminal.
+    pub fn if_terminal() -> Self {
         let term = Term::stderr();
-        Self { term: term.is_term().then_some(term), ..Self::default() }
+        Self { term: term.is_term().then_some(term), shown: None, is_live: false }
     }
 
-    pub fn is_terminal(&self) -> bool {
+    /// Asks on stderr, whatever it is.
+    pub fn always() -> Self {
+        Self { term: Some(Term::stderr()), shown: None, is_live: false }
+    }
+
+    /// Whether a person is asked here, and waited for.
+    pub fn asks(&self) -> bool {
         self.term.is_some()
+    }
+
+    /// Whether the person can press keys here.
+    pub fn is_terminal(&self) -> bool {
+        self.term.as_ref().is_some_and(Term::is_term)
     }
 
     /// Shows `prompt` if it is a new one, and counts down.
@@ -68,6 +89,9 @@ impl Screen {
         if self.shown.as_ref() != Some(prompt) {
             let _ = term.write_line(&text(prompt));
             self.shown = Some(prompt.clone());
+        }
+        if !term.is_term() {
+            return;
         }
         let left = time_left(prompt.expires_at - crate::clock::now());
         let _ = term.clear_line();
@@ -96,7 +120,7 @@ impl Screen {
     /// After a code expired: whether the person at the terminal wants another.
     pub fn wants_fresh_code(&mut self) -> bool {
         self.clear();
-        let Some(term) = &self.term else { return false };
+        let Some(term) = self.term.as_ref().filter(|term| term.is_term()) else { return false };
         let question = "codex-credential: the code has expired; press Enter for a fresh one, or any other key to stop";
         let _ = term.write_line(question);
         matches!(term.read_key(), Ok(Key::Enter))

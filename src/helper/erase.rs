@@ -46,8 +46,7 @@ pub fn erase(profile: &Profile, named: &Credential, patience: Duration) -> Resul
 /// Removes the stored login here. Nothing is revoked.
 pub fn remove(profile: &Profile, patience: Duration) -> Result<Erased> {
     let storage = &profile.storage;
-    let Some(meant) = storage.fingerprint() else { return Ok(Erased::Nothing) };
+    // A renewal that is under way finishes first, and what it stores is removed with the rest.
     let hold = storage.hold(&Deadline::after(patience))?;
-    let removed = hold.remove(&meant)?;
-    Ok(if removed { Erased::Login } else { Erased::Nothing })
+    Ok(if hold.remove()? { Erased::Login } else { Erased::Nothing })
 }

@@ -3,31 +3,43 @@
 use super::credential::Credential;
 use super::join::{self, Caller};
 use super::renew::{Goal, Order};
+use super::rules;
 use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::ui;
 
-/// Whose token `asked` means: the default profile's where nothing is named, nobody's where the host is not ours.
-fn is_ours(profile: &Profile, asked: &Credential) -> bool {
+/// Which of the profile's credentials a request means.
+enum Meant {
+    Token,
+    ApiKey,
+    Nothing,
+}
+
+/// The default profile's token where nothing is named, nothing where the host is not ours.
+fn meant(profile: &Profile, asked: &Credential) -> Meant {
     match (&asked.protocol, &asked.host) {
-        (Some(protocol), Some(host)) => profile.serves(protocol, host),
-        _ => !asked.names_something(),
+        (Some(protocol), Some(host)) if profile.serves(protocol, host) => Meant::Token,
+        (Some(protocol), Some(host)) if profile.serves_api_key(protocol, host) => Meant::ApiKey,
+        (None, None) if !asked.names_something() => Meant::Token,
+        _ => Meant::Nothing,
     }
 }
 
 /// A token for `asked`, good for `min_validity` seconds more; `None` when it is not ours to answer.
 ///
-/// The warm path ends at the first `return`: two files are read, and no lock, socket, thread or child is made.
+/// The warm path ends at the second `return`: files are read, and no lock, socket, thread or child is made.
 pub fn get(
     profile: &Profile,
     asked: &Credential,
     min_validity: i64,
     caller: &mut Caller,
 ) -> Result<Option<Login>> {
-    if !is_ours(profile, asked) {
-        return Ok(None);
+    match meant(profile, asked) {
+        Meant::Token => {}
+        Meant::ApiKey => return api_key(profile),
+        Meant::Nothing => return Ok(None),
     }
     let is_asked_for = |login: &Login| match &asked.username {
         Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
@@ -45,7 +57,7 @@ pub fn get(
         Err(error) => match usable(profile, 0)? {
             // The renewal can wait as long as what there is still works.
             Some(login) if error.kind.exit_code() == 1 => {
-                ui::warn(&format!("{error}; answering with a token that expires soon"));
+                ui::say(&format!("{error}; answering with a token that expires soon"));
                 login
             }
             _ => return Err(error),
@@ -54,9 +66,16 @@ pub fn get(
     Ok(Some(login).filter(is_asked_for))
 }
 
-/// The stored login, if its access token is good for `min_validity` seconds more and nobody found it refused.
+fn api_key(profile: &Profile) -> Result<Option<Login>> {
+    let Some(key) = profile.storage.load_api_key()? else { return Ok(None) };
+    rules::check_api_key(profile.storage.config()?)?;
+    Ok(Some(key))
+}
+
+/// The stored login, if it is allowed, its access token is good for `min_validity` seconds more and nobody found it refused.
 pub fn usable(profile: &Profile, min_validity: i64) -> Result<Option<Login>> {
     let Some(login) = profile.storage.load()? else { return Ok(None) };
+    rules::check(profile.storage.config()?, &login)?;
     let good = login.lifetime().covers(min_validity, clock::now()) && !is_refused(profile, &login)?;
     Ok(Some(login).filter(|_| good))
 }

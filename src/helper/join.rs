@@ -150,7 +150,7 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     };
     let program = std::env::current_exe().map_err(cannot)?;
     let mut command = Command::new(program);
-    command.args(["renew", "--profile", &profile.name]);
+    command.arg("renew");
     match order.goal {
         Goal::Token { min_validity } => {
             command.arg("--min-validity").arg(format!("{min_validity}s"));
@@ -231,7 +231,7 @@ pub fn pending(prompt: Prompt) -> Error {
 impl Caller {
     fn show(&mut self, prompt: Option<Prompt>) {
         let Some(prompt) = prompt else { return };
-        if self.screen.is_terminal() && !self.wait_is_explicit {
+        if self.screen.asks() && !self.wait_is_explicit {
             // A person may take as long as the code lives, and then hear that it has expired.
             let left = u64::try_from(prompt.expires_at - clock::now()).unwrap_or(0);
             self.deadline = Deadline::after(Duration::from_secs(left + 10));

@@ -6,5 +6,7 @@ pub mod erase;
 pub mod get;
 pub mod join;
 pub mod renew;
+pub mod revoke;
+pub mod rules;
 pub mod sign_in;
 pub mod store;

@@ -5,7 +5,8 @@
 //! readable login: the intent is on disk before the request, the answer before it is used.
 
 use super::get::is_refused;
-use super::sign_in::sign_in;
+use super::rules;
+use super::sign_in::{keep, sign_in};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -180,6 +181,7 @@ impl Renewal<'_> {
     }
 
     fn satisfies(&self, login: &Login) -> Result<bool> {
+        rules::check(self.profile.storage.config()?, login)?;
         let now = clock::now();
         let good = match self.order.goal {
             Goal::Token { min_validity } => login.lifetime().covers(min_validity, now),
@@ -194,15 +196,14 @@ impl Renewal<'_> {
         let path = self.profile.storage.place().journal();
         match journal::left(&path)? {
             Some(Left::Answered(intent, grant)) => {
-                let change = match intent.request {
-                    Request::Refresh => Change::Renewed(&grant),
-                    Request::SignIn => Change::SignedIn(&grant, &intent.to),
-                };
-                self.hold()?.commit(intent.replaces.as_ref(), &change)?;
-                if intent.request == Request::SignIn {
-                    self.profile.storage.place().signed_in()?;
+                match intent.request {
+                    Request::Refresh => {
+                        let hold = self.hold()?;
+                        hold.commit(intent.replaces.as_ref(), &Change::Renewed(&grant))?;
+                        journal::clear(&path)?;
+                    }
+                    Request::SignIn => keep(self, &self.hold()?, &intent, &grant)?,
                 }
-                journal::clear(&path)?;
                 Ok(None)
             }
             Some(Left::Unanswered(intent)) => Ok(Some(intent)),

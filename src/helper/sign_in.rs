@@ -2,6 +2,8 @@
 //! shown; polls until it is approved, denied, expired, cancelled, or another program signed in.
 
 use super::renew::Renewal;
+use super::revoke::revoke;
+use super::rules;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -9,11 +11,11 @@ use crate::oauth::codex;
 use crate::oauth::device::{Approval, Pace, Pending, Step};
 use crate::oauth::http::Http;
 use crate::oauth::token::{self, Outcome};
-use crate::storage::codex_home::Change;
-use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::codex_home::{Change, Hold};
+use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
-use crate::tokens::Fingerprint;
+use crate::tokens::{Fingerprint, Grant};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(super) fn sign_in(
     reason: Option<String>,
 ) -> Result<()> {
     let storage = &renewal.profile.storage;
+    // Before a person is asked for what would be refused.
+    rules::check_method(storage.config()?)?;
     let (sender, changes) = mpsc::channel();
     watch(&[storage.dir(), storage.place().dir()], move || sender.send(()).is_ok());
     let sign_in = SignIn {
@@ -95,6 +99,7 @@ impl SignIn<'_> {
     /// Sleeps for `pause`, but not past the end of the code, of the record, or of the need for it.
     fn sleep(&self, pending: &Pending, pause: Duration) -> Result<Awake> {
         let pause = clock::Deadline::after(pause);
+        let mut may_have_changed = true;
         loop {
             if clock::now() >= pending.prompt.expires_at {
                 self.record.remove()?;
@@ -104,13 +109,17 @@ impl SignIn<'_> {
             if recorded.as_ref() != Some(&pending.prompt.user_code) {
                 return Err(cancelled());
             }
-            if version(self.renewal) != self.before && self.renewal.is_satisfied()? {
+            if may_have_changed
+                && version(self.renewal) != self.before
+                && self.renewal.is_satisfied().unwrap_or(false)
+            {
                 return Ok(Awake::SignedInElsewhere);
             }
             if pause.is_over() {
                 return Ok(Awake::TimeToPoll);
             }
-            let _ = self.changes.recv_timeout(pause.remaining().min(Duration::from_secs(1)));
+            let tick = pause.remaining().min(Duration::from_secs(1));
+            may_have_changed = self.changes.recv_timeout(tick).is_ok();
         }
     }
 
@@ -136,9 +145,7 @@ impl SignIn<'_> {
         match token::exchange(&self.http, &pending, approval) {
             Outcome::Granted(grant) => {
                 journal.answer(&grant)?;
-                hold.commit(intent.replaces.as_ref(), &Change::SignedIn(&grant, &intent.to))?;
-                storage.place().signed_in()?;
-                journal.clear()
+                keep(self.renewal, &hold, &intent, &grant)
             }
             Outcome::NotProcessed(error, pause) => {
                 journal.clear()?;
@@ -153,6 +160,32 @@ impl SignIn<'_> {
             }
         }
     }
+}
+
+/// Commits a journaled sign-in, if it is one that is allowed; otherwise ends it at the server and stores nothing.
+pub(super) fn keep(renewal: &Renewal, hold: &Hold, intent: &Intent, grant: &Grant) -> Result<()> {
+    let storage = &renewal.profile.storage;
+    let Some(login) = Login::granted(grant, &intent.to) else { return Err(no_access_token()) };
+    if let Err(refusal) = rules::check(storage.config()?, &login) {
+        storage.place().pending::<Pending>().remove()?;
+        journal::clear(&storage.place().journal())?;
+        return Err(match revoke(renewal.profile, &login) {
+            Ok(_) => refusal,
+            Err(error) => Error {
+                message: format!(
+                    "{refusal}; it was not stored, but could not be revoked ({error})"
+                ),
+                ..refusal
+            },
+        });
+    }
+    hold.commit(intent.replaces.as_ref(), &Change::SignedIn(grant, &intent.to))?;
+    storage.place().signed_in()?;
+    journal::clear(&storage.place().journal())
+}
+
+fn no_access_token() -> Error {
+    Error::new(Kind::Server, "the server signed in without an access token")
 }
 
 #[derive(PartialEq)]

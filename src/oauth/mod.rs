@@ -4,4 +4,5 @@ pub mod codex;
 pub mod device;
 pub mod http;
 pub mod reply;
+pub mod revoke;
 pub mod token;

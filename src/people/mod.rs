@@ -1,4 +1,6 @@
 //! Commands for a person.
 
-pub mod erase;
+pub mod keepalive;
 pub mod login;
+pub mod logout;
+pub mod status;

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 /// The members this program reads.
 #[derive(Deserialize)]
 pub struct AuthJson {
+    #[serde(default)]
+    auth_mode: Option<String>,
     #[serde(rename = "OPENAI_API_KEY", default)]
     api_key: Option<Secret<String>>,
     #[serde(default)]
@@ -36,7 +38,8 @@ struct Tokens {
 #[derive(Debug)]
 pub enum Content {
     ChatGpt(Login),
-    ApiKey,
+    /// An API key, in the form of a login that has nothing else.
+    ApiKey(Login),
     /// Neither tokens nor a key.
     Nothing,
 }
@@ -52,19 +55,44 @@ impl AuthJson {
         }
     }
 
-    pub fn content(self) -> Content {
-        match self.tokens {
-            Some(tokens) if !tokens.access_token.expose().is_empty() => Content::ChatGpt(Login {
-                access_token: tokens.access_token,
-                // Codex needs the member to be there; what is empty is no token.
-                refresh_token: tokens.refresh_token.filter(|token| !token.expose().is_empty()),
-                id_token: tokens.id_token.filter(|token| !token.expose().is_empty()),
-                account_id: tokens.account_id,
-                last_refresh: self.last_refresh.as_deref().and_then(crate::clock::parse_rfc3339),
-                provenance: tokens.oauth_provenance,
-            }),
-            _ if self.api_key.is_some_and(|key| !key.expose().is_empty()) => Content::ApiKey,
-            _ => Content::Nothing,
+    /// What Codex would use. Without `auth_mode` a key goes before tokens.
+    ///
+    /// # Errors
+    /// The `auth_mode`, when it is one of a later Codex.
+    pub fn content(self) -> Result<Content, String> {
+        let key = self.api_key.filter(|key| !key.expose().is_empty()).map(Tokens::api_key);
+        let last_refresh = self.last_refresh.as_deref().and_then(crate::clock::parse_rfc3339);
+        let tokens = self.tokens.filter(|tokens| !tokens.access_token.expose().is_empty());
+        let login = tokens.map(|tokens| tokens.login(last_refresh));
+        Ok(match (self.auth_mode.as_deref(), key, login) {
+            (Some("apikey") | None, Some(key), _) => Content::ApiKey(key.login(None)),
+            (Some("chatgpt") | None, _, Some(login)) => Content::ChatGpt(login),
+            (Some("apikey" | "chatgpt") | None, ..) => Content::Nothing,
+            (Some(mode), ..) => return Err(mode.to_owned()),
+        })
+    }
+}
+
+impl Tokens {
+    fn api_key(key: Secret<String>) -> Self {
+        Self {
+            access_token: key,
+            refresh_token: None,
+            id_token: None,
+            account_id: None,
+            oauth_provenance: None,
+        }
+    }
+
+    fn login(self, last_refresh: Option<i64>) -> Login {
+        Login {
+            access_token: self.access_token,
+            // Codex needs the members to be there; what is empty is no token.
+            refresh_token: self.refresh_token.filter(|token| !token.expose().is_empty()),
+            id_token: self.id_token.filter(|token| !token.expose().is_empty()),
+            account_id: self.account_id,
+            last_refresh,
+            provenance: self.oauth_provenance,
         }
     }
 }
@@ -94,8 +122,12 @@ pub fn signed_in(
     };
     let mut tokens = Map::new();
     put_tokens(&mut tokens, grant);
-    let known = [&grant.id_token, &grant.access_token];
-    let account = Account::of(known.into_iter().flatten().map(|t| t.expose().as_str()));
+    let known = [&grant.id_token, &grant.access_token].into_iter().flatten();
+    let account = Account::of(known.map(|token| token.expose().as_str()));
+    // Codex reads no login without these: an id token that is a JWT, and a refresh token, if only an empty one.
+    let access_token = tokens.get("access_token").cloned().unwrap_or_default();
+    tokens.entry("id_token").or_insert(access_token);
+    tokens.entry("refresh_token").or_insert("".into());
     tokens.insert("account_id".into(), account.account_id.into());
     tokens.insert("oauth_provenance".into(), json!(provenance));
     document.insert("auth_mode".into(), "chatgpt".into());
@@ -145,13 +177,42 @@ mod tests {
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();
         let names: Vec<_> = tokens.keys().map(String::as_str).collect();
-        assert_eq!(names, ["access_token", "account_id", "oauth_provenance"]);
+        let expected =
+            ["access_token", "id_token", "refresh_token", "account_id", "oauth_provenance"];
+        assert_eq!(names, expected);
+        assert_eq!(tokens["id_token"], "b", "Codex needs one");
+        assert_eq!(tokens["refresh_token"], "", "Codex needs the member");
     }
 
     #[test]
-    fn a_key_without_tokens_is_an_api_key_login() {
-        let document = AuthJson::parse(br#"{"OPENAI_API_KEY":"sk-made-up"}"#).unwrap();
-        assert!(matches!(document.content(), Content::ApiKey));
-        assert!(matches!(AuthJson::parse(b"{}").unwrap().content(), Content::Nothing));
+    fn what_codex_would_use_is_what_counts() {
+        let content = |mode: &str, key: bool, tokens: bool| {
+            let mut document = json!({});
+            if !mode.is_empty() {
+                document["auth_mode"] = mode.into();
+            }
+            if key {
+                document["OPENAI_API_KEY"] = "sk-made-up".into();
+            }
+            if tokens {
+                document["tokens"] = json!({"access_token": "a"});
+            }
+            let content = AuthJson::parse(document.to_string().as_bytes()).unwrap().content();
+            match content {
+                Ok(Content::ChatGpt(_)) => "tokens",
+                Ok(Content::ApiKey(_)) => "key",
+                Ok(Content::Nothing) => "nothing",
+                Err(_) => "unknown",
+            }
+        };
+        assert_eq!(content("chatgpt", true, true), "tokens");
+        assert_eq!(content("apikey", true, true), "key");
+        assert_eq!(content("", true, true), "key");
+        assert_eq!(content("", false, true), "tokens");
+        assert_eq!(content("", true, false), "key");
+        assert_eq!(content("apikey", false, true), "nothing");
+        assert_eq!(content("chatgpt", true, false), "nothing");
+        assert_eq!(content("", false, false), "nothing");
+        assert_eq!(content("future", true, true), "unknown");
     }
 }

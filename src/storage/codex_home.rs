@@ -1,20 +1,22 @@
-//! Codex's own login, `auth.json` in CODEX_HOME, with Codex's locks.
+//! Codex's own login, in CODEX_HOME or in the keyring, with Codex's locks.
 //!
 //! Lock order: the renewal lock of [`Place`], then `auth.lock` ([`Hold`]), then `auth.json.lock`, for the write
 //! alone. Codex loses the token it has just been given when it finds `auth.json.lock` taken, so that one is never
 //! taken without `auth.lock`; the types leave no other way.
 
 use super::auth_json::{self, AuthJson, Content};
+use super::codex_config::{CodexConfig, Store};
+use super::keyring::{Item, is_there};
 use super::lock::Lock;
 use super::place::{Place, create_private};
-use super::replace::{probe, replace, sweep, sync_folder, target};
+use super::replace::{sweep, target};
+use super::spot::{Bytes, Spot};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
 use crate::tokens::{Fingerprint, Grant};
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -25,12 +27,13 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 pub struct CodexHome {
     dir: PathBuf,
     place: Place,
+    config: OnceLock<CodexConfig>,
 }
 
 impl CodexHome {
     pub fn new(dir: PathBuf) -> Self {
         let place = Place::new(dir.join("codex-credential"));
-        Self { dir, place }
+        Self { dir, place, config: OnceLock::new() }
     }
 
     pub fn place(&self) -> &Place {
@@ -42,27 +45,54 @@ impl CodexHome {
         &self.dir
     }
 
-    pub fn auth_json(&self) -> PathBuf {
-        self.dir.join("auth.json")
+    /// As it was when this process first looked.
+    pub fn config(&self) -> Result<&CodexConfig> {
+        match self.config.get() {
+            Some(config) => Ok(config),
+            None => CodexConfig::load(&self.dir).map(|config| self.config.get_or_init(|| config)),
+        }
     }
 
-    /// The stored ChatGPT login. Takes no lock: the file is replaced, never edited.
+    /// The stored ChatGPT login. Takes no lock: a login is replaced, never edited.
     ///
     /// # Errors
-    /// `Storage` when the file cannot be read or understood; `LoginRequired` when it holds an API key instead.
+    /// `Storage` when it cannot be read or understood; `LoginRequired` when it is an API key.
     pub fn load(&self) -> Result<Option<Login>> {
-        let path = self.auth_json();
-        let Some(bytes) = read(&path)? else { return Ok(None) };
-        let document = AuthJson::parse(&bytes).map_err(|error| malformed(&path, &error))?;
-        match document.content() {
-            Content::ChatGpt(login) => Ok(Some(login)),
-            Content::Nothing => Ok(None),
-            Content::ApiKey => Err(Error::new(
+        match self.content()? {
+            Some((_, Content::ChatGpt(login))) => Ok(Some(login)),
+            Some((spot, Content::ApiKey(_))) => Err(Error::new(
                 Kind::LoginRequired,
-                format!("{} holds an API key, not a ChatGPT login", path.display()),
+                format!(
+                    "{spot} holds an API key, which is for api.openai.com, not a ChatGPT login"
+                ),
             )
-            .hint("to sign in with ChatGPT as well, run: codex-credential login")),
+            .hint("to sign in with ChatGPT instead, run: codex-credential login")),
+            Some((_, Content::Nothing)) | None => Ok(None),
         }
+    }
+
+    /// The stored API key, in the form of a login that has nothing else.
+    pub fn load_api_key(&self) -> Result<Option<Login>> {
+        match self.content()? {
+            Some((_, Content::ApiKey(login))) => Ok(Some(login)),
+            _ => Ok(None),
+        }
+    }
+
+    fn content(&self) -> Result<Option<(Spot, Content)>> {
+        let Some((spot, bytes)) = self.document()? else { return Ok(None) };
+        let document = AuthJson::parse(&bytes).map_err(|error| malformed(&spot, &error))?;
+        let content = document.content().map_err(|mode| unknown_mode(&spot, &mode))?;
+        Ok(Some((spot, content)))
+    }
+
+    /// Where the login is, or would be, in words for a person.
+    pub fn describe(&self) -> Result<String> {
+        let spot = match self.document()? {
+            Some((spot, _)) => spot,
+            None => self.spot_of_new_login()?,
+        };
+        Ok(spot.to_string())
     }
 
     /// Which login is stored, for comparison; `None` when there is none that can be read.
@@ -79,6 +109,41 @@ impl CodexHome {
         let path = self.dir.join("auth.lock");
         let lock = Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))?;
         Ok(Hold { home: self, _auth_lock: lock })
+    }
+
+    fn file(&self) -> Spot {
+        Spot::File(self.dir.join("auth.json"))
+    }
+
+    fn item(&self) -> Spot {
+        Spot::Keyring(Item::of_codex(&self.dir))
+    }
+
+    /// The document that Codex would read, and where it is.
+    fn document(&self) -> Result<Option<(Spot, Bytes)>> {
+        let read = |spot: Spot| spot.read().map(|bytes| bytes.map(|bytes| (spot, bytes)));
+        match self.config()?.store {
+            Store::File => read(self.file()),
+            Store::Keyring => read(self.item()),
+            Store::Auto => match read(self.item()) {
+                Ok(Some(found)) => Ok(Some(found)),
+                Ok(None) => read(self.file()),
+                // Codex takes the file then. Where there is none, a locked keyring may hold a login, and a
+                // second one beside it would be one too many.
+                Err(error) => match read(self.file())? {
+                    None if is_there() => Err(error),
+                    found => Ok(found),
+                },
+            },
+        }
+    }
+
+    fn spot_of_new_login(&self) -> Result<Spot> {
+        Ok(match self.config()?.store {
+            Store::Keyring => self.item(),
+            Store::Auto if is_there() => self.item(),
+            Store::File | Store::Auto => self.file(),
+        })
     }
 }
 
@@ -106,82 +171,89 @@ impl Change<'_> {
 
 impl Hold<'_> {
     /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
-    /// alone and returns false. Before a sign-in replaces a file that cannot be understood, it is set aside.
+    /// alone and returns false. A renewal goes where the login was; a sign-in where Codex would put it, and
+    /// before it replaces a file that cannot be understood, that file is set aside.
     pub fn commit(&self, replaces: Option<&Fingerprint>, change: &Change) -> Result<bool> {
-        self.write(|path| {
-            if self.home.fingerprint().as_ref() != replaces {
-                return Ok(false);
-            }
-            let mut document = read(path)?;
-            if let Some(bytes) = &document
-                && let Err(error) = AuthJson::parse(bytes)
-            {
-                match change {
-                    Change::Renewed(_) => return Err(malformed(path, &error)),
-                    Change::SignedIn(..) => set_aside(path)?,
+        let _lock = self.lock_write()?;
+        if self.home.fingerprint().as_ref() != replaces {
+            return Ok(false);
+        }
+        let found = self.home.document()?;
+        let understood = |bytes: &Bytes| AuthJson::parse(bytes);
+        let (found, old) = match found {
+            None => (None, None),
+            Some((spot, bytes)) => match (understood(&bytes), change) {
+                (Ok(_), _) => (Some(spot), Some(bytes)),
+                (Err(error), Change::Renewed(_)) => return Err(malformed(&spot, &error)),
+                (Err(_), Change::SignedIn(..)) => {
+                    spot.set_aside()?;
+                    (None, None)
                 }
-                document = None;
-            }
-            let bytes = change.apply(document.as_deref().map(Vec::as_slice));
-            let bytes = bytes.map_err(|error| malformed(path, &error))?;
-            replace(path, &Zeroizing::new(bytes))?;
-            Ok(true)
-        })
+            },
+        };
+        let bytes = change.apply(old.as_deref().map(Vec::as_slice));
+        let bytes = Zeroizing::new(bytes.map_err(|error| malformed(&self.home.file(), &error))?);
+        if let (Change::Renewed(_), Some(spot)) = (change, found) {
+            spot.write(&bytes)?;
+            return Ok(true);
+        }
+        let spot = self.home.spot_of_new_login()?;
+        spot.write(&bytes)?;
+        if spot != self.home.file() {
+            // As Codex does: the keyring's login is the only one from here on.
+            self.home.file().remove()?;
+        }
+        Ok(true)
     }
 
     /// Proves that a commit could write, before a single-use token is spent on it.
     pub fn probe(&self) -> Result<()> {
-        let path = target(&self.home.auth_json());
-        probe(&path).map_err(|error| Error::io("write", &path, &error))
+        let spot = match self.home.document()? {
+            Some((spot, _)) => spot,
+            None => self.home.spot_of_new_login()?,
+        };
+        spot.probe()
     }
 
-    /// Removes the login, if it is the one that was meant.
-    pub fn remove(&self, meant: &Fingerprint) -> Result<bool> {
-        self.write(|path| {
-            if self.home.fingerprint().as_ref() != Some(meant) {
-                return Ok(false);
-            }
-            fs::remove_file(path).map_err(|error| Error::io("remove", path, &error))?;
-            let folder = path.parent().unwrap_or(Path::new("."));
-            sync_folder(folder).map_err(|error| Error::io("sync", folder, &error))?;
-            Ok(true)
-        })
+    /// Removes the login from wherever Codex would look for one; false when there was none.
+    pub fn remove(&self) -> Result<bool> {
+        let _lock = self.lock_write()?;
+        let from_keyring = match self.home.config()?.store {
+            Store::File => false,
+            Store::Keyring => self.home.item().remove()?,
+            Store::Auto => is_there() && self.home.item().remove()?,
+        };
+        Ok(self.home.file().remove()? || from_keyring)
     }
 
-    /// Runs `edit` on the file behind `auth.json`, symbolic links followed, under `auth.json.lock`.
-    fn write(&self, edit: impl FnOnce(&Path) -> Result<bool>) -> Result<bool> {
-        let path = target(&self.home.auth_json());
-        let lock_path = path.with_extension("json.lock");
+    /// Codex's second lock lies beside the file that is written, symbolic links followed.
+    fn lock_write(&self) -> Result<Lock> {
+        let path = target(&self.home.dir.join("auth.json"));
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let lock_path = path.with_file_name(name);
         let lock = Lock::acquire(&lock_path, &Deadline::after(WRITE_PATIENCE))?;
-        let _lock = lock.ok_or_else(|| busy(&lock_path))?;
+        let lock = lock.ok_or_else(|| busy(&lock_path))?;
         sweep(path.parent().unwrap_or(Path::new(".")));
-        edit(&path)
-    }
-}
-
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path, &error)),
+        Ok(lock)
     }
 }
 
 /// Never quotes the content: serde_json's own message may.
-fn malformed(path: &Path, error: &serde_json::Error) -> Error {
+fn malformed(spot: &Spot, error: &serde_json::Error) -> Error {
     let what = if error.is_eof() { "ends too early" } else { "is not a Codex login" };
     let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(Kind::Storage, format!("{} {what} ({place})", path.display()))
+    Error::new(Kind::Storage, format!("{spot} {what} ({place})"))
         .hint("to keep a copy and sign in anew, run: codex-credential login")
+}
+
+fn unknown_mode(spot: &Spot, mode: &str) -> Error {
+    let what = format!("{spot} holds a kind of login that this version does not know ({mode:?})");
+    Error::new(Kind::Storage, what)
+        .hint("it was left alone; to sign in with ChatGPT instead, run: codex-credential login")
 }
 
 fn busy(path: &Path) -> Error {
     Error::new(Kind::Busy, format!("another program holds the lock {}", path.display()))
         .hint("try again when it is done")
-}
-
-/// Renames a file that cannot be understood to `auth.json.corrupt-TIME`, so that nothing is lost with it.
-fn set_aside(path: &Path) -> Result<()> {
-    let aside = format!("{}.corrupt-{}", path.display(), clock::now());
-    fs::rename(path, aside).map_err(|error| Error::io("set aside", path, &error))
 }

@@ -28,6 +28,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio::", "oauth/http.rs"),
     ("fs4::", "storage/lock.rs"),
     ("tempfile::", "storage/replace.rs"),
+    ("keyring::Entry", "storage/keyring.rs"),
     ("ctrlc::", "helper/join.rs"),
     ("console::", "ui.rs"),
 ];

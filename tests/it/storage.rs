@@ -41,7 +41,10 @@ fn an_api_key_is_not_replaced_without_being_asked() {
     let machine = Machine::new();
     machine.write_auth_json(&json!({"OPENAI_API_KEY": "sk-made-up"}));
     let output = machine.command("get").assert().code(3);
-    output.stderr(contains("holds an API key").and(contains("codex-credential login")));
+    output.stderr(
+        contains("holds an API key, which is for api.openai.com")
+            .and(contains("codex-credential login")),
+    );
     assert_eq!(machine.issuer.counts().user_codes, 0);
     let login = machine.start("login --wait 60s");
     machine.approve_next();

@@ -1,0 +1,58 @@
+//! Which logins Codex's configuration allows: `forced_login_method`, `forced_chatgpt_workspace_id`. Checked before a
+//! token is handed out, renewed, adopted or stored. Codex itself signs out on a mismatch; this program does not.
+
+use crate::account::Account;
+use crate::error::{Error, Kind, Result};
+use crate::login::Login;
+use crate::storage::codex_config::{CodexConfig, Method};
+
+/// Whether a ChatGPT login may be used at all.
+pub fn check_method(config: &CodexConfig) -> Result<()> {
+    match config.login_method {
+        Some(Method::Api) => Err(not_allowed("ChatGPT logins", "api")),
+        _ => Ok(()),
+    }
+}
+
+pub fn check_api_key(config: &CodexConfig) -> Result<()> {
+    match config.login_method {
+        Some(Method::ChatGpt) => Err(not_allowed("API keys", "chatgpt")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `login` is for one of the allowed workspaces, by what is recorded with it and by its own claims.
+pub fn check(config: &CodexConfig, login: &Login) -> Result<()> {
+    check_method(config)?;
+    if config.workspaces.is_empty() {
+        return Ok(());
+    }
+    let tokens = [login.id_token.as_ref(), Some(&login.access_token)].into_iter().flatten();
+    let claimed = Account::of(tokens.map(|token| token.expose().as_str())).account_id;
+    let used = [login.account_id.clone(), claimed];
+    for used in used.into_iter().flatten() {
+        if !config.workspaces.contains(&used) {
+            return Err(wrong_workspace(&used, login, &config.workspaces));
+        }
+    }
+    Ok(())
+}
+
+fn not_allowed(what: &str, method: &str) -> Error {
+    let message =
+        format!("Codex's config.toml does not allow {what} (forced_login_method = \"{method}\")");
+    Error::new(Kind::WrongAccount, message)
+        .hint("`codex login --help` shows the other ways to sign in")
+}
+
+fn wrong_workspace(used: &str, login: &Login, wanted: &[String]) -> Error {
+    let message = format!(
+        "the login of {} is for the workspace {used}, and Codex's config.toml allows {} only \
+         (forced_chatgpt_workspace_id)",
+        login.account().username(),
+        wanted.join(", "),
+    );
+    Error::new(Kind::WrongAccount, message).hint(
+        "run codex-credential login, open the page in a private window, and choose the right workspace",
+    )
+}

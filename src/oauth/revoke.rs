@@ -1,0 +1,38 @@
+//! Ends a login at the server (RFC 7009, in the JSON form of auth.openai.com).
+
+use super::http::Http;
+use crate::error::Result;
+use crate::tokens::Secret;
+use serde_json::json;
+
+/// What kind of token is revoked (RFC 7009, section 2.1).
+#[derive(Clone, Copy, Debug)]
+pub enum TypeHint {
+    RefreshToken,
+    AccessToken,
+}
+
+impl TypeHint {
+    fn name(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::AccessToken => "access_token",
+        }
+    }
+}
+
+pub fn revoke(
+    http: &Http,
+    url: &str,
+    client_id: &str,
+    token: &Secret<String>,
+    hint: TypeHint,
+) -> Result<()> {
+    let body = json!({
+        "token": token.expose(),
+        "token_type_hint": hint.name(),
+        "client_id": client_id,
+    });
+    let reply = http.post_json(url, &body)?;
+    if (200..300).contains(&reply.status) { Ok(()) } else { Err(reply.error(url)) }
+}

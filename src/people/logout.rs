@@ -1,0 +1,68 @@
+//! `logout`: ends the login at the server, then removes it here; and `erase` by hand, which removes it here.
+
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
+use crate::helper::revoke::revoke;
+use crate::login::Login;
+use crate::oauth::device::Pending;
+use crate::profile::Profile;
+use crate::ui;
+use std::time::Duration;
+
+/// What is to become of the login.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal {
+    /// End it at the server, too.
+    pub revoke: bool,
+    /// Ask the person first.
+    pub ask: bool,
+}
+
+/// Removes the stored login, whatever became of its revocation, and says what was and was not reached.
+///
+/// # Errors
+/// What kept the server from being told, after the login was removed here.
+pub fn remove(profile: &Profile, removal: Removal, patience: Duration) -> Result<()> {
+    let storage = &profile.storage;
+    let Some(login) = storage.load()? else {
+        ui::say("nobody is signed in; there is nothing to remove");
+        return storage.place().pending::<Pending>().remove();
+    };
+    let what = format!("the login of {} in {}", login.account().username(), storage.describe()?);
+    if removal.ask && !ui::confirm(&format!("remove {what}? Codex will be signed out, too.")) {
+        return Err(Error::new(Kind::Usage, "nothing was removed"));
+    }
+    // A sign-in that is pending would bring a login back.
+    storage.place().pending::<Pending>().remove()?;
+    let deadline = Deadline::after(patience);
+    let Some(_lock) = storage.place().acquire(&deadline)? else { return Err(busy()) };
+    let hold = storage.hold(&deadline)?;
+    // A renewal may have replaced it while we waited.
+    let login = storage.load()?.unwrap_or(login);
+    let revoked = removal.revoke.then(|| revoke(profile, &login));
+    hold.remove()?;
+    ui::say(&format!("removed {what}; Codex is signed out, too"));
+    report(&login, revoked)
+}
+
+fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
+    match revoked {
+        Some(Ok(host)) => ui::say(&format!("{host} has ended the login")),
+        Some(Err(error)) => {
+            let message =
+                format!("the login was removed here, but not ended at the server: {error}");
+            let hint = "end the session in ChatGPT's security settings";
+            return Err(Error::new(error.kind, message).hint(hint));
+        }
+        None if login.refresh_token.is_some() => {
+            ui::say("it was not ended at the server; copies of it still work (logout ends it)");
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+fn busy() -> Error {
+    Error::new(Kind::Busy, "a renewal is under way; nothing was removed")
+        .hint("try again, or give it longer with --wait")
+}

@@ -1,0 +1,124 @@
+//! `status`: who is signed in, where, until when, and what is pending. Changes nothing and asks nobody.
+
+use crate::clock;
+use crate::error::{Prompt, Result};
+use crate::helper::get::is_refused;
+use crate::helper::renew::Dead;
+use crate::login::Login;
+use crate::oauth::device::Pending;
+use crate::profile::Profile;
+use crate::ui::time_left;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// What can be told of the stored login and of one that is pending.
+pub struct Status {
+    login: Option<Login>,
+    storage: String,
+    /// The access token is past its end, or a caller found it refused.
+    is_stale: bool,
+    /// Why it cannot be renewed.
+    end: Option<String>,
+    pending: Option<Prompt>,
+}
+
+impl Status {
+    pub fn of(profile: &Profile) -> Result<Self> {
+        let storage = &profile.storage;
+        let login = storage.load()?;
+        let (is_stale, end) = match &login {
+            Some(login) => {
+                let fresh =
+                    login.lifetime().covers(0, clock::now()) && !is_refused(profile, login)?;
+                (!fresh, end(profile, login)?)
+            }
+            None => (false, None),
+        };
+        let pending = storage.place().pending::<Pending>().load()?.map(|pending| pending.prompt);
+        let pending = pending.filter(|prompt| prompt.expires_at > clock::now());
+        Ok(Self { login, storage: storage.describe()?, is_stale, end, pending })
+    }
+
+    /// Whether a `get` can answer without a person.
+    pub fn is_signed_in(&self) -> bool {
+        self.login.is_some() && !(self.is_stale && self.end.is_some())
+    }
+
+    /// For a person: the first line as `codex login status` has it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<12}{value}").expect("a string takes all");
+        };
+        match &self.login {
+            Some(login) => {
+                let account = login.account();
+                let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
+                line("account", &or_unknown(account.email));
+                line("plan", &or_unknown(account.plan));
+                line("workspace", &or_unknown(account.account_id));
+                line("kept in", &self.storage);
+                line("valid until", &self.valid_until(login));
+                line("renews at", &self.renews_at(login));
+            }
+            None => line("kept in", &self.storage),
+        }
+        if let Some(prompt) = &self.pending {
+            let left = time_left(prompt.expires_at - clock::now());
+            let uri = &prompt.verification_uri;
+            line(
+                "pending",
+                &format!("sign in at {uri} with the code {} ({left} left)", prompt.user_code),
+            );
+        }
+        let first = if self.login.is_some() { "Logged in using ChatGPT" } else { "Not logged in" };
+        format!("{first}\n{text}")
+    }
+
+    fn valid_until(&self, login: &Login) -> String {
+        let Some(end) = login.lifetime().expires_at else { return "unknown".into() };
+        let left = end - clock::now();
+        match (left > 0, self.is_stale) {
+            (true, true) => format!("{} (but a caller found it refused)", clock::rfc3339(end)),
+            (true, false) => format!("{} (in {})", clock::rfc3339(end), time_left(left)),
+            (false, _) => format!("{} ({} ago)", clock::rfc3339(end), time_left(-left)),
+        }
+    }
+
+    fn renews_at(&self, login: &Login) -> String {
+        match (&self.end, login.renew_at()) {
+            (Some(end), _) => format!("never: {end}"),
+            (None, Some(at)) if at > clock::now() && !self.is_stale => {
+                format!("{} (in {})", clock::rfc3339(at), time_left(at - clock::now()))
+            }
+            _ => "the next get".into(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let account = self.login.as_ref().map(Login::account).unwrap_or_default();
+        let time = |at: Option<i64>| at.map(clock::rfc3339);
+        json!({
+            "signed_in": self.is_signed_in(),
+            "email": account.email,
+            "plan": account.plan,
+            "account_id": account.account_id,
+            "user_id": account.user_id,
+            "storage": self.storage,
+            "expires_at": time(self.login.as_ref().and_then(|login| login.lifetime().expires_at)),
+            "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
+            "access_token_usable": self.login.is_some() && !self.is_stale,
+            "cannot_renew": self.end,
+            "pending": self.pending,
+        })
+    }
+}
+
+fn end(profile: &Profile, login: &Login) -> Result<Option<String>> {
+    let Some(refresh_token) = &login.refresh_token else {
+        return Ok(Some("there is no refresh token".into()));
+    };
+    let dead: Option<Dead> = profile.storage.place().dead().load()?;
+    let dead = dead.filter(|dead| dead.refresh_token == refresh_token.fingerprint());
+    Ok(dead.map(|dead| dead.reason))
+}

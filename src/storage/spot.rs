@@ -1,0 +1,84 @@
+//! One spot that holds a login document: a file, or an item of the keyring.
+
+use super::keyring::Item;
+use super::replace::{probe, replace, sync_folder, target};
+use crate::clock;
+use crate::error::{Error, Result};
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+pub type Bytes = Zeroizing<Vec<u8>>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// Symbolic links are followed, and survive.
+    File(PathBuf),
+    Keyring(Item),
+}
+
+impl Spot {
+    pub fn read(&self) -> Result<Option<Bytes>> {
+        match self {
+            Self::Keyring(item) => item.load(),
+            Self::File(path) => match fs::read(path) {
+                Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(Error::io("read", path, &error)),
+            },
+        }
+    }
+
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Keyring(item) => item.save(bytes),
+            Self::File(path) => replace(&target(path), bytes),
+        }
+    }
+
+    pub fn remove(&self) -> Result<bool> {
+        let path = match self {
+            Self::Keyring(item) => return item.remove(),
+            Self::File(path) => target(path),
+        };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            removed => removed.map_err(|error| Error::io("remove", &path, &error))?,
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync_folder(folder).map_err(|error| Error::io("sync", folder, &error))?;
+        Ok(true)
+    }
+
+    /// Whether [`Spot::write`] would work now.
+    pub fn probe(&self) -> Result<()> {
+        match self {
+            Self::File(path) => {
+                let path = target(path);
+                probe(&path).map_err(|error| Error::io("write", &path, &error))
+            }
+            // It was read a moment ago; a keyring that can be read is unlocked, and can be written.
+            Self::Keyring(_) => Ok(()),
+        }
+    }
+
+    /// Renames a file that cannot be understood to `auth.json.corrupt-TIME`, so that nothing is lost with it. A
+    /// keyring item is left to be replaced: a copy of it on the disk would be worse.
+    pub fn set_aside(&self) -> Result<()> {
+        let Self::File(path) = self else { return Ok(()) };
+        let path = target(path);
+        let aside = format!("{}.corrupt-{}", path.display(), clock::now());
+        fs::rename(&path, aside).map_err(|error| Error::io("set aside", &path, &error))
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Keyring(item) => item.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `status`: who is signed in, where, until when, and what is pending.
+
+use crate::machine::{Machine, PATIENCE};
+use predicates::prelude::*;
+use predicates::str::{contains, starts_with};
+use serde_json::{Value, json};
+
+fn status(machine: &Machine, code: i32) -> Value {
+    let output = machine.command("status --json").assert().code(code);
+    serde_json::from_slice(&output.get_output().stdout).unwrap()
+}
+
+#[test]
+fn signed_in_it_tells_who_where_and_until_when() {
+    let (machine, tokens) = Machine::signed_in(863_999);
+    let output = machine.command("status").assert().code(0);
+    output
+        .stdout(starts_with("Logged in using ChatGPT\n").and(contains("ada@example.com")))
+        .stdout(contains("plus").and(contains(tokens.account_id.as_str())))
+        .stdout(contains(machine.path("auth.json").to_str().unwrap()))
+        .stdout(contains("(in 9 days 23 h)").and(contains(tokens.access_token.as_str()).not()));
+    let status = status(&machine, 0);
+    assert_eq!(status["signed_in"], true);
+    assert_eq!(status["email"], "ada@example.com");
+    assert_eq!(status["access_token_usable"], true);
+    assert_eq!(status["pending"], Value::Null);
+    let at = |name: &str| status[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let ahead = at("expires_at").as_second() - at("renews_at").as_second();
+    assert_eq!(ahead, 24 * 3600, "a day ahead");
+}
+
+#[test]
+fn not_signed_in_is_exit_code_three_and_could_not_tell_is_one() {
+    let machine = Machine::new();
+    let output = machine.command("status").assert().code(3);
+    output.stdout(starts_with("Not logged in\n"));
+    assert_eq!(status(&machine, 3)["signed_in"], false);
+    std::fs::write(machine.path("auth.json"), "{ torn").unwrap();
+    machine.command("status").assert().code(1).stderr(contains("auth.json"));
+    assert_eq!(machine.issuer.counts(), issuer::Counts::default());
+}
+
+#[test]
+fn an_expired_token_that_can_be_renewed_is_signed_in() {
+    let (machine, _) = Machine::signed_in(-90);
+    let output = machine.command("status").assert().code(0);
+    output.stdout(contains("(1 min").and(contains("ago)")).and(contains("the next get")));
+    assert_eq!(status(&machine, 0)["access_token_usable"], false);
+}
+
+#[test]
+fn a_dead_login_is_not_signed_in_and_the_pending_one_is_shown() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
+    let mut caller = machine.start("get --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    crate::machine::eventually(|| machine.own("pending").exists());
+    let status = status(&machine, 3);
+    assert_eq!(status["pending"]["user_code"], code);
+    assert!(status["cannot_renew"].as_str().unwrap().contains("the login has ended"));
+    let output = machine.command("status").assert().code(3);
+    output.stdout(contains(code.as_str()).and(contains("never: the login has ended")));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+}
+
+#[test]
+fn a_refused_token_is_told() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let input = format!("protocol=https\nhost=chatgpt.com\npassword={}\n", tokens.access_token);
+    machine.command("erase").write_stdin(input).assert().success();
+    machine.command("status").assert().code(0).stdout(contains("a caller found it refused"));
+}
+
+#[test]
+fn a_login_without_a_refresh_token_says_that_it_cannot_be_renewed() {
+    let (machine, _) = Machine::signed_in(3600);
+    let mut document = machine.auth_json();
+    document["tokens"]["refresh_token"] = json!("");
+    machine.write_auth_json(&document);
+    assert_eq!(status(&machine, 0)["cannot_renew"], "there is no refresh token");
+}
