@@ -5,42 +5,54 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde_json::Value;
 
-/// The claims this program uses; everything else in the token is left alone.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+const PROFILE: &str = "https://api.openai.com/profile";
+const AUTH: &str = "https://api.openai.com/auth";
+
+/// The claims this program uses. Each is read by itself: an odd one hides no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Expiry, seconds since the epoch.
     pub exp: Option<i64>,
     /// Issued at, seconds since the epoch.
     pub iat: Option<i64>,
-    email: Option<String>,
-    #[serde(rename = "https://api.openai.com/profile", default)]
-    profile: Profile,
-    #[serde(rename = "https://api.openai.com/auth", default)]
-    auth: Auth,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-struct Profile {
-    email: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-struct Auth {
-    chatgpt_account_id: Option<String>,
-    chatgpt_user_id: Option<String>,
-    user_id: Option<String>,
-    chatgpt_plan_type: Option<String>,
+    /// Issuer.
+    pub iss: Option<String>,
+    account: Account,
 }
 
 impl Claims {
-    /// The claims of a JWT; `None` when the token is not one, or a claim is not of its type.
+    /// The claims of a JWT; `None` when the token is not one.
     pub fn of(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        serde_json::from_slice(&json).ok()
+        let claims: Value = serde_json::from_slice(&json).ok()?;
+        let auth = |name| text(&claims[AUTH][name]);
+        Some(Self {
+            exp: numeric_date(&claims["exp"]),
+            iat: numeric_date(&claims["iat"]),
+            iss: text(&claims["iss"]),
+            account: Account {
+                email: text(&claims["email"]).or_else(|| text(&claims[PROFILE]["email"])),
+                account_id: auth("chatgpt_account_id"),
+                user_id: auth("chatgpt_user_id").or_else(|| auth("user_id")),
+                plan: auth("chatgpt_plan_type"),
+            },
+        })
     }
+}
+
+/// Section 2 of RFC 7519: seconds, with a fraction or without.
+#[expect(clippy::cast_possible_truncation, reason = "saturates, and nobody lives that long")]
+fn numeric_date(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+}
+
+/// Text that is shown on terminals and written into protocol lines: nothing that would break out of either.
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
 /// The person and workspace behind a login.
@@ -57,12 +69,11 @@ impl Account {
     /// What the tokens of one login say together, the earlier ones first.
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let mut account = Self::default();
-        for claims in tokens.into_iter().filter_map(Claims::of) {
-            account.email = account.email.or(claims.email).or(claims.profile.email);
-            account.account_id = account.account_id.or(claims.auth.chatgpt_account_id);
-            account.user_id =
-                account.user_id.or(claims.auth.chatgpt_user_id).or(claims.auth.user_id);
-            account.plan = account.plan.or(claims.auth.chatgpt_plan_type);
+        for Claims { account: claimed, .. } in tokens.into_iter().filter_map(Claims::of) {
+            account.email = account.email.or(claimed.email);
+            account.account_id = account.account_id.or(claimed.account_id);
+            account.user_id = account.user_id.or(claimed.user_id);
+            account.plan = account.plan.or(claimed.plan);
         }
         account
     }
@@ -77,5 +88,36 @@ impl Account {
         self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(username))
             || self.account_id.as_deref() == Some(username)
             || self.username() == username
+    }
+
+    /// Whether this is the same person in the same workspace.
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn claims(claims: &Value) -> Claims {
+        let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+        Claims::of(&format!("e30.{payload}.c2ln")).unwrap()
+    }
+
+    #[test]
+    fn an_odd_claim_hides_no_other() {
+        let odd = json!({"exp": 1.5e9, "iat": "soon", "email": 7, PROFILE: null, AUTH: []});
+        let odd = claims(&odd);
+        assert_eq!((odd.exp, odd.iat), (Some(1_500_000_000), None));
+        assert_eq!(odd.account, Account::default());
+    }
+
+    #[test]
+    fn a_name_that_would_break_out_of_its_line_is_none() {
+        for email in ["a\nb", "a\u{1b}[2Jb", "a\u{9b}b", ""] {
+            assert_eq!(claims(&json!({"email": email})).account.email, None, "{email:?}");
+        }
     }
 }

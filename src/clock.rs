@@ -1,7 +1,7 @@
 //! The only home of the system's clocks.
 
 use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Seconds since the Unix epoch, by the system's clock.
 pub fn now() -> i64 {
@@ -22,6 +22,27 @@ pub fn rfc3339(seconds: i64) -> String {
 /// Reads an RFC 3339 date; `None` when it is none.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// For serde: seconds since the epoch, written as RFC 3339.
+pub mod as_rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(seconds: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*seconds))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+        let text = String::deserialize(from)?;
+        super::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 date"))
+    }
+}
+
+/// How long ago `moment` was by the wall clock; zero for one to come.
+#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
+pub fn since(moment: SystemTime) -> Duration {
+    SystemTime::now().duration_since(moment).unwrap_or_default()
 }
 
 /// A moment on the monotonic clock at which waiting ends.

@@ -68,7 +68,8 @@ pub struct Prompt {
     pub reason: Option<String>,
     pub verification_uri: String,
     pub user_code: String,
-    /// Seconds since the Unix epoch.
+    /// Seconds since the Unix epoch; RFC 3339 in JSON.
+    #[serde(with = "crate::clock::as_rfc3339")]
     pub expires_at: i64,
 }
 
@@ -79,7 +80,10 @@ pub struct Error {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The command that helps, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    #[serde(flatten)]
     pub prompt: Option<Box<Prompt>>,
     /// The pause that the server asked for, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +92,14 @@ pub struct Error {
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, prompt: None, retry_after: None }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            command: None,
+            prompt: None,
+            retry_after: None,
+        }
     }
 
     /// An I/O error together with the path it happened on.
@@ -99,6 +110,18 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// A hint that ends in a command to run.
+    pub fn run(mut self, purpose: &str, command: &str) -> Self {
+        self.hint = Some(format!("{purpose}, run: {command}"));
+        self.command = Some(command.to_owned());
+        self
+    }
+
+    /// The hint of most failures that need a person.
+    pub fn sign_in_again(self) -> Self {
+        self.run("to sign in", "codex-credential login")
     }
 
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {

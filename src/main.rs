@@ -12,9 +12,10 @@ use codex_credential::people::{self, keepalive::Keepalive, logout::Removal, stat
 use codex_credential::profile::Profile;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::{self, Screen};
-use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Where a person is asked: as long as a device code lives.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -39,8 +40,8 @@ fn run(operation: Operation) -> Result<ExitCode> {
     let done = match operation {
         Operation::Get(options) => get(&options),
         Operation::Store(wait) => {
-            let patience = wait.wait.unwrap_or(PROGRAMS_PATIENCE);
-            helper::store::store(&profile()?, &request(patience)?, patience)
+            let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
+            helper::store::store(&profile()?, &request(deadline)?, &deadline)
         }
         Operation::Erase(options) => erase(&options),
         Operation::Capability => print("version 0\ncapability authtype\n"),
@@ -51,8 +52,8 @@ fn run(operation: Operation) -> Result<ExitCode> {
         Operation::Status(options) => return status(&options),
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
-            let patience = wait.wait.unwrap_or(LOGOUT_PATIENCE);
-            people::logout::remove(&profile()?, removal, patience)
+            let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
+            people::logout::remove(&profile()?, removal, &deadline)
         }
         Operation::Renew(options) => renew(&options),
         Operation::Configure(options) => configure(&options),
@@ -77,18 +78,17 @@ fn caller(wait: &cli::Wait, screen: Screen) -> Caller {
 }
 
 /// The request on standard input; empty where a person sits at it.
-fn request(patience: Duration) -> Result<Credential> {
+fn request(deadline: Deadline) -> Result<Credential> {
     if io::stdin().is_terminal() {
         return Ok(Credential::default());
     }
-    let stdin = PatientStdin::new(Deadline::after(patience));
-    Credential::read(BufReader::new(stdin))
+    Credential::read(BufReader::new(PatientStdin::new(deadline)))
 }
 
 fn get(options: &cli::Get) -> Result<()> {
     let profile = profile()?;
     let mut caller = caller(&options.wait, Screen::if_terminal());
-    let asked = request(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE))?;
+    let asked = request(Deadline::after(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
     let min_validity = i64::try_from(options.min_validity.as_secs()).unwrap_or(i64::MAX);
     let Some(login) = helper::get::get(&profile, &asked, min_validity, &mut caller)? else {
         return Ok(());
@@ -100,20 +100,23 @@ fn get(options: &cli::Get) -> Result<()> {
         ));
         return Ok(());
     }
-    let mut output = BufWriter::new(io::stdout().lock());
-    let written = options.format.write(&mut output, &asked, &login).and_then(|()| output.flush());
-    written.map_err(|error| cannot_write(&error))
+    // Whole or not at all.
+    let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    let written = options.format.write(&mut *answer, &asked, &login);
+    written.and_then(|()| io::stdout().write_all(&answer)).map_err(|error| cannot_write(&error))
 }
 
 fn erase(options: &cli::Erase) -> Result<()> {
     let profile = profile()?;
-    let patience = options.wait.wait.unwrap_or(PROGRAMS_PATIENCE);
-    let named = request(patience)?;
-    if !named.names_something() && (options.yes || io::stdin().is_terminal()) {
-        let removal = Removal { revoke: options.revoke, ask: !options.yes };
-        return people::logout::remove(&profile, removal, patience);
+    let by_hand = io::stdin().is_terminal() && !options.yes;
+    let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
+    let named = request(deadline)?;
+    if !named.names_something() && (by_hand || options.yes) {
+        let removal = Removal { revoke: options.revoke, ask: by_hand };
+        return people::logout::remove(&profile, removal, &deadline);
     }
-    helper::erase::erase(&profile, &named, patience).map(drop)
+    helper::erase::erase(&profile, &named, &deadline).map(drop)
 }
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.

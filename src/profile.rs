@@ -1,5 +1,6 @@
 //! Which issuer, client, hosts and storage a request means. There is one profile so far: `codex`.
 
+use crate::account::Claims;
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
 use crate::storage::codex_home::CodexHome;
@@ -46,6 +47,9 @@ impl Profile {
             None => Ok(None),
         };
         let issuer = url("CODEX_CREDENTIAL_ISSUER")?;
+        if issuer.as_deref().is_some_and(|issuer| issuer.contains('?')) {
+            return Err(Error::new(Kind::Usage, "CODEX_CREDENTIAL_ISSUER must have no query"));
+        }
         let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
         let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
         Ok(Self {
@@ -74,9 +78,14 @@ impl Profile {
         protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 
-    /// Who granted `login`: as recorded with it, else this profile's issuer.
+    /// Who granted `login`: as recorded with it, else as its access token says, else this profile's issuer.
     pub fn granted_by(&self, login: &Login) -> Provenance {
-        login.provenance.clone().unwrap_or_else(|| self.issuer.clone())
+        if let Some(recorded) = &login.provenance {
+            return recorded.clone();
+        }
+        let claimed = Claims::of(login.access_token.expose()).and_then(|claims| claims.iss);
+        let issuer = claimed.unwrap_or_else(|| self.issuer.issuer.clone());
+        Provenance { issuer, client_id: self.issuer.client_id.clone() }
     }
 
     /// Where the refresh token of a login granted by `granted_by` may be sent to renew it.
@@ -125,9 +134,12 @@ fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
     std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
 }
 
-/// Whether what is sent to `url` stays between this machine and the server it names.
+/// Whether what is sent to `url`, which names no user, stays between this machine and the server it names.
 fn is_private(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return false;
+    }
     match url.scheme() {
         "https" => url.has_host(),
         "http" => url.host_str().is_some_and(is_loopback),
@@ -192,8 +204,15 @@ mod tests {
         {
             assert!(is_private(url), "{url}");
         }
-        for url in ["http://a.example", "http://127.0.0.1.evil.example", "ftp://127.0.0.1", "x", ""]
-        {
+        for url in [
+            "http://a.example",
+            "http://127.0.0.1.evil.example",
+            "ftp://127.0.0.1",
+            "https://a:b@a.example",
+            "https://a.example#b",
+            "x",
+            "",
+        ] {
             assert!(!is_private(url), "{url}");
         }
     }

@@ -2,8 +2,13 @@
 //! prompt has the URL and the code each alone on a line, so that they can be copied; what counts down is one live
 //! line, on terminals only. Nothing here goes to stdout.
 
+use crate::clock::Deadline;
 use crate::error::{Error, Prompt};
-use console::{Key, Term};
+use console::Term;
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::sync::mpsc;
+use std::thread;
 
 /// One line for whoever reads stderr.
 pub fn say(text: &str) {
@@ -117,14 +122,27 @@ impl Screen {
         }
     }
 
-    /// After a code expired: whether the person at the terminal wants another.
-    pub fn wants_fresh_code(&mut self) -> bool {
-        self.clear();
-        let Some(term) = self.term.as_ref().filter(|term| term.is_term()) else { return false };
-        let question = "codex-credential: the code has expired; press Enter for a fresh one, or any other key to stop";
-        let _ = term.write_line(question);
-        matches!(term.read_key(), Ok(Key::Enter))
+    /// After a code expired: whether the person at the terminal asks for another, before `deadline`.
+    pub fn wants_fresh_code(&self, deadline: &Deadline) -> bool {
+        say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
+        line_typed(deadline).is_some()
     }
+}
+
+/// A line from the terminal, which need not be standard input; `None` when there is none before `deadline`.
+fn line_typed(deadline: &Deadline) -> Option<String> {
+    let (sender, typed) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = match File::open("/dev/tty") {
+            Ok(terminal) => BufReader::new(terminal).read_line(&mut line),
+            Err(_) => stdin().read_line(&mut line),
+        };
+        if read.is_ok_and(|length| length > 0) {
+            let _ = sender.send(line);
+        }
+    });
+    typed.recv_timeout(deadline.remaining()).ok()
 }
 
 fn text(prompt: &Prompt) -> String {
@@ -141,10 +159,8 @@ fn text(prompt: &Prompt) -> String {
     )
 }
 
-/// Asks a yes-or-no question at the terminal; anything but `y` is a no.
-pub fn confirm(question: &str) -> bool {
-    let term = Term::stderr();
-    let _ = term.write_str(&format!("codex-credential: {question} [y/N] "));
-    let answer = term.read_line().unwrap_or_default();
-    matches!(answer.trim(), "y" | "Y" | "yes")
+/// Asks a yes-or-no question at the terminal; anything but `y` is a no, and so is none before `deadline`.
+pub fn confirm(question: &str, deadline: &Deadline) -> bool {
+    let _ = Term::stderr().write_str(&format!("codex-credential: {question} [y/N] "));
+    matches!(line_typed(deadline).as_deref().map(str::trim), Some("y" | "Y" | "yes"))
 }

@@ -21,7 +21,6 @@ pub struct Credential {
     pub password: Option<Secret<Vec<u8>>>,
     /// The token in place of user name and password, from callers that announced `authtype`.
     pub credential: Option<Secret<Vec<u8>>>,
-    pub oauth_refresh_token: Option<Secret<Vec<u8>>>,
     /// The caller announced `capability[]=authtype`.
     pub authtype_capable: bool,
 }
@@ -37,7 +36,7 @@ impl Credential {
         let mut line = Secret::new(Vec::new());
         for number in 1.. {
             let bad = |rule: &str| Error::new(Kind::BadInput, format!("line {number}: {rule}"));
-            let length = read_line(&mut input, line.expose_mut())
+            read_line(&mut input, line.expose_mut())
                 .map_err(|error| bad(&format!("cannot be read: {error}")))?;
             if input.limit() == 0 {
                 return Err(bad("the request is longer than 1 MiB"));
@@ -49,7 +48,6 @@ impl Credential {
             if text.is_empty() {
                 break;
             }
-            debug_assert!(length > 0);
             let (key, value) = split(text).map_err(bad)?;
             credential.set(key, value).map_err(bad)?;
         }
@@ -65,7 +63,6 @@ impl Credential {
             b"username" => self.username = Some(value.to_vec()),
             b"password" => self.password = secret(),
             b"credential" => self.credential = secret(),
-            b"oauth_refresh_token" => self.oauth_refresh_token = secret(),
             b"capability[]" => {
                 // An empty value resets the list.
                 self.authtype_capable =
@@ -121,10 +118,10 @@ impl Credential {
     }
 }
 
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     line.clear();
     // One byte more than a line may have with its CR and LF tells that it is too long.
-    input.take(LINE_LIMIT as u64 + 3).read_until(b'\n', line)
+    input.take(LINE_LIMIT as u64 + 3).read_until(b'\n', line).map(drop)
 }
 
 fn without_line_end(line: &[u8]) -> &[u8] {

@@ -4,9 +4,9 @@
 use super::credential::Credential;
 use crate::clock::Deadline;
 use crate::error::Result;
+use crate::login::Login;
 use crate::profile::Profile;
 use crate::tokens::Fingerprint;
-use std::time::Duration;
 
 /// What an `erase` did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Erased {
 
 /// Answers a program. With a token, compares before anything is erased; without one, removes the login; an input
 /// that does not name our host removes nothing.
-pub fn erase(profile: &Profile, named: &Credential, patience: Duration) -> Result<Erased> {
+pub fn erase(profile: &Profile, named: &Credential, deadline: &Deadline) -> Result<Erased> {
     let (Some(protocol), Some(host)) = (&named.protocol, &named.host) else {
         return Ok(Erased::Nothing);
     };
@@ -27,13 +27,16 @@ pub fn erase(profile: &Profile, named: &Credential, patience: Duration) -> Resul
         return Ok(Erased::Nothing);
     }
     let storage = &profile.storage;
-    let Some(login) = storage.load()? else { return Ok(Erased::Nothing) };
-    if let Some(name) = &named.username
-        && !login.account().is_called(&String::from_utf8_lossy(name))
-    {
-        return Ok(Erased::Nothing);
-    }
-    let Some(secret) = named.secret() else { return remove(profile, patience) };
+    let is_meant = |login: &Login| match &named.username {
+        Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
+        None => true,
+    };
+    let Some(login) = storage.load()?.filter(is_meant) else { return Ok(Erased::Nothing) };
+    let Some(secret) = named.secret() else {
+        // A renewal that is under way finishes first, and what it stores is removed with the rest.
+        let removed = storage.hold(deadline)?.remove(is_meant, deadline)?;
+        return Ok(if removed { Erased::Login } else { Erased::Nothing });
+    };
     let token = login.access_token.fingerprint();
     if Fingerprint::of(secret) != token {
         return Ok(Erased::Nothing);
@@ -41,12 +44,4 @@ pub fn erase(profile: &Profile, named: &Credential, patience: Duration) -> Resul
     storage.place().create()?;
     storage.place().refused().save(&token)?;
     Ok(Erased::Token)
-}
-
-/// Removes the stored login here. Nothing is revoked.
-pub fn remove(profile: &Profile, patience: Duration) -> Result<Erased> {
-    let storage = &profile.storage;
-    // A renewal that is under way finishes first, and what it stores is removed with the rest.
-    let hold = storage.hold(&Deadline::after(patience))?;
-    Ok(if hold.remove()? { Erased::Login } else { Erased::Nothing })
 }

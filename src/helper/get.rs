@@ -63,7 +63,12 @@ pub fn get(
             _ => return Err(error),
         },
     };
-    Ok(Some(login).filter(is_asked_for))
+    if !is_asked_for(&login) {
+        let who = login.account();
+        ui::say(&format!("signed in as {}, which is not who was asked for", who.username()));
+        return Ok(None);
+    }
+    Ok(Some(login))
 }
 
 fn api_key(profile: &Profile) -> Result<Option<Login>> {

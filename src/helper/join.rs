@@ -53,16 +53,16 @@ pub fn renewed(
     place.create()?;
     let (sender, events) = mpsc::channel();
     let changed = sender.clone();
-    watch(&[place.dir()], move || changed.send(Event::Changed).is_ok());
+    watch(&[place.dir(), profile.storage.dir()], move || changed.send(Event::Changed).is_ok());
     if caller.screen.is_terminal() {
         let interrupted = sender.clone();
         let _ = ctrlc::set_handler(move || drop(interrupted.send(Event::Interrupted)));
     }
-    let seen_failure = failure(place).map(|failure| failure.id);
+    let mut seen_failure = failure(place).map(|failure| failure.id);
     let mut starts = 0;
     queue_for_lock(place, &sender);
     loop {
-        caller.show(pending_prompt(place));
+        caller.show(pending_prompt(profile));
         match events.recv_timeout(caller.deadline.remaining().min(Duration::from_secs(1))) {
             Ok(Event::Locked(lock)) => {
                 let lock = lock?;
@@ -72,7 +72,11 @@ pub fn renewed(
                 if let Some(failure) = failure(place)
                     && seen_failure.as_ref() != Some(&failure.id)
                 {
-                    return Err(caller.failed(failure.error));
+                    drop(lock);
+                    caller.give_up_unless_fresh_code(failure.error)?;
+                    seen_failure = Some(failure.id);
+                    queue_for_lock(place, &sender);
+                    continue;
                 }
                 starts += 1;
                 if starts > STARTS {
@@ -82,31 +86,37 @@ pub fn renewed(
                 report(child, sender.clone());
             }
             Ok(Event::Ended(Some(error))) => {
-                if error.kind != Kind::LoginExpired || !caller.wants_fresh_code() {
-                    return Err(caller.failed(error));
-                }
+                caller.give_up_unless_fresh_code(error)?;
+                seen_failure = failure(place).map(|failure| failure.id);
                 starts = 0;
-                start_over(place, &sender)?;
+                queue_for_lock(place, &sender);
             }
-            Ok(Event::Ended(None)) => {
+            Ok(Event::Ended(None)) => queue_for_lock(place, &sender),
+            Ok(Event::Interrupted) => return Err(caller.failed(interrupt(place)?)),
+            Ok(Event::Changed) => {
                 if let Some(login) = wanted()? {
                     return Ok(caller.done(login));
                 }
-                queue_for_lock(place, &sender);
             }
-            Ok(Event::Interrupted) => {
-                place.pending::<Pending>().remove()?;
-                return Err(caller.failed(cancelled()));
-            }
-            Ok(Event::Changed) | Err(_) => {}
+            Err(_) => {}
         }
         if caller.deadline.is_over() {
             return match wanted()? {
                 Some(login) => Ok(caller.done(login)),
-                None => Err(caller.failed(time_is_up(place))),
+                None => Err(caller.failed(time_is_up(profile))),
             };
         }
     }
+}
+
+/// Ctrl-C at the prompt cancels the sign-in, for all; a renewal that asks nobody goes on.
+fn interrupt(place: &Place) -> Result<Error> {
+    let pending = place.pending::<Pending>();
+    if pending.load()?.is_some() {
+        pending.remove()?;
+        return Ok(cancelled());
+    }
+    Ok(Error::new(Kind::Interrupted, "interrupted; what was begun goes on in the background"))
 }
 
 /// Starts a renewal that nobody waits for, unless one runs or the last one failed a moment ago. What goes
@@ -126,20 +136,13 @@ fn queue_for_lock(place: &Place, events: &Sender<Event>) {
     Lock::wait(&place.lock(), move |lock| drop(events.send(Event::Locked(lock))));
 }
 
-/// After a code expired: forgets that failure, so that this caller does not take it for its own again.
-fn start_over(place: &Place, events: &Sender<Event>) -> Result<()> {
-    place.failure::<Failure>().remove()?;
-    queue_for_lock(place, events);
-    Ok(())
-}
-
 fn failure(place: &Place) -> Option<Failure> {
     place.failure().load().ok().flatten()
 }
 
-fn pending_prompt(place: &Place) -> Option<Prompt> {
-    let pending: Pending = place.pending().load().ok().flatten()?;
-    Some(pending.prompt).filter(|prompt| prompt.expires_at > clock::now())
+fn pending_prompt(profile: &Profile) -> Option<Prompt> {
+    let pending: Pending = profile.storage.place().pending().load().ok().flatten()?;
+    pending.is_usable(&profile.issuer, clock::now()).then_some(pending.prompt)
 }
 
 /// Starts this program as the renewing process: in a process group of its own, so that what is sent to the
@@ -199,18 +202,13 @@ fn died() -> Error {
     .hint("was it killed? the login is as it was; try again")
 }
 
-fn time_is_up(place: &Place) -> Error {
-    match pending_prompt(place) {
-        Some(prompt) => pending(prompt),
-        None => Error::new(
-            Kind::Busy,
-            format!(
-                "the renewal was not done in time; it goes on (lock {})",
-                place.lock().display()
-            ),
-        )
-        .hint("try again, or give it longer with --wait"),
+fn time_is_up(profile: &Profile) -> Error {
+    if let Some(prompt) = pending_prompt(profile) {
+        return pending(prompt);
     }
+    let why = profile.storage.auth_lock_holder().unwrap_or_else(|| "it goes on".into());
+    Error::new(Kind::Busy, format!("the renewal was not done in time: {why}"))
+        .hint("try again, or give it longer with --wait")
 }
 
 /// A device login waits: one line that says all a person needs, as callers show it to one.
@@ -239,12 +237,19 @@ impl Caller {
         self.screen.show(&prompt);
     }
 
-    fn wants_fresh_code(&mut self) -> bool {
-        let wanted = self.screen.wants_fresh_code();
-        if wanted && !self.wait_is_explicit {
-            self.deadline = Deadline::after(Duration::from_secs(60));
+    /// A person at a terminal may want another code in the place of one that expired.
+    fn give_up_unless_fresh_code(&mut self, error: Error) -> Result<()> {
+        self.screen.clear();
+        if error.kind != Kind::LoginExpired || !self.screen.is_terminal() {
+            return Err(error);
         }
-        wanted
+        if !self.wait_is_explicit {
+            self.deadline = Deadline::after(Duration::from_secs(15 * 60));
+        }
+        if !self.screen.wants_fresh_code(&self.deadline) {
+            return Err(error);
+        }
+        Ok(())
     }
 
     fn done(&mut self, login: Login) -> Login {

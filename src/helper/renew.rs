@@ -13,12 +13,12 @@ use crate::login::Login;
 use crate::oauth::http::Http;
 use crate::oauth::token::{self, Outcome};
 use crate::profile::Profile;
-use crate::storage::codex_home::Change;
+use crate::storage::codex_home::{Change, Hold};
 use crate::storage::journal::{self, Intent, Journal, Left, Request};
 use crate::storage::lock::Lock;
 use crate::storage::place::Place;
 use crate::storage::watch::watch;
-use crate::tokens::{Fingerprint, Secret};
+use crate::tokens::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc;
 use std::thread;
@@ -44,8 +44,12 @@ pub struct Order {
 
 /// For Codex's locks: other programs hold them for moments.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-/// For another program to store the login that made ours stale.
-const ADOPTION_PATIENCE: Duration = Duration::from_secs(5);
+/// For Codex's second lock, which is held for a write alone.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+/// For another program to store the login that made ours stale. Less than callers wait by default.
+const ADOPTION_PATIENCE: Duration = Duration::from_secs(3);
+/// After any failure, no early renewal for this long, in seconds.
+const EARLY_PAUSE: i64 = 60;
 
 /// How a renewal failed, for the callers that wait for it and those that come soon after.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +58,8 @@ pub struct Failure {
     /// Differs from one failure to the next.
     pub id: String,
     count: u32,
+    /// Seconds since the epoch.
+    at: i64,
     /// No request is sent before, seconds since the epoch.
     not_before: i64,
 }
@@ -68,34 +74,47 @@ impl Failure {
         let asked = error.retry_after.unwrap_or(0).min(3600);
         let pause = asked.max(own_pause).cast_signed();
         let id = format!("{}-{}", clock::timestamp(), std::process::id());
-        Self { error: error.clone(), id, count, not_before: clock::now() + pause }
+        let at = clock::now();
+        Self { error: error.clone(), id, count, at, not_before: at + pause }
     }
 
-    /// Keeps to the pause; gives the failure back when that is too long to sleep through.
+    /// Keeps to the pause: sleeps through a short one, gives the failure back for a longer one.
     fn hold_back(&self) -> Result<()> {
-        let pause = (self.not_before - clock::now()).max(0);
-        if pause > 4 {
-            return Err(self
-                .error
-                .clone()
-                .retry_after(u64::try_from(pause).ok().map(Duration::from_secs)));
+        let pause = (self.not_before - clock::now()).max(0).cast_unsigned();
+        let pause = Duration::from_secs(pause);
+        if pause > Duration::from_secs(1) {
+            return Err(self.error.clone().retry_after(Some(pause)));
         }
-        thread::sleep(Duration::from_secs(pause.cast_unsigned()));
+        thread::sleep(pause);
         Ok(())
     }
 }
 
-/// A refresh token that was refused for good, and the words for it.
+/// A refresh token that was refused for good, by whom, and the words for it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Dead {
-    pub refresh_token: Fingerprint,
+    refresh_token: Fingerprint,
+    url: String,
+    client_id: String,
     pub reason: String,
 }
 
 impl Dead {
     fn error(&self) -> Error {
-        Error::new(Kind::LoginDead, self.reason.clone())
-            .hint("to sign in again, run: codex-credential login")
+        Error::new(Kind::LoginDead, self.reason.clone()).sign_in_again()
+    }
+
+    /// What is known of the refresh token of `login`: whether the server that would be asked refused it.
+    pub fn of(profile: &Profile, login: &Login) -> Result<Option<Self>> {
+        let Some(refresh_token) = &login.refresh_token else { return Ok(None) };
+        let to = profile.granted_by(login);
+        let url = profile.refresh_url(&to)?;
+        let dead: Option<Self> = profile.storage.place().dead().load()?;
+        Ok(dead.filter(|dead| {
+            dead.refresh_token == refresh_token.fingerprint()
+                && dead.url == url
+                && dead.client_id == to.client_id
+        }))
     }
 }
 
@@ -108,6 +127,7 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
         None => Lock::try_acquire(&place.lock())?,
     };
     let Some(_lock) = lock else { return Ok(()) };
+    place.sweep();
     let earlier = place.failure::<Failure>().load()?;
     if order.goal != Goal::SignIn
         && let Some(failure) = &earlier
@@ -115,17 +135,19 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
         failure.hold_back()?;
     }
     let result = Renewal { profile, order }.run();
-    match &result {
-        Ok(()) => place.failure::<Failure>().remove()?,
-        Err(error) => place.failure().save(&Failure::of(error, earlier.as_ref()))?,
-    }
+    // Whoever started this hears of it in any case; the record is for the others.
+    let _ = match &result {
+        Ok(()) => place.failure::<Failure>().remove(),
+        Err(error) => place.failure().save(&Failure::of(error, earlier.as_ref())),
+    };
     result
 }
 
 /// Whether early renewal has to wait because the last one failed a moment ago.
 pub fn is_held_back(place: &Place) -> bool {
     let failure = place.failure::<Failure>().load().ok().flatten();
-    failure.is_some_and(|failure| failure.not_before > clock::now())
+    let now = clock::now();
+    failure.is_some_and(|failure| now < failure.not_before.max(failure.at + EARLY_PAUSE))
 }
 
 pub(super) struct Renewal<'a> {
@@ -134,7 +156,7 @@ pub(super) struct Renewal<'a> {
 }
 
 /// What a refresh came to.
-enum Refreshed {
+pub(super) enum Refreshed {
     Done,
     /// There is no refresh token that could still be good.
     Impossible(Option<Error>),
@@ -144,35 +166,28 @@ enum Refreshed {
 
 impl Renewal<'_> {
     fn run(&self) -> Result<()> {
-        let cut_off = self.recover()?;
-        let mut end = None;
-        if self.order.goal != Goal::SignIn {
-            loop {
-                if self.is_satisfied()? {
-                    return Ok(());
+        let cut_off = recover(self.profile)?;
+        if self.order.goal == Goal::SignIn {
+            return sign_in(self, cut_off.as_ref(), None);
+        }
+        loop {
+            if self.is_satisfied()? {
+                return Ok(());
+            }
+            match self.refresh(cut_off.as_ref())? {
+                Refreshed::Done if self.is_satisfied()? => return Ok(()),
+                Refreshed::Done => return Err(expired_on_arrival()),
+                Refreshed::Superseded => {}
+                Refreshed::Impossible(end) if self.order.may_sign_in => {
+                    return sign_in(self, cut_off.as_ref(), end.map(|end| end.message));
                 }
-                match self.refresh(cut_off.as_ref())? {
-                    Refreshed::Done => return Ok(()),
-                    Refreshed::Superseded => {}
-                    Refreshed::Impossible(error) => {
-                        end = error;
-                        break;
-                    }
-                }
+                Refreshed::Impossible(end) => return Err(end.unwrap_or_else(nobody)),
             }
         }
-        if !self.order.may_sign_in {
-            return Err(end.unwrap_or_else(nobody));
-        }
-        sign_in(self, cut_off.as_ref(), end.map(|end| end.message))
     }
 
     pub fn http(&self) -> Result<Http> {
         Http::new(self.profile.extra_ca.as_deref())
-    }
-
-    pub fn hold(&self) -> Result<crate::storage::codex_home::Hold<'_>> {
-        self.profile.storage.hold(&Deadline::after(LOCK_PATIENCE))
     }
 
     /// Whether what is stored now is what was ordered.
@@ -185,100 +200,79 @@ impl Renewal<'_> {
         let now = clock::now();
         let good = match self.order.goal {
             Goal::Token { min_validity } => login.lifetime().covers(min_validity, now),
-            Goal::Early => login.renew_at().is_none_or(|due| now < due),
-            Goal::SignIn => login.lifetime().covers(0, now),
+            // While a person signs in anew, the login there is goes on being renewed.
+            Goal::Early | Goal::SignIn => login.renew_at().is_none_or(|due| now < due),
         };
         Ok(good && !is_refused(self.profile, login)?)
     }
 
-    /// Commits the answer that a killed renewal left; gives back its intent where no answer is known.
-    fn recover(&self) -> Result<Option<Intent>> {
-        let path = self.profile.storage.place().journal();
-        match journal::left(&path)? {
-            Some(Left::Answered(intent, grant)) => {
-                match intent.request {
-                    Request::Refresh => {
-                        let hold = self.hold()?;
-                        hold.commit(intent.replaces.as_ref(), &Change::Renewed(&grant))?;
-                        journal::clear(&path)?;
-                    }
-                    Request::SignIn => keep(self, &self.hold()?, &intent, &grant)?,
-                }
-                Ok(None)
-            }
-            Some(Left::Unanswered(intent)) => Ok(Some(intent)),
-            None => Ok(None),
-        }
-    }
-
-    fn refresh(&self, cut_off: Option<&Intent>) -> Result<Refreshed> {
+    pub(super) fn refresh(&self, cut_off: Option<&Intent>) -> Result<Refreshed> {
         let http = self.http()?;
-        let hold = self.hold()?;
-        let Some(login) = self.profile.storage.load()? else {
-            return Ok(Refreshed::Impossible(None));
-        };
+        let storage = &self.profile.storage;
+        let hold = hold(self.profile)?;
+        let Some(login) = storage.load()? else { return Ok(Refreshed::Impossible(None)) };
         if self.satisfies(&login)? {
             return Ok(Refreshed::Done);
         }
         let Some(refresh_token) = &login.refresh_token else {
             return Ok(Refreshed::Impossible(Some(no_refresh_token())));
         };
-        if let Some(dead) = self.known_dead(refresh_token)? {
+        if let Some(dead) = Dead::of(self.profile, &login)? {
             return Ok(Refreshed::Impossible(Some(dead.error())));
         }
         let to = self.profile.granted_by(&login);
         let url = self.profile.refresh_url(&to)?;
-        let intent = Intent {
-            request: Request::Refresh,
-            replaces: Some(login.fingerprint()),
-            to,
-            at: clock::now(),
-        };
+        let replaces = Some(login.fingerprint());
+        let cut_off = cut_off.filter(|cut_off| cut_off.replaces == replaces);
+        // The first request without an answer is the one to tell of.
+        let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
+        let intent = Intent { request: Request::Refresh, replaces, to, at };
         hold.probe()?;
-        let mut journal = Journal::begin(&self.profile.storage.place().journal(), &intent)?;
+        let mut journal = Journal::begin(&storage.place().journal(), &intent)?;
         match token::refresh(&http, &url, &intent.to.client_id, refresh_token) {
             Outcome::Granted(grant) => {
-                journal.answer(&grant)?;
-                hold.commit(intent.replaces.as_ref(), &Change::Renewed(&grant))?;
-                self.profile.storage.place().refused().remove()?;
+                let noted = journal.answer(&grant);
+                let kept = commit(&hold, &intent, &Change::Renewed(&grant));
+                // Only when neither the note nor the login could be written is the answer lost.
+                let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
                 journal.clear()?;
-                match grant.access_token {
-                    Some(_) => Ok(Refreshed::Done),
-                    None => Err(no_access_token(&url)),
+                match (kept, grant.access_token) {
+                    (false, _) => Ok(Refreshed::Superseded),
+                    (true, Some(_)) => Ok(Refreshed::Done),
+                    (true, None) => Err(no_access_token(&url)),
                 }
             }
             Outcome::NotProcessed(error, pause) => {
-                journal.clear()?;
+                if cut_off.is_none() {
+                    journal.clear()?;
+                }
                 Err(error.retry_after(pause))
             }
             Outcome::Unknown(error) => Err(error),
-            Outcome::Refused(error) => {
+            Outcome::Refused { error, may_be_used } => {
                 // Another program may hold the answer and wait for this lock to store it.
                 drop(hold);
-                if self.is_superseded(&login) {
+                let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
+                if self.is_superseded(&login, patience) {
                     journal.clear()?;
                     return Ok(Refreshed::Superseded);
                 }
-                let cut_off = cut_off.filter(|cut_off| cut_off.replaces == intent.replaces);
                 let dead = Dead {
                     refresh_token: refresh_token.fingerprint(),
+                    url,
+                    client_id: intent.to.client_id,
                     reason: end_of_login(&error, cut_off),
                 };
-                self.profile.storage.place().dead().save(&dead)?;
+                storage.place().dead().save(&dead)?;
                 journal.clear()?;
                 Ok(Refreshed::Impossible(Some(dead.error())))
             }
         }
     }
 
-    fn known_dead(&self, refresh_token: &Secret<String>) -> Result<Option<Dead>> {
-        let dead = self.profile.storage.place().dead::<Dead>().load()?;
-        Ok(dead.filter(|dead| dead.refresh_token == refresh_token.fingerprint()))
-    }
-
     /// Waits a few seconds for another program to store a login in the place of `login`.
-    fn is_superseded(&self, login: &Login) -> bool {
-        let deadline = Deadline::after(ADOPTION_PATIENCE);
+    fn is_superseded(&self, login: &Login, patience: Duration) -> bool {
+        let deadline = Deadline::after(patience);
         let (sender, changes) = mpsc::channel();
         watch(&[self.profile.storage.dir()], move || sender.send(()).is_ok());
         loop {
@@ -295,6 +289,36 @@ impl Renewal<'_> {
     }
 }
 
+/// Takes Codex's lock, for a request and its commit.
+pub(super) fn hold(profile: &Profile) -> Result<Hold<'_>> {
+    profile.storage.hold(&Deadline::after(LOCK_PATIENCE))
+}
+
+pub(super) fn commit(hold: &Hold, intent: &Intent, change: &Change) -> Result<bool> {
+    hold.commit(intent.replaces.as_ref(), change, &Deadline::after(WRITE_PATIENCE))
+}
+
+/// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds
+/// the renewal lock.
+pub(super) fn recover(profile: &Profile) -> Result<Option<Intent>> {
+    let path = profile.storage.place().journal();
+    match journal::left(&path)? {
+        Some(Left::Answered(intent, grant)) => {
+            let hold = hold(profile)?;
+            match intent.request {
+                Request::Refresh => {
+                    commit(&hold, &intent, &Change::Renewed(&grant))?;
+                    journal::clear(&path)?;
+                }
+                Request::SignIn => keep(profile, &hold, &intent, &grant)?,
+            }
+            Ok(None)
+        }
+        Some(Left::Unanswered(intent)) => Ok(Some(intent)),
+        None => Ok(None),
+    }
+}
+
 fn end_of_login(error: &Error, cut_off: Option<&Intent>) -> String {
     match cut_off {
         Some(intent) => format!(
@@ -307,12 +331,17 @@ fn end_of_login(error: &Error, cut_off: Option<&Intent>) -> String {
 }
 
 fn nobody() -> Error {
-    Error::new(Kind::LoginRequired, "nobody is signed in").hint("run: codex-credential login")
+    Error::new(Kind::LoginRequired, "nobody is signed in").sign_in_again()
+}
+
+fn expired_on_arrival() -> Error {
+    Error::new(Kind::Server, "the new token is past its end already, by this machine's clock")
+        .hint("set the clock right; `date` shows it")
 }
 
 fn no_refresh_token() -> Error {
     Error::new(Kind::LoginDead, "the stored login cannot be renewed: it has no refresh token")
-        .hint("to sign in again, run: codex-credential login")
+        .sign_in_again()
 }
 
 fn no_access_token(url: &str) -> Error {

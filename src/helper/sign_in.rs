@@ -1,33 +1,35 @@
 //! The device login inside a renewal: joins the one that is pending, or starts one and records it before it is
-//! shown; polls until it is approved, denied, expired, cancelled, or another program signed in.
+//! shown; polls until it is approved, denied, expired, cancelled, or no longer needed.
 
-use super::renew::Renewal;
+use super::renew::{Goal, Renewal, commit, hold};
 use super::revoke::revoke;
 use super::rules;
-use crate::clock;
+use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::codex;
 use crate::oauth::device::{Approval, Pace, Pending, Step};
 use crate::oauth::http::Http;
 use crate::oauth::token::{self, Outcome};
+use crate::profile::Profile;
 use crate::storage::codex_home::{Change, Hold};
 use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
-use crate::tokens::{Fingerprint, Grant};
+use crate::tokens::Grant;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-type Version = Option<(Fingerprint, Fingerprint)>;
+/// How often the stored login is looked after while a person signs in anew.
+const UPKEEP: Duration = Duration::from_secs(60);
 
 struct SignIn<'a> {
     renewal: &'a Renewal<'a>,
     http: Http,
     record: Record<Pending>,
-    /// The login that was stored when this began.
-    before: Version,
     changes: Receiver<()>,
+    /// The request of a killed renewal whose answer is not known.
+    cut_off: Option<&'a Intent>,
 }
 
 /// `reason` tells the person why there is something to approve.
@@ -41,26 +43,17 @@ pub(super) fn sign_in(
     rules::check_method(storage.config()?)?;
     let (sender, changes) = mpsc::channel();
     watch(&[storage.dir(), storage.place().dir()], move || sender.send(()).is_ok());
-    let sign_in = SignIn {
-        renewal,
-        http: renewal.http()?,
-        record: storage.place().pending(),
-        before: version(renewal),
-        changes,
-    };
+    let (http, record) = (renewal.http()?, storage.place().pending());
+    let sign_in = SignIn { renewal, http, record, changes, cut_off };
     let pending = sign_in.join_or_start(reason)?;
     let approval = match pending.approval.clone() {
         Some(approval) => Some(approval),
         None => sign_in.wait_for_approval(&pending)?,
     };
     match approval {
-        Some(approval) => sign_in.exchange(pending, &approval, cut_off),
+        Some(approval) => sign_in.exchange(pending, &approval),
         None => sign_in.record.remove(),
     }
-}
-
-fn version(renewal: &Renewal) -> Version {
-    renewal.profile.storage.load().ok().flatten().as_ref().map(Login::version)
 }
 
 impl SignIn<'_> {
@@ -77,12 +70,18 @@ impl SignIn<'_> {
         Ok(pending)
     }
 
-    /// `None` when another program signed in meanwhile.
+    /// `None` when the login that was needed is there by other means.
     fn wait_for_approval(&self, pending: &Pending) -> Result<Option<Approval>> {
         let mut pace = Pace::new(pending.interval);
         let mut pause = pace.interval();
+        let mut upkeep = Deadline::after(Duration::ZERO);
         loop {
-            if self.sleep(pending, pause)? == Awake::SignedInElsewhere {
+            if self.renewal.order.goal == Goal::SignIn && upkeep.is_over() {
+                // Those who need a token now are not kept waiting for a person.
+                let _ = self.renewal.refresh(self.cut_off);
+                upkeep = Deadline::after(UPKEEP);
+            }
+            if self.sleep(pending, pause)? == Awake::NotNeeded {
                 return Ok(None);
             }
             match pace.next_step(codex::poll(&self.http, pending)) {
@@ -98,7 +97,7 @@ impl SignIn<'_> {
 
     /// Sleeps for `pause`, but not past the end of the code, of the record, or of the need for it.
     fn sleep(&self, pending: &Pending, pause: Duration) -> Result<Awake> {
-        let pause = clock::Deadline::after(pause);
+        let pause = Deadline::after(pause);
         let mut may_have_changed = true;
         loop {
             if clock::now() >= pending.prompt.expires_at {
@@ -109,11 +108,9 @@ impl SignIn<'_> {
             if recorded.as_ref() != Some(&pending.prompt.user_code) {
                 return Err(cancelled());
             }
-            if may_have_changed
-                && version(self.renewal) != self.before
-                && self.renewal.is_satisfied().unwrap_or(false)
-            {
-                return Ok(Awake::SignedInElsewhere);
+            let may_be_enough = may_have_changed && self.renewal.order.goal != Goal::SignIn;
+            if may_be_enough && self.renewal.is_satisfied().unwrap_or(false) {
+                return Ok(Awake::NotNeeded);
             }
             if pause.is_over() {
                 return Ok(Awake::TimeToPoll);
@@ -123,17 +120,12 @@ impl SignIn<'_> {
         }
     }
 
-    fn exchange(
-        &self,
-        mut pending: Pending,
-        approval: &Approval,
-        cut_off: Option<&Intent>,
-    ) -> Result<()> {
+    fn exchange(&self, mut pending: Pending, approval: &Approval) -> Result<()> {
         // From here on a new process must exchange, not poll.
         pending.approval = Some(approval.clone());
         self.record.save(&pending)?;
         let storage = &self.renewal.profile.storage;
-        let hold = self.renewal.hold()?;
+        let hold = hold(self.renewal.profile)?;
         let intent = Intent {
             request: Request::SignIn,
             replaces: storage.fingerprint(),
@@ -144,18 +136,19 @@ impl SignIn<'_> {
         let mut journal = Journal::begin(&storage.place().journal(), &intent)?;
         match token::exchange(&self.http, &pending, approval) {
             Outcome::Granted(grant) => {
-                journal.answer(&grant)?;
-                keep(self.renewal, &hold, &intent, &grant)
+                let noted = journal.answer(&grant);
+                let kept = keep(self.renewal.profile, &hold, &intent, &grant);
+                kept.map_err(|error| noted.err().unwrap_or(error))
             }
             Outcome::NotProcessed(error, pause) => {
                 journal.clear()?;
                 Err(error.retry_after(pause))
             }
             Outcome::Unknown(error) => Err(error),
-            Outcome::Refused(error) => {
+            Outcome::Refused { error, .. } => {
                 journal.clear()?;
                 self.record.remove()?;
-                let was_cut_off = cut_off.is_some_and(|left| left.request == Request::SignIn);
+                let was_cut_off = self.cut_off.is_some_and(|left| left.request == Request::SignIn);
                 Err(if was_cut_off { lost(&error) } else { error })
             }
         }
@@ -163,13 +156,13 @@ impl SignIn<'_> {
 }
 
 /// Commits a journaled sign-in, if it is one that is allowed; otherwise ends it at the server and stores nothing.
-pub(super) fn keep(renewal: &Renewal, hold: &Hold, intent: &Intent, grant: &Grant) -> Result<()> {
-    let storage = &renewal.profile.storage;
+pub(super) fn keep(profile: &Profile, hold: &Hold, intent: &Intent, grant: &Grant) -> Result<()> {
+    let storage = &profile.storage;
     let Some(login) = Login::granted(grant, &intent.to) else { return Err(no_access_token()) };
     if let Err(refusal) = rules::check(storage.config()?, &login) {
         storage.place().pending::<Pending>().remove()?;
         journal::clear(&storage.place().journal())?;
-        return Err(match revoke(renewal.profile, &login) {
+        return Err(match revoke(profile, &login) {
             Ok(_) => refusal,
             Err(error) => Error {
                 message: format!(
@@ -179,9 +172,9 @@ pub(super) fn keep(renewal: &Renewal, hold: &Hold, intent: &Intent, grant: &Gran
             },
         });
     }
-    hold.commit(intent.replaces.as_ref(), &Change::SignedIn(grant, &intent.to))?;
-    storage.place().signed_in()?;
-    journal::clear(&storage.place().journal())
+    commit(hold, intent, &Change::SignedIn(grant, &intent.to))?;
+    storage.place().signed_in().save(&clock::timestamp().to_string())?;
+    storage.place().forget()
 }
 
 fn no_access_token() -> Error {
@@ -191,13 +184,13 @@ fn no_access_token() -> Error {
 #[derive(PartialEq)]
 enum Awake {
     TimeToPoll,
-    SignedInElsewhere,
+    NotNeeded,
 }
 
-/// The person, or `login --cancel`, removed the pending record.
+/// The person, or a logout, removed the pending record.
 pub fn cancelled() -> Error {
     Error::new(Kind::LoginCancelled, "the sign-in was cancelled")
-        .hint("to start again, run: codex-credential login")
+        .run("to start again", "codex-credential login")
 }
 
 fn lost(error: &Error) -> Error {
@@ -207,5 +200,5 @@ fn lost(error: &Error) -> Error {
             "the sign-in was cut off before its answer arrived and cannot be taken up ({error})"
         ),
     )
-    .hint("run: codex-credential login")
+    .sign_in_again()
 }

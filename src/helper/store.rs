@@ -1,20 +1,20 @@
 //! `store`: a caller vouches for a token that it has used.
 
 use super::credential::Credential;
+use super::renew::recover;
 use crate::account::{Account, Claims};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::codex_home::Change;
 use crate::tokens::{Grant, Secret};
-use std::time::Duration;
 
 /// Keeps what the caller gives, where it is newer than what is stored and for the same account. Callers give what
 /// they were once given, maybe long ago, so an older token is nothing to speak of.
 ///
 /// # Errors
 /// `BadInput` when the token is not one of the signed-in account, `LoginRequired` when nobody is signed in.
-pub fn store(profile: &Profile, given: &Credential, patience: Duration) -> Result<()> {
+pub fn store(profile: &Profile, given: &Credential, deadline: &Deadline) -> Result<()> {
     let (Some(protocol), Some(host)) = (&given.protocol, &given.host) else { return Ok(()) };
     let Some(secret) = given.secret() else { return Ok(()) };
     if !profile.serves(protocol, host) {
@@ -29,18 +29,16 @@ pub fn store(profile: &Profile, given: &Credential, patience: Duration) -> Resul
     if is_current(profile, &token, issued_at)? {
         return Ok(());
     }
-    let deadline = Deadline::after(patience);
-    let Some(_lock) = storage.place().acquire(&deadline)? else { return Err(renewal_goes_on()) };
-    let hold = storage.hold(&deadline)?;
+    let Some(_lock) = storage.place().acquire(deadline)? else { return Err(renewal_goes_on()) };
+    recover(profile)?;
+    let hold = storage.hold(deadline)?;
     if is_current(profile, &token, issued_at)? {
         return Ok(());
     }
-    let grant = Grant {
-        access_token: Some(token),
-        refresh_token: given.oauth_refresh_token.as_ref().and_then(|token| plain(token.expose())),
-        id_token: None,
-    };
-    hold.commit(storage.fingerprint().as_ref(), &Change::Renewed(&grant)).map(drop)
+    // Only the access token: a refresh token was never handed out, so nobody can vouch for one.
+    let grant = Grant { access_token: Some(token), ..Grant::default() };
+    let replaces = storage.fingerprint();
+    hold.commit(replaces.as_ref(), &Change::Renewed(&grant), deadline).map(drop)
 }
 
 /// Whether the stored token is this one or a newer one.
@@ -50,7 +48,7 @@ fn is_current(profile: &Profile, token: &Secret<String>, issued_at: i64) -> Resu
         return Ok(true);
     }
     let (stored, given) = (login.account(), Account::of([token.expose().as_str()]));
-    if stored.account_id != given.account_id || stored.user_id != given.user_id {
+    if !stored.is(&given) {
         return Err(Error::new(
             Kind::BadInput,
             "the token is for another account than the one that is signed in; it was not stored",
@@ -73,7 +71,7 @@ fn nobody() -> Error {
         Kind::LoginRequired,
         "nobody is signed in, and an access token alone makes no login; it was not stored",
     )
-    .hint("run: codex-credential login")
+    .sign_in_again()
 }
 
 fn renewal_goes_on() -> Error {

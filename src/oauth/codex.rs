@@ -98,7 +98,7 @@ pub fn poll(http: &Http, pending: &Pending) -> Poll {
         },
         (_, Some("access_denied" | "authorization_declined")) => Poll::Refused(
             Error::new(Kind::Denied, "the login was denied in the browser")
-                .hint("to try again, run: codex-credential login"),
+                .run("to try again", "codex-credential login"),
         ),
         (_, Some("expired_token" | "code_expired")) => Poll::Refused(expired()),
         (429, _) => Poll::TooFast(reply.retry_after),
@@ -111,5 +111,5 @@ pub fn poll(http: &Http, pending: &Pending) -> Poll {
 /// The code's time ran out before anybody approved it.
 pub fn expired() -> Error {
     Error::new(Kind::LoginExpired, "the device code expired before it was approved")
-        .hint("for a fresh one, run: codex-credential login")
+        .run("for a fresh one", "codex-credential login")
 }

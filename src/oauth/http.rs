@@ -45,8 +45,20 @@ impl From<Failure> for Error {
 }
 
 pub struct Http {
+    /// By the proxies of the environment.
     client: reqwest::Client,
-    runtime: Runtime,
+    /// For servers on this machine, which no proxy needs to see.
+    local: reqwest::Client,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        // A name lookup that hangs is not waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Http {
@@ -55,40 +67,47 @@ impl Http {
     pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
         // Fails only when a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT);
-        if let Some(path) = extra_ca {
-            for certificate in certificates(path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder.build().map_err(|error| {
+        let extra_ca = extra_ca.map(certificates).transpose()?.unwrap_or_default();
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .redirect(redirect::Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TIMEOUT);
+            extra_ca.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
+        };
+        let cannot = |error: reqwest::Error| {
             Error::new(Kind::Network, format!("cannot set up HTTPS: {}", causes(&error)))
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
-        })?;
+        };
+        let client = builder().build().map_err(cannot)?;
+        let local = builder().no_proxy().build().map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, format!("cannot start the network runtime: {error}"))
         })?;
-        Ok(Self { client, runtime })
+        Ok(Self { client, local, runtime: Some(runtime) })
+    }
+
+    /// Plain http is for loopback alone; see `profile.rs`.
+    fn client(&self, url: &str) -> &reqwest::Client {
+        if url.starts_with("http://") { &self.local } else { &self.client }
     }
 
     pub fn post_json(&self, url: &str, body: &Value) -> Result<Reply, Failure> {
         let body = serde_json::to_vec(body).expect("a JSON value serializes");
-        let request = self.client.post(url).header("content-type", "application/json");
+        let request = self.client(url).post(url).header("content-type", "application/json");
         self.send(url, request.body(body))
     }
 
     pub fn post_form(&self, url: &str, body: &impl Serialize) -> Result<Reply, Failure> {
-        self.send(url, self.client.post(url).form(body))
+        self.send(url, self.client(url).post(url).form(body))
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
         let request = request.header("accept", "application/json");
-        self.runtime.block_on(async {
+        let runtime = self.runtime.as_ref().expect("taken only when dropped");
+        runtime.block_on(async {
             let response = request.send().await.map_err(|error| failure(url, &error))?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
             let body = body(response).await.map_err(|error| match error {
@@ -129,7 +148,7 @@ fn failure(url: &str, error: &reqwest::Error) -> Failure {
 
 fn unreachable_host(url: &str, cause: &str) -> Error {
     Error::new(Kind::Network, format!("no answer from {}: {cause}", host(url)))
-        .hint("check the network, and the proxy variables if there is a proxy; nothing was lost")
+        .hint("check the network, and the proxy variables if there is a proxy; then try again")
 }
 
 /// The innermost cause says what happened; what reqwest wraps around it repeats the URL.

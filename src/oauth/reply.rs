@@ -41,8 +41,9 @@ impl Reply {
         match (status, self.error_code()) {
             (429, _) => error(format!("{host} asks for fewer requests (429)"))
                 .hint("it will be tried again by itself after a pause"),
-            (500.., _) => error(format!("{host} is in trouble ({status})"))
-                .hint("nothing was lost; try again in a while"),
+            (500.., _) => {
+                error(format!("{host} is in trouble ({status})")).hint("try again in a while")
+            }
             (300..400, _) => error(format!("{host} redirects to another address ({status})"))
                 .hint("tokens are not sent on; is a proxy or a sign-in page in between?"),
             (_, Some(code)) => error(format!("{host} answered {status}: {}", printable(&code))),

@@ -11,8 +11,11 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Outcome {
     Granted(Grant),
-    /// What was sent is refused for good.
-    Refused(Error),
+    /// What was sent is refused for good; perhaps because another program had used it.
+    Refused {
+        error: Error,
+        may_be_used: bool,
+    },
     /// It was not processed: it never left, or the server said so. What was sent is as good as before; the
     /// server may have named a pause.
     NotProcessed(Error, Option<Duration>),
@@ -75,7 +78,11 @@ fn outcome(
             None => Outcome::Unknown(reply.error(url)),
         },
         500.. => Outcome::Unknown(reply.error(url)),
-        _ if is_final(&reply) => Outcome::Refused(reply.error(url)),
+        _ if is_final(&reply) => {
+            let code = reply.error_code().unwrap_or_default();
+            let may_be_used = matches!(code.as_str(), "refresh_token_reused" | "invalid_grant");
+            Outcome::Refused { error: reply.error(url), may_be_used }
+        }
         _ => Outcome::NotProcessed(reply.error(url), reply.retry_after),
     }
 }

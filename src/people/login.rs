@@ -7,10 +7,11 @@ use crate::login::Login;
 use crate::profile::Profile;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    let stored = || profile.storage.load().ok().flatten();
-    let before = stored().as_ref().map(Login::version);
+    let signed_in = profile.storage.place().signed_in();
+    let before = signed_in.load()?;
     let order = Order { goal: Goal::SignIn, may_sign_in: true };
+    // Another program's renewal changes the login, too; a sign-in alone is what was asked for.
     join::renewed(profile, order, caller, || {
-        Ok(stored().filter(|login| Some(login.version()) != before))
+        if signed_in.load()? == before { Ok(None) } else { profile.storage.load() }
     })
 }

@@ -7,7 +7,6 @@ use crate::login::Login;
 use crate::oauth::device::Pending;
 use crate::profile::Profile;
 use crate::ui;
-use std::time::Duration;
 
 /// What is to become of the login.
 #[derive(Clone, Copy, Debug)]
@@ -22,25 +21,29 @@ pub struct Removal {
 ///
 /// # Errors
 /// What kept the server from being told, after the login was removed here.
-pub fn remove(profile: &Profile, removal: Removal, patience: Duration) -> Result<()> {
+pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
     let Some(login) = storage.load()? else {
         ui::say("nobody is signed in; there is nothing to remove");
         return storage.place().pending::<Pending>().remove();
     };
     let what = format!("the login of {} in {}", login.account().username(), storage.describe()?);
-    if removal.ask && !ui::confirm(&format!("remove {what}? Codex will be signed out, too.")) {
-        return Err(Error::new(Kind::Usage, "nothing was removed"));
+    if removal.ask
+        && !ui::confirm(&format!("remove {what}? Codex will be signed out, too."), deadline)
+    {
+        return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
     // A sign-in that is pending would bring a login back.
     storage.place().pending::<Pending>().remove()?;
-    let deadline = Deadline::after(patience);
-    let Some(_lock) = storage.place().acquire(&deadline)? else { return Err(busy()) };
-    let hold = storage.hold(&deadline)?;
-    // A renewal may have replaced it while we waited.
-    let login = storage.load()?.unwrap_or(login);
+    let Some(_lock) = storage.place().acquire(deadline)? else { return Err(busy()) };
+    let hold = storage.hold(deadline)?;
+    // A renewal may have replaced it while we waited; another person's login is not the one that was shown.
+    let is_meant = |stored: &Login| stored.account().is(&login.account());
+    let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
-    hold.remove()?;
+    if !hold.remove(is_meant, deadline)? {
+        return Err(changed());
+    }
     ui::say(&format!("removed {what}; Codex is signed out, too"));
     report(&login, revoked)
 }
@@ -60,6 +63,11 @@ fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
         None => {}
     }
     Ok(())
+}
+
+fn changed() -> Error {
+    Error::new(Kind::Busy, "another program has changed the login meanwhile; it was not removed")
+        .hint("see who is signed in with codex-credential status")
 }
 
 fn busy() -> Error {

@@ -115,10 +115,8 @@ impl Status {
 }
 
 fn end(profile: &Profile, login: &Login) -> Result<Option<String>> {
-    let Some(refresh_token) = &login.refresh_token else {
+    if login.refresh_token.is_none() {
         return Ok(Some("there is no refresh token".into()));
-    };
-    let dead: Option<Dead> = profile.storage.place().dead().load()?;
-    let dead = dead.filter(|dead| dead.refresh_token == refresh_token.fingerprint());
-    Ok(dead.map(|dead| dead.reason))
+    }
+    Ok(Dead::of(profile, login)?.map(|dead| dead.reason))
 }

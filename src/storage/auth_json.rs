@@ -5,7 +5,7 @@ use crate::account::Account;
 use crate::login::{Login, Provenance};
 use crate::tokens::{Grant, Secret};
 use serde::Deserialize;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value, json};
 
 /// The members this program reads.
@@ -30,8 +30,13 @@ struct Tokens {
     id_token: Option<Secret<String>>,
     #[serde(default)]
     account_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     oauth_provenance: Option<Provenance>,
+}
+
+/// A member that is not as we know it is as good as absent.
+fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(from)?).ok())
 }
 
 /// What a document signs in with.

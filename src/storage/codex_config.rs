@@ -12,11 +12,11 @@
 //! A project's own `.codex/config.toml` counts for Codex in that project alone; one login for the whole machine
 //! cannot depend on the folder from which it is asked for, so it is not read.
 
+use super::read::read;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
-use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SYSTEM: &str = "/etc/codex";
 
@@ -143,14 +143,14 @@ fn unshared(what: &str) -> Error {
     )
 }
 
-fn layer(path: &PathBuf) -> Result<Option<Layer>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+fn layer(path: &Path) -> Result<Option<Layer>> {
+    let bytes = match read(path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
+    let text = String::from_utf8_lossy(&bytes);
     if !KEYS.iter().any(|key| text.contains(key)) {
         return Ok(None);
     }
@@ -165,6 +165,7 @@ fn layer(path: &PathBuf) -> Result<Option<Layer>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn read(files: &[(&str, &str)]) -> Result<CodexConfig> {
         let folder = tempfile::tempdir().unwrap();

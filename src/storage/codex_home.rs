@@ -9,8 +9,9 @@ use super::codex_config::{CodexConfig, Store};
 use super::keyring::{Item, is_there};
 use super::lock::Lock;
 use super::place::{Place, create_private};
+use super::read::Bytes;
 use super::replace::{sweep, target};
-use super::spot::{Bytes, Spot};
+use super::spot::Spot;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
@@ -19,9 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 use zeroize::Zeroizing;
-
-/// Codex holds `auth.json.lock` for a write alone; whoever holds it longer is stuck.
-const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 pub struct CodexHome {
@@ -32,7 +30,7 @@ pub struct CodexHome {
 
 impl CodexHome {
     pub fn new(dir: PathBuf) -> Self {
-        let place = Place::new(dir.join("codex-credential"));
+        let place = Place::new(beside(&target(&dir.join("auth.json"))));
         Self { dir, place, config: OnceLock::new() }
     }
 
@@ -66,7 +64,7 @@ impl CodexHome {
                     "{spot} holds an API key, which is for api.openai.com, not a ChatGPT login"
                 ),
             )
-            .hint("to sign in with ChatGPT instead, run: codex-credential login")),
+            .run("to sign in with ChatGPT instead", "codex-credential login")),
             Some((_, Content::Nothing)) | None => Ok(None),
         }
     }
@@ -109,6 +107,12 @@ impl CodexHome {
         let path = self.dir.join("auth.lock");
         let lock = Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))?;
         Ok(Hold { home: self, _auth_lock: lock })
+    }
+
+    /// Who keeps a renewal waiting for Codex's lock, if somebody does and the system tells.
+    pub fn auth_lock_holder(&self) -> Option<String> {
+        let path = self.dir.join("auth.lock");
+        Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
     }
 
     fn file(&self) -> Spot {
@@ -173,9 +177,22 @@ impl Hold<'_> {
     /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
     /// alone and returns false. A renewal goes where the login was; a sign-in where Codex would put it, and
     /// before it replaces a file that cannot be understood, that file is set aside.
-    pub fn commit(&self, replaces: Option<&Fingerprint>, change: &Change) -> Result<bool> {
-        let _lock = self.lock_write()?;
-        if self.home.fingerprint().as_ref() != replaces {
+    ///
+    /// # Errors
+    /// `Busy` when Codex's second lock is not free before `deadline`; `Storage` when the login cannot be read,
+    /// for then nobody knows what would be replaced, or not written.
+    pub fn commit(
+        &self,
+        replaces: Option<&Fingerprint>,
+        change: &Change,
+        deadline: &Deadline,
+    ) -> Result<bool> {
+        let _lock = self.lock_write(deadline)?;
+        let stored = match self.home.load() {
+            Err(_) if replaces.is_none() && matches!(change, Change::SignedIn(..)) => None,
+            loaded => loaded?.map(|login| login.fingerprint()),
+        };
+        if stored.as_ref() != replaces {
             return Ok(false);
         }
         let found = self.home.document()?;
@@ -215,9 +232,18 @@ impl Hold<'_> {
         spot.probe()
     }
 
-    /// Removes the login from wherever Codex would look for one; false when there was none.
-    pub fn remove(&self) -> Result<bool> {
-        let _lock = self.lock_write()?;
+    /// Removes the login from wherever Codex would look for one, and what is left of earlier renewals with it, if
+    /// `is_meant` still says so of what is stored now; false otherwise.
+    pub fn remove(
+        &self,
+        is_meant: impl FnOnce(&Login) -> bool,
+        deadline: &Deadline,
+    ) -> Result<bool> {
+        let _lock = self.lock_write(deadline)?;
+        if !self.home.load()?.is_some_and(|login| is_meant(&login)) {
+            return Ok(false);
+        }
+        self.home.place.forget()?;
         let from_keyring = match self.home.config()?.store {
             Store::File => false,
             Store::Keyring => self.home.item().remove()?,
@@ -227,14 +253,14 @@ impl Hold<'_> {
     }
 
     /// Codex's second lock lies beside the file that is written, symbolic links followed.
-    fn lock_write(&self) -> Result<Lock> {
+    fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
         let path = target(&self.home.dir.join("auth.json"));
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
         let lock_path = path.with_file_name(name);
-        let lock = Lock::acquire(&lock_path, &Deadline::after(WRITE_PATIENCE))?;
+        let lock = Lock::acquire(&lock_path, deadline)?;
         let lock = lock.ok_or_else(|| busy(&lock_path))?;
-        sweep(path.parent().unwrap_or(Path::new(".")));
+        sweep(path.parent().unwrap_or(Path::new(".")), Duration::ZERO);
         Ok(lock)
     }
 }
@@ -244,16 +270,29 @@ fn malformed(spot: &Spot, error: &serde_json::Error) -> Error {
     let what = if error.is_eof() { "ends too early" } else { "is not a Codex login" };
     let place = format!("line {}, column {}", error.line(), error.column());
     Error::new(Kind::Storage, format!("{spot} {what} ({place})"))
-        .hint("to keep a copy and sign in anew, run: codex-credential login")
+        .run("to keep a copy and sign in anew", "codex-credential login")
 }
 
 fn unknown_mode(spot: &Spot, mode: &str) -> Error {
     let what = format!("{spot} holds a kind of login that this version does not know ({mode:?})");
     Error::new(Kind::Storage, what)
-        .hint("it was left alone; to sign in with ChatGPT instead, run: codex-credential login")
+        .run("it was left alone; to sign in with ChatGPT instead", "codex-credential login")
+}
+
+/// The folder that protects the login in `file`: beside the file itself, so that two homes that link to one
+/// file meet there.
+fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default();
+    if name == "auth.json" {
+        return file.with_file_name("codex-credential");
+    }
+    let mut folder = name.to_owned();
+    folder.push(".codex-credential");
+    file.with_file_name(folder)
 }
 
 fn busy(path: &Path) -> Error {
-    Error::new(Kind::Busy, format!("another program holds the lock {}", path.display()))
+    let holder = Lock::holder(path).unwrap_or_else(|| "another program".into());
+    Error::new(Kind::Busy, format!("{holder} holds the lock {}", path.display()))
         .hint("try again when it is done")
 }

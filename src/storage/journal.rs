@@ -4,14 +4,18 @@
 //! Line 1 is the intent, written and synced before the request; writing it also proves that the disk takes
 //! writes before a single-use token is spent. Line 2 is the answer.
 
+use super::read::read;
 use crate::error::{Error, Result};
 use crate::login::Provenance;
 use crate::tokens::{Fingerprint, Grant};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// Room on the disk for the answer, in bytes; longer ones may still fit.
+const RESERVED: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +53,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Records `intent`. After this returns, the answer will find its place on the disk.
+    /// Records `intent` and reserves the answer's place on the disk.
     pub fn begin(path: &Path, intent: &Intent) -> Result<Self> {
         let write = || -> io::Result<File> {
             let mut options = OpenOptions::new();
@@ -60,6 +64,8 @@ impl Journal {
             let mut line = serde_json::to_vec(intent)?;
             line.push(b'\n');
             file.write_all(&line)?;
+            file.write_all(&vec![b' '; RESERVED])?;
+            file.seek(SeekFrom::Start(line.len() as u64))?;
             file.sync_all()?;
             Ok(file)
         };
@@ -91,11 +97,8 @@ pub fn clear(path: &Path) -> Result<()> {
 
 /// What an earlier renewal left, if anything. A torn first line was never followed by a request.
 pub fn left(path: &Path) -> Result<Option<Left>> {
-    let content = match fs::read(path) {
-        Ok(content) => Zeroizing::new(content),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error)),
-    };
+    let content = read(path).map_err(|error| Error::io("read", path, &error))?;
+    let Some(content) = content else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
     Ok(Some(match lines.next().and_then(complete::<Grant>) {
@@ -117,6 +120,10 @@ mod tests {
         Intent { request: Request::Refresh, replaces: Some(Fingerprint::of(b"r")), to, at: 1 }
     }
 
+    fn end_of_line(bytes: &[u8]) -> usize {
+        bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1
+    }
+
     /// A process can be killed between any two bytes of a write; each such file must be understood.
     #[test]
     fn every_prefix_of_a_journal_reads_as_nothing_unanswered_or_answered() {
@@ -124,11 +131,14 @@ mod tests {
         let path = folder.path().join("journal");
         let grant = Grant { access_token: Some("made-up".into()), ..Grant::default() };
         let mut journal = Journal::begin(&path, &intent()).unwrap();
-        let intent_ends = fs::read(&path).unwrap().len();
+        let intent_ends = end_of_line(&fs::read(&path).unwrap());
         journal.answer(&grant).unwrap();
         let whole = fs::read(&path).unwrap();
+        let whole = &whole[..intent_ends + end_of_line(&whole[intent_ends..])];
         for length in 0..=whole.len() {
-            fs::write(&path, &whole[..length]).unwrap();
+            // What was not yet written is missing, or is what was reserved.
+            let reserved = if length >= intent_ends { RESERVED } else { 0 };
+            fs::write(&path, [&whole[..length], &vec![b' '; reserved]].concat()).unwrap();
             match left(&path).unwrap() {
                 None => assert!(length < intent_ends),
                 Some(Left::Unanswered(_)) => assert!((intent_ends..whole.len()).contains(&length)),

@@ -38,6 +38,27 @@ impl Lock {
         thread::spawn(move || then(wait(&path)));
     }
 
+    /// Who holds the lock now, by process id and name, where the system tells.
+    #[cfg(target_os = "linux")]
+    pub fn holder(path: &Path) -> Option<String> {
+        use std::os::unix::fs::MetadataExt;
+        let inode = format!(":{}", path.metadata().ok()?.ino());
+        let locks = std::fs::read_to_string("/proc/locks").ok()?;
+        // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF; waiters have "->" in the second column.
+        let pid = locks.lines().find_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let held = columns.get(1) == Some(&"FLOCK") && columns.get(5)?.ends_with(&inode);
+            held.then(|| columns[4].to_owned())
+        })?;
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Some(format!("process {pid} ({})", name.trim_end()))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn holder(_path: &Path) -> Option<String> {
+        None
+    }
+
     /// Hands the lock to a child process as its standard input. Unix locks belong to the open file, so there is
     /// no moment at which it is free; elsewhere it is released, and the child takes it anew.
     pub fn into_stdin(self) -> Stdio {

@@ -7,6 +7,7 @@ pub mod journal;
 pub mod keyring;
 pub mod lock;
 pub mod place;
+pub mod read;
 pub mod record;
 pub mod replace;
 pub mod spot;

@@ -3,6 +3,7 @@
 
 use super::lock::Lock;
 use super::record::Record;
+use super::replace::sweep;
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::tokens::Fingerprint;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// ```text
 /// lock      the kernel lock of a whole renewal; empty, never deleted
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 /// failure   how the last renewal failed
 /// dead      fingerprint of the refresh token that was refused for good
 /// refused   fingerprint of the access token that a caller found refused
+/// signed-in which sign-in was the last one to be stored
 /// ```
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -63,12 +66,23 @@ impl Place {
         create_private(&self.dir)
     }
 
-    /// Forgets what was known of the login before: a new one is stored.
-    pub fn signed_in(&self) -> Result<()> {
-        for name in ["pending", "dead", "refused"] {
+    /// Which sign-in was the last one to be stored.
+    pub fn signed_in(&self) -> Record<String> {
+        Record::new(self.dir.join("signed-in"))
+    }
+
+    /// Forgets what was known of the login: it is removed, or another takes its place.
+    pub fn forget(&self) -> Result<()> {
+        for name in ["journal", "pending", "dead", "refused"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())
+    }
+
+    /// Removes what killed processes left here.
+    pub fn sweep(&self) {
+        // Some of these files are written without the lock, in a moment.
+        sweep(&self.dir, Duration::from_secs(60));
     }
 
     /// The renewal lock, if nobody has it before `deadline`.

@@ -1,5 +1,6 @@
 //! One small JSON file: replaced whole, read without a lock.
 
+use super::read::read;
 use super::replace::replace;
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -21,11 +22,8 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// What is recorded. A record that cannot be understood (one of another version) counts as none.
     pub fn load(&self) -> Result<Option<T>> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &self.path, &error)),
-        }
+        let bytes = read(&self.path).map_err(|error| Error::io("read", &self.path, &error))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     pub fn save(&self, content: &T) -> Result<()> {

@@ -1,9 +1,11 @@
 //! Write, sync, rename: a reader sees the old file or the new one, never a part.
 
+use crate::clock;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::Builder;
 
 /// Begins the name of every temporary file, so that a later run knows one that a killed process left.
@@ -35,12 +37,14 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes what a killed process left unfinished. Only for a caller who holds the lock under which `folder` is
-/// written.
-pub fn sweep(folder: &Path) {
+/// Removes what a killed process left unfinished `age` ago; with no age at all only for a caller who holds the lock
+/// under which `folder` is written.
+pub fn sweep(folder: &Path, age: Duration) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        if is_ours && modified.is_ok_and(|modified| clock::since(modified) >= age) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -1,6 +1,7 @@
 //! One spot that holds a login document: a file, or an item of the keyring.
 
 use super::keyring::Item;
+use super::read::{Bytes, read};
 use super::replace::{probe, replace, sync_folder, target};
 use crate::clock;
 use crate::error::{Error, Result};
@@ -8,9 +9,6 @@ use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
-
-pub type Bytes = Zeroizing<Vec<u8>>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spot {
@@ -23,11 +21,7 @@ impl Spot {
     pub fn read(&self) -> Result<Option<Bytes>> {
         match self {
             Self::Keyring(item) => item.load(),
-            Self::File(path) => match fs::read(path) {
-                Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(Error::io("read", path, &error)),
-            },
+            Self::File(path) => read(path).map_err(|error| Error::io("read", path, &error)),
         }
     }
 

@@ -53,7 +53,7 @@ fn a_pending_login_is_an_error_that_a_program_can_show() {
     let output = machine.command("get --wait 2s --error-format json").assert().code(3);
     let error: serde_json::Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
     assert_eq!(error["kind"], "login_pending");
-    assert_eq!(error["prompt"]["user_code"], machine.issuer.user_codes()[0]);
+    assert_eq!(error["user_code"], machine.issuer.user_codes()[0]);
 }
 
 #[test]

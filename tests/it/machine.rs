@@ -18,6 +18,8 @@ pub const OURS: &str = "protocol=https\nhost=chatgpt.com\n\n";
 pub struct Machine {
     pub issuer: Issuer,
     home: TempDir,
+    /// What a test has added to the environment.
+    more: Vec<(String, String)>,
 }
 
 impl Machine {
@@ -29,7 +31,7 @@ impl Machine {
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Number(1)).start();
         issuer.set(change);
-        Self { issuer, home: tempfile::tempdir().unwrap() }
+        Self { issuer, home: tempfile::tempdir().unwrap(), more: Vec::new() }
     }
 
     /// Ada is signed in; her access token has `lifetime` seconds left, fewer than none when it is expired.
@@ -46,6 +48,24 @@ impl Machine {
             "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
         }, "last_refresh": "2026-01-01T00:00:00Z" }));
         tokens
+    }
+
+    /// As [`Machine::sign_in`], with an access token that was issued `age` seconds ago.
+    pub fn aged_sign_in(&self, lifetime: i64, age: u64) -> Tokens {
+        self.issuer.set(|s| s.access_token_age = Duration::from_secs(age));
+        let tokens = self.sign_in(lifetime);
+        self.issuer.set(|s| s.access_token_age = Duration::ZERO);
+        tokens
+    }
+
+    /// Adds a variable to the environment of every program started from here on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.more.retain(|(known, _)| known != name);
+        self.more.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn more_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.more.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub fn codex_home(&self) -> &Path {
@@ -91,7 +111,8 @@ impl Machine {
     pub fn terminal_command(&self, line: &str) -> std::process::Command {
         let program = assert_cmd::cargo::cargo_bin!("codex-credential");
         let mut command = std::process::Command::new(program);
-        command.env_clear().envs(self.variables()).args(line.split_whitespace());
+        command.env_clear().envs(self.variables()).envs(self.more_variables());
+        command.args(line.split_whitespace());
         command
     }
 

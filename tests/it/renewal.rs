@@ -62,33 +62,18 @@ fn refused(token: &str) -> String {
 
 #[test]
 fn a_token_due_for_renewal_is_answered_at_once_and_renewed_behind_the_callers_back() {
-    let (machine, _) = Machine::signed_in(3600);
-    // Issued an hour ago in effect: 400 of its 4000 seconds are left.
-    let tokens = machine.issuer.grant(&ada(), 400);
-    let mut document = machine.auth_json();
-    document["tokens"]["access_token"] = json!(aged(&tokens.access_token, 3600));
-    document["tokens"]["refresh_token"] = json!(tokens.refresh_token);
-    machine.write_auth_json(&document);
+    let machine = Machine::new();
+    // 400 of its 4000 seconds are left.
+    let tokens = machine.aged_sign_in(400, 3600);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_millis(500)), 1);
     let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token")).collect();
     for caller in callers {
-        assert_eq!(token_of(caller), document["tokens"]["access_token"]);
+        assert_eq!(token_of(caller), tokens.access_token);
     }
     assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
     eventually(|| machine.renewers().is_empty());
     assert!(machine.issuer.is_live_access_token(&machine.token()));
     assert_eq!(machine.issuer.counts().refreshes, 1);
-}
-
-/// The token as if it had been issued `seconds` earlier.
-fn aged(token: &str, seconds: i64) -> String {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let parts: Vec<&str> = token.split('.').collect();
-    let mut claims: serde_json::Value =
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
-    claims["iat"] = json!(claims["iat"].as_i64().unwrap() - seconds);
-    format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2])
 }
 
 #[test]
@@ -175,15 +160,13 @@ fn a_refusal_because_the_token_was_used_waits_for_the_program_that_used_it() {
 
 #[test]
 fn a_token_that_expires_soon_is_better_than_none() {
-    let (machine, _) = Machine::signed_in(3600);
-    let tokens = machine.issuer.grant(&ada(), 100);
-    let mut document = machine.auth_json();
-    let aged = aged(&tokens.access_token, 3600);
-    document["tokens"]["access_token"] = json!(aged);
-    machine.write_auth_json(&document);
+    let machine = Machine::new();
+    let tokens = machine.aged_sign_in(100, 3600);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), u32::MAX);
     let output = machine.command("get --format token --wait 20s").assert().success();
-    output.stdout(format!("{aged}\n")).stderr(contains("answering with a token that expires soon"));
+    output
+        .stdout(format!("{}\n", tokens.access_token))
+        .stderr(contains("answering with a token that expires soon"));
 }
 
 #[test]

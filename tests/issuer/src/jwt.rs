@@ -10,15 +10,21 @@ pub(crate) fn now() -> i64 {
     since.map_or(0, |d| d.as_secs() as i64)
 }
 
+/// When a token was issued and when it ends, in seconds from now.
+pub(crate) struct Life {
+    pub age: i64,
+    pub left: i64,
+}
+
 /// Claims both tokens carry, with the names auth.openai.com gives them.
-fn claims(issuer: &str, account: &Account, lifetime: i64) -> Value {
+fn claims(issuer: &str, account: &Account, life: &Life) -> Value {
     let now = now();
     json!({
         "iss": issuer,
         "sub": account.user_id,
         "jti": random::unique(),
-        "iat": now,
-        "exp": now + lifetime,
+        "iat": now - life.age,
+        "exp": now + life.left,
         "email": account.email,
         "https://api.openai.com/profile": { "email": account.email, "email_verified": true },
         "https://api.openai.com/auth": {
@@ -32,7 +38,7 @@ fn claims(issuer: &str, account: &Account, lifetime: i64) -> Value {
 
 /// An ID token lives an hour.
 pub(crate) fn id_token(issuer: &str, account: &Account, client_id: &str) -> String {
-    let mut claims = claims(issuer, account, 3600);
+    let mut claims = claims(issuer, account, &Life { age: 0, left: 3600 });
     claims["aud"] = json!([client_id]);
     sign(&claims)
 }
@@ -41,10 +47,10 @@ pub(crate) fn access_token(
     issuer: &str,
     account: &Account,
     client_id: &str,
-    lifetime: i64,
+    life: &Life,
     padding: usize,
 ) -> String {
-    let mut claims = claims(issuer, account, lifetime);
+    let mut claims = claims(issuer, account, life);
     claims["aud"] = json!(["https://api.openai.com/v1"]);
     claims["client_id"] = json!(client_id);
     claims["scp"] = json!(["openid", "profile", "email", "offline_access"]);

@@ -77,6 +77,8 @@ pub struct Settings {
     pub refresh_answers_refresh_token: bool,
     /// Bytes added to the claims of an access token, to reach a realistic size.
     pub token_padding: usize,
+    /// How long ago access tokens were issued, by their `iat`.
+    pub access_token_age: Duration,
 }
 
 impl Default for Settings {
@@ -98,6 +100,7 @@ impl Default for Settings {
             refresh_answers_access_token: true,
             refresh_answers_refresh_token: true,
             token_padding: 256,
+            access_token_age: Duration::ZERO,
         }
     }
 }

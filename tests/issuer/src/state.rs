@@ -118,7 +118,9 @@ impl State {
     pub fn issue_access_token(&mut self, grant: &Grant, lifetime: i64) -> String {
         let padding = self.settings.token_padding;
         let Grant { account, client_id, .. } = grant;
-        let token = jwt::access_token(&self.issuer, account, client_id, lifetime, padding);
+        let age = seconds(self.settings.access_token_age);
+        let life = jwt::Life { age, left: lifetime };
+        let token = jwt::access_token(&self.issuer, account, client_id, &life, padding);
         self.tokens.add_access_token(&token, grant, lifetime);
         token
     }

@@ -1,0 +1,35 @@
+//! Reads a small file whole. What is no such file neither hangs the reader (a FIFO) nor fills the memory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Many times what a login takes, in bytes.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+pub type Bytes = Zeroizing<Vec<u8>>;
+
+/// The content of the file; `None` when there is none.
+pub fn read(path: &Path) -> io::Result<Option<Bytes>> {
+    let file = match open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
+    }
+    Ok(Some(bytes))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    options.read(true).open(path)
+}

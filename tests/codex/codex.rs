@@ -1,0 +1,101 @@
+//! The real Codex CLI on a [`Machine`], with nothing that leads off loopback.
+
+use crate::machine::Machine;
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+pub fn program() -> Option<PathBuf> {
+    std::env::var_os("REAL_CODEX").map(PathBuf::from)
+}
+
+/// Tells Codex where the model and its login are.
+pub fn configure(machine: &Machine, store: &str) {
+    let url = machine.issuer.url();
+    let config = format!(
+        "cli_auth_credentials_store = \"{store}\"\n\
+         model = \"gpt-5\"\n\
+         chatgpt_base_url = \"{url}/backend-api\"\n\
+         openai_base_url = \"{url}/v1\"\n\
+         [analytics]\n\
+         enabled = false\n"
+    );
+    fs::write(machine.path("config.toml"), config).unwrap();
+}
+
+/// `timeout` around it, for Codex waits for ever where a server is down. The proxy is nobody: what would leave
+/// the machine fails.
+pub fn command(machine: &Machine, arguments: &[&str]) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program().expect("the real Codex")).args(arguments);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("HOME", machine.codex_home()).env("CODEX_HOME", machine.codex_home());
+    let url = machine.issuer.url();
+    command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{url}/oauth/token"));
+    command.env("CODEX_REVOKE_TOKEN_URL_OVERRIDE", format!("{url}/oauth/revoke"));
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost");
+    command.envs(machine.more_variables());
+    command.current_dir(machine.codex_home());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+pub fn run(machine: &Machine, arguments: &[&str]) -> Output {
+    command(machine, arguments).output().unwrap()
+}
+
+/// `codex login --device-auth`, approved.
+pub fn login(machine: &Machine) {
+    let url = machine.issuer.url();
+    let mut command = command(machine, &["login", "--device-auth", "--experimental_issuer", &url]);
+    let login = command.spawn().unwrap();
+    machine.approve_next();
+    let output = login.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The line that `codex login status` prints, and whether it calls that signed in.
+pub fn status(machine: &Machine) -> (String, bool) {
+    let output = run(machine, &["login", "status"]);
+    let says = String::from_utf8(output.stderr).unwrap();
+    let line = says.lines().find(|line| !line.starts_with("WARNING")).unwrap_or_default();
+    (line.to_owned(), output.status.success())
+}
+
+const EXEC: [&str; 3] = ["exec", "--skip-git-repo-check", "Return OK."];
+
+pub fn start_exec(machine: &Machine) -> Child {
+    command(machine, &EXEC).spawn().unwrap()
+}
+
+/// Whether `codex exec` got its answer.
+pub fn answered(exec: Child) -> bool {
+    let output = exec.wait_with_output().unwrap();
+    output.status.success() && String::from_utf8_lossy(&output.stdout).trim_end().ends_with("OK")
+}
+
+pub fn exec(machine: &Machine) -> bool {
+    answered(start_exec(machine))
+}
+
+/// The token that the IDE extension would be given: `getAuthStatus` of `codex app-server`.
+pub fn app_server_token(machine: &Machine) -> String {
+    let mut server = command(machine, &["app-server"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = server.stdin.take().unwrap();
+    let requests = [
+        r#"{"id":0,"method":"initialize","params":{"clientInfo":{"name":"t","version":"0"}}}"#,
+        r#"{"method":"initialized"}"#,
+        r#"{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":false}}"#,
+    ];
+    for request in requests {
+        writeln!(input, "{request}").unwrap();
+    }
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let answers = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let answer = answers.into_iter().find(|answer| answer["id"] == 1).expect("an answer");
+    drop(input);
+    server.wait().unwrap();
+    answer["result"]["authToken"].as_str().expect("a token").to_owned()
+}
