@@ -29,7 +29,7 @@ impl Machine {
     }
 
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Number(1)).start();
+        let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Text(1)).start();
         issuer.set(change);
         Self { issuer, home: tempfile::tempdir().unwrap(), more: Vec::new() }
     }
