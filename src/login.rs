@@ -68,8 +68,9 @@ pub struct Lifetime {
     pub expires_at: Option<i64>,
 }
 
-/// No renewal begins earlier than this before the end: a day, in seconds.
-const EARLIEST: i64 = 24 * 3600;
+/// No renewal begins earlier than this before the end, in seconds: a day, so that one caller a day is enough, and an
+/// hour, so that the last of them still comes before Codex begins to refresh by itself, 5 minutes before the end.
+const EARLIEST: i64 = 25 * 3600;
 
 impl Lifetime {
     fn length(&self) -> Option<i64> {
@@ -84,8 +85,8 @@ impl Lifetime {
         end > now && end - now >= asked
     }
 
-    /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most a
-    /// day before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
+    /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most
+    /// 25 hours before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
     pub fn renew_at(&self, jitter: u8) -> Option<i64> {
         let (end, length) = (self.expires_at?, self.length()?);
         let ahead = (length / 5).max(600);
@@ -137,11 +138,23 @@ mod tests {
     }
 
     #[test]
-    fn renewal_is_due_a_day_before_at_most_and_never_in_the_first_half() {
-        assert_eq!(lifetime(10 * DAY).renew_at(0), Some(9 * DAY));
-        assert_eq!(lifetime(10 * DAY).renew_at(255), Some(9 * DAY), "jitter keeps to the bound");
+    fn renewal_is_due_a_day_and_an_hour_before_at_most_and_never_in_the_first_half() {
+        assert_eq!(lifetime(10 * DAY).renew_at(0), Some(9 * DAY - 3600));
+        assert_eq!(lifetime(10 * DAY).renew_at(255), Some(9 * DAY - 3600), "jitter keeps to it");
         assert_eq!(lifetime(3600).renew_at(0), Some(3600 - 720));
         assert_eq!(lifetime(3600).renew_at(255), Some(3600 - 792));
         assert_eq!(lifetime(20).renew_at(0), Some(10));
+    }
+
+    /// Codex refreshes by itself 5 minutes before the end.
+    #[test]
+    fn one_caller_a_day_keeps_the_token_out_of_codexs_window() {
+        let token = lifetime(10 * DAY);
+        let due = token.renew_at(0).unwrap();
+        for first_call in 0..DAY {
+            let calls = (0..).map(|day| first_call + day * DAY);
+            let renewed = calls.into_iter().find(|call| *call >= due).unwrap();
+            assert!(renewed < 10 * DAY - 300, "first called at {first_call}");
+        }
     }
 }

@@ -166,3 +166,43 @@ fn what_a_device_login_stores_is_a_codex_login() {
     assert_eq!(provenance["client_id"], issuer::CLIENT_ID);
     assert!(document["last_refresh"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
 }
+
+#[test]
+fn a_login_that_waits_for_a_person_does_not_keep_others_from_a_renewal() {
+    let (machine, _) = Machine::signed_in(-1);
+    let login = machine.start("login --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    let renewed = machine.token();
+    assert!(machine.issuer.is_live_access_token(&renewed));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    // The renewal is not the sign-in that was asked for.
+    machine.issuer.approve(&code);
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert_ne!(machine.token(), renewed);
+    assert_eq!(machine.issuer.counts().exchanges_granted, 1);
+}
+
+#[test]
+fn a_login_during_a_refresh_asks_for_a_code_all_the_same() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(500)), 1);
+    let caller = machine.start("get --format token --wait 60s");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    let login = machine.start("login --wait 60s");
+    token_of(caller);
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert_eq!(machine.issuer.counts().exchanges_granted, 1);
+}
+
+#[test]
+fn login_asks_on_stderr_whatever_that_is() {
+    let machine = Machine::new();
+    let login = machine.start("login");
+    let code = machine.approve_next();
+    let output = login.wait_with_output().unwrap();
+    let says = String::from_utf8(output.stderr).unwrap();
+    let url = format!("\n{}/codex/device\n", machine.issuer.url());
+    assert!(says.contains(&url) && says.contains(&format!("\n{code}\n")), "{says}");
+    assert!(says.ends_with("signed in as ada@example.com\n") && !says.contains('\u{1b}'), "{says}");
+}

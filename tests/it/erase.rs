@@ -63,3 +63,38 @@ fn a_script_says_yes() {
     assert!(!machine.path("auth.json").exists());
     machine.command("erase --yes").assert().success().stderr(contains("nobody is signed in"));
 }
+
+#[test]
+fn a_login_that_another_person_stored_meanwhile_stays() {
+    let (machine, _) = Machine::signed_in(3600);
+    let codex = crate::machine::lock(&machine.path("auth.lock"));
+    let erase = machine.start("erase --yes --wait 20s");
+    crate::machine::eventually(|| waits_for_lock(erase.id()));
+    let grace = machine.issuer.grant(&issuer::Issuer::accounts()[2], 3600);
+    let mut document = machine.auth_json();
+    document["tokens"]["access_token"] = serde_json::json!(grace.access_token);
+    document["tokens"]["id_token"] = serde_json::json!(grace.id_token);
+    document["tokens"]["account_id"] = serde_json::json!(grace.account_id);
+    machine.write_auth_json(&document);
+    drop(codex);
+    let output = erase.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains("another program has changed the login meanwhile"), "{says}");
+    assert_eq!(machine.token(), grace.access_token);
+}
+
+/// It waits for a lock on a thread of its own.
+fn waits_for_lock(pid: u32) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() > 1)
+}
+
+#[test]
+fn a_stuck_lock_is_not_waited_for_longer_than_was_said() {
+    let (machine, _) = Machine::signed_in(3600);
+    let stuck = crate::machine::lock(&machine.path("auth.json.lock"));
+    let output = machine.command("erase --wait 300ms").write_stdin(OURS).assert().code(1);
+    output.stderr(contains("holds the lock").and(contains("auth.json.lock")));
+    drop(stuck);
+    assert!(machine.path("auth.json").exists());
+}

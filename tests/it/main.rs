@@ -6,6 +6,7 @@ mod machine;
 mod architecture;
 mod device_login;
 mod erase;
+mod keepalive;
 mod killed;
 mod logout;
 mod protocol;

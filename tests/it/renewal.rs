@@ -214,3 +214,86 @@ fn requests_carry_an_honest_user_agent() {
     assert_eq!(agent, concat!("codex-credential/", env!("CARGO_PKG_VERSION")));
     assert_eq!(log[0].grant_type.as_deref(), Some("refresh_token"));
 }
+
+#[test]
+fn an_answer_is_kept_when_the_login_cannot_be_read_at_the_moment_of_the_commit() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(500)), 1);
+    let caller = machine.start("get --wait 20s");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    // Another program rewrites it in place, badly.
+    let content = fs::read(machine.path("auth.json")).unwrap();
+    fs::write(machine.path("auth.json"), "").unwrap();
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    fs::write(machine.path("auth.json"), content).unwrap();
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_lost_answer_is_still_told_after_another_failure() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(429, "{}"), 1);
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("no answer from"));
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("fewer requests"));
+    // The pause after a second failure is longer than what is slept through.
+    eventually(|| {
+        let output = machine.command("get --wait 20s").output().unwrap();
+        String::from_utf8(output.stderr).unwrap().contains("was cut off before its answer arrived")
+    });
+}
+
+#[test]
+fn a_wrong_issuer_gets_no_token_and_ends_no_login() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let wrong = issuer::Issuer::start();
+    let mut command = machine.command("get --format token --wait 20s");
+    let output = command.env("CODEX_CREDENTIAL_ISSUER", wrong.url()).assert().success();
+    let token = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(machine.issuer.is_live_access_token(token.trim_end()));
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+    assert_eq!(wrong.counts(), issuer::Counts::default());
+}
+
+#[test]
+fn two_homes_that_link_to_one_login_meet_at_one_lock() {
+    let (machine, _) = Machine::signed_in(-1);
+    let other = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(machine.path("auth.json"), other.path().join("auth.json")).unwrap();
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(500)), 1);
+    let mut callers = Vec::new();
+    for home in [machine.codex_home(), other.path()] {
+        for _ in 0..8 {
+            let mut command = machine.std_command("get --format token --wait 60s");
+            command.env("CODEX_HOME", home).stdout(std::process::Stdio::piped());
+            callers.push(command.spawn().unwrap());
+        }
+    }
+    let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_server_on_this_machine_is_asked_without_a_proxy() {
+    let (machine, _) = Machine::signed_in(-1);
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let mut command = machine.command("get --format token --wait 20s");
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        command.env(name, &url);
+    }
+    command.assert().success();
+    assert!(proxy.accept().is_err(), "nothing came to the proxy");
+}
+
+#[test]
+fn a_token_that_is_expired_on_arrival_is_asked_for_once_and_the_clock_suspected() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::ZERO);
+    let output = machine.command("get --wait 20s").assert().code(1);
+    output.stderr(contains("past its end already, by this machine's clock"));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}

@@ -114,3 +114,31 @@ fn every_file_is_its_owners_alone_whatever_the_umask() {
         }
     }
 }
+
+#[test]
+fn what_is_no_regular_file_neither_hangs_nor_fills_the_memory() {
+    let machine = Machine::new();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        machine.path("auth.json"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    machine.command("get --wait 1s").assert().code(1).stderr(contains("ends too early"));
+    fs::remove_file(machine.path("auth.json")).unwrap();
+    symlink("/dev/zero", machine.path("auth.json")).unwrap();
+    machine.command("get --wait 1s").assert().code(1).stderr(contains("larger than 4 MiB"));
+}
+
+#[test]
+fn a_provenance_that_is_not_as_we_know_it_is_as_good_as_none() {
+    for provenance in [json!({}), json!("x"), json!({"issuer": 1})] {
+        let (machine, tokens) = Machine::signed_in(3600);
+        let mut document = machine.auth_json();
+        document["tokens"]["oauth_provenance"] = provenance;
+        machine.write_auth_json(&document);
+        assert_eq!(machine.token(), tokens.access_token);
+    }
+}

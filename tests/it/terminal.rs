@@ -78,3 +78,41 @@ fn a_mistyped_operation_is_told_to_a_person() {
     let mut terminal = run(&machine, "stauts");
     terminal.expect("there is no operation stauts").unwrap();
 }
+
+#[test]
+fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
+    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(3));
+    let mut program = machine.start("get --wait 60s");
+    eventually(|| machine.own("pending").exists());
+    let mut terminal = run(&machine, "get");
+    terminal.expect("waiting for your approval").unwrap();
+    terminal.expect("the code has expired; press Enter").unwrap();
+    machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
+    terminal.send("\r").unwrap();
+    machine.approve_next();
+    terminal.expect("signed in as ada@example.com").unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_question_is_not_waited_for_longer_than_was_said() {
+    let (machine, _) = Machine::signed_in(3600);
+    let mut terminal = run(&machine, "erase --wait 300ms");
+    terminal.expect("[y/N]").unwrap();
+    terminal.expect("nothing was removed").unwrap();
+    assert!(machine.path("auth.json").exists());
+}
+
+#[test]
+fn ctrl_c_during_a_renewal_says_that_it_goes_on() {
+    let (machine, _) = Machine::signed_in(-1);
+    let slow = issuer::Fault::DelayAfter(Duration::from_secs(1));
+    machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);
+    let mut terminal = run(&machine, "get");
+    assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
+    terminal.send(ControlCode::EndOfText).unwrap();
+    terminal.expect("what was begun goes on in the background").unwrap();
+    eventually(|| machine.renewers().is_empty());
+    machine.token();
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}

@@ -1,0 +1,75 @@
+//! `configure keepalive`: renewal where nobody asks for days.
+
+use crate::machine::Machine;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn without_a_service_manager_there_is_a_line_for_cron() {
+    let machine = Machine::new();
+    let mut command = machine.command("configure keepalive");
+    let output = command.env("HOME", machine.codex_home()).assert().success();
+    let home = machine.codex_home().to_str().unwrap();
+    output
+        .stdout(contains("17 */6 * * * CODEX_HOME='").and(contains(home)).and(contains("renew")))
+        .stderr(contains("no systemd user manager"));
+    let mut command = machine.command("unconfigure keepalive");
+    command.env("HOME", machine.codex_home()).assert().success().stderr(contains("crontab -e"));
+    assert_eq!(fs::read_dir(machine.codex_home()).unwrap().count(), 0, "nothing was written");
+}
+
+#[test]
+fn the_line_for_cron_renews_when_it_is_due_and_asks_nobody() {
+    let machine = Machine::new();
+    let tokens = machine.aged_sign_in(400, 3600);
+    let mut command = machine.command("configure keepalive");
+    let output = command.env("HOME", machine.codex_home()).assert().success();
+    let line = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let shell_command = line.splitn(6, ' ').nth(5).unwrap();
+    let run = || {
+        let mut shell = Command::new("sh");
+        shell.env_clear().env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url());
+        shell.args(["-c", shell_command]).output().unwrap()
+    };
+    assert!(run().status.success());
+    assert_ne!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
+    assert!(run().status.success());
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    fs::remove_file(machine.path("auth.json")).unwrap();
+    let output = run();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("nobody is signed in"));
+    assert_eq!(machine.issuer.counts().user_codes, 0);
+}
+
+#[test]
+fn the_units_are_such_as_systemd_accepts() {
+    let machine = Machine::new();
+    let home = machine.path("odd \"name\" 100% $HOME");
+    fs::create_dir(&home).unwrap();
+    let mut command = machine.command("configure keepalive --print");
+    command.env("HOME", machine.codex_home()).env("CODEX_HOME", &home);
+    let output = command.assert().success();
+    let shown = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let mut units = Vec::new();
+    for part in shown.split("# ").skip(1) {
+        let (path, text) = part.split_once('\n').unwrap();
+        let Some((_, name)) = path.rsplit_once('/') else { continue };
+        let unit = machine.path(name);
+        fs::write(&unit, text).unwrap();
+        units.push(unit);
+    }
+    assert_eq!(units.len(), 2);
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!(
+            "skipped: there is no systemd-analyze; apt-get install systemd, then cargo test keepalive"
+        );
+        return;
+    }
+    let mut verify = Command::new("systemd-analyze");
+    let output = verify.args(["verify", "--user", "--man=no"]).args(&units).output().unwrap();
+    let says = String::from_utf8_lossy(&output.stderr);
+    assert!(!says.contains("codex-credential"), "{says}");
+}
