@@ -175,8 +175,7 @@ impl Renewal<'_> {
                 return Ok(());
             }
             match self.refresh(cut_off.as_ref())? {
-                Refreshed::Done if self.is_satisfied()? => return Ok(()),
-                Refreshed::Done => return Err(expired_on_arrival()),
+                Refreshed::Done => return Ok(()),
                 Refreshed::Superseded => {}
                 Refreshed::Impossible(end) if self.order.may_sign_in => {
                     return sign_in(self, cut_off.as_ref(), end.map(|end| end.message));
@@ -236,10 +235,13 @@ impl Renewal<'_> {
                 // Only when neither the note nor the login could be written is the answer lost.
                 let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
                 journal.clear()?;
-                match (kept, grant.access_token) {
-                    (false, _) => Ok(Refreshed::Superseded),
-                    (true, Some(_)) => Ok(Refreshed::Done),
-                    (true, None) => Err(no_access_token(&url)),
+                if !kept {
+                    return Ok(Refreshed::Superseded);
+                }
+                match Login::granted(&grant, &intent.to).map(|login| login.lifetime()) {
+                    Some(life) if life.covers(0, clock::now()) => Ok(Refreshed::Done),
+                    Some(_) => Err(expired_on_arrival()),
+                    None => Err(no_access_token(&url)),
                 }
             }
             Outcome::NotProcessed(error, pause) => {
