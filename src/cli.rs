@@ -1,7 +1,10 @@
 //! What may be said on the command line.
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read")]
 
 use crate::helper::answer::Format;
-use crate::ui::ErrorFormat;
+use crate::people::exec::Variable;
+use crate::tokens::Fingerprint;
+use crate::ui::{ErrorFormat, Interactive};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use std::ffi::OsString;
@@ -32,7 +35,9 @@ pub enum Operation {
     /// Print the protocol extensions that get understands
     Capability,
     /// Sign in with a device code, also when a login is stored
-    Login(Wait),
+    Login(Login),
+    /// Run a command with the token in its environment
+    Exec(Exec),
     /// Show who is signed in, where the login is kept, and what is pending
     Status(Status),
     /// End the login at the server and remove it here
@@ -54,22 +59,82 @@ pub struct Wait {
     pub wait: Option<Duration>,
 }
 
+/// Which token is wanted, and what may be done for it.
 #[derive(Debug, Args)]
-pub struct Get {
+pub struct Wanted {
     #[command(flatten)]
     pub wait: Wait,
-
-    /// The form of the answer
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 
     /// Renew a token that is valid for less than this
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
     pub min_validity: Duration,
 
+    /// Whether a person may be asked to sign in [default: auto; never where CI=true]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub interactive: Option<Interactive>,
+
+    #[command(flatten)]
+    pub extras: Extras,
+
+    /// The SHA-256 of an access token that was refused, in hex: it is not handed out again
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
+    pub rejected_sha256: Option<Fingerprint>,
+}
+
+#[derive(Debug, Args)]
+pub struct Extras {
+    /// At the prompt, show the URL as a QR code, too
+    #[arg(long)]
+    pub qr: bool,
+
+    /// At the prompt, open the URL in a browser here
+    #[arg(long)]
+    pub open: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    #[command(flatten)]
+    pub wanted: Wanted,
+
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
     /// Print the token even on a terminal
     #[arg(long)]
     pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    #[command(flatten)]
+    pub wanted: Wanted,
+
+    /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_ACCESS_TOKEN=token]
+    #[arg(long, value_name = "NAME=WHAT")]
+    pub env: Vec<Variable>,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Login {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    #[command(flatten)]
+    pub extras: Extras,
+
+    /// Print what happens as JSON lines on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// End the sign-in that is pending
+    #[arg(long, conflicts_with_all = ["json", "wait", "qr", "open"])]
+    pub cancel: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +183,10 @@ pub struct Configure {
 pub enum Tool {
     /// A timer that renews the login where nobody asks for days
     Keepalive,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::from_hex(text).ok_or_else(|| "write 64 hex digits".into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -124,6 +124,11 @@ impl Error {
         self.run("to sign in", "codex-credential login")
     }
 
+    /// Whether a device login would have helped.
+    pub fn is_cured_by_sign_in(&self) -> bool {
+        matches!(self.kind, Kind::LoginRequired | Kind::LoginDead)
+    }
+
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after = pause.map(|pause| pause.as_secs());
         self

@@ -4,15 +4,19 @@ use clap::Parser;
 use codex_credential::cli::{self, Cli, Operation};
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::helper;
 use codex_credential::helper::credential::Credential;
 use codex_credential::helper::join::Caller;
 use codex_credential::helper::renew::{Goal, Order};
-use codex_credential::helper::{self};
+use codex_credential::login::Login;
+use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, keepalive::Keepalive, logout::Removal, status::Status};
 use codex_credential::profile::Profile;
 use codex_credential::stdin::PatientStdin;
-use codex_credential::ui::{self, Screen};
-use std::io::{self, BufReader, IsTerminal, Write};
+use codex_credential::ui::screen::{Extras, Screen};
+use codex_credential::ui::{self, Interactive};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -45,10 +49,8 @@ fn run(operation: Operation) -> Result<ExitCode> {
         }
         Operation::Erase(options) => erase(&options),
         Operation::Capability => print("version 0\ncapability authtype\n"),
-        Operation::Login(wait) => {
-            let mut caller = caller(&wait, Screen::always());
-            people::login::login(&profile()?, &mut caller).map(drop)
-        }
+        Operation::Login(options) => login(&options),
+        Operation::Exec(options) => return exec(&options),
         Operation::Status(options) => return status(&options),
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
@@ -64,46 +66,109 @@ fn run(operation: Operation) -> Result<ExitCode> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
-fn profile() -> Result<Profile> {
-    Profile::codex(|name| std::env::var_os(name))
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
-fn caller(wait: &cli::Wait, screen: Screen) -> Caller {
+fn profile() -> Result<Profile> {
+    Profile::codex(variable)
+}
+
+fn caller(wait: &cli::Wait, interactive: Interactive, screen: Screen) -> Caller {
     let default = if screen.asks() { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     Caller {
         deadline: Deadline::after(wait.wait.unwrap_or(default)),
         wait_is_explicit: wait.wait.is_some(),
+        may_sign_in: interactive != Interactive::Never,
         screen,
     }
 }
 
-/// The request on standard input; empty where a person sits at it.
+/// Standard input, for as long as a caller waits; `None` where a person sits at it.
+fn input(deadline: Deadline) -> Option<impl BufRead> {
+    let stdin = PatientStdin::new(deadline);
+    (!io::stdin().is_terminal()).then(|| BufReader::new(stdin))
+}
+
 fn request(deadline: Deadline) -> Result<Credential> {
-    if io::stdin().is_terminal() {
-        return Ok(Credential::default());
+    input(deadline).map_or(Ok(Credential::default()), Credential::read)
+}
+
+/// What `get` and `exec` have in common.
+fn wanted(
+    profile: &Profile,
+    wanted: &cli::Wanted,
+    asked: impl FnOnce(Deadline) -> Result<Credential>,
+) -> Result<(Credential, Option<Login>)> {
+    let interactive = match wanted.interactive {
+        Some(interactive) => interactive,
+        None => Interactive::of(variable)?,
+    };
+    let screen = Screen::new(interactive, extras(&wanted.extras));
+    let mut caller = caller(&wanted.wait, interactive, screen);
+    let asked = asked(Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
+    if let Some(token) = &wanted.rejected_sha256
+        && let Some(stored) = profile.storage.load()?
+    {
+        helper::erase::refuse(profile, &stored, token)?;
     }
-    Credential::read(BufReader::new(PatientStdin::new(deadline)))
+    let min_validity = i64::try_from(wanted.min_validity.as_secs()).unwrap_or(i64::MAX);
+    let login = helper::get::get(profile, &asked, min_validity, &mut caller)?;
+    Ok((asked, login))
+}
+
+fn extras(extras: &cli::Extras) -> Extras {
+    Extras { qr: extras.qr, open: extras.open }
 }
 
 fn get(options: &cli::Get) -> Result<()> {
-    let profile = profile()?;
-    let mut caller = caller(&options.wait, Screen::if_terminal());
-    let asked = request(Deadline::after(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
-    let min_validity = i64::try_from(options.min_validity.as_secs()).unwrap_or(i64::MAX);
-    let Some(login) = helper::get::get(&profile, &asked, min_validity, &mut caller)? else {
-        return Ok(());
-    };
-    if io::stdout().is_terminal() && !options.show {
-        ui::say(&format!(
-            "there is a token for {}; add --show to print it on this terminal",
-            login.account().username()
-        ));
-        return Ok(());
-    }
+    let format = options.format;
+    let read =
+        |deadline| input(deadline).map_or(Ok(Credential::default()), |input| format.read(input));
+    let (asked, login) = wanted(&profile()?, &options.wanted, read)?;
     // Whole or not at all.
     let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    let written = options.format.write(&mut *answer, &asked, &login);
+    let written = match &login {
+        None => format.write_nothing(&mut *answer),
+        Some(login) if io::stdout().is_terminal() && !options.show => {
+            let who = login.account();
+            ui::say(&format!(
+                "there is a token for {}; add --show to print it on this terminal",
+                who.username()
+            ));
+            Ok(())
+        }
+        Some(login) => {
+            let exec_info = variable("KUBERNETES_EXEC_INFO");
+            let exec_info = exec_info.as_deref().and_then(OsStr::to_str);
+            format.write(&mut *answer, &asked, login, exec_info)
+        }
+    };
     written.and_then(|()| io::stdout().write_all(&answer)).map_err(|error| cannot_write(&error))
+}
+
+/// The command gets standard input; nothing is read from it here.
+fn exec(options: &cli::Exec) -> Result<ExitCode> {
+    let nothing = |_| Ok(Credential::default());
+    let (_, login) = wanted(&profile()?, &options.wanted, nothing)?;
+    let login = login.expect("the default profile answers a request that names nothing");
+    let default = [Variable::default()];
+    let variables = if options.env.is_empty() { &default[..] } else { &options.env };
+    people::exec::exec(&login, variables, &options.command)
+}
+
+fn login(options: &cli::Login) -> Result<()> {
+    let profile = profile()?;
+    if options.cancel {
+        return people::login::cancel(&profile);
+    }
+    let interactive = Interactive::Always;
+    let screen = if options.json {
+        Screen::events()
+    } else {
+        Screen::new(interactive, extras(&options.extras))
+    };
+    people::login::login(&profile, &mut caller(&options.wait, interactive, screen)).map(drop)
 }
 
 fn erase(options: &cli::Erase) -> Result<()> {
@@ -158,15 +223,14 @@ fn unconfigure(options: &cli::Configure) -> Result<()> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
 fn keepalive(profile: &Profile) -> Result<Keepalive<'_>> {
-    let config_home = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
+    let config_home = variable("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
     Keepalive::new(profile, config_home.map(Into::into))
 }
 
 /// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one
 /// expects to be told.
-fn unknown(words: &[std::ffi::OsString]) -> Result<()> {
+fn unknown(words: &[OsString]) -> Result<()> {
     if !io::stdin().is_terminal() {
         return Ok(());
     }

@@ -65,6 +65,12 @@ impl Fingerprint {
         Self(hex)
     }
 
+    /// One that somebody else computed: 64 hex digits, in any case.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| Self(text.to_ascii_lowercase()))
+    }
+
     /// The first hex digits.
     pub fn prefix(&self, digits: usize) -> &str {
         &self.0[..digits]

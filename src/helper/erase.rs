@@ -37,11 +37,16 @@ pub fn erase(profile: &Profile, named: &Credential, deadline: &Deadline) -> Resu
         let removed = storage.hold(deadline)?.remove(is_meant, deadline)?;
         return Ok(if removed { Erased::Login } else { Erased::Nothing });
     };
-    let token = login.access_token.fingerprint();
-    if Fingerprint::of(secret) != token {
+    refuse(profile, &login, &Fingerprint::of(secret))
+}
+
+/// A caller found the access token with this fingerprint refused. Only the stored one is of interest.
+pub fn refuse(profile: &Profile, stored: &Login, token: &Fingerprint) -> Result<Erased> {
+    if stored.access_token.fingerprint() != *token {
         return Ok(Erased::Nothing);
     }
-    storage.place().create()?;
-    storage.place().refused().save(&token)?;
+    let place = profile.storage.place();
+    place.create()?;
+    place.refused().save(token)?;
     Ok(Erased::Token)
 }

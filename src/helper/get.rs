@@ -51,7 +51,7 @@ pub fn get(
         }
         return Ok(Some(login).filter(is_asked_for));
     }
-    let order = Order { goal: Goal::Token { min_validity }, may_sign_in: true };
+    let order = Order { goal: Goal::Token { min_validity }, may_sign_in: caller.may_sign_in };
     let login = match join::renewed(profile, order, caller, || usable(profile, min_validity)) {
         Ok(login) => login,
         Err(error) => match usable(profile, 0)? {

@@ -13,7 +13,8 @@ use crate::profile::Profile;
 use crate::storage::lock::Lock;
 use crate::storage::place::Place;
 use crate::storage::watch::watch;
-use crate::ui::{Screen, time_left};
+use crate::ui::screen::Screen;
+use crate::ui::time_left;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
@@ -25,6 +26,8 @@ pub struct Caller {
     pub deadline: Deadline,
     /// The caller named the time itself; otherwise a person who is asked gets as long as the code lives.
     pub wait_is_explicit: bool,
+    /// A device login may be started for this caller.
+    pub may_sign_in: bool,
     pub screen: Screen,
 }
 
@@ -62,7 +65,9 @@ pub fn renewed(
     let mut starts = 0;
     queue_for_lock(place, &sender);
     loop {
-        caller.show(pending_prompt(profile));
+        if let Some(pending) = usable_pending(profile) {
+            caller.show(&pending)?;
+        }
         match events.recv_timeout(caller.deadline.remaining().min(Duration::from_secs(1))) {
             Ok(Event::Locked(lock)) => {
                 let lock = lock?;
@@ -71,6 +76,7 @@ pub fn renewed(
                 }
                 if let Some(failure) = failure(place)
                     && seen_failure.as_ref() != Some(&failure.id)
+                    && !(order.may_sign_in && failure.error.is_cured_by_sign_in())
                 {
                     drop(lock);
                     caller.give_up_unless_fresh_code(failure.error)?;
@@ -140,9 +146,9 @@ fn failure(place: &Place) -> Option<Failure> {
     place.failure().load().ok().flatten()
 }
 
-fn pending_prompt(profile: &Profile) -> Option<Prompt> {
+fn usable_pending(profile: &Profile) -> Option<Pending> {
     let pending: Pending = profile.storage.place().pending().load().ok().flatten()?;
-    pending.is_usable(&profile.issuer, clock::now()).then_some(pending.prompt)
+    Some(pending).filter(|pending| pending.is_usable(&profile.issuer, clock::now()))
 }
 
 /// Starts this program as the renewing process: in a process group of its own, so that what is sent to the
@@ -203,8 +209,8 @@ fn died() -> Error {
 }
 
 fn time_is_up(profile: &Profile) -> Error {
-    if let Some(prompt) = pending_prompt(profile) {
-        return pending(prompt);
+    if let Some(pending) = usable_pending(profile) {
+        return login_pending(pending.prompt);
     }
     let why = profile.storage.auth_lock_holder().unwrap_or_else(|| "it goes on".into());
     Error::new(Kind::Busy, format!("the renewal was not done in time: {why}"))
@@ -212,7 +218,7 @@ fn time_is_up(profile: &Profile) -> Error {
 }
 
 /// A device login waits: one line that says all a person needs, as callers show it to one.
-pub fn pending(prompt: Prompt) -> Error {
+fn login_pending(prompt: Prompt) -> Error {
     let left = time_left(prompt.expires_at - clock::now());
     let reason = prompt.reason.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default();
     Error::new(
@@ -227,38 +233,41 @@ pub fn pending(prompt: Prompt) -> Error {
 }
 
 impl Caller {
-    fn show(&mut self, prompt: Option<Prompt>) {
-        let Some(prompt) = prompt else { return };
-        if self.screen.asks() && !self.wait_is_explicit {
-            // A person may take as long as the code lives, and then hear that it has expired.
-            let left = u64::try_from(prompt.expires_at - clock::now()).unwrap_or(0);
-            self.deadline = Deadline::after(Duration::from_secs(left + 10));
-        }
-        self.screen.show(&prompt);
-    }
-
-    /// A person at a terminal may want another code in the place of one that expired.
-    fn give_up_unless_fresh_code(&mut self, error: Error) -> Result<()> {
-        self.screen.clear();
-        if error.kind != Kind::LoginExpired || !self.screen.is_terminal() {
-            return Err(error);
+    /// Where nobody can be shown the code here, a caller who named no time leaves with it at once.
+    fn show(&mut self, pending: &Pending) -> Result<()> {
+        if !self.screen.asks() {
+            let stays = self.wait_is_explicit || !pending.is_needed;
+            return if stays { Ok(()) } else { Err(login_pending(pending.prompt.clone())) };
         }
         if !self.wait_is_explicit {
-            self.deadline = Deadline::after(Duration::from_secs(15 * 60));
+            // A person may take as long as the code lives, and then hear that it has expired.
+            let left = u64::try_from(pending.prompt.expires_at - clock::now()).unwrap_or(0);
+            self.deadline = Deadline::after(Duration::from_secs(left + 10));
         }
-        if !self.screen.wants_fresh_code(&self.deadline) {
-            return Err(error);
-        }
+        self.screen.show(&pending.prompt);
         Ok(())
     }
 
+    /// Whoever is asked may want another code in the place of one that expired.
+    fn give_up_unless_fresh_code(&mut self, error: Error) -> Result<()> {
+        if error.kind == Kind::LoginExpired && self.screen.asks() {
+            if !self.wait_is_explicit {
+                self.deadline = Deadline::after(Duration::from_secs(15 * 60));
+            }
+            if self.screen.wants_fresh_code(&self.deadline) {
+                return Ok(());
+            }
+        }
+        Err(self.failed(error))
+    }
+
     fn done(&mut self, login: Login) -> Login {
-        self.screen.signed_in(login.account().username());
+        self.screen.signed_in(&login.account());
         login
     }
 
     fn failed(&mut self, error: Error) -> Error {
-        self.screen.clear();
+        self.screen.failed(&error);
         error
     }
 }

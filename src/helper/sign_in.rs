@@ -20,7 +20,7 @@ use crate::tokens::Grant;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-/// How often the stored login is looked after while a person signs in anew.
+/// Between two tries to renew the stored login while a person signs in anew.
 const UPKEEP: Duration = Duration::from_secs(60);
 
 struct SignIn<'a> {
@@ -66,8 +66,15 @@ impl SignIn<'_> {
         }
         let mut pending = codex::start(&self.http, issuer)?;
         pending.prompt.reason = reason;
+        pending.is_needed = !self.has_another_login();
         self.record.save(&pending)?;
         Ok(pending)
+    }
+
+    /// Whether those who need a token can be served while a person signs in anew.
+    fn has_another_login(&self) -> bool {
+        self.renewal.order.goal == Goal::SignIn
+            && self.renewal.profile.storage.load().is_ok_and(|login| login.is_some())
     }
 
     /// `None` when the login that was needed is there by other means.
@@ -76,7 +83,10 @@ impl SignIn<'_> {
         let mut pause = pace.interval();
         let mut upkeep = Deadline::after(Duration::ZERO);
         loop {
-            if self.renewal.order.goal == Goal::SignIn && upkeep.is_over() {
+            if self.has_another_login()
+                && upkeep.is_over()
+                && !self.renewal.is_satisfied().unwrap_or(true)
+            {
                 // Those who need a token now are not kept waiting for a person.
                 let _ = self.renewal.refresh(self.cut_off);
                 upkeep = Deadline::after(UPKEEP);

@@ -59,6 +59,7 @@ pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
             expires_at: clock::now() + expires_in,
         },
         interval: number(&code.interval).unwrap_or(INTERVAL),
+        is_needed: true,
         approval: None,
     })
 }

@@ -16,6 +16,8 @@ pub struct Pending {
     pub prompt: Prompt,
     /// Between two polls, in seconds.
     pub interval: u64,
+    /// Nobody can be answered without it. A person may also sign in anew while the old login still works.
+    pub is_needed: bool,
     /// What the approval brought: from here on the code must be exchanged, not polled for again.
     #[serde(default)]
     pub approval: Option<Approval>,

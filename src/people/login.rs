@@ -4,7 +4,9 @@ use crate::error::Result;
 use crate::helper::join::{self, Caller};
 use crate::helper::renew::{Goal, Order};
 use crate::login::Login;
+use crate::oauth::device::Pending;
 use crate::profile::Profile;
+use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     let signed_in = profile.storage.place().signed_in();
@@ -14,4 +16,13 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     join::renewed(profile, order, caller, || {
         if signed_in.load()? == before { Ok(None) } else { profile.storage.load() }
     })
+}
+
+/// Ends the sign-in that is pending, for all who wait for it.
+pub fn cancel(profile: &Profile) -> Result<()> {
+    let pending = profile.storage.place().pending::<Pending>();
+    let was_pending = pending.load()?.is_some();
+    pending.remove()?;
+    ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //! crate.
 //!
 //! A locked keyring waits for a person and a stopped one for ever, so each call runs on a thread of its own and
-//! is given up after [`PATIENCE`].
+//! is given up after 3 s.
 
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Fingerprint;

@@ -7,7 +7,7 @@ const WORDS: &[&str] = &["clock", "error", "login", "account", "tokens"];
 
 /// What each part may use of the crate, beside itself.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["helper", "ui"]),
+    ("cli", &["helper", "people", "ui"]),
     ("helper", &["profile", "oauth", "storage", "ui"]),
     ("people", &["helper", "profile", "oauth", "storage", "ui"]),
     ("profile", &["storage"]),
@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
 ];
 
-/// Crates that have one home.
+/// Crates that have one home, a file or a folder.
 const HOMES: &[(&str, &str)] = &[
     ("reqwest::", "oauth/http.rs"),
     ("tokio::", "oauth/http.rs"),
@@ -30,7 +30,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tempfile::", "storage/replace.rs"),
     ("keyring::Entry", "storage/keyring.rs"),
     ("ctrlc::", "helper/join.rs"),
-    ("console::", "ui.rs"),
+    ("console::", "ui/"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -73,7 +73,7 @@ fn each_outside_thing_has_one_home() {
         for (thing, home) in HOMES {
             let uses =
                 code.contains(&format!("use {thing}")) || code.contains(&format!(" {thing}"));
-            assert!(!uses || file == *home, "{file} uses {thing} which lives in {home}");
+            assert!(!uses || file.starts_with(home), "{file} uses {thing} which lives in {home}");
         }
     }
 }

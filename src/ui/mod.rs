@@ -2,9 +2,13 @@
 //! prompt has the URL and the code each alone on a line, so that they can be copied; what counts down is one live
 //! line, on terminals only. Nothing here goes to stdout.
 
+pub mod screen;
+
 use crate::clock::Deadline;
-use crate::error::{Error, Prompt};
+use crate::error::{Error, Kind, Result};
+use clap::ValueEnum;
 use console::Term;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::sync::mpsc;
@@ -57,75 +61,39 @@ pub fn time_left(seconds: i64) -> String {
     }
 }
 
-/// Where a waiting caller shows a pending login to a person.
-pub struct Screen {
-    /// Nobody is there to be asked, or stderr.
-    term: Option<Term>,
-    shown: Option<Prompt>,
-    /// The live line stands at the cursor.
-    is_live: bool,
+/// Whether a person may be asked to sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Interactive {
+    /// on a terminal, with a live prompt; elsewhere the caller leaves with the code in its error
+    #[default]
+    Auto,
+    /// on stderr, whatever that is, and wait
+    Always,
+    /// not at all
+    Never,
 }
 
-impl Screen {
-    /// Asks on stderr if it is a terminal.
-    pub fn if_terminal() -> Self {
-        let term = Term::stderr();
-        Self { term: term.is_term().then_some(term), shown: None, is_live: false }
-    }
-
-    /// Asks on stderr, whatever it is.
-    pub fn always() -> Self {
-        Self { term: Some(Term::stderr()), shown: None, is_live: false }
-    }
-
-    /// Whether a person is asked here, and waited for.
-    pub fn asks(&self) -> bool {
-        self.term.is_some()
-    }
-
-    /// Whether the person can press keys here.
-    pub fn is_terminal(&self) -> bool {
-        self.term.as_ref().is_some_and(Term::is_term)
-    }
-
-    /// Shows `prompt` if it is a new one, and counts down.
-    pub fn show(&mut self, prompt: &Prompt) {
-        let Some(term) = &self.term else { return };
-        if self.shown.as_ref() != Some(prompt) {
-            let _ = term.write_line(&text(prompt));
-            self.shown = Some(prompt.clone());
+impl Interactive {
+    /// What the environment says, where the command line does not: first our own variable, then what others use.
+    ///
+    /// # Errors
+    /// `Usage` when our variable has a value that does not exist.
+    pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let own = "CODEX_CREDENTIAL_INTERACTIVE";
+        if let Some(value) = variable(own).filter(|value| !value.is_empty()) {
+            let value = value.to_string_lossy();
+            return Self::from_str(&value, true).map_err(|_| {
+                Error::new(
+                    Kind::Usage,
+                    format!("{own} must be auto, always or never, not {value:?}"),
+                )
+            });
         }
-        if !term.is_term() {
-            return;
-        }
-        let left = time_left(prompt.expires_at - crate::clock::now());
-        let _ = term.clear_line();
-        let _ = term.write_str(&format!("waiting for your approval, {left} left (Ctrl-C cancels)"));
-        self.is_live = true;
-    }
-
-    pub fn clear(&mut self) {
-        if std::mem::take(&mut self.is_live)
-            && let Some(term) = &self.term
-        {
-            let _ = term.clear_line();
-        }
-    }
-
-    /// Says who is signed in, if a person was asked for it.
-    pub fn signed_in(&mut self, who: &str) {
-        self.clear();
-        if let Some(term) = &self.term
-            && self.shown.take().is_some()
-        {
-            let _ = term.write_line(&format!("codex-credential: signed in as {who}"));
-        }
-    }
-
-    /// After a code expired: whether the person at the terminal asks for another, before `deadline`.
-    pub fn wants_fresh_code(&self, deadline: &Deadline) -> bool {
-        say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
-        line_typed(deadline).is_some()
+        let never = [("GIT_TERMINAL_PROMPT", "0"), ("GCM_INTERACTIVE", "never"), ("CI", "true")];
+        let is_set = |(name, value): &(&str, &str)| {
+            variable(name).is_some_and(|set| set.eq_ignore_ascii_case(value))
+        };
+        Ok(if never.iter().any(is_set) { Self::Never } else { Self::Auto })
     }
 }
 
@@ -143,20 +111,6 @@ fn line_typed(deadline: &Deadline) -> Option<String> {
         }
     });
     typed.recv_timeout(deadline.remaining()).ok()
-}
-
-fn text(prompt: &Prompt) -> String {
-    let reason = prompt.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
-    let left = time_left(prompt.expires_at - crate::clock::now());
-    format!(
-        "{}codex-credential: to sign in, open this page in a browser on any device:\n\n\
-         {}\n\n\
-         and enter this code, which is good for {left} (never share it):\n\n\
-         {}\n",
-        reason.unwrap_or_default(),
-        prompt.verification_uri,
-        prompt.user_code,
-    )
 }
 
 /// Asks a yes-or-no question at the terminal; anything but `y` is a no, and so is none before `deadline`.

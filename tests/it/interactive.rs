@@ -1,0 +1,141 @@
+//! When a person is asked, and where.
+
+use crate::machine::{Machine, PATIENCE, eventually, token_of};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+use std::time::Duration;
+
+#[test]
+fn a_caller_without_a_terminal_leaves_as_soon_as_the_code_is_known() {
+    let machine = Machine::new();
+    let output = machine.command("get").assert().code(3);
+    let code = machine.issuer.user_codes()[0].clone();
+    let line = format!("sign in at {}/codex/device with the code {code} (1", machine.issuer.url());
+    output.stdout("").stderr(contains(line));
+    assert_eq!(machine.renewers().len(), 1, "it polls on");
+    // No number of calls makes a second code.
+    for _ in 0..20 {
+        machine.command("get").assert().code(3).stderr(contains(code.as_str()));
+    }
+    machine.issuer.approve(&code);
+    eventually(|| machine.path("auth.json").exists());
+    machine.command("get").assert().success();
+    assert_eq!(machine.issuer.counts().user_codes, 1);
+}
+
+#[test]
+fn never_means_no_device_login_and_a_command_to_run() {
+    for (name, value) in [
+        ("CODEX_CREDENTIAL_INTERACTIVE", "never"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GCM_INTERACTIVE", "Never"),
+        ("CI", "true"),
+    ] {
+        let machine = Machine::new();
+        let output = machine.command("get").env(name, value).assert().code(3);
+        output.stderr(contains("nobody is signed in").and(contains("codex-credential login")));
+        assert_eq!(machine.issuer.counts().user_codes, 0, "{name}");
+        // Unless said otherwise: our own variable before those of others, the option before all.
+        let output = machine.command("get --interactive auto").env(name, value).assert().code(3);
+        output.stderr(contains("with the code"));
+        let mut command = machine.command("get");
+        command.env("CI", "true").env("CODEX_CREDENTIAL_INTERACTIVE", "auto");
+        command.assert().code(3).stderr(contains("with the code"));
+    }
+    let machine = Machine::new();
+    let mut command = machine.command("get");
+    let output = command.env("CODEX_CREDENTIAL_INTERACTIVE", "perhaps").assert().code(2);
+    output.stderr(contains("must be auto, always or never"));
+}
+
+#[test]
+fn never_still_renews() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.command("get --interactive never").assert().success();
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_caller_who_may_not_ask_does_not_end_the_login_of_one_who_may() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.expire_refresh_token(&tokens.refresh_token);
+    let slow = issuer::Fault::DelayAfter(Duration::from_millis(500));
+    machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);
+    let never = machine.start("get --interactive never --wait 20s");
+    assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
+    let may = machine.start("get --format token --wait 60s");
+    assert_eq!(never.wait_with_output().unwrap().status.code(), Some(3));
+    machine.approve_next();
+    token_of(may);
+}
+
+#[test]
+fn always_asks_on_stderr_and_waits() {
+    let machine = Machine::new();
+    let caller = machine.start("get --interactive always");
+    let code = machine.approve_next();
+    let output = caller.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains(&format!("\n{code}\n")), "{says}");
+}
+
+fn events(login: &mut Child) -> impl Iterator<Item = Value> + use<> {
+    let lines = BufReader::new(login.stdout.take().unwrap()).lines();
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+}
+
+#[test]
+fn login_json_tells_what_happens_line_by_line() {
+    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
+    let mut login = machine.start("login --json");
+    let mut events = events(&mut login);
+    let code = events.next().unwrap();
+    assert_eq!(code["event"], "code");
+    assert!(code["verification_uri"].as_str().unwrap().ends_with("/codex/device"));
+    assert!(code["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    assert_eq!(events.find(|event| event["event"] != "pending").unwrap()["event"], "expired");
+    machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
+    let mut fresh = events.next().unwrap();
+    while fresh["event"] != "code" || fresh["user_code"] == code["user_code"] {
+        fresh = events.next().unwrap();
+        machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
+    }
+    assert_eq!(events.next().unwrap()["event"], "pending");
+    eventually(|| !machine.issuer.user_codes().is_empty());
+    machine.approve_next();
+    let approved = events.find(|event| event["event"] == "approved").unwrap();
+    assert_eq!(approved["email"], "ada@example.com");
+    assert!(login.wait().unwrap().success());
+}
+
+#[test]
+fn login_json_tells_a_denial() {
+    let machine = Machine::new();
+    let mut login = machine.start("login --json");
+    let mut events = events(&mut login);
+    let code = events.next().unwrap();
+    machine.issuer.deny(code["user_code"].as_str().unwrap());
+    let denied = events.find(|event| event["event"] == "denied").unwrap();
+    assert_eq!(denied["error"]["kind"], "denied");
+    assert_eq!(login.wait().unwrap().code(), Some(4));
+}
+
+#[test]
+fn login_cancel_ends_the_pending_sign_in() {
+    let machine = Machine::new();
+    let caller = machine.start("get --wait 60s");
+    machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    eventually(|| machine.own("pending").exists());
+    let output = machine.command("login --cancel").assert().success();
+    output.stderr(contains("the sign-in was cancelled"));
+    let output = caller.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("the sign-in was cancelled"));
+    eventually(|| machine.renewers().is_empty());
+    let output = machine.command("login --cancel").assert().success();
+    output.stderr(contains("no sign-in is pending"));
+}

@@ -1,0 +1,140 @@
+//! The forms of an answer, and `exec`.
+
+use crate::machine::{Machine, OURS};
+use predicates::prelude::*;
+use predicates::str::{contains, is_empty};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+fn json(machine: &Machine, line: &str, input: &str) -> Value {
+    let output = machine.command(line).write_stdin(input).assert().success();
+    serde_json::from_slice(&output.get_output().stdout).unwrap()
+}
+
+#[test]
+fn header_is_one_line_that_curl_takes() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("get --format header").assert().success();
+    output.stdout(format!("Authorization: Bearer {}\n", tokens.access_token));
+}
+
+#[test]
+fn env_is_lines_that_a_shell_and_an_env_file_take() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("get --format env").assert().success();
+    let lines = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let lines: Vec<_> = lines.lines().map(|line| line.split_once('=').unwrap()).collect();
+    assert_eq!(lines[0], ("CODEX_ACCESS_TOKEN", tokens.access_token.as_str()));
+    assert_eq!(lines[1].0, "CODEX_ACCESS_TOKEN_EXPIRES_AT");
+    assert_eq!(lines[2], ("CODEX_ACCOUNT_ID", tokens.account_id.as_str()));
+}
+
+#[test]
+fn bazel_asks_and_is_answered_in_json() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let asked = r#"{"uri":"https://chatgpt.com/backend-api/x?y=1"}"#;
+    let answer = json(&machine, "get --format bazel", asked);
+    let bearer = format!("Bearer {}", tokens.access_token);
+    assert_eq!(answer["headers"]["Authorization"][0], bearer);
+    assert!(answer["expires"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    let other = json(&machine, "get --format bazel", r#"{"uri":"https://example.com/x"}"#);
+    assert_eq!(other, serde_json::json!({}));
+    for bad in ["{", "{}", r#"{"uri":"chatgpt.com"}"#, r#"{"uri":"https://chatgpt.com/%0ahost=x"}"#]
+    {
+        let output = machine.command("get --format bazel").write_stdin(bad).assert().code(2);
+        output.stdout(is_empty()).stderr(contains("the request is not Bazel's"));
+    }
+}
+
+#[test]
+fn kubectl_is_answered_in_the_version_it_asks_for() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    for version in ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] {
+        let info = format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{}}}}"#);
+        let mut command = machine.command("get --format exec-credential");
+        let output = command.env("KUBERNETES_EXEC_INFO", info).write_stdin("no request").assert();
+        let output = output.success();
+        let answer: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        assert_eq!(answer["apiVersion"], version);
+        assert_eq!(answer["kind"], "ExecCredential");
+        assert_eq!(answer["status"]["token"], tokens.access_token);
+        let end = answer["status"]["expirationTimestamp"].as_str().unwrap();
+        assert!(end.parse::<jiff::Timestamp>().is_ok());
+    }
+}
+
+#[test]
+fn exec_hands_the_token_over_in_the_environment_and_the_exit_status_on() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let mut command = machine.command("exec --");
+    let output = command.args(["sh", "-c", "printf %s \"$CODEX_ACCESS_TOKEN\"; exit 7"]).assert();
+    output.code(7).stdout(tokens.access_token.clone());
+    let mut command = machine.command("exec --env A=token --env B=account_id --env C=email --");
+    let script = "printf '%s|%s|%s|%s' \"$A\" \"$B\" \"$C\" \"$CODEX_ACCESS_TOKEN\"";
+    let expected = format!("{}|{}|ada@example.com|", tokens.access_token, tokens.account_id);
+    command.args(["sh", "-c", script]).assert().success().stdout(expected);
+    // Standard input is the command's.
+    let output = machine.command("exec -- cat").write_stdin(OURS).assert().success();
+    output.stdout(OURS);
+    let output = machine.command("exec -- /no/such/program").assert().code(2);
+    output.stderr(contains("cannot run /no/such/program"));
+    for bad in ["A", "1A=token", "A=refresh_token", "=token"] {
+        machine.command(&format!("exec --env {bad} -- true")).assert().code(2);
+    }
+}
+
+#[test]
+fn exec_runs_nothing_without_a_token() {
+    let machine = Machine::new();
+    let output = machine.command("exec --interactive never -- echo ran").assert().code(3);
+    output.stdout(is_empty());
+}
+
+#[test]
+fn rejected_sha256_means_the_same_as_erase_and_get() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let sha256 = |token: &str| -> String {
+        let digits: Vec<_> = Sha256::digest(token).iter().map(|b| format!("{b:02X}")).collect();
+        digits.concat()
+    };
+    let get = |hex: &str| {
+        let mut command = machine.command(&format!("get --format token --rejected-sha256 {hex}"));
+        let output = command.assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
+    };
+    assert_eq!(get(&sha256("another token")), tokens.access_token);
+    let renewed = get(&sha256(&tokens.access_token));
+    assert_ne!(renewed, tokens.access_token);
+    assert_eq!(
+        get(&sha256(&tokens.access_token)),
+        renewed,
+        "told late, it is about a token that is gone"
+    );
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    for bad in ["x", "abcd"] {
+        let output = machine.command(&format!("get --rejected-sha256 {bad}")).assert().code(2);
+        output.stderr(contains("64 hex digits"));
+    }
+}
+
+#[test]
+fn a_qr_code_is_shown_on_request() {
+    use expectrl::Expect;
+    let machine = Machine::new();
+    let mut session = expectrl::Session::spawn(machine.terminal_command("login --qr")).unwrap();
+    session.set_expect_timeout(Some(crate::machine::PATIENCE));
+    session.expect("\u{1b}[38;5;16;48;5;231m").unwrap();
+    session.expect("\u{2588}").unwrap();
+    machine.approve_next();
+    session.expect("signed in as ada@example.com").unwrap();
+}
+
+#[test]
+fn no_answer_has_a_refresh_token_and_every_format_is_tried() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    for format in ["git", "token", "json", "header", "env", "bazel", "exec-credential"] {
+        let output = machine.command(&format!("get --format {format}")).assert().success();
+        let has_token = contains(tokens.access_token.as_str());
+        output.stdout(has_token.and(contains(tokens.refresh_token.as_str()).not()));
+    }
+}
