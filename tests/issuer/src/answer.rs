@@ -28,6 +28,16 @@ impl Answer {
         Self::new(status, "application/json", body.to_string(), outcome)
     }
 
+    /// Server-sent events; each says its name in its data, too.
+    pub fn stream(events: &[(&str, Value)]) -> Self {
+        let event = |(name, data): &(&str, Value)| {
+            let mut data = data.clone();
+            data["type"] = json!(name);
+            format!("event: {name}\ndata: {data}\n\n")
+        };
+        Self::new(200, "text/event-stream", events.iter().map(event).collect(), "answered")
+    }
+
     pub fn granted(body: &Value) -> Self {
         Self::json(200, body, "granted")
     }

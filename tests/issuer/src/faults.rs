@@ -20,6 +20,8 @@ pub enum Endpoint {
     Revoke,
     /// `POST /v1/responses`
     Responses,
+    /// `POST /v1/messages`
+    Messages,
 }
 
 /// A way to fail. A request is always read first, since the body says which endpoint it is for.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! In reading order: [`Issuer`] is the handle; a request comes in through `server`, is read by `request`, and
-//! answered by `device`, `page`, `token`, `revoke` or `responses` out of the `state`; `faults` spoil the answer on
+//! answered by `device`, `page`, `token`, `revoke`, `responses` or `messages` out of the `state`; `faults` spoil the answer on
 //! its way out; `control` is the handle again, for shells.
 
 mod account;
@@ -24,6 +24,7 @@ mod faults;
 mod issuer;
 mod jwt;
 mod log;
+mod messages;
 mod page;
 mod random;
 mod request;

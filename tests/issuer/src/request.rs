@@ -80,12 +80,23 @@ impl Request {
         value.strip_prefix("Bearer ")
     }
 
+    /// What the model goes by; Claude Code sends a key as both.
+    pub fn access_token(&self) -> Option<&str> {
+        self.bearer().or_else(|| self.headers.get("x-api-key")?.to_str().ok())
+    }
+
+    /// Whether the model is to answer in events.
+    pub fn wants_stream(&self) -> bool {
+        let says_so = |body: Value| body["stream"].as_bool();
+        serde_json::from_slice(&self.body).ok().and_then(says_so).unwrap_or_default()
+    }
+
     /// The token or code this request is about.
     pub fn token(&self) -> Option<&str> {
         ["refresh_token", "code", "token", "device_auth_id"]
             .iter()
             .find_map(|name| self.get(name))
-            .or_else(|| self.bearer())
+            .or_else(|| self.access_token())
     }
 
     pub fn endpoint(&self) -> Option<Endpoint> {
@@ -99,6 +110,7 @@ impl Request {
             ("/oauth/token", Some("refresh_token")) => Some(Endpoint::Refresh),
             ("/oauth/revoke", _) => Some(Endpoint::Revoke),
             ("/v1/responses", _) => Some(Endpoint::Responses),
+            ("/v1/messages", _) => Some(Endpoint::Messages),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     faults::{Endpoint, Fault, Faults},
     jwt,
     log::{Counts, Entry},
-    page, random,
+    messages, page, random,
     request::Request,
     responses, revoke,
     settings::{CLIENT_ID, Settings},
@@ -61,7 +61,7 @@ impl State {
                 }
             }
             Endpoint::Revoke => self.counts.revocations += 1,
-            Endpoint::Responses => self.counts.responses += 1,
+            Endpoint::Responses | Endpoint::Messages => self.counts.responses += 1,
         }
         self.faults.next(endpoint)
     }
@@ -74,6 +74,7 @@ impl State {
             (Some(Endpoint::Refresh), ..) => token::refresh(self, request),
             (Some(Endpoint::Revoke), ..) => revoke::revoke(self, request),
             (Some(Endpoint::Responses), ..) => responses::responses(self, request),
+            (Some(Endpoint::Messages), ..) => messages::messages(self, request),
             (None, "/oauth/token", "POST") => token::unsupported(request),
             (None, "/codex/device", "GET") => Ok(page::ask_code()),
             (None, "/codex/device", "POST") => page::submit(self, request),

@@ -5,6 +5,7 @@ mod control;
 mod device;
 mod exchange;
 mod faults;
+mod messages;
 mod page;
 mod refresh;
 mod responses;
@@ -99,7 +100,7 @@ fn refresh(issuer: &Issuer, token: &str) -> Reply {
 fn ask_model(issuer: &Issuer, access_token: &str) -> Reply {
     let request = agent().post(issuer.url() + "/v1/responses");
     let request = request.header("Authorization", format!("Bearer {access_token}"));
-    read(request.send_json(json!({ "model": "any" }))).expect("an answer")
+    read(request.send_json(json!({ "model": "any", "stream": true }))).expect("an answer")
 }
 
 /// An access token that has expired and a refresh token that has not.

@@ -15,6 +15,16 @@ fn the_model_answers_to_a_good_token() {
 }
 
 #[test]
+fn without_a_stream_it_answers_in_one_object() {
+    let issuer = Issuer::start();
+    let token = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
+    let request = crate::agent().post(issuer.url() + "/v1/responses");
+    let request = request.header("Authorization", format!("Bearer {token}"));
+    let answer = crate::read(request.send_json(serde_json::json!({ "model": "any" }))).unwrap();
+    assert_eq!(answer.json()["output"][0]["content"][0]["text"], "OK");
+}
+
+#[test]
 fn the_model_refuses_any_other() {
     let issuer = Issuer::start();
     let revoked = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
