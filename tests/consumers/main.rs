@@ -1,0 +1,49 @@
+//! Real programs that ask us for a token: curl, git, the `OpenAI` SDK, Codex, Claude Code; and a real browser.
+//!
+//! `.ci/consumers` installs them and runs this. Without them it says so in one line.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "programs come in by variables; two minutes are two minutes"
+)]
+
+mod browser;
+mod codex;
+mod crowd;
+#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[path = "../it/machine.rs"]
+mod machine;
+mod sign_in;
+mod single;
+mod tools;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+macro_rules! trials {
+    ($($module:ident::$test:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
+            $module::$test();
+            Ok(())
+        })),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if tools::program("REAL_CLAUDE").is_none() && !arguments.list {
+        println!("skipped: no real consumers; .ci/consumers installs them and runs these tests");
+        return ExitCode::SUCCESS;
+    }
+    let trials = trials![
+        single::curl,
+        single::git,
+        single::openai_python,
+        single::codex,
+        single::claude_code,
+        sign_in::codex_from_an_empty_cache,
+        sign_in::chromium_denies,
+        crowd::five_consumers_while_tokens_expire_every_20_seconds,
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,125 @@
+//! The tools that ask for a token as their README recipe says, on a [`Machine`] with nothing that leads off loopback.
+
+use crate::codex;
+use crate::machine::Machine;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A program that `.ci/consumers` installed.
+pub fn program(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable)
+}
+
+/// The home folder of all tools.
+pub fn home(machine: &Machine) -> PathBuf {
+    let home = machine.path("home");
+    fs::create_dir_all(&home).unwrap();
+    home
+}
+
+pub fn helper() -> &'static Path {
+    assert_cmd::cargo::cargo_bin!("codex-credential")
+}
+
+/// `timeout` around it, for Codex waits for ever where a server is down. The proxy is nobody: what would leave
+/// the machine fails.
+pub fn command(machine: &Machine, program: impl Into<OsString>) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program.into()).env_clear();
+    for name in ["PATH", "NODE_PATH", "REAL_BROWSER"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    let home = home(machine);
+    command.env("HOME", &home).env("CODEX_HOME", machine.codex_home()).current_dir(home);
+    command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url());
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost");
+    command.env("HELPER", helper()).env("MODEL", format!("{}/v1", machine.issuer.url()));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A consumer fails with what its program printed.
+pub type Outcome = Result<(), String>;
+
+/// Runs a program to whom the model has to answer `times`.
+fn answered(mut command: Command, times: usize) -> Outcome {
+    let output = command.output().unwrap();
+    let answers = String::from_utf8_lossy(&output.stdout).matches("OK").count();
+    if output.status.success() && answers == times { Ok(()) } else { Err(said(&output)) }
+}
+
+/// Everything that a program printed, without tokens.
+pub fn said(output: &Output) -> String {
+    let Output { status, stdout, stderr } = output;
+    let all = [stdout.as_slice(), stderr].map(String::from_utf8_lossy).concat();
+    let mut parts = all.split("eyJ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest =
+            part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        text += "(a token)";
+        text += rest;
+    }
+    format!("{status}: {text}")
+}
+
+fn script(machine: &Machine, script: &str) -> Outcome {
+    let mut bash = command(machine, "bash");
+    bash.args(["-euo", "pipefail", "-c", script]);
+    answered(bash, 1)
+}
+
+pub fn curl(machine: &Machine) -> Outcome {
+    script(
+        machine,
+        r#"
+        "$HELPER" get --format header </dev/null |
+            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses"
+        "#,
+    )
+}
+
+/// `git credential fill`, with the helper for the one host; what it gives is good for the model.
+pub fn git(machine: &Machine) -> Outcome {
+    let section =
+        format!("[credential \"https://chatgpt.com\"]\nhelper = {}\n", helper().display());
+    fs::write(home(machine).join("git"), section).unwrap();
+    script(
+        machine,
+        r#"
+        export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$HOME/git GIT_TERMINAL_PROMPT=0
+        filled=$(printf 'protocol=https\nhost=chatgpt.com\n\n' | git credential fill)
+        sed -n 's/^password=/Authorization: Bearer /p' <<<"$filled" |
+            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses"
+        "#,
+    )
+}
+
+/// Five requests of one client, each with a token that its key function fetched.
+pub fn openai_python(machine: &Machine) -> Outcome {
+    let mut python = command(machine, program("REAL_OPENAI").unwrap());
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/consumers/ask.py"));
+    python.args([&format!("{}/v1", machine.issuer.url()), helper().to_str().unwrap(), "5"]);
+    answered(python, 5)
+}
+
+pub fn codex(machine: &Machine) -> Outcome {
+    answered(codex::apart(machine), 1)
+}
+
+pub fn claude_code(machine: &Machine) -> Outcome {
+    let helper = format!("{} get --format token", helper().display());
+    let folder = home(machine).join("claude");
+    fs::create_dir_all(&folder).unwrap();
+    let settings = serde_json::json!({ "apiKeyHelper": helper });
+    fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
+    let mut claude = command(machine, program("REAL_CLAUDE").unwrap());
+    claude.env("CLAUDE_CONFIG_DIR", folder).env("ANTHROPIC_BASE_URL", machine.issuer.url());
+    for variable in ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER"] {
+        claude.env(variable, "1");
+    }
+    claude.args(["-p", "Return OK."]);
+    answered(claude, 1)
+}
