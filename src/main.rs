@@ -189,7 +189,13 @@ fn status(options: &cli::Status) -> Result<ExitCode> {
     let status = Status::of(&profile()?)?;
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
-    Ok(if status.is_signed_in() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    if status.is_signed_in() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.json {
+        eprintln!("hint: to sign in, run: codex-credential login");
+    }
+    Ok(ExitCode::from(3))
 }
 
 /// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.

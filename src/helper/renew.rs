@@ -67,8 +67,10 @@ pub struct Failure {
 impl Failure {
     fn of(error: &Error, earlier: Option<&Self>) -> Self {
         let count = earlier.map_or(1, |earlier| earlier.count.saturating_add(1));
+        // A network comes back at once; a server in trouble needs its time.
         let own_pause = match error.kind {
-            Kind::Network | Kind::Server => 1 << (count - 1).min(8),
+            Kind::Network => 1 << (count - 1).min(5),
+            Kind::Server => 1 << (count - 1).min(8),
             _ => 0,
         };
         let asked = error.retry_after.unwrap_or(0).min(3600);
@@ -83,7 +85,8 @@ impl Failure {
         let pause = (self.not_before - clock::now()).max(0).cast_unsigned();
         let pause = Duration::from_secs(pause);
         if pause > Duration::from_secs(1) {
-            return Err(self.error.clone().retry_after(Some(pause)));
+            let message = format!("{}; the next try is in {} s", self.error, pause.as_secs());
+            return Err(Error { message, ..self.error.clone() }.retry_after(Some(pause)));
         }
         thread::sleep(pause);
         Ok(())
