@@ -217,3 +217,22 @@ fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
         names.iter().map(|entry| entry.file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential"]);
 }
+
+#[test]
+fn an_answer_left_by_a_killed_renewal_stands_in_nobodys_way() {
+    for content in [r#"{"OPENAI_API_KEY":"sk-made-up"}"#, "{ torn"] {
+        let (machine, _) = Machine::signed_in(-1);
+        let foreign = lock(&machine.path("auth.json.lock"));
+        let mut caller = machine.start("get --wait 60s");
+        eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+        machine.kill_renewer();
+        drop(foreign);
+        fs::write(machine.path("auth.json"), content).unwrap();
+        let login = machine.start("login --wait 60s");
+        machine.approve_next();
+        assert!(login.wait_with_output().unwrap().status.success());
+        assert!(machine.issuer.is_live_access_token(&machine.token()));
+    }
+}
