@@ -1,6 +1,6 @@
 //! Commands for a person.
 
-pub mod keepalive;
+pub mod configure;
 pub mod login;
 pub mod logout;
 pub mod status;
