@@ -28,7 +28,7 @@ fn with_stdin_and_stderr_closed_an_approval_after_a_second_answers() {
     // Closed for good, as `<&- 2>&-` does, and with a warm cache.
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut shell = std::process::Command::new("sh");
-    shell.env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
+    shell.env_clear().env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
     shell.args(["-c", "exec \"$0\" get --format token <&- 2>&-"]).arg(program);
     assert!(machine.issuer.is_live_access_token(&token_of(shell.spawn().unwrap())));
 }
