@@ -57,6 +57,11 @@ impl Demo {
         command.args(["get", "--format", "token", "--wait", "2m"]);
         command.env("CODEX_HOME", self.home.path());
         command.env("CODEX_CREDENTIAL_ISSUER", self.issuer.url());
+        for own in ["CODEX_CREDENTIAL_CLIENT_ID", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"] {
+            command.env_remove(own);
+        }
+        // Also where the demo is run by a CI system.
+        command.env("CODEX_CREDENTIAL_INTERACTIVE", "auto");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().expect("codex-credential starts")
     }

@@ -47,7 +47,7 @@ pub enum Operation {
     /// Set up another program or the system
     Configure(Configure),
     /// Take back what configure did
-    Unconfigure(Configure),
+    Unconfigure(Unconfigure),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -171,18 +171,58 @@ pub struct Renew {
 
 #[derive(Debug, Args)]
 pub struct Configure {
+    #[command(flatten)]
+    pub what: Unconfigure,
+
+    /// Replace another's entry, which unconfigure cannot bring back
+    #[arg(long)]
+    pub force: bool,
+
+    /// codex, pi: the URL of the model provider [default: the one that a ChatGPT login is for]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Unconfigure {
     #[arg(value_enum)]
     pub tool: Tool,
 
     /// Only show what would be written
     #[arg(long)]
     pub print: bool,
+
+    /// codex: the name of the model provider [default: codex-credential]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Tool {
+    /// git, for chatgpt.com alone
+    Git,
+    /// Codex, as a model provider with a token command
+    Codex,
+    /// Claude Code's apiKeyHelper, for a gateway that takes the token
+    ClaudeCode,
+    /// pi's provider openai-codex
+    Pi,
+    /// Docker's credHelpers, for the registry chatgpt.com
+    Docker,
+    /// Bazel's credential helper, for chatgpt.com
+    Bazel,
     /// A timer that renews the login where nobody asks for days
     Keepalive,
+    /// Prints a recipe for opencode
+    Opencode,
+    /// Prints a recipe for curl
+    Curl,
+    /// Prints a recipe for OpenAI's SDK for Python
+    OpenaiPython,
+    /// Prints a recipe for OpenAI's SDK for JavaScript
+    OpenaiJs,
+    /// Prints a recipe for kubectl
+    Kubectl,
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -9,8 +9,9 @@ use codex_credential::helper::credential::Credential;
 use codex_credential::helper::join::Caller;
 use codex_credential::helper::renew::{Goal, Order};
 use codex_credential::login::Login;
+use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
 use codex_credential::people::exec::Variable;
-use codex_credential::people::{self, keepalive::Keepalive, logout::Removal, status::Status};
+use codex_credential::people::{self, logout::Removal, status::Status};
 use codex_credential::profile::Profile;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::screen::{Extras, Screen};
@@ -58,8 +59,8 @@ fn run(operation: Operation) -> Result<ExitCode> {
             people::logout::remove(&profile()?, removal, &deadline)
         }
         Operation::Renew(options) => renew(&options),
-        Operation::Configure(options) => configure(&options),
-        Operation::Unconfigure(options) => unconfigure(&options),
+        Operation::Configure(options) => configure(options),
+        Operation::Unconfigure(options) => unconfigure(options),
         Operation::Other(words) => unknown(&words),
     };
     done.map(|()| ExitCode::SUCCESS)
@@ -189,7 +190,13 @@ fn status(options: &cli::Status) -> Result<ExitCode> {
     let status = Status::of(&profile()?)?;
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
-    Ok(if status.is_signed_in() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    if status.is_signed_in() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.json {
+        eprintln!("hint: to sign in, run: codex-credential login");
+    }
+    Ok(ExitCode::from(3))
 }
 
 /// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.
@@ -209,23 +216,55 @@ fn renew(options: &cli::Renew) -> Result<()> {
     result
 }
 
-fn configure(options: &cli::Configure) -> Result<()> {
-    let profile = profile()?;
-    let keepalive = match options.tool {
-        cli::Tool::Keepalive => keepalive(&profile)?,
-    };
-    if options.print { print(&keepalive.preview()) } else { keepalive.install() }
+/// What has no file of its own to write to.
+enum Other {
+    Keepalive,
+    Recipe(Recipe),
 }
 
-fn unconfigure(options: &cli::Configure) -> Result<()> {
-    match options.tool {
-        cli::Tool::Keepalive => keepalive(&profile()?)?.remove(),
+fn tool(tool: cli::Tool) -> Result<Tool, Other> {
+    Ok(match tool {
+        cli::Tool::Git => Tool::Git,
+        cli::Tool::Codex => Tool::Codex,
+        cli::Tool::ClaudeCode => Tool::ClaudeCode,
+        cli::Tool::Pi => Tool::Pi,
+        cli::Tool::Docker => Tool::Docker,
+        cli::Tool::Bazel => Tool::Bazel,
+        cli::Tool::Keepalive => return Err(Other::Keepalive),
+        cli::Tool::Opencode => return Err(Other::Recipe(Recipe::Opencode)),
+        cli::Tool::Curl => return Err(Other::Recipe(Recipe::Curl)),
+        cli::Tool::OpenaiPython => return Err(Other::Recipe(Recipe::OpenaiPython)),
+        cli::Tool::OpenaiJs => return Err(Other::Recipe(Recipe::OpenaiJs)),
+        cli::Tool::Kubectl => return Err(Other::Recipe(Recipe::Kubectl)),
+    })
+}
+
+fn configure(options: cli::Configure) -> Result<()> {
+    let cli::Configure { what, force, base_url } = options;
+    let options = Options { print: what.print, force, name: what.name, base_url };
+    match tool(what.tool) {
+        Ok(tool) => configure::configure(tool, &options, &variable),
+        Err(Other::Recipe(recipe)) => print(&recipe.text()?),
+        Err(Other::Keepalive) => {
+            let profile = profile()?;
+            let keepalive = Keepalive::new(&profile, &variable)?;
+            if options.print { print(&keepalive.preview()) } else { keepalive.install() }
+        }
     }
 }
 
-fn keepalive(profile: &Profile) -> Result<Keepalive<'_>> {
-    let config_home = variable("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
-    Keepalive::new(profile, config_home.map(Into::into))
+fn unconfigure(what: cli::Unconfigure) -> Result<()> {
+    match tool(what.tool) {
+        Ok(tool) => {
+            let options = Options { print: what.print, name: what.name, ..Options::default() };
+            configure::unconfigure(tool, &options, &variable)
+        }
+        Err(Other::Recipe(_)) => {
+            ui::say("configure only prints a recipe for this; there is nothing to undo");
+            Ok(())
+        }
+        Err(Other::Keepalive) => Keepalive::new(&profile()?, &variable)?.remove(),
+    }
 }
 
 /// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one

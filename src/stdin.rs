@@ -1,7 +1,7 @@
 //! Standard input with an end to the waiting: a caller that leaves its own input open would otherwise hang us.
 
 use crate::clock::Deadline;
-use std::io::{self, ErrorKind, Read, Stdin};
+use std::io::{self, Read, Stdin};
 
 pub struct PatientStdin {
     stdin: Stdin,
@@ -16,7 +16,6 @@ impl PatientStdin {
 
 impl Read for PatientStdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        #[cfg(unix)]
         wait(&self.stdin, &self.deadline)?;
         self.stdin.read(buffer)
     }
@@ -28,11 +27,17 @@ fn wait(stdin: &Stdin, deadline: &Deadline) -> io::Result<()> {
     let timeout = Timespec::try_from(deadline.remaining()).ok();
     match poll(&mut [PollFd::new(stdin, PollFlags::IN)], timeout.as_ref()) {
         Ok(0) => Err(io::Error::new(
-            ErrorKind::TimedOut,
+            io::ErrorKind::TimedOut,
             "nothing came; end the request with a blank line, or give no input: </dev/null",
         )),
         Err(rustix::io::Errno::INTR) => wait(stdin, deadline),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),
     }
+}
+
+/// Elsewhere a handle cannot be asked in general; the read itself waits.
+#[cfg(not(unix))]
+fn wait(_stdin: &Stdin, _deadline: &Deadline) -> io::Result<()> {
+    Ok(())
 }

@@ -3,7 +3,8 @@
 //! Waiters sleep on the renewal lock. Whoever gets it reads again, and, if nothing has changed, starts a renewal
 //! and hands the lock over to it, so that at no moment two processes think that it is their turn.
 
-use super::renew::{Failure, Goal, Order, is_held_back};
+use super::failure::{Failure, is_held_back};
+use super::renew::{Goal, Order};
 use super::sign_in::cancelled;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Prompt, Result};

@@ -3,8 +3,10 @@
 pub mod answer;
 pub mod credential;
 pub mod erase;
+pub mod failure;
 pub mod get;
 pub mod join;
+mod refresh;
 pub mod renew;
 pub mod revoke;
 pub mod rules;

@@ -1,6 +1,7 @@
 //! The device login inside a renewal: joins the one that is pending, or starts one and records it before it is
 //! shown; polls until it is approved, denied, expired, cancelled, or no longer needed.
 
+use super::refresh::refresh;
 use super::renew::{Goal, Renewal, commit, hold};
 use super::revoke::revoke;
 use super::rules;
@@ -88,7 +89,7 @@ impl SignIn<'_> {
                 && !self.renewal.is_satisfied().unwrap_or(true)
             {
                 // Those who need a token now are not kept waiting for a person.
-                let _ = self.renewal.refresh(self.cut_off);
+                let _ = refresh(self.renewal, self.cut_off);
                 upkeep = Deadline::after(UPKEEP);
             }
             if self.sleep(pending, pause)? == Awake::NotNeeded {

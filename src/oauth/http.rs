@@ -147,8 +147,12 @@ fn failure(url: &str, error: &reqwest::Error) -> Failure {
 }
 
 fn unreachable_host(url: &str, cause: &str) -> Error {
-    Error::new(Kind::Network, format!("no answer from {}: {cause}", host(url)))
-        .hint("check the network, and the proxy variables if there is a proxy; then try again")
+    let hint = if cause.contains("certificate") {
+        "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates"
+    } else {
+        "check the network, and the proxy variables if there is a proxy; then try again"
+    };
+    Error::new(Kind::Network, format!("no answer from {}: {cause}", host(url))).hint(hint)
 }
 
 /// The innermost cause says what happened; what reqwest wraps around it repeats the URL.

@@ -1,7 +1,7 @@
 //! Commands for a person.
 
+pub mod configure;
 pub mod exec;
-pub mod keepalive;
 pub mod login;
 pub mod logout;
 pub mod status;

@@ -2,8 +2,8 @@
 
 use crate::clock;
 use crate::error::{Prompt, Result};
+use crate::helper::failure::Dead;
 use crate::helper::get::is_refused;
-use crate::helper::renew::Dead;
 use crate::login::Login;
 use crate::oauth::device::Pending;
 use crate::profile::Profile;

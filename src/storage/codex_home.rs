@@ -189,6 +189,8 @@ impl Hold<'_> {
     ) -> Result<bool> {
         let _lock = self.lock_write(deadline)?;
         let stored = match self.home.load() {
+            // An API key is another login; what cannot be understood is replaced by a sign-in alone.
+            Err(error) if error.kind == Kind::LoginRequired => None,
             Err(_) if replaces.is_none() && matches!(change, Change::SignedIn(..)) => None,
             loaded => loaded?.map(|login| login.fingerprint()),
         };

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::error::{Error, Result};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,13 +13,21 @@ const PREFIX: &str = ".codex-credential-";
 
 /// Puts `bytes` in the place of `path`, 0600 from creation and on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes).map_err(|error| Error::io("write", path, &error))
+    write(path, bytes, None).map_err(|error| Error::io("write", path, &error))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As [`replace`], with `permissions` in the end: for a file that is no login.
+pub fn replace_as(path: &Path, bytes: &[u8], permissions: Permissions) -> Result<()> {
+    write(path, bytes, Some(permissions)).map_err(|error| Error::io("write", path, &error))
+}
+
+fn write(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
     file.write_all(bytes)?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)

@@ -11,6 +11,7 @@ mod keyring;
 mod machine;
 
 mod early;
+mod helper;
 mod locks;
 mod race;
 mod sign_in;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         sign_out::our_logout_signs_codex_out_of_the_keyring,
         early::callers_and_codex_together_cost_one_refresh,
         early::what_codex_does_by_itself,
+        helper::from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approval,
         race::a_refresh_by_codex_that_wins_loses_no_login,
         race::a_refresh_by_us_that_wins_is_taken_up_by_codex,
         locks::codex_reads_at_once_and_logs_out_after_a_renewal,

@@ -28,7 +28,7 @@ fn with_stdin_and_stderr_closed_an_approval_after_a_second_answers() {
     // Closed for good, as `<&- 2>&-` does, and with a warm cache.
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut shell = std::process::Command::new("sh");
-    shell.env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
+    shell.env_clear().env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
     shell.args(["-c", "exec \"$0\" get --format token <&- 2>&-"]).arg(program);
     assert!(machine.issuer.is_live_access_token(&token_of(shell.spawn().unwrap())));
 }
@@ -100,11 +100,15 @@ fn a_denied_login_ends_for_all_who_wait() {
 #[test]
 fn an_expired_code_is_said_to_have_expired_and_the_next_call_gets_a_fresh_one() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
-    let output = machine.command("get --wait 60s").assert().code(3);
-    output.stderr(contains("the device code expired before it was approved"));
+    let caller = machine.start("get --wait 60s");
+    let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    let output = caller.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains("the device code expired before it was approved"), "{says}");
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(900));
     let next = machine.start("get --format token --wait 60s");
-    machine.approve_next();
+    machine.approve_another_than(&expired);
     token_of(next);
     assert_eq!(machine.issuer.counts().user_codes, 2);
 }

@@ -6,6 +6,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -79,7 +80,7 @@ fn the_callers_whole_process_group_killed_does_not_take_the_refresh_along() {
 fn the_renewer_killed_before_it_sends_is_replaced_by_one_of_those_who_wait() {
     let (machine, _) = Machine::signed_in(-1);
     let codex = lock(&machine.path("auth.lock"));
-    let callers: Vec<_> = (0..64).map(|_| machine.start("get --format token --wait 60s")).collect();
+    let callers = crowd(&machine);
     eventually(|| !machine.renewers().is_empty());
     machine.kill_renewer();
     drop(codex);
@@ -119,20 +120,43 @@ fn killed_while_the_server_has_the_request_the_login_is_lost_only_if_it_was_repl
 }
 
 #[test]
-fn killed_between_the_answer_and_the_commit_the_next_run_commits_without_a_request() {
+fn sixty_four_callers_outlive_a_renewer_killed_with_the_request_at_the_server() {
+    let (machine, old) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let reader = Reader::of(machine.path("auth.json"));
+    let callers = crowd(&machine);
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1 && c.refreshes_granted == 1, PATIENCE));
+    machine.kill_renewer();
+    // The server had replaced the token: one of those who wait finds that out, and one code is for all.
+    machine.approve_next();
+    let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(machine.issuer.times_sent(&old.refresh_token), 2);
+    assert_eq!(machine.issuer.resent_after_answer(), 0);
+    assert_eq!(machine.issuer.counts().user_codes, 1);
+    reader.finish();
+}
+
+#[test]
+fn sixty_four_callers_outlive_a_renewer_killed_between_the_answer_and_the_commit() {
     let (machine, _) = Machine::signed_in(-1);
     let reader = Reader::of(machine.path("auth.json"));
     let foreign = lock(&machine.path("auth.json.lock"));
-    let mut caller = machine.start("get --wait 60s");
+    let callers = crowd(&machine);
     eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
-    caller.kill().unwrap();
-    caller.wait().unwrap();
     machine.kill_renewer();
     drop(foreign);
-    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    // The next one commits the answer that was left, without a request.
+    let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert!(machine.issuer.is_live_access_token(&tokens[0]));
     assert_eq!(machine.issuer.counts().refreshes, 1);
     eventually(|| !machine.own("journal").exists());
     reader.finish();
+}
+
+fn crowd(machine: &Machine) -> Vec<Child> {
+    (0..64).map(|_| machine.start("get --format token --wait 60s")).collect()
 }
 
 fn lines(bytes: &[u8]) -> usize {
@@ -142,7 +166,7 @@ fn lines(bytes: &[u8]) -> usize {
 #[test]
 fn killed_while_polling_the_next_run_polls_on_for_the_same_code() {
     let machine = Machine::new();
-    let callers: Vec<_> = (0..64).map(|_| machine.start("get --format token --wait 60s")).collect();
+    let callers = crowd(&machine);
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     eventually(|| machine.own("pending").exists());
     machine.kill_renewer();
@@ -192,4 +216,23 @@ fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
     let names: Vec<_> =
         names.iter().map(|entry| entry.file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential"]);
+}
+
+#[test]
+fn an_answer_left_by_a_killed_renewal_stands_in_nobodys_way() {
+    for content in [r#"{"OPENAI_API_KEY":"sk-made-up"}"#, "{ torn"] {
+        let (machine, _) = Machine::signed_in(-1);
+        let foreign = lock(&machine.path("auth.json.lock"));
+        let mut caller = machine.start("get --wait 60s");
+        eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+        machine.kill_renewer();
+        drop(foreign);
+        fs::write(machine.path("auth.json"), content).unwrap();
+        let login = machine.start("login --wait 60s");
+        machine.approve_next();
+        assert!(login.wait_with_output().unwrap().status.success());
+        assert!(machine.issuer.is_live_access_token(&machine.token()));
+    }
 }

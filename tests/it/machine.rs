@@ -142,6 +142,15 @@ impl Machine {
         code
     }
 
+    /// Approves a device login that is not the one with this code, which the server may still hold for pending.
+    pub fn approve_another_than(&self, code: &str) -> String {
+        let another = || self.issuer.user_codes().into_iter().find(|pending| pending != code);
+        eventually(|| another().is_some());
+        let another = another().expect("it is good for minutes");
+        self.issuer.approve(&another);
+        another
+    }
+
     /// The renewing processes of this machine.
     pub fn renewers(&self) -> Vec<u32> {
         let home = format!("CODEX_HOME={}", self.codex_home().display());

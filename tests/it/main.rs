@@ -4,6 +4,7 @@
 mod machine;
 
 mod architecture;
+mod configure;
 mod device_login;
 mod erase;
 mod errors;

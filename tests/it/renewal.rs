@@ -146,8 +146,9 @@ fn a_login_stored_by_another_program_that_won_the_race_is_adopted() {
 
 #[test]
 fn a_refusal_because_the_token_was_used_waits_for_the_program_that_used_it() {
-    let (machine, old) = Machine::signed_in(-1);
-    machine.issuer.invalidate_refresh_token(&old.refresh_token);
+    let (machine, _) = Machine::signed_in(-1);
+    let reused = Fault::status(401, r#"{"error":{"code":"refresh_token_reused"}}"#);
+    machine.issuer.fault(Endpoint::Refresh, reused, 1);
     let caller = machine.start("get --format token --wait 60s");
     assert!(machine.issuer.wait_until(|c| c.refreshes == 1 && c.in_flight == 0, PATIENCE));
     // The lock is free while we wait, or the other program could never store it.

@@ -33,7 +33,8 @@ fn signed_in_it_tells_who_where_and_until_when() {
 fn not_signed_in_is_exit_code_three_and_could_not_tell_is_one() {
     let machine = Machine::new();
     let output = machine.command("status").assert().code(3);
-    output.stdout(starts_with("Not logged in\n"));
+    let hint = contains("hint: to sign in, run: codex-credential login");
+    output.stdout(starts_with("Not logged in\n")).stderr(hint);
     assert_eq!(status(&machine, 3)["signed_in"], false);
     std::fs::write(machine.path("auth.json"), "{ torn").unwrap();
     machine.command("status").assert().code(1).stderr(contains("auth.json"));

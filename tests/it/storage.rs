@@ -96,7 +96,7 @@ fn every_file_is_its_owners_alone_whatever_the_umask() {
     let machine = Machine::new();
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut shell = std::process::Command::new("sh");
-    shell.env("CODEX_HOME", machine.path("home"));
+    shell.env_clear().env("CODEX_HOME", machine.path("home"));
     shell.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url());
     shell.args(["-c", "umask 0; exec \"$0\" get --wait 60s"]).arg(program);
     let mut caller = shell

@@ -46,11 +46,11 @@ fn ctrl_c_at_the_prompt_cancels_the_pending_login() {
 fn an_expired_code_is_replaced_when_the_person_presses_enter() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
     let mut terminal = run(&machine, "get");
-    terminal.expect("waiting for your approval").unwrap();
+    let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     terminal.expect("the code has expired; press Enter").unwrap();
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
     terminal.send("\r").unwrap();
-    let code = machine.approve_next();
+    let code = machine.approve_another_than(&expired);
     terminal.expect(code.as_str()).unwrap();
     terminal.expect("signed in as ada@example.com").unwrap();
     assert_eq!(machine.issuer.counts().user_codes, 2);
@@ -83,13 +83,14 @@ fn a_mistyped_operation_is_told_to_a_person() {
 fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(3));
     let mut program = machine.start("get --wait 60s");
+    let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     eventually(|| machine.own("pending").exists());
     let mut terminal = run(&machine, "get");
     terminal.expect("waiting for your approval").unwrap();
     terminal.expect("the code has expired; press Enter").unwrap();
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
     terminal.send("\r").unwrap();
-    machine.approve_next();
+    machine.approve_another_than(&expired);
     terminal.expect("signed in as ada@example.com").unwrap();
     assert_eq!(program.wait().unwrap().code(), Some(3));
 }

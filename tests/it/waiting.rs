@@ -72,6 +72,7 @@ fn after_failures_requests_are_spaced_out_across_processes() {
         let error: serde_json::Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
         let pause = error["retry_after"].as_u64().unwrap();
         assert!((2900..=3000).contains(&pause), "{error}");
+        assert!(error["message"].as_str().unwrap().contains("asks for fewer requests"), "{error}");
     }
     assert_eq!(machine.issuer.counts().refreshes, 1);
 }

@@ -1,10 +1,12 @@
 //! `configure keepalive`: has the system run `renew` now and then, for machines where nobody calls for days.
 
+use super::Folders;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::place::create_private;
 use crate::storage::replace::replace;
 use crate::ui;
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -43,16 +45,15 @@ pub struct Keepalive<'a> {
 }
 
 impl<'a> Keepalive<'a> {
-    pub fn new(profile: &'a Profile, config_home: Option<PathBuf>) -> Result<Self> {
+    pub fn new(profile: &'a Profile, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
         let program = std::env::current_exe().map_err(|error| {
             Error::new(Kind::Storage, format!("cannot find this program's own path: {error}"))
         })?;
-        let home = std::env::home_dir()
-            .ok_or_else(|| Error::new(Kind::Usage, "there is no home folder").hint("set HOME"))?;
+        let folders = Folders { variable, home: super::home()? };
         let folder = if cfg!(target_os = "macos") {
-            home.join("Library/LaunchAgents")
+            folders.home.join("Library/LaunchAgents")
         } else {
-            config_home.unwrap_or_else(|| home.join(".config")).join("systemd/user")
+            folders.of("XDG_CONFIG_HOME", ".config").join("systemd/user")
         };
         Ok(Self { profile, program, folder })
     }
