@@ -76,7 +76,8 @@ pub fn curl(machine: &Machine) -> Outcome {
         machine,
         r#"
         "$HELPER" get --format header </dev/null |
-            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses"
+            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses" |
+            grep -o '"text":"OK"'
         "#,
     )
 }
@@ -92,7 +93,8 @@ pub fn git(machine: &Machine) -> Outcome {
         export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$HOME/git GIT_TERMINAL_PROMPT=0
         filled=$(printf 'protocol=https\nhost=chatgpt.com\n\n' | git credential fill)
         sed -n 's/^password=/Authorization: Bearer /p' <<<"$filled" |
-            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses"
+            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses" |
+            grep -o '"text":"OK"'
         "#,
     )
 }
@@ -110,7 +112,7 @@ pub fn codex(machine: &Machine) -> Outcome {
 }
 
 pub fn claude_code(machine: &Machine) -> Outcome {
-    let helper = format!("{} get --format token", helper().display());
+    let helper = format!("{} get --format token </dev/null", helper().display());
     let folder = home(machine).join("claude");
     fs::create_dir_all(&folder).unwrap();
     let settings = serde_json::json!({ "apiKeyHelper": helper });
