@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// The arguments with which a token alone is printed.
 pub const GET_TOKEN: [&str; 3] = ["get", "--format", "token"];
 
+const NO_INPUT: &str = " </dev/null";
+
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
@@ -43,13 +45,14 @@ impl Program {
         quoted(&self.text)
     }
 
-    /// What a shell runs to get a token.
+    /// What a shell runs to get a token, with no input: Claude Code leaves it open, and sends nothing.
     pub fn get_token(&self) -> String {
-        format!("{} {}", self.quoted(), GET_TOKEN.join(" "))
+        format!("{} {}{NO_INPUT}", self.quoted(), GET_TOKEN.join(" "))
     }
 
     /// Whether a shell that runs `command` gets a token from this program, there or elsewhere.
     pub fn gets_token(&self, command: &str) -> bool {
+        let command = command.strip_suffix(NO_INPUT).unwrap_or(command);
         let program = command.strip_suffix(&GET_TOKEN.join(" ")).and_then(|c| c.strip_suffix(' '));
         program.is_some_and(|program| self.is(&unquoted(program)))
     }
