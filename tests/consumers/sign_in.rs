@@ -40,6 +40,9 @@ pub fn chromium_denies() {
     assert_eq!(browser::decide(&machine, url, code, "deny"), "Login denied");
     eventually(|| machine.renewers().is_empty());
     let output = machine.std_command("get").output().unwrap();
-    println!("after the denial: {}", tools::said(&output));
-    println!("{:?}", machine.issuer.counts());
+    // The denial ended that sign-in; whoever asks again gets another code.
+    assert_eq!(output.status.code(), Some(3));
+    assert_ne!(invitation(&tools::said(&output)).1, code);
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.exchanges), (2, 0));
 }
