@@ -5,7 +5,9 @@ use crate::tools::{self, Outcome};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CONSUMERS: [(&str, fn(&Machine) -> Outcome); 5] = [
+type Consumer = fn(&Machine) -> Outcome;
+
+const CONSUMERS: [(&str, Consumer); 5] = [
     ("curl", tools::curl),
     ("git", tools::git),
     ("openai-python", tools::openai_python),
