@@ -87,8 +87,9 @@ impl Request {
 
     /// Whether the model is to answer in events.
     pub fn wants_stream(&self) -> bool {
-        let says_so = |body: Value| body["stream"].as_bool();
-        serde_json::from_slice(&self.body).ok().and_then(says_so).unwrap_or_default()
+        // Codex compresses what it sends with a ChatGPT login; that cannot be read here, and wants a stream.
+        let body: Result<Value, _> = serde_json::from_slice(&self.body);
+        body.map_or(true, |body| body["stream"].as_bool().unwrap_or_default())
     }
 
     /// The token or code this request is about.
