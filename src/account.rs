@@ -68,14 +68,18 @@ pub struct Account {
 impl Account {
     /// What the tokens of one login say together, the earlier ones first.
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut account = Self::default();
-        for Claims { account: claimed, .. } in tokens.into_iter().filter_map(Claims::of) {
-            account.email = account.email.or(claimed.email);
-            account.account_id = account.account_id.or(claimed.account_id);
-            account.user_id = account.user_id.or(claimed.user_id);
-            account.plan = account.plan.or(claimed.plan);
+        let claims = tokens.into_iter().filter_map(Claims::of);
+        claims.fold(Self::default(), |account, claims| account.or(claims.account))
+    }
+
+    /// Each member of this account, else of the other.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            email: self.email.or(other.email),
+            account_id: self.account_id.or(other.account_id),
+            user_id: self.user_id.or(other.user_id),
+            plan: self.plan.or(other.plan),
         }
-        account
     }
 
     /// The user name of the git-credential answer: the e-mail address, else the account id.

@@ -11,6 +11,7 @@ pub mod helper;
 pub mod people;
 
 pub mod account;
+pub mod folders;
 pub mod oauth;
 pub mod profile;
 pub mod storage;

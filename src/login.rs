@@ -17,9 +17,13 @@ pub struct Login {
     pub access_token: Secret<String>,
     pub refresh_token: Option<Secret<String>>,
     pub id_token: Option<Secret<String>>,
-    pub account_id: Option<String>,
+    /// What the storage knows of the account: it goes before what the tokens claim.
+    pub recorded: Account,
     /// When the tokens were last renewed, seconds since the epoch.
     pub last_refresh: Option<i64>,
+    /// The access token's life as it was told beside it, seconds since the epoch; what it says itself goes before.
+    pub issued_at: Option<i64>,
+    pub expires_at: Option<i64>,
     pub provenance: Option<Provenance>,
 }
 
@@ -30,8 +34,10 @@ impl Login {
             access_token: grant.access_token.clone()?,
             refresh_token: grant.refresh_token.clone(),
             id_token: grant.id_token.clone(),
-            account_id: None,
+            recorded: Account::default(),
             last_refresh: None,
+            issued_at: grant.issued_at,
+            expires_at: grant.expires_at,
             provenance: Some(by.clone()),
         })
     }
@@ -49,14 +55,14 @@ impl Login {
     /// How long the access token lives. (Never judged by the id token: that one lives an hour.)
     pub fn lifetime(&self) -> Lifetime {
         let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
-        Lifetime { issued_at: claims.iat.or(self.last_refresh), expires_at: claims.exp }
+        let issued_at = claims.iat.or(self.issued_at).or(self.last_refresh);
+        Lifetime { issued_at, expires_at: claims.exp.or(self.expires_at) }
     }
 
     pub fn account(&self) -> Account {
         let tokens = [self.id_token.as_ref(), Some(&self.access_token)];
-        let mut account = Account::of(tokens.into_iter().flatten().map(|t| t.expose().as_str()));
-        account.account_id = self.account_id.clone().or(account.account_id);
-        account
+        let claimed = Account::of(tokens.into_iter().flatten().map(|t| t.expose().as_str()));
+        self.recorded.clone().or(claimed)
     }
 }
 

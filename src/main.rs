@@ -14,6 +14,7 @@ use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, logout::Removal, status::Status};
 use codex_credential::profile::Profile;
 use codex_credential::stdin::PatientStdin;
+use codex_credential::storage::keyring;
 use codex_credential::ui::screen::{Extras, Screen};
 use codex_credential::ui::{self, Interactive};
 use std::ffi::{OsStr, OsString};
@@ -46,7 +47,7 @@ fn run(operation: Operation) -> Result<ExitCode> {
         Operation::Get(options) => get(&options),
         Operation::Store(wait) => {
             let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
-            helper::store::store(&profile()?, &request(deadline)?, &deadline)
+            helper::store::store(&profile(wait.wait)?, &request(deadline)?, &deadline)
         }
         Operation::Erase(options) => erase(&options),
         Operation::Capability => print("version 0\ncapability authtype\n"),
@@ -56,7 +57,7 @@ fn run(operation: Operation) -> Result<ExitCode> {
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
             let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
-            people::logout::remove(&profile()?, removal, &deadline)
+            people::logout::remove(&profile(wait.wait)?, removal, &deadline)
         }
         Operation::Renew(options) => renew(&options),
         Operation::Configure(options) => configure(options),
@@ -71,8 +72,10 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-fn profile() -> Result<Profile> {
-    Profile::codex(variable)
+/// A keyring is not waited for longer than the caller waits for us.
+fn profile(wait: Option<Duration>) -> Result<Profile> {
+    let patience = wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE));
+    Profile::codex(variable, patience)
 }
 
 fn caller(wait: &cli::Wait, interactive: Interactive, screen: Screen) -> Caller {
@@ -109,7 +112,7 @@ fn wanted(
     let mut caller = caller(&wanted.wait, interactive, screen);
     let asked = asked(Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
     if let Some(token) = &wanted.rejected_sha256
-        && let Some(stored) = profile.storage.load()?
+        && let Some(stored) = profile.storage.glance()?
     {
         helper::erase::refuse(profile, &stored, token)?;
     }
@@ -126,7 +129,7 @@ fn get(options: &cli::Get) -> Result<()> {
     let format = options.format;
     let read =
         |deadline| input(deadline).map_or(Ok(Credential::default()), |input| format.read(input));
-    let (asked, login) = wanted(&profile()?, &options.wanted, read)?;
+    let (asked, login) = wanted(&profile(options.wanted.wait.wait)?, &options.wanted, read)?;
     // Whole or not at all.
     let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
     let written = match &login {
@@ -151,7 +154,7 @@ fn get(options: &cli::Get) -> Result<()> {
 /// The command gets standard input; nothing is read from it here.
 fn exec(options: &cli::Exec) -> Result<ExitCode> {
     let nothing = |_| Ok(Credential::default());
-    let (_, login) = wanted(&profile()?, &options.wanted, nothing)?;
+    let (_, login) = wanted(&profile(options.wanted.wait.wait)?, &options.wanted, nothing)?;
     let login = login.expect("the default profile answers a request that names nothing");
     let default = [Variable::default()];
     let variables = if options.env.is_empty() { &default[..] } else { &options.env };
@@ -159,7 +162,7 @@ fn exec(options: &cli::Exec) -> Result<ExitCode> {
 }
 
 fn login(options: &cli::Login) -> Result<()> {
-    let profile = profile()?;
+    let profile = profile(options.wait.wait)?;
     if options.cancel {
         return people::login::cancel(&profile);
     }
@@ -173,7 +176,7 @@ fn login(options: &cli::Login) -> Result<()> {
 }
 
 fn erase(options: &cli::Erase) -> Result<()> {
-    let profile = profile()?;
+    let profile = profile(options.wait.wait)?;
     let by_hand = io::stdin().is_terminal() && !options.yes;
     let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
@@ -187,7 +190,7 @@ fn erase(options: &cli::Erase) -> Result<()> {
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
 fn status(options: &cli::Status) -> Result<ExitCode> {
-    let status = Status::of(&profile()?)?;
+    let status = Status::of(&profile(None)?)?;
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
     if status.is_signed_in() {
@@ -209,7 +212,7 @@ fn renew(options: &cli::Renew) -> Result<()> {
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };
-    let result = helper::renew::renew(&profile()?, order);
+    let result = helper::renew::renew(&profile(None)?, order);
     if let Err(error) = &result {
         let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
     }
@@ -246,7 +249,7 @@ fn configure(options: cli::Configure) -> Result<()> {
         Ok(tool) => configure::configure(tool, &options, &variable),
         Err(Other::Recipe(recipe)) => print(&recipe.text()?),
         Err(Other::Keepalive) => {
-            let profile = profile()?;
+            let profile = profile(None)?;
             let keepalive = Keepalive::new(&profile, &variable)?;
             if options.print { print(&keepalive.preview()) } else { keepalive.install() }
         }
@@ -263,7 +266,7 @@ fn unconfigure(what: cli::Unconfigure) -> Result<()> {
             ui::say("configure only prints a recipe for this; there is nothing to undo");
             Ok(())
         }
-        Err(Other::Keepalive) => Keepalive::new(&profile()?, &variable)?.remove(),
+        Err(Other::Keepalive) => Keepalive::new(&profile(None)?, &variable)?.remove(),
     }
 }
 

@@ -3,10 +3,14 @@
 use crate::account::Claims;
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
+use crate::storage::Storage;
 use crate::storage::codex_home::CodexHome;
+use crate::storage::place::Place;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
 
 const ISSUER: &str = "https://auth.openai.com";
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -19,7 +23,11 @@ pub struct Profile {
     pub issuer: Provenance,
     /// The hosts that its access tokens are for.
     hosts: Vec<String>,
-    pub storage: CodexHome,
+    pub storage: Rc<dyn Storage>,
+    /// Absolute, so that every process means the same folder.
+    pub codex_home: PathBuf,
+    /// Codex's own login, where that is the storage: its rules are obeyed, and its API key is known.
+    pub codex: Option<Rc<CodexHome>>,
     refresh_url: Option<String>,
     revoke_url: Option<String>,
     /// PEM certificates to trust beside the platform's.
@@ -27,11 +35,11 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The built-in profile, with what the environment changes.
+    /// The built-in profile, with what the environment changes. `patience` is for the keyring.
     ///
     /// # Errors
     /// `Usage` when a variable names what cannot be used.
-    pub fn codex(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+    pub fn codex(variable: impl Fn(&str) -> Option<OsString>, patience: Duration) -> Result<Self> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let text = |name: &str| match variable(name).map(OsString::into_string) {
             Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
@@ -52,10 +60,14 @@ impl Profile {
         }
         let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
         let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
+        let codex_home = codex_home(variable("CODEX_HOME"))?;
+        let home = Rc::new(CodexHome::new(codex_home.clone(), patience));
         Ok(Self {
             issuer: Provenance { issuer, client_id },
             hosts: vec![HOST.into()],
-            storage: CodexHome::new(codex_home(variable("CODEX_HOME"))?),
+            storage: home.clone(),
+            codex: Some(home),
+            codex_home,
             refresh_url: url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
             revoke_url: url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
             extra_ca: variable("CODEX_CA_CERTIFICATE").map(PathBuf::from),
@@ -76,6 +88,13 @@ impl Profile {
     /// Whether an API key may go there.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
         protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
+    }
+
+    /// The folders in which it is seen that the login, or what is known of it, has changed.
+    pub fn watched(&self, place: &Place) -> Vec<PathBuf> {
+        let mut folders = self.storage.watched();
+        folders.push(place.dir().to_owned());
+        folders
     }
 
     /// Who granted `login`: as recorded with it, else as its access token says, else this profile's issuer.
@@ -122,7 +141,7 @@ fn endpoint(granted_by: &Provenance, path: &str) -> Result<String> {
     Err(Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}")))
 }
 
-/// `$CODEX_HOME`, else `~/.codex`; absolute, so that every process means the same folder.
+/// `$CODEX_HOME`, else `~/.codex`.
 fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
     let path = match variable {
         Some(path) => PathBuf::from(path),
@@ -163,7 +182,8 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        Profile::codex(|name| (name == "CODEX_HOME").then(|| "/nowhere".into())).unwrap()
+        Profile::codex(|name| (name == "CODEX_HOME").then(|| "/nowhere".into()), Duration::ZERO)
+            .unwrap()
     }
 
     #[test]

@@ -84,4 +84,10 @@ pub struct Grant {
     pub id_token: Option<Secret<String>>,
     pub access_token: Option<Secret<String>>,
     pub refresh_token: Option<Secret<String>>,
+    /// The access token's life by this machine's clock, seconds since the epoch, for tokens that do not say it
+    /// themselves.
+    #[serde(default)]
+    pub issued_at: Option<i64>,
+    #[serde(default)]
+    pub expires_at: Option<i64>,
 }

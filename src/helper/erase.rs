@@ -34,7 +34,7 @@ pub fn erase(profile: &Profile, named: &Credential, deadline: &Deadline) -> Resu
     let Some(login) = storage.load()?.filter(is_meant) else { return Ok(Erased::Nothing) };
     let Some(secret) = named.secret() else {
         // A renewal that is under way finishes first, and what it stores is removed with the rest.
-        let removed = storage.hold(deadline)?.remove(is_meant, deadline)?;
+        let removed = storage.hold(deadline)?.remove(&is_meant, deadline)?;
         return Ok(if removed { Erased::Login } else { Erased::Nothing });
     };
     refuse(profile, &login, &Fingerprint::of(secret))
@@ -45,7 +45,7 @@ pub fn refuse(profile: &Profile, stored: &Login, token: &Fingerprint) -> Result<
     if stored.access_token.fingerprint() != *token {
         return Ok(Erased::Nothing);
     }
-    let place = profile.storage.place();
+    let place = profile.storage.place()?;
     place.create()?;
     place.refused().save(token)?;
     Ok(Erased::Token)

@@ -74,7 +74,7 @@ impl Dead {
         let Some(refresh_token) = &login.refresh_token else { return Ok(None) };
         let to = profile.granted_by(login);
         let url = profile.refresh_url(&to)?;
-        let dead: Option<Self> = profile.storage.place().dead().load()?;
+        let dead: Option<Self> = profile.storage.place()?.dead().load()?;
         Ok(dead.filter(|dead| {
             dead.refresh_token == refresh_token.fingerprint()
                 && dead.url == url

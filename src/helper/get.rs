@@ -72,21 +72,22 @@ pub fn get(
 }
 
 fn api_key(profile: &Profile) -> Result<Option<Login>> {
-    let Some(key) = profile.storage.load_api_key()? else { return Ok(None) };
-    rules::check_api_key(profile.storage.config()?)?;
+    let Some(home) = &profile.codex else { return Ok(None) };
+    let Some(key) = home.load_api_key()? else { return Ok(None) };
+    rules::check_api_key(profile)?;
     Ok(Some(key))
 }
 
 /// The stored login, if it is allowed, its access token is good for `min_validity` seconds more and nobody found it refused.
 pub fn usable(profile: &Profile, min_validity: i64) -> Result<Option<Login>> {
-    let Some(login) = profile.storage.load()? else { return Ok(None) };
-    rules::check(profile.storage.config()?, &login)?;
+    let Some(login) = profile.storage.glance()? else { return Ok(None) };
+    rules::check(profile, &login)?;
     let good = login.lifetime().covers(min_validity, clock::now()) && !is_refused(profile, &login)?;
     Ok(Some(login).filter(|_| good))
 }
 
 /// Whether a caller has erased this very access token.
 pub fn is_refused(profile: &Profile, login: &Login) -> Result<bool> {
-    let refused = profile.storage.place().refused().load()?;
+    let refused = profile.storage.place()?.refused().load()?;
     Ok(refused.is_some_and(|refused| refused == login.access_token.fingerprint()))
 }

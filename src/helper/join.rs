@@ -53,20 +53,20 @@ pub fn renewed(
     caller: &mut Caller,
     mut wanted: impl FnMut() -> Result<Option<Login>>,
 ) -> Result<Login> {
-    let place = profile.storage.place();
+    let place = profile.storage.place()?;
     place.create()?;
     let (sender, events) = mpsc::channel();
     let changed = sender.clone();
-    watch(&[place.dir(), profile.storage.dir()], move || changed.send(Event::Changed).is_ok());
+    watch(&profile.watched(&place), move || changed.send(Event::Changed).is_ok());
     if caller.screen.is_terminal() {
         let interrupted = sender.clone();
         let _ = ctrlc::set_handler(move || drop(interrupted.send(Event::Interrupted)));
     }
-    let mut seen_failure = failure(place).map(|failure| failure.id);
+    let mut seen_failure = failure(&place).map(|failure| failure.id);
     let mut starts = 0;
-    queue_for_lock(place, &sender);
+    queue_for_lock(&place, &sender);
     loop {
-        if let Some(pending) = usable_pending(profile) {
+        if let Some(pending) = usable_pending(profile, &place) {
             caller.show(&pending)?;
         }
         match events.recv_timeout(caller.deadline.remaining().min(Duration::from_secs(1))) {
@@ -75,14 +75,14 @@ pub fn renewed(
                 if let Some(login) = wanted()? {
                     return Ok(caller.done(login));
                 }
-                if let Some(failure) = failure(place)
+                if let Some(failure) = failure(&place)
                     && seen_failure.as_ref() != Some(&failure.id)
                     && !(order.may_sign_in && failure.error.is_cured_by_sign_in())
                 {
                     drop(lock);
                     caller.give_up_unless_fresh_code(failure.error)?;
                     seen_failure = Some(failure.id);
-                    queue_for_lock(place, &sender);
+                    queue_for_lock(&place, &sender);
                     continue;
                 }
                 starts += 1;
@@ -94,12 +94,12 @@ pub fn renewed(
             }
             Ok(Event::Ended(Some(error))) => {
                 caller.give_up_unless_fresh_code(error)?;
-                seen_failure = failure(place).map(|failure| failure.id);
+                seen_failure = failure(&place).map(|failure| failure.id);
                 starts = 0;
-                queue_for_lock(place, &sender);
+                queue_for_lock(&place, &sender);
             }
-            Ok(Event::Ended(None)) => queue_for_lock(place, &sender),
-            Ok(Event::Interrupted) => return Err(caller.failed(interrupt(place)?)),
+            Ok(Event::Ended(None)) => queue_for_lock(&place, &sender),
+            Ok(Event::Interrupted) => return Err(caller.failed(interrupt(&place)?)),
             Ok(Event::Changed) => {
                 if let Some(login) = wanted()? {
                     return Ok(caller.done(login));
@@ -110,7 +110,7 @@ pub fn renewed(
         if caller.deadline.is_over() {
             return match wanted()? {
                 Some(login) => Ok(caller.done(login)),
-                None => Err(caller.failed(time_is_up(profile))),
+                None => Err(caller.failed(time_is_up(profile, &place))),
             };
         }
     }
@@ -129,8 +129,8 @@ fn interrupt(place: &Place) -> Result<Error> {
 /// Starts a renewal that nobody waits for, unless one runs or the last one failed a moment ago. What goes
 /// wrong here goes wrong again when a token is needed, and is told then.
 pub fn renew_in_background(profile: &Profile) {
-    let place = profile.storage.place();
-    if place.create().is_err() || is_held_back(place) {
+    let Ok(place) = profile.storage.place() else { return };
+    if place.create().is_err() || is_held_back(&place) {
         return;
     }
     if let Ok(Some(lock)) = Lock::try_acquire(&place.lock()) {
@@ -147,8 +147,8 @@ fn failure(place: &Place) -> Option<Failure> {
     place.failure().load().ok().flatten()
 }
 
-fn usable_pending(profile: &Profile) -> Option<Pending> {
-    let pending: Pending = profile.storage.place().pending().load().ok().flatten()?;
+fn usable_pending(profile: &Profile, place: &Place) -> Option<Pending> {
+    let pending: Pending = place.pending().load().ok().flatten()?;
     Some(pending).filter(|pending| pending.is_usable(&profile.issuer, clock::now()))
 }
 
@@ -173,7 +173,7 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     if order.may_sign_in {
         command.arg("--may-sign-in");
     }
-    command.env("CODEX_HOME", profile.storage.dir());
+    command.env("CODEX_HOME", &profile.codex_home);
     command.stdin(lock.into_stdin()).stdout(Stdio::piped()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -209,11 +209,11 @@ fn died() -> Error {
     .hint("was it killed? the login is as it was; try again")
 }
 
-fn time_is_up(profile: &Profile) -> Error {
-    if let Some(pending) = usable_pending(profile) {
+fn time_is_up(profile: &Profile, place: &Place) -> Error {
+    if let Some(pending) = usable_pending(profile, place) {
         return login_pending(pending.prompt);
     }
-    let why = profile.storage.auth_lock_holder().unwrap_or_else(|| "it goes on".into());
+    let why = profile.storage.holder().unwrap_or_else(|| "it goes on".into());
     Error::new(Kind::Busy, format!("the renewal was not done in time: {why}"))
         .hint("try again, or give it longer with --wait")
 }

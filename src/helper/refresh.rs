@@ -8,8 +8,8 @@ use crate::login::Login;
 use crate::oauth::http::host;
 use crate::oauth::token::{self, Outcome};
 use crate::profile::Profile;
-use crate::storage::codex_home::Change;
-use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::Change;
+use crate::storage::journal::{Intent, Request};
 use crate::storage::watch::watch;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -49,12 +49,11 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     // The first request without an answer is the one to tell of.
     let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
     let intent = Intent { request: Request::Refresh, replaces, to, at };
-    hold.probe()?;
-    let mut journal = Journal::begin(&storage.place().journal(), &intent)?;
+    let mut journal = hold.begin(&intent)?;
     match token::refresh(&http, &url, &intent.to.client_id, refresh_token) {
         Outcome::Granted(grant) => {
             let noted = journal.answer(&grant);
-            let kept = commit(&hold, &intent, &Change::Renewed(&grant));
+            let kept = commit(&*hold, &intent, &Change::Renewed(&grant));
             // Only when neither the note nor the login could be written is the answer lost.
             let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
             journal.clear()?;
@@ -88,7 +87,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 client_id: intent.to.client_id,
                 reason: end_of_login(&error, cut_off),
             };
-            storage.place().dead().save(&dead)?;
+            renewal.place.dead().save(&dead)?;
             journal.clear()?;
             Ok(Refreshed::Impossible(Some(dead.error())))
         }
@@ -99,7 +98,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
 fn is_superseded(profile: &Profile, login: &Login, patience: Duration) -> bool {
     let deadline = Deadline::after(patience);
     let (sender, changes) = mpsc::channel();
-    watch(&[profile.storage.dir()], move || sender.send(()).is_ok());
+    watch(&profile.storage.watched(), move || sender.send(()).is_ok());
     loop {
         if let Ok(Some(stored)) = profile.storage.load()
             && stored.fingerprint() != login.fingerprint()

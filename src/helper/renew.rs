@@ -14,9 +14,10 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::http::Http;
 use crate::profile::Profile;
-use crate::storage::codex_home::{Change, Hold};
 use crate::storage::journal::{self, Intent, Left, Request};
 use crate::storage::lock::Lock;
+use crate::storage::place::Place;
+use crate::storage::{Change, Hold};
 use std::time::Duration;
 
 /// What a renewal is to bring about.
@@ -44,7 +45,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs one renewal, unless another process is at it.
 pub fn renew(profile: &Profile, order: Order) -> Result<()> {
-    let place = profile.storage.place();
+    let place = profile.storage.place()?;
     place.create()?;
     let lock = match Lock::inherited(&place.lock())? {
         Some(lock) => Some(lock),
@@ -58,7 +59,7 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
     {
         failure.hold_back()?;
     }
-    let result = Renewal { profile, order }.run();
+    let result = Renewal { profile, place: place.clone(), order }.run();
     // Whoever started this hears of it in any case; the record is for the others.
     let _ = match &result {
         Ok(()) => place.failure::<Failure>().remove(),
@@ -69,12 +70,14 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
 
 pub(super) struct Renewal<'a> {
     pub profile: &'a Profile,
+    /// Where the lock is that protects all this.
+    pub place: Place,
     pub order: Order,
 }
 
 impl Renewal<'_> {
     fn run(&self) -> Result<()> {
-        let recovered = recover(self.profile);
+        let recovered = recover(self.profile, &self.place);
         if self.order.goal == Goal::SignIn {
             // What was left belongs to a login that is about to be replaced.
             return sign_in(self, recovered.ok().flatten().as_ref(), None);
@@ -105,7 +108,7 @@ impl Renewal<'_> {
     }
 
     pub fn satisfies(&self, login: &Login) -> Result<bool> {
-        rules::check(self.profile.storage.config()?, login)?;
+        rules::check(self.profile, login)?;
         let now = clock::now();
         let good = match self.order.goal {
             Goal::Token { min_validity } => login.lifetime().covers(min_validity, now),
@@ -117,27 +120,26 @@ impl Renewal<'_> {
 }
 
 /// Takes Codex's lock, for a request and its commit.
-pub(super) fn hold(profile: &Profile) -> Result<Hold<'_>> {
+pub(super) fn hold(profile: &Profile) -> Result<Box<dyn Hold + '_>> {
     profile.storage.hold(&Deadline::after(LOCK_PATIENCE))
 }
 
-pub(super) fn commit(hold: &Hold, intent: &Intent, change: &Change) -> Result<bool> {
+pub(super) fn commit(hold: &dyn Hold, intent: &Intent, change: &Change) -> Result<bool> {
     hold.commit(intent.replaces.as_ref(), change, &Deadline::after(WRITE_PATIENCE))
 }
 
 /// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds
 /// the renewal lock.
-pub(super) fn recover(profile: &Profile) -> Result<Option<Intent>> {
-    let path = profile.storage.place().journal();
-    match journal::left(&path)? {
+pub(super) fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
+    match profile.storage.left()? {
         Some(Left::Answered(intent, grant)) => {
             let hold = hold(profile)?;
             match intent.request {
                 Request::Refresh => {
-                    commit(&hold, &intent, &Change::Renewed(&grant))?;
-                    journal::clear(&path)?;
+                    commit(&*hold, &intent, &Change::Renewed(&grant))?;
+                    journal::clear(&place.journal())?;
                 }
-                Request::SignIn => keep(profile, &hold, &intent, &grant)?,
+                Request::SignIn => keep(profile, place, &*hold, &intent, &grant)?,
             }
             Ok(None)
         }

@@ -4,32 +4,39 @@
 use crate::account::Account;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::profile::Profile;
 use crate::storage::codex_config::{CodexConfig, Method};
+use crate::storage::codex_home::CodexHome;
+
+/// Codex's configuration rules over Codex's login alone.
+fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
+    profile.codex.as_deref().map(CodexHome::config).transpose()
+}
 
 /// Whether a ChatGPT login may be used at all.
-pub fn check_method(config: &CodexConfig) -> Result<()> {
-    match config.login_method {
+pub fn check_method(profile: &Profile) -> Result<()> {
+    match config(profile)?.and_then(|config| config.login_method) {
         Some(Method::Api) => Err(not_allowed("ChatGPT logins", "api")),
         _ => Ok(()),
     }
 }
 
-pub fn check_api_key(config: &CodexConfig) -> Result<()> {
-    match config.login_method {
+pub fn check_api_key(profile: &Profile) -> Result<()> {
+    match config(profile)?.and_then(|config| config.login_method) {
         Some(Method::ChatGpt) => Err(not_allowed("API keys", "chatgpt")),
         _ => Ok(()),
     }
 }
 
 /// Whether `login` is for one of the allowed workspaces, by what is recorded with it and by its own claims.
-pub fn check(config: &CodexConfig, login: &Login) -> Result<()> {
-    check_method(config)?;
-    if config.workspaces.is_empty() {
+pub fn check(profile: &Profile, login: &Login) -> Result<()> {
+    check_method(profile)?;
+    let Some(config) = config(profile)?.filter(|config| !config.workspaces.is_empty()) else {
         return Ok(());
-    }
+    };
     let tokens = [login.id_token.as_ref(), Some(&login.access_token)].into_iter().flatten();
     let claimed = Account::of(tokens.map(|token| token.expose().as_str())).account_id;
-    let used = [login.account_id.clone(), claimed];
+    let used = [login.recorded.account_id.clone(), claimed];
     for used in used.into_iter().flatten() {
         if !config.workspaces.contains(&used) {
             return Err(wrong_workspace(&used, login, &config.workspaces));

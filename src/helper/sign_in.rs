@@ -13,10 +13,11 @@ use crate::oauth::device::{Approval, Pace, Pending, Step};
 use crate::oauth::http::Http;
 use crate::oauth::token::{self, Outcome};
 use crate::profile::Profile;
-use crate::storage::codex_home::{Change, Hold};
-use crate::storage::journal::{self, Intent, Journal, Request};
+use crate::storage::journal::{self, Intent, Request};
+use crate::storage::place::Place;
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
+use crate::storage::{Change, Hold};
 use crate::tokens::Grant;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -39,12 +40,11 @@ pub(super) fn sign_in(
     cut_off: Option<&Intent>,
     reason: Option<String>,
 ) -> Result<()> {
-    let storage = &renewal.profile.storage;
     // Before a person is asked for what would be refused.
-    rules::check_method(storage.config()?)?;
+    rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
-    watch(&[storage.dir(), storage.place().dir()], move || sender.send(()).is_ok());
-    let (http, record) = (renewal.http()?, storage.place().pending());
+    watch(&renewal.profile.watched(&renewal.place), move || sender.send(()).is_ok());
+    let (http, record) = (renewal.http()?, renewal.place.pending());
     let sign_in = SignIn { renewal, http, record, changes, cut_off };
     let pending = sign_in.join_or_start(reason)?;
     let approval = match pending.approval.clone() {
@@ -143,12 +143,11 @@ impl SignIn<'_> {
             to: self.renewal.profile.issuer.clone(),
             at: clock::now(),
         };
-        hold.probe()?;
-        let mut journal = Journal::begin(&storage.place().journal(), &intent)?;
+        let mut journal = hold.begin(&intent)?;
         match token::exchange(&self.http, &pending, approval) {
             Outcome::Granted(grant) => {
                 let noted = journal.answer(&grant);
-                let kept = keep(self.renewal.profile, &hold, &intent, &grant);
+                let kept = keep(self.renewal.profile, &self.renewal.place, &*hold, &intent, &grant);
                 kept.map_err(|error| noted.err().unwrap_or(error))
             }
             Outcome::NotProcessed(error, pause) => {
@@ -167,12 +166,17 @@ impl SignIn<'_> {
 }
 
 /// Commits a journaled sign-in, if it is one that is allowed; otherwise ends it at the server and stores nothing.
-pub(super) fn keep(profile: &Profile, hold: &Hold, intent: &Intent, grant: &Grant) -> Result<()> {
-    let storage = &profile.storage;
+pub(super) fn keep(
+    profile: &Profile,
+    place: &Place,
+    hold: &dyn Hold,
+    intent: &Intent,
+    grant: &Grant,
+) -> Result<()> {
     let Some(login) = Login::granted(grant, &intent.to) else { return Err(no_access_token()) };
-    if let Err(refusal) = rules::check(storage.config()?, &login) {
-        storage.place().pending::<Pending>().remove()?;
-        journal::clear(&storage.place().journal())?;
+    if let Err(refusal) = rules::check(profile, &login) {
+        place.pending::<Pending>().remove()?;
+        journal::clear(&place.journal())?;
         return Err(match revoke(profile, &login) {
             Ok(_) => refusal,
             Err(error) => Error {
@@ -184,8 +188,8 @@ pub(super) fn keep(profile: &Profile, hold: &Hold, intent: &Intent, grant: &Gran
         });
     }
     commit(hold, intent, &Change::SignedIn(grant, &intent.to))?;
-    storage.place().signed_in().save(&clock::timestamp().to_string())?;
-    storage.place().forget()
+    place.signed_in().save(&clock::timestamp().to_string())?;
+    place.forget()
 }
 
 fn no_access_token() -> Error {

@@ -6,7 +6,7 @@ use crate::account::{Account, Claims};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
-use crate::storage::codex_home::Change;
+use crate::storage::Change;
 use crate::tokens::{Grant, Secret};
 
 /// Keeps what the caller gives, where it is newer than what is stored and for the same account. Callers give what
@@ -29,8 +29,9 @@ pub fn store(profile: &Profile, given: &Credential, deadline: &Deadline) -> Resu
     if is_current(profile, &token, issued_at)? {
         return Ok(());
     }
-    let Some(_lock) = storage.place().acquire(deadline)? else { return Err(renewal_goes_on()) };
-    recover(profile)?;
+    let place = storage.place()?;
+    let Some(_lock) = place.acquire(deadline)? else { return Err(renewal_goes_on()) };
+    recover(profile, &place)?;
     let hold = storage.hold(deadline)?;
     if is_current(profile, &token, issued_at)? {
         return Ok(());

@@ -30,6 +30,7 @@ impl Reply {
             id_token: token("id_token"),
             access_token: token("access_token"),
             refresh_token: token("refresh_token"),
+            ..Grant::default()
         };
         (grant.access_token.is_some() || grant.refresh_token.is_some()).then_some(grant)
     }

@@ -9,7 +9,7 @@ use crate::profile::Profile;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    let signed_in = profile.storage.place().signed_in();
+    let signed_in = profile.storage.place()?.signed_in();
     let before = signed_in.load()?;
     let order = Order { goal: Goal::SignIn, may_sign_in: true };
     // Another program's renewal changes the login, too; a sign-in alone is what was asked for.
@@ -20,7 +20,7 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
 
 /// Ends the sign-in that is pending, for all who wait for it.
 pub fn cancel(profile: &Profile) -> Result<()> {
-    let pending = profile.storage.place().pending::<Pending>();
+    let pending = profile.storage.place()?.pending::<Pending>();
     let was_pending = pending.load()?.is_some();
     pending.remove()?;
     ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });

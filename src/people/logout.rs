@@ -25,7 +25,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     let storage = &profile.storage;
     let Some(login) = storage.load()? else {
         ui::say("nobody is signed in; there is nothing to remove");
-        return storage.place().pending::<Pending>().remove();
+        return storage.place()?.pending::<Pending>().remove();
     };
     let what = format!("the login of {} in {}", login.account().username(), storage.describe()?);
     if removal.ask
@@ -34,14 +34,14 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
     // A sign-in that is pending would bring a login back.
-    storage.place().pending::<Pending>().remove()?;
-    let Some(_lock) = storage.place().acquire(deadline)? else { return Err(busy()) };
+    storage.place()?.pending::<Pending>().remove()?;
+    let Some(_lock) = storage.place()?.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
     // A renewal may have replaced it while we waited; another person's login is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
-    if !hold.remove(is_meant, deadline)? {
+    if !hold.remove(&is_meant, deadline)? {
         return Err(changed());
     }
     ui::say(&format!("removed {what}; Codex is signed out, too"));

@@ -34,7 +34,7 @@ impl Status {
             }
             None => (false, None),
         };
-        let pending = storage.place().pending::<Pending>().load()?.map(|pending| pending.prompt);
+        let pending = storage.place()?.pending::<Pending>().load()?.map(|pending| pending.prompt);
         let pending = pending.filter(|prompt| prompt.expires_at > clock::now());
         Ok(Self { login, storage: storage.describe()?, is_stale, end, pending })
     }

@@ -95,8 +95,10 @@ impl Tokens {
             // Codex needs the members to be there; what is empty is no token.
             refresh_token: self.refresh_token.filter(|token| !token.expose().is_empty()),
             id_token: self.id_token.filter(|token| !token.expose().is_empty()),
-            account_id: self.account_id,
+            recorded: Account { account_id: self.account_id, ..Account::default() },
             last_refresh,
+            issued_at: None,
+            expires_at: None,
             provenance: self.oauth_provenance,
         }
     }

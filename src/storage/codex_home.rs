@@ -6,16 +6,18 @@
 
 use super::auth_json::{self, AuthJson, Content};
 use super::codex_config::{CodexConfig, Store};
+use super::journal::{self, Intent, Journal, Left};
 use super::keyring::{Item, is_there};
 use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::Bytes;
 use super::replace::{sweep, target};
 use super::spot::Spot;
+use super::{Change, Hold, Storage};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Provenance};
-use crate::tokens::{Fingerprint, Grant};
+use crate::login::Login;
+use crate::tokens::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -26,19 +28,17 @@ pub struct CodexHome {
     dir: PathBuf,
     place: Place,
     config: OnceLock<CodexConfig>,
+    /// How long the keyring is waited for.
+    patience: Duration,
 }
 
 impl CodexHome {
-    pub fn new(dir: PathBuf) -> Self {
+    pub fn new(dir: PathBuf, patience: Duration) -> Self {
         let place = Place::new(beside(&target(&dir.join("auth.json"))));
-        Self { dir, place, config: OnceLock::new() }
+        Self { dir, place, config: OnceLock::new(), patience }
     }
 
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// The folder in which a login by another program appears.
+    /// CODEX_HOME itself.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -48,24 +48,6 @@ impl CodexHome {
         match self.config.get() {
             Some(config) => Ok(config),
             None => CodexConfig::load(&self.dir).map(|config| self.config.get_or_init(|| config)),
-        }
-    }
-
-    /// The stored ChatGPT login. Takes no lock: a login is replaced, never edited.
-    ///
-    /// # Errors
-    /// `Storage` when it cannot be read or understood; `LoginRequired` when it is an API key.
-    pub fn load(&self) -> Result<Option<Login>> {
-        match self.content()? {
-            Some((_, Content::ChatGpt(login))) => Ok(Some(login)),
-            Some((spot, Content::ApiKey(_))) => Err(Error::new(
-                Kind::LoginRequired,
-                format!(
-                    "{spot} holds an API key, which is for api.openai.com, not a ChatGPT login"
-                ),
-            )
-            .run("to sign in with ChatGPT instead", "codex-credential login")),
-            Some((_, Content::Nothing)) | None => Ok(None),
         }
     }
 
@@ -84,43 +66,12 @@ impl CodexHome {
         Ok(Some((spot, content)))
     }
 
-    /// Where the login is, or would be, in words for a person.
-    pub fn describe(&self) -> Result<String> {
-        let spot = match self.document()? {
-            Some((spot, _)) => spot,
-            None => self.spot_of_new_login()?,
-        };
-        Ok(spot.to_string())
-    }
-
-    /// Which login is stored, for comparison; `None` when there is none that can be read.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.load().ok().flatten().map(|login| login.fingerprint())
-    }
-
-    /// Takes Codex's `auth.lock`, under which no other program changes the login.
-    ///
-    /// # Errors
-    /// `Busy` when another program holds it until `deadline`.
-    pub fn hold(&self, deadline: &Deadline) -> Result<Hold<'_>> {
-        create_private(&self.dir)?;
-        let path = self.dir.join("auth.lock");
-        let lock = Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))?;
-        Ok(Hold { home: self, _auth_lock: lock })
-    }
-
-    /// Who keeps a renewal waiting for Codex's lock, if somebody does and the system tells.
-    pub fn auth_lock_holder(&self) -> Option<String> {
-        let path = self.dir.join("auth.lock");
-        Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
-    }
-
     fn file(&self) -> Spot {
         Spot::File(self.dir.join("auth.json"))
     }
 
     fn item(&self) -> Spot {
-        Spot::Keyring(Item::of_codex(&self.dir))
+        Spot::Keyring(Item::of_codex(&self.dir, self.patience))
     }
 
     /// The document that Codex would read, and where it is.
@@ -135,7 +86,7 @@ impl CodexHome {
                 // Codex takes the file then. Where there is none, a locked keyring may hold a login, and a
                 // second one beside it would be one too many.
                 Err(error) => match read(self.file())? {
-                    None if is_there() => Err(error),
+                    None if is_there(self.patience) => Err(error),
                     found => Ok(found),
                 },
             },
@@ -145,22 +96,70 @@ impl CodexHome {
     fn spot_of_new_login(&self) -> Result<Spot> {
         Ok(match self.config()?.store {
             Store::Keyring => self.item(),
-            Store::Auto if is_there() => self.item(),
+            Store::Auto if is_there(self.patience) => self.item(),
             Store::File | Store::Auto => self.file(),
         })
+    }
+
+    /// Where the login is, or would be.
+    fn spot(&self) -> Result<Spot> {
+        match self.document()? {
+            Some((spot, _)) => Ok(spot),
+            None => self.spot_of_new_login(),
+        }
+    }
+}
+
+impl Storage for CodexHome {
+    fn place(&self) -> Result<Place> {
+        Ok(self.place.clone())
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        vec![self.dir.clone()]
+    }
+
+    /// The ChatGPT login; `LoginRequired` when it is an API key.
+    fn load(&self) -> Result<Option<Login>> {
+        match self.content()? {
+            Some((_, Content::ChatGpt(login))) => Ok(Some(login)),
+            Some((spot, Content::ApiKey(_))) => Err(Error::new(
+                Kind::LoginRequired,
+                format!(
+                    "{spot} holds an API key, which is for api.openai.com, not a ChatGPT login"
+                ),
+            )
+            .run("to sign in with ChatGPT instead", "codex-credential login")),
+            Some((_, Content::Nothing)) | None => Ok(None),
+        }
+    }
+
+    fn describe(&self) -> Result<String> {
+        self.spot().map(|spot| spot.to_string())
+    }
+
+    /// Takes Codex's `auth.lock`, under which no other program changes the login.
+    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn Hold + '_>> {
+        create_private(&self.dir)?;
+        let path = self.dir.join("auth.lock");
+        let lock = Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))?;
+        Ok(Box::new(Held { home: self, _auth_lock: lock }))
+    }
+
+    fn holder(&self) -> Option<String> {
+        let path = self.dir.join("auth.lock");
+        Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
+    }
+
+    fn left(&self) -> Result<Option<Left>> {
+        journal::left(&self.place.journal(), || self.spot()?.seal())
     }
 }
 
 /// Codex's `auth.lock`, held.
-pub struct Hold<'a> {
+struct Held<'a> {
     home: &'a CodexHome,
     _auth_lock: Lock,
-}
-
-/// What a commit writes.
-pub enum Change<'a> {
-    Renewed(&'a Grant),
-    SignedIn(&'a Grant, &'a Provenance),
 }
 
 impl Change<'_> {
@@ -173,15 +172,19 @@ impl Change<'_> {
     }
 }
 
-impl Hold<'_> {
-    /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
-    /// alone and returns false. A renewal goes where the login was; a sign-in where Codex would put it, and
-    /// before it replaces a file that cannot be understood, that file is set aside.
-    ///
-    /// # Errors
-    /// `Busy` when Codex's second lock is not free before `deadline`; `Storage` when the login cannot be read,
-    /// for then nobody knows what would be replaced, or not written.
-    pub fn commit(
+impl Hold for Held<'_> {
+    fn probe(&self) -> Result<()> {
+        self.home.spot()?.probe().map(drop)
+    }
+
+    fn begin(&self, intent: &Intent) -> Result<Journal> {
+        let seal = self.home.spot()?.probe()?;
+        Journal::begin(&self.home.place.journal(), intent, seal)
+    }
+
+    /// A renewal goes where the login was; a sign-in where Codex would put it, and before it replaces a file that
+    /// cannot be understood, that file is set aside.
+    fn commit(
         &self,
         replaces: Option<&Fingerprint>,
         change: &Change,
@@ -225,22 +228,8 @@ impl Hold<'_> {
         Ok(true)
     }
 
-    /// Proves that a commit could write, before a single-use token is spent on it.
-    pub fn probe(&self) -> Result<()> {
-        let spot = match self.home.document()? {
-            Some((spot, _)) => spot,
-            None => self.home.spot_of_new_login()?,
-        };
-        spot.probe()
-    }
-
-    /// Removes the login from wherever Codex would look for one, and what is left of earlier renewals with it, if
-    /// `is_meant` still says so of what is stored now; false otherwise.
-    pub fn remove(
-        &self,
-        is_meant: impl FnOnce(&Login) -> bool,
-        deadline: &Deadline,
-    ) -> Result<bool> {
+    /// From wherever Codex would look for one.
+    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let _lock = self.lock_write(deadline)?;
         if !self.home.load()?.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
@@ -249,11 +238,13 @@ impl Hold<'_> {
         let from_keyring = match self.home.config()?.store {
             Store::File => false,
             Store::Keyring => self.home.item().remove()?,
-            Store::Auto => is_there() && self.home.item().remove()?,
+            Store::Auto => is_there(self.home.patience) && self.home.item().remove()?,
         };
         Ok(self.home.file().remove()? || from_keyring)
     }
+}
 
+impl Held<'_> {
     /// Codex's second lock lies beside the file that is written, symbolic links followed.
     fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
         let path = target(&self.home.dir.join("auth.json"));

@@ -2,10 +2,12 @@
 //! done with it. Whoever is killed after the answer arrived leaves it here, and the next renewal commits it.
 //!
 //! Line 1 is the intent, written and synced before the request; writing it also proves that the disk takes
-//! writes before a single-use token is spent. Line 2 is the answer.
+//! writes before a single-use token is spent. Line 2 is the answer; sealed, where the login itself is in a keyring and
+//! its tokens belong in no file.
 
 use super::read::read;
-use crate::error::{Error, Result};
+use super::seal::Seal;
+use crate::error::{Error, Kind, Result};
 use crate::login::Provenance;
 use crate::tokens::{Fingerprint, Grant};
 use serde::{Deserialize, Serialize};
@@ -46,15 +48,23 @@ pub enum Left {
     Answered(Intent, Grant),
 }
 
-#[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
+    seal: Option<Seal>,
+}
+
+/// Line 2.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Sealed(String),
+    Open(Grant),
 }
 
 impl Journal {
     /// Records `intent` and reserves the answer's place on the disk.
-    pub fn begin(path: &Path, intent: &Intent) -> Result<Self> {
+    pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
         let write = || -> io::Result<File> {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true);
@@ -70,12 +80,15 @@ impl Journal {
             Ok(file)
         };
         let file = write().map_err(|error| Error::io("write", path, &error))?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), seal })
     }
 
     /// Records the answer, in one write.
     pub fn answer(&mut self, grant: &Grant) -> Result<()> {
         let mut line = Zeroizing::new(serde_json::to_vec(grant).expect("grants serialize"));
+        if let Some(seal) = &self.seal {
+            *line = serde_json::to_vec(&seal.seal(&line)).expect("text serializes");
+        }
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         written.map_err(|error| Error::io("write", &self.path, &error))
@@ -95,16 +108,32 @@ pub fn clear(path: &Path) -> Result<()> {
     }
 }
 
-/// What an earlier renewal left, if anything. A torn first line was never followed by a request.
-pub fn left(path: &Path) -> Result<Option<Left>> {
+/// What an earlier renewal left, if anything. A torn first line was never followed by a request. `seal` fetches the
+/// key of a sealed answer.
+///
+/// # Errors
+/// `Storage` when the answer is there and its key is not to be had now: it must not be given up.
+pub fn left(path: &Path, seal: impl FnOnce() -> Result<Option<Seal>>) -> Result<Option<Left>> {
     let content = read(path).map_err(|error| Error::io("read", path, &error))?;
     let Some(content) = content else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
-    Ok(Some(match lines.next().and_then(complete::<Grant>) {
+    let grant = match lines.next().and_then(complete::<Answer>) {
+        Some(Answer::Open(grant)) => Some(grant),
+        Some(Answer::Sealed(sealed)) => Some(open(&sealed, seal()?).ok_or_else(|| {
+            let what = format!("the key of {} is not in the keyring any more", path.display());
+            Error::new(Kind::Storage, what).sign_in_again()
+        })?),
+        None => None,
+    };
+    Ok(Some(match grant {
         Some(grant) => Left::Answered(intent, grant),
         None => Left::Unanswered(intent),
     }))
+}
+
+fn open(sealed: &str, seal: Option<Seal>) -> Option<Grant> {
+    serde_json::from_slice(&seal?.open(sealed)?).ok()
 }
 
 fn complete<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Option<T> {
@@ -130,7 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let grant = Grant { access_token: Some("made-up".into()), ..Grant::default() };
-        let mut journal = Journal::begin(&path, &intent()).unwrap();
+        let mut journal = Journal::begin(&path, &intent(), None).unwrap();
         let intent_ends = end_of_line(&fs::read(&path).unwrap());
         journal.answer(&grant).unwrap();
         let whole = fs::read(&path).unwrap();
@@ -139,13 +168,31 @@ mod tests {
             // What was not yet written is missing, or is what was reserved.
             let reserved = if length >= intent_ends { RESERVED } else { 0 };
             fs::write(&path, [&whole[..length], &vec![b' '; reserved]].concat()).unwrap();
-            match left(&path).unwrap() {
+            match left(&path, || unreachable!()).unwrap() {
                 None => assert!(length < intent_ends),
                 Some(Left::Unanswered(_)) => assert!((intent_ends..whole.len()).contains(&length)),
                 Some(Left::Answered(..)) => assert_eq!(length, whole.len()),
             }
         }
-        Journal::begin(&path, &intent()).unwrap().clear().unwrap();
-        assert!(left(&path).unwrap().is_none());
+        Journal::begin(&path, &intent(), None).unwrap().clear().unwrap();
+        assert!(left(&path, || unreachable!()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_sealed_answer_is_read_with_its_key_and_never_taken_for_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let grant = Grant { refresh_token: Some("made-up".into()), ..Grant::default() };
+        let seal = Seal::new().unwrap();
+        let key = seal.bytes().to_vec();
+        Journal::begin(&path, &intent(), Some(seal)).unwrap().answer(&grant).unwrap();
+        assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("made-up"));
+        let Ok(Some(Left::Answered(_, left_behind))) = left(&path, || Ok(Seal::from_bytes(&key)))
+        else {
+            panic!("it is there")
+        };
+        assert!(left_behind.refresh_token == grant.refresh_token);
+        assert!(left(&path, || Ok(None)).is_err());
+        assert!(left(&path, || Seal::new().map(Some)).is_err());
     }
 }

@@ -2,8 +2,9 @@
 //! crate.
 //!
 //! A locked keyring waits for a person and a stopped one for ever, so each call runs on a thread of its own and
-//! is given up after 3 s.
+//! is given up in time.
 
+use super::parts::Header;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Fingerprint;
 use std::fmt;
@@ -13,20 +14,29 @@ use std::thread;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a keyring is waited for, where nobody says less.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The longest value of one item, in bytes: what Credential Manager takes (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
+const LIMIT: usize = if cfg!(windows) { 2560 } else { usize::MAX };
+
+/// The service name of what this program keeps for itself.
+const SERVICE: &str = "codex-credential";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    pub service: String,
-    pub user: String,
+    service: String,
+    user: String,
+    /// The longest value that is not split, in bytes.
+    limit: usize,
+    patience: Duration,
 }
 
 type Bytes = Zeroizing<Vec<u8>>;
 
 /// Whether this session has a keyring at all, locked or not.
-pub fn is_there() -> bool {
-    let item = Item { service: "codex-credential".into(), user: "probe".into() };
-    let asked = item.call("reach", |entry| match entry.get_secret() {
+pub fn is_there(patience: Duration) -> bool {
+    let asked = Item::own("probe", patience).call("reach", |entry| match entry.get_secret() {
         // No secret service, no bus: there is none. Anything else is an answer of one.
         Err(keyring::Error::PlatformFailure(_)) => Ok(false),
         _ => Ok(true),
@@ -35,15 +45,83 @@ pub fn is_there() -> bool {
 }
 
 impl Item {
-    /// The item in which Codex keeps the login of this CODEX_HOME.
-    pub fn of_codex(codex_home: &Path) -> Self {
+    /// The item in which Codex keeps the login of this CODEX_HOME. Codex knows of no parts.
+    pub fn of_codex(codex_home: &Path, patience: Duration) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
-        Self { service: "Codex Auth".into(), user: format!("cli|{}", hash.prefix(16)) }
+        let user = format!("cli|{}", hash.prefix(16));
+        Self { service: "Codex Auth".into(), user, limit: usize::MAX, patience }
+    }
+
+    /// An item of this program's own.
+    pub fn own(user: impl Into<String>, patience: Duration) -> Self {
+        Self { service: SERVICE.into(), user: user.into(), limit: LIMIT, patience }
+    }
+
+    /// With values longer than `limit` bytes split.
+    pub fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Where the key lies that seals the journal of the login in this item.
+    pub fn journal_key(&self) -> Self {
+        Self::own(format!("{}|journal", self.user), self.patience)
     }
 
     /// The item's secret; `None` when the keyring answered that there is none.
     pub fn load(&self) -> Result<Option<Bytes>> {
+        let Some(value) = self.read()? else { return Ok(None) };
+        let Some(header) = self.header(&value) else { return Ok(Some(value)) };
+        let mut secret = Zeroizing::new(Vec::new());
+        for part in self.parts(&header) {
+            let part = part.read()?.ok_or_else(|| self.failed("read", "a part of it is gone"))?;
+            secret.extend_from_slice(&part);
+        }
+        Ok(Some(secret))
+    }
+
+    /// Writes the secret, and reads it back before it is believed.
+    pub fn save(&self, secret: &[u8]) -> Result<()> {
+        let old = if self.limit == usize::MAX { None } else { self.read()? };
+        let old = old.and_then(|value| self.header(&value));
+        let new = Header::of(secret, self.limit);
+        match &new {
+            None => self.write(secret)?,
+            Some(header) => {
+                for (part, bytes) in self.parts(header).zip(secret.chunks(self.limit)) {
+                    part.write(bytes)?;
+                }
+                self.write(&header.value())?;
+            }
+        }
+        match self.load()? {
+            Some(read) if *read == secret => {}
+            _ => return Err(self.failed("write", "it did not keep what was written")),
+        }
+        let left = old.filter(|old| new.as_ref() != Some(old));
+        left.iter().flat_map(|old| self.parts(old)).try_for_each(|part| part.delete().map(drop))
+    }
+
+    /// Removes the item; false when there was none.
+    pub fn remove(&self) -> Result<bool> {
+        let value = if self.limit == usize::MAX { None } else { self.read()? };
+        let parts = value.and_then(|value| self.header(&value));
+        let was_there = self.delete()?;
+        for part in parts.iter().flat_map(|header| self.parts(header)) {
+            part.delete()?;
+        }
+        Ok(was_there)
+    }
+
+    fn header(&self, value: &[u8]) -> Option<Header> {
+        if self.limit == usize::MAX { None } else { Header::parse(value) }
+    }
+
+    fn parts(&self, header: &Header) -> impl Iterator<Item = Self> {
+        header.names(&self.user).map(|user| Self { user, ..self.clone() })
+    }
+
+    fn read(&self) -> Result<Option<Bytes>> {
         self.call("read", |entry| match entry.get_secret() {
             Ok(secret) => Ok(Some(Zeroizing::new(secret))),
             Err(keyring::Error::NoEntry) => Ok(None),
@@ -51,18 +129,12 @@ impl Item {
         })
     }
 
-    /// Writes the secret, and reads it back before it is believed.
-    pub fn save(&self, secret: &[u8]) -> Result<()> {
-        let written = Zeroizing::new(secret.to_vec());
-        self.call("write", move |entry| entry.set_secret(&written))?;
-        match self.load()? {
-            Some(read) if *read == secret => Ok(()),
-            _ => Err(self.failed("write", "it did not keep what was written")),
-        }
+    fn write(&self, value: &[u8]) -> Result<()> {
+        let value = Zeroizing::new(value.to_vec());
+        self.call("write", move |entry| entry.set_secret(&value))
     }
 
-    /// Removes the item; false when there was none.
-    pub fn remove(&self) -> Result<bool> {
+    fn delete(&self) -> Result<bool> {
         self.call("change", |entry| match entry.delete_credential() {
             Ok(()) => Ok(true),
             Err(keyring::Error::NoEntry) => Ok(false),
@@ -81,18 +153,26 @@ impl Item {
             let entry = keyring::Entry::new(&item.service, &item.user);
             let _ = sender.send(entry.and_then(|entry| act(&entry)));
         });
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(self.patience) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(what, &words(&error))),
-            Err(_) => Err(self.failed(what, "it did not answer in 3 s; it may be locked")),
+            Err(_) => {
+                let patience = self.patience.as_secs_f32();
+                Err(self
+                    .failed(what, &format!("it did not answer in {patience} s; it may be locked")))
+            }
         }
     }
 
     fn failed(&self, what: &str, why: &str) -> Error {
-        Error::new(Kind::Storage, format!("cannot {what} {self}: {why}")).hint(
-            "unlock the keyring (log in to the desktop, or run gnome-keyring-daemon --unlock), or set \
-             cli_auth_credentials_store = \"file\" in Codex's config.toml and sign in again",
-        )
+        let other = if self.service == SERVICE {
+            "choose another storage, such as \"file\""
+        } else {
+            "set cli_auth_credentials_store = \"file\" in Codex's config.toml and sign in again"
+        };
+        Error::new(Kind::Storage, format!("cannot {what} {self}: {why}")).hint(format!(
+            "unlock the keyring (log in to the desktop, or run gnome-keyring-daemon --unlock), or {other}"
+        ))
     }
 }
 

@@ -6,9 +6,93 @@ pub mod codex_home;
 pub mod journal;
 pub mod keyring;
 pub mod lock;
+pub mod parts;
 pub mod place;
 pub mod read;
 pub mod record;
 pub mod replace;
+pub mod seal;
 pub mod spot;
 pub mod watch;
+
+use crate::clock::Deadline;
+use crate::error::Result;
+use crate::login::{Login, Provenance};
+use crate::tokens::{Fingerprint, Grant};
+use journal::{Intent, Journal, Left};
+use place::Place;
+use std::path::PathBuf;
+
+/// Where one login is kept.
+pub trait Storage: std::fmt::Debug {
+    /// The folder of small files that protects the login.
+    fn place(&self) -> Result<Place>;
+
+    /// The folders in which it is seen that the login has changed.
+    fn watched(&self) -> Vec<PathBuf>;
+
+    /// The stored login. Takes no lock: a login is replaced, never edited.
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be read or understood; `LoginRequired` when it is of another kind.
+    fn load(&self) -> Result<Option<Login>>;
+
+    /// The login from where it costs least to read, perhaps without its refresh token.
+    fn glance(&self) -> Result<Option<Login>> {
+        self.load()
+    }
+
+    /// Where the login is, or would be, in words for a person.
+    fn describe(&self) -> Result<String>;
+
+    /// Keeps other programs from changing the login, for a request and its commit.
+    ///
+    /// # Errors
+    /// `Busy` when another program keeps us from it until `deadline`.
+    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn Hold + '_>>;
+
+    /// Who keeps a renewal waiting, if somebody does and the system tells.
+    fn holder(&self) -> Option<String> {
+        None
+    }
+
+    /// What a killed renewal left in the journal. For whoever holds the renewal lock.
+    fn left(&self) -> Result<Option<Left>>;
+
+    /// Which login is stored, for comparison; `None` when there is none that can be read.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        self.load().ok().flatten().map(|login| login.fingerprint())
+    }
+}
+
+/// A login that no other program changes.
+pub trait Hold {
+    /// Proves that a commit could write, before something that can be used once is spent on it.
+    fn probe(&self) -> Result<()>;
+
+    /// Records what is about to be sent. The answer will be as safe there as in the storage itself.
+    fn begin(&self, intent: &Intent) -> Result<Journal>;
+
+    /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
+    /// alone and returns false.
+    ///
+    /// # Errors
+    /// `Busy` when another program keeps us from it until `deadline`; `Storage` when the login cannot be read,
+    /// for then nobody knows what would be replaced, or not written.
+    fn commit(
+        &self,
+        replaces: Option<&Fingerprint>,
+        change: &Change,
+        deadline: &Deadline,
+    ) -> Result<bool>;
+
+    /// Removes the login, and what is left of earlier renewals with it, if `is_meant` still says so of what is
+    /// stored now; false otherwise.
+    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
+}
+
+/// What a commit writes.
+pub enum Change<'a> {
+    Renewed(&'a Grant),
+    SignedIn(&'a Grant, &'a Provenance),
+}

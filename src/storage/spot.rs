@@ -3,6 +3,7 @@
 use super::keyring::Item;
 use super::read::{Bytes, read};
 use super::replace::{probe, replace, sync_folder, target};
+use super::seal::Seal;
 use crate::clock;
 use crate::error::{Error, Result};
 use std::fmt;
@@ -34,7 +35,10 @@ impl Spot {
 
     pub fn remove(&self) -> Result<bool> {
         let path = match self {
-            Self::Keyring(item) => return item.remove(),
+            Self::Keyring(item) => {
+                item.journal_key().remove()?;
+                return item.remove();
+            }
             Self::File(path) => target(path),
         };
         match fs::remove_file(&path) {
@@ -46,16 +50,28 @@ impl Spot {
         Ok(true)
     }
 
-    /// Whether [`Spot::write`] would work now.
-    pub fn probe(&self) -> Result<()> {
+    /// Proves that [`Spot::write`] would work now. A keyring proves it by keeping a fresh key, which seals what has to
+    /// lie in a file for a moment.
+    pub fn probe(&self) -> Result<Option<Seal>> {
         match self {
             Self::File(path) => {
                 let path = target(path);
-                probe(&path).map_err(|error| Error::io("write", &path, &error))
+                probe(&path).map_err(|error| Error::io("write", &path, &error))?;
+                Ok(None)
             }
-            // It was read a moment ago; a keyring that can be read is unlocked, and can be written.
-            Self::Keyring(_) => Ok(()),
+            Self::Keyring(item) => {
+                let seal = Seal::new()?;
+                item.journal_key().save(seal.bytes())?;
+                Ok(Some(seal))
+            }
         }
+    }
+
+    /// The key of the last [`Spot::probe`].
+    pub fn seal(&self) -> Result<Option<Seal>> {
+        let Self::Keyring(item) = self else { return Ok(None) };
+        let key = item.journal_key().load()?;
+        Ok(key.and_then(|key| Seal::from_bytes(&key)))
     }
 
     /// Renames a file that cannot be understood to `auth.json.corrupt-TIME`, so that nothing is lost with it. A

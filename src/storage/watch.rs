@@ -1,6 +1,6 @@
 //! Wakes a waiter when a file in one of some folders is replaced or removed.
 
-use std::path::Path;
+use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 use {
     rustix::fs::inotify::{self, CreateFlags, WatchFlags},
@@ -10,7 +10,7 @@ use {std::thread, std::time::Duration};
 
 /// Calls `changed` after each replacement or removal of a file in `folders`, until it returns false. Without
 /// inotify it is called four times a second instead; a caller looks for itself in either case.
-pub fn watch(folders: &[&Path], changed: impl FnMut() -> bool + Send + 'static) {
+pub fn watch(folders: &[PathBuf], changed: impl FnMut() -> bool + Send + 'static) {
     #[cfg(target_os = "linux")]
     if let Ok(events) = inotify(folders) {
         thread::spawn(move || read(events, changed));
@@ -27,10 +27,10 @@ fn tick(mut changed: impl FnMut() -> bool) {
 }
 
 #[cfg(target_os = "linux")]
-fn inotify(folders: &[&Path]) -> rustix::io::Result<std::fs::File> {
+fn inotify(folders: &[PathBuf]) -> rustix::io::Result<std::fs::File> {
     let events = inotify::init(CreateFlags::CLOEXEC)?;
     for folder in folders {
-        inotify::add_watch(&events, *folder, WatchFlags::MOVED_TO | WatchFlags::DELETE)?;
+        inotify::add_watch(&events, folder, WatchFlags::MOVED_TO | WatchFlags::DELETE)?;
     }
     Ok(events.into())
 }

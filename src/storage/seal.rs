@@ -1,0 +1,72 @@
+//! Seals what lies in a file for a moment with a key that lies in the keyring, so that the file alone is of no use.
+
+use crate::error::{Error, Kind, Result};
+use crate::tokens::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+const KEY_LENGTH: usize = 32;
+
+/// A key for one message.
+pub struct Seal(Secret<Vec<u8>>);
+
+impl Seal {
+    pub fn new() -> Result<Self> {
+        let mut key = Secret::new(vec![0; KEY_LENGTH]);
+        let filled = SystemRandom::new().fill(key.expose_mut());
+        filled.map_err(|_| Error::new(Kind::Storage, "the system gives no random numbers"))?;
+        Ok(Self(key))
+    }
+
+    /// The key as [`Seal::bytes`] gave it; `None` when it is none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == KEY_LENGTH).then(|| Self(Secret::new(bytes.to_vec())))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.0.expose()
+    }
+
+    /// With one message a key, any nonce is a fresh one.
+    fn cipher(&self) -> (LessSafeKey, Nonce) {
+        let key =
+            UnboundKey::new(&CHACHA20_POLY1305, self.0.expose()).expect("its length is right");
+        (LessSafeKey::new(key), Nonce::assume_unique_for_key([0; 12]))
+    }
+
+    pub fn seal(&self, message: &[u8]) -> String {
+        let (key, nonce) = self.cipher();
+        let mut sealed = Zeroizing::new(message.to_vec());
+        key.seal_in_place_append_tag(nonce, Aad::empty(), &mut *sealed).expect("it is short");
+        STANDARD.encode(&*sealed)
+    }
+
+    /// `None` when it was not sealed with this key.
+    pub fn open(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let mut message = Zeroizing::new(STANDARD.decode(sealed).ok()?);
+        let (key, nonce) = self.cipher();
+        let length = key.open_in_place(nonce, Aad::empty(), &mut message).ok()?.len();
+        message.truncate(length);
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_is_opened_by_its_key_alone() {
+        let (seal, other) = (Seal::new().unwrap(), Seal::new().unwrap());
+        let sealed = seal.seal(b"made up");
+        assert!(!sealed.contains("made up"));
+        let again = Seal::from_bytes(seal.bytes()).unwrap();
+        assert_eq!(again.open(&sealed).unwrap().as_slice(), b"made up");
+        assert!(other.open(&sealed).is_none());
+        assert!(seal.open(&sealed.replacen(&sealed[..1], "_", 1)).is_none());
+        assert!(Seal::from_bytes(b"short").is_none());
+    }
+}
