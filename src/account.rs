@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 const PROFILE: &str = "https://api.openai.com/profile";
@@ -56,12 +57,16 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// The person and workspace behind a login.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The workspace: `chatgpt_account_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
 }
 
@@ -90,7 +95,7 @@ impl Account {
     /// Whether `username` names this account.
     pub fn is_called(&self, username: &str) -> bool {
         self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(username))
-            || self.account_id.as_deref() == Some(username)
+            || [&self.account_id, &self.user_id].iter().any(|id| id.as_deref() == Some(username))
             || self.username() == username
     }
 

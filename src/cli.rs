@@ -3,6 +3,7 @@
 
 use crate::helper::answer::Format;
 use crate::people::exec::Variable;
+use crate::storage::Kept;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
 use clap::{Args, Parser, Subcommand};
@@ -19,9 +20,20 @@ pub struct Cli {
     #[command(subcommand)]
     pub operation: Operation,
 
+    #[command(flatten)]
+    pub whose: Whose,
+
     /// How errors are written to stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub error_format: ErrorFormat,
+}
+
+/// Which login is meant.
+#[derive(Debug, Args)]
+pub struct Whose {
+    /// The login of this e-mail address, user id or workspace id [default: the last one that signed in]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +54,8 @@ pub enum Operation {
     Status(Status),
     /// End the login at the server and remove it here
     Logout(Wait),
+    /// Move the login to another storage
+    Move(Move),
     /// Renew the login if that is due; asks nobody
     Renew(Renew),
     /// Set up another program or the system
@@ -149,6 +163,16 @@ pub struct Erase {
     /// By hand: end the login at the server, too
     #[arg(long)]
     pub revoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Move {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    /// Where the login goes
+    #[arg(long, value_enum, value_name = "STORAGE")]
+    pub to: Kept,
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,17 @@ impl Login {
         })
     }
 
+    /// The tokens, as the server might have granted them just now.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            access_token: Some(self.access_token.clone()),
+            refresh_token: self.refresh_token.clone(),
+            id_token: self.id_token.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+        }
+    }
+
     /// Which credential this is, without showing it: the refresh token's fingerprint, else the access token's.
     pub fn fingerprint(&self) -> Fingerprint {
         self.refresh_token.as_ref().unwrap_or(&self.access_token).fingerprint()

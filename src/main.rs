@@ -1,7 +1,7 @@
 //! Arguments, environment and standard streams come in, an exit code goes out; nothing else has process state.
 
 use clap::Parser;
-use codex_credential::cli::{self, Cli, Operation};
+use codex_credential::cli::{self, Cli, Operation, Whose};
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::helper;
@@ -27,13 +27,13 @@ use zeroize::Zeroizing;
 const PERSONS_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Codex kills its helper after 5 seconds.
 const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
-/// `logout` lets a renewal that is under way finish.
+/// `logout` and `move` let a renewal that is under way finish.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let error_format = cli.error_format;
-    match run(cli.operation) {
+    match run(cli.operation, &cli.whose) {
         Ok(code) => code,
         Err(error) => {
             error_format.show(&error);
@@ -42,26 +42,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(operation: Operation) -> Result<ExitCode> {
+fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
     let done = match operation {
-        Operation::Get(options) => get(&options),
+        Operation::Get(options) => get(whose, &options),
         Operation::Store(wait) => {
             let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
-            helper::store::store(&profile(wait.wait)?, &request(deadline)?, &deadline)
+            let given = request(deadline)?;
+            helper::store::store(&meant(whose, wait.wait, &given)?, &given, &deadline)
         }
-        Operation::Erase(options) => erase(&options),
+        Operation::Erase(options) => erase(whose, &options),
         Operation::Capability => print("version 0\ncapability authtype\n"),
-        Operation::Login(options) => login(&options),
-        Operation::Exec(options) => return exec(&options),
-        Operation::Status(options) => return status(&options),
+        Operation::Login(options) => login(whose, &options),
+        Operation::Exec(options) => return exec(whose, &options),
+        Operation::Status(options) => return status(whose, &options),
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
             let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
-            people::logout::remove(&profile(wait.wait)?, removal, &deadline)
+            people::logout::remove(&profile(whose, wait.wait)?, removal, &deadline)
         }
-        Operation::Renew(options) => renew(&options),
-        Operation::Configure(options) => configure(options),
-        Operation::Unconfigure(options) => unconfigure(options),
+        Operation::Move(options) => {
+            let deadline = Deadline::after(options.wait.wait.unwrap_or(LOGOUT_PATIENCE));
+            let profile = profile(whose, options.wait.wait)?;
+            people::relocate::relocate(&profile, options.to, &deadline)
+        }
+        Operation::Renew(options) => renew(whose, &options),
+        Operation::Configure(options) => configure(whose, options),
+        Operation::Unconfigure(options) => unconfigure(whose, options),
         Operation::Other(words) => unknown(&words),
     };
     done.map(|()| ExitCode::SUCCESS)
@@ -73,9 +79,18 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// A keyring is not waited for longer than the caller waits for us.
-fn profile(wait: Option<Duration>) -> Result<Profile> {
+fn profile(whose: &Whose, wait: Option<Duration>) -> Result<Profile> {
     let patience = wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE));
-    Profile::codex(variable, patience)
+    Profile::codex(variable, patience, whose.account.clone())
+}
+
+/// The profile for a request, which may name a user.
+fn meant(whose: &Whose, wait: Option<Duration>, asked: &Credential) -> Result<Profile> {
+    let profile = profile(whose, wait)?;
+    match &asked.username {
+        Some(name) => profile.of_user(&String::from_utf8_lossy(name)),
+        None => Ok(profile),
+    }
 }
 
 fn caller(wait: &cli::Wait, interactive: Interactive, screen: Screen) -> Caller {
@@ -100,7 +115,7 @@ fn request(deadline: Deadline) -> Result<Credential> {
 
 /// What `get` and `exec` have in common.
 fn wanted(
-    profile: &Profile,
+    whose: &Whose,
     wanted: &cli::Wanted,
     asked: impl FnOnce(Deadline) -> Result<Credential>,
 ) -> Result<(Credential, Option<Login>)> {
@@ -111,13 +126,14 @@ fn wanted(
     let screen = Screen::new(interactive, extras(&wanted.extras));
     let mut caller = caller(&wanted.wait, interactive, screen);
     let asked = asked(Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
+    let profile = meant(whose, wanted.wait.wait, &asked)?;
     if let Some(token) = &wanted.rejected_sha256
         && let Some(stored) = profile.storage.glance()?
     {
-        helper::erase::refuse(profile, &stored, token)?;
+        helper::erase::refuse(&profile, &stored, token)?;
     }
     let min_validity = i64::try_from(wanted.min_validity.as_secs()).unwrap_or(i64::MAX);
-    let login = helper::get::get(profile, &asked, min_validity, &mut caller)?;
+    let login = helper::get::get(&profile, &asked, min_validity, &mut caller)?;
     Ok((asked, login))
 }
 
@@ -125,11 +141,11 @@ fn extras(extras: &cli::Extras) -> Extras {
     Extras { qr: extras.qr, open: extras.open }
 }
 
-fn get(options: &cli::Get) -> Result<()> {
+fn get(whose: &Whose, options: &cli::Get) -> Result<()> {
     let format = options.format;
     let read =
         |deadline| input(deadline).map_or(Ok(Credential::default()), |input| format.read(input));
-    let (asked, login) = wanted(&profile(options.wanted.wait.wait)?, &options.wanted, read)?;
+    let (asked, login) = wanted(whose, &options.wanted, read)?;
     // Whole or not at all.
     let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
     let written = match &login {
@@ -152,17 +168,17 @@ fn get(options: &cli::Get) -> Result<()> {
 }
 
 /// The command gets standard input; nothing is read from it here.
-fn exec(options: &cli::Exec) -> Result<ExitCode> {
+fn exec(whose: &Whose, options: &cli::Exec) -> Result<ExitCode> {
     let nothing = |_| Ok(Credential::default());
-    let (_, login) = wanted(&profile(options.wanted.wait.wait)?, &options.wanted, nothing)?;
+    let (_, login) = wanted(whose, &options.wanted, nothing)?;
     let login = login.expect("the default profile answers a request that names nothing");
     let default = [Variable::default()];
     let variables = if options.env.is_empty() { &default[..] } else { &options.env };
     people::exec::exec(&login, variables, &options.command)
 }
 
-fn login(options: &cli::Login) -> Result<()> {
-    let profile = profile(options.wait.wait)?;
+fn login(whose: &Whose, options: &cli::Login) -> Result<()> {
+    let profile = profile(whose, options.wait.wait)?;
     if options.cancel {
         return people::login::cancel(&profile);
     }
@@ -175,12 +191,12 @@ fn login(options: &cli::Login) -> Result<()> {
     people::login::login(&profile, &mut caller(&options.wait, interactive, screen)).map(drop)
 }
 
-fn erase(options: &cli::Erase) -> Result<()> {
-    let profile = profile(options.wait.wait)?;
+fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
     let by_hand = io::stdin().is_terminal() && !options.yes;
     let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
     let named = request(deadline)?;
+    let profile = meant(whose, options.wait.wait, &named)?;
     if !named.names_something() && (by_hand || options.yes) {
         let removal = Removal { revoke: options.revoke, ask: by_hand };
         return people::logout::remove(&profile, removal, &deadline);
@@ -189,8 +205,8 @@ fn erase(options: &cli::Erase) -> Result<()> {
 }
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
-fn status(options: &cli::Status) -> Result<ExitCode> {
-    let status = Status::of(&profile(None)?)?;
+fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
+    let status = Status::of(&profile(whose, None)?)?;
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
     if status.is_signed_in() {
@@ -203,7 +219,7 @@ fn status(options: &cli::Status) -> Result<ExitCode> {
 }
 
 /// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.
-fn renew(options: &cli::Renew) -> Result<()> {
+fn renew(whose: &Whose, options: &cli::Renew) -> Result<()> {
     let goal = match options.min_validity {
         _ if options.sign_in => Goal::SignIn,
         Some(validity) => {
@@ -212,7 +228,7 @@ fn renew(options: &cli::Renew) -> Result<()> {
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };
-    let result = helper::renew::renew(&profile(None)?, order);
+    let result = helper::renew::renew(&profile(whose, None)?, order);
     if let Err(error) = &result {
         let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
     }
@@ -242,21 +258,21 @@ fn tool(tool: cli::Tool) -> Result<Tool, Other> {
     })
 }
 
-fn configure(options: cli::Configure) -> Result<()> {
+fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
     let cli::Configure { what, force, base_url } = options;
     let options = Options { print: what.print, force, name: what.name, base_url };
     match tool(what.tool) {
         Ok(tool) => configure::configure(tool, &options, &variable),
         Err(Other::Recipe(recipe)) => print(&recipe.text()?),
         Err(Other::Keepalive) => {
-            let profile = profile(None)?;
+            let profile = profile(whose, None)?;
             let keepalive = Keepalive::new(&profile, &variable)?;
             if options.print { print(&keepalive.preview()) } else { keepalive.install() }
         }
     }
 }
 
-fn unconfigure(what: cli::Unconfigure) -> Result<()> {
+fn unconfigure(whose: &Whose, what: cli::Unconfigure) -> Result<()> {
     match tool(what.tool) {
         Ok(tool) => {
             let options = Options { print: what.print, name: what.name, ..Options::default() };
@@ -266,7 +282,7 @@ fn unconfigure(what: cli::Unconfigure) -> Result<()> {
             ui::say("configure only prints a recipe for this; there is nothing to undo");
             Ok(())
         }
-        Err(Other::Keepalive) => Keepalive::new(&profile(None)?, &variable)?.remove(),
+        Err(Other::Keepalive) => Keepalive::new(&profile(whose, None)?, &variable)?.remove(),
     }
 }
 

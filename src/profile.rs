@@ -2,13 +2,15 @@
 
 use crate::account::Claims;
 use crate::error::{Error, Kind, Result};
+use crate::folders::Folders;
 use crate::login::{Login, Provenance};
-use crate::storage::Storage;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::place::Place;
+use crate::storage::private::{Medium, Private};
+use crate::storage::{Kept, Storage};
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,8 +26,10 @@ pub struct Profile {
     /// The hosts that its access tokens are for.
     hosts: Vec<String>,
     pub storage: Rc<dyn Storage>,
-    /// Absolute, so that every process means the same folder.
-    pub codex_home: PathBuf,
+    /// Whose login is meant, where that is said.
+    pub account: Option<String>,
+    pub kept: Kept,
+    opener: Opener,
     /// Codex's own login, where that is the storage: its rules are obeyed, and its API key is known.
     pub codex: Option<Rc<CodexHome>>,
     refresh_url: Option<String>,
@@ -35,11 +39,16 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The built-in profile, with what the environment changes. `patience` is for the keyring.
+    /// The built-in profile, with what the environment changes, for the login of `account` where one is named.
+    /// `patience` is for the keyring.
     ///
     /// # Errors
     /// `Usage` when a variable names what cannot be used.
-    pub fn codex(variable: impl Fn(&str) -> Option<OsString>, patience: Duration) -> Result<Self> {
+    pub fn codex(
+        variable: impl Fn(&str) -> Option<OsString>,
+        patience: Duration,
+        account: Option<String>,
+    ) -> Result<Self> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let text = |name: &str| match variable(name).map(OsString::into_string) {
             Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
@@ -61,13 +70,19 @@ impl Profile {
         let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
         let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
         let codex_home = codex_home(variable("CODEX_HOME"))?;
-        let home = Rc::new(CodexHome::new(codex_home.clone(), patience));
+        let named = text("CODEX_CREDENTIAL_STORAGE")?;
+        let kept = named.map_or(Ok(Kept::Codex), |name| name.parse())?;
+        let issuer = Provenance { issuer, client_id };
+        let opener = Opener { codex_home, patience, cache: true };
+        let (storage, codex) = opener.open(kept, &issuer, account.clone())?;
         Ok(Self {
-            issuer: Provenance { issuer, client_id },
+            issuer,
             hosts: vec![HOST.into()],
-            storage: home.clone(),
-            codex: Some(home),
-            codex_home,
+            storage,
+            account,
+            kept,
+            codex,
+            opener,
             refresh_url: url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
             revoke_url: url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
             extra_ca: variable("CODEX_CA_CERTIFICATE").map(PathBuf::from),
@@ -88,6 +103,28 @@ impl Profile {
     /// Whether an API key may go there.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
         protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
+    }
+
+    /// Absolute, so that every process means the same folder.
+    pub fn codex_home(&self) -> &Path {
+        &self.opener.codex_home
+    }
+
+    /// The same login in another storage.
+    pub fn kept_in(&self, kept: Kept) -> Result<Self> {
+        let (storage, codex) = self.opener.open(kept, &self.issuer, self.account.clone())?;
+        Ok(Self { storage, kept, codex, ..self.clone() })
+    }
+
+    /// The login that is called `username`, where several are kept and one is called so.
+    pub fn of_user(self, username: &str) -> Result<Self> {
+        if self.account.is_some() {
+            return Ok(self);
+        }
+        Ok(match self.storage.of_account(username)? {
+            Some(storage) => Self { storage, account: Some(username.to_owned()), ..self },
+            None => self,
+        })
     }
 
     /// The folders in which it is seen that the login, or what is known of it, has changed.
@@ -130,6 +167,39 @@ impl Profile {
             }
             (None, None) => endpoint(granted_by, "/oauth/revoke"),
         }
+    }
+}
+
+/// What it takes to open a storage.
+#[derive(Clone, Debug)]
+struct Opener {
+    codex_home: PathBuf,
+    /// For the keyring.
+    patience: Duration,
+    /// Whether a copy of the access token may lie in memory.
+    cache: bool,
+}
+
+impl Opener {
+    #[expect(clippy::type_complexity, reason = "taken apart at once")]
+    fn open(
+        &self,
+        kept: Kept,
+        by: &Provenance,
+        account: Option<String>,
+    ) -> Result<(Rc<dyn Storage>, Option<Rc<CodexHome>>)> {
+        let medium = match kept {
+            Kept::Codex => {
+                let home = Rc::new(CodexHome::new(self.codex_home.clone(), self.patience));
+                return Ok((home.clone(), Some(home)));
+            }
+            Kept::File => Medium::File,
+            Kept::Keyring => Medium::Keyring { cache: self.cache, patience: self.patience },
+            Kept::Memory => Medium::Memory,
+        };
+        let folders = Folders::of_this_person()?;
+        let private = Private::new(medium, &folders, &[&by.issuer, &by.client_id], account)?;
+        Ok((Rc::new(private), None))
     }
 }
 
@@ -182,8 +252,12 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        Profile::codex(|name| (name == "CODEX_HOME").then(|| "/nowhere".into()), Duration::ZERO)
-            .unwrap()
+        Profile::codex(
+            |name| (name == "CODEX_HOME").then(|| "/nowhere".into()),
+            Duration::ZERO,
+            None,
+        )
+        .unwrap()
     }
 
     #[test]

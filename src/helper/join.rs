@@ -53,7 +53,7 @@ pub fn renewed(
     caller: &mut Caller,
     mut wanted: impl FnMut() -> Result<Option<Login>>,
 ) -> Result<Login> {
-    let place = profile.storage.place()?;
+    let mut place = profile.storage.place()?;
     place.create()?;
     let (sender, events) = mpsc::channel();
     let changed = sender.clone();
@@ -74,6 +74,14 @@ pub fn renewed(
                 let lock = lock?;
                 if let Some(login) = wanted()? {
                     return Ok(caller.done(login));
+                }
+                let meant = profile.storage.place()?;
+                if meant != place {
+                    // Somebody has signed in, and another lock protects that login.
+                    meant.create()?;
+                    place = meant;
+                    queue_for_lock(&place, &sender);
+                    continue;
                 }
                 if let Some(failure) = failure(&place)
                     && seen_failure.as_ref() != Some(&failure.id)
@@ -173,7 +181,10 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     if order.may_sign_in {
         command.arg("--may-sign-in");
     }
-    command.env("CODEX_HOME", &profile.codex_home);
+    command.env("CODEX_HOME", profile.codex_home());
+    if let Some(account) = &profile.account {
+        command.arg("--account").arg(account);
+    }
     command.stdin(lock.into_stdin()).stdout(Stdio::piped()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -52,6 +52,10 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
         None => Lock::try_acquire(&place.lock())?,
     };
     let Some(_lock) = lock else { return Ok(()) };
+    if profile.storage.place()? != place {
+        // Somebody signed in before we had the lock, and another lock protects that login.
+        return Ok(());
+    }
     place.sweep();
     let earlier = place.failure::<Failure>().load()?;
     if order.goal != Goal::SignIn
@@ -130,7 +134,7 @@ pub(super) fn commit(hold: &dyn Hold, intent: &Intent, change: &Change) -> Resul
 
 /// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds
 /// the renewal lock.
-pub(super) fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
+pub fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
     match profile.storage.left()? {
         Some(Left::Answered(intent, grant)) => {
             let hold = hold(profile)?;

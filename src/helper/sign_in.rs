@@ -65,6 +65,8 @@ impl SignIn<'_> {
         {
             return Ok(pending);
         }
+        // A login that could not be kept is asked of nobody.
+        hold(self.renewal.profile)?.probe()?;
         let mut pending = codex::start(&self.http, issuer)?;
         pending.prompt.reason = reason;
         pending.is_needed = !self.has_another_login();
@@ -187,7 +189,7 @@ pub(super) fn keep(
             },
         });
     }
-    commit(hold, intent, &Change::SignedIn(grant, &intent.to))?;
+    commit(hold, intent, &Change::SignedIn { grant, by: &intent.to, at: intent.at })?;
     place.signed_in().save(&clock::timestamp().to_string())?;
     place.forget()
 }

@@ -4,4 +4,5 @@ pub mod configure;
 pub mod exec;
 pub mod login;
 pub mod logout;
+pub mod relocate;
 pub mod status;

@@ -1,5 +1,6 @@
 //! `status`: who is signed in, where, until when, and what is pending. Changes nothing and asks nobody.
 
+use crate::account::Account;
 use crate::clock;
 use crate::error::{Prompt, Result};
 use crate::helper::failure::Dead;
@@ -20,6 +21,8 @@ pub struct Status {
     /// Why it cannot be renewed.
     end: Option<String>,
     pending: Option<Prompt>,
+    /// Whose logins are kept beside it.
+    others: Vec<Account>,
 }
 
 impl Status {
@@ -36,7 +39,10 @@ impl Status {
         };
         let pending = storage.place()?.pending::<Pending>().load()?.map(|pending| pending.prompt);
         let pending = pending.filter(|prompt| prompt.expires_at > clock::now());
-        Ok(Self { login, storage: storage.describe()?, is_stale, end, pending })
+        let account = login.as_ref().map(Login::account).unwrap_or_default();
+        let mut others = storage.accounts()?;
+        others.retain(|other| !other.is(&account));
+        Ok(Self { login, storage: storage.describe()?, is_stale, end, pending, others })
     }
 
     /// Whether a `get` can answer without a person.
@@ -70,6 +76,10 @@ impl Status {
                 "pending",
                 &format!("sign in at {uri} with the code {} ({left} left)", prompt.user_code),
             );
+        }
+        for other in &self.others {
+            let workspace = other.account_id.as_deref().unwrap_or("unknown");
+            line("also", &format!("{} (workspace {workspace})", other.username()));
         }
         let first = if self.login.is_some() { "Logged in using ChatGPT" } else { "Not logged in" };
         format!("{first}\n{text}")
@@ -110,6 +120,7 @@ impl Status {
             "access_token_usable": self.login.is_some() && !self.is_stale,
             "cannot_renew": self.end,
             "pending": self.pending,
+            "others": self.others,
         })
     }
 }

@@ -167,7 +167,7 @@ impl Change<'_> {
         let now = clock::timestamp().to_string();
         match self {
             Self::Renewed(grant) => auth_json::renewed(document.unwrap_or(b"{}"), grant, &now),
-            Self::SignedIn(grant, from) => auth_json::signed_in(document, grant, from, &now),
+            Self::SignedIn { grant, by, .. } => auth_json::signed_in(document, grant, by, &now),
         }
     }
 }
@@ -194,7 +194,7 @@ impl Hold for Held<'_> {
         let stored = match self.home.load() {
             // An API key is another login; what cannot be understood is replaced by a sign-in alone.
             Err(error) if error.kind == Kind::LoginRequired => None,
-            Err(_) if replaces.is_none() && matches!(change, Change::SignedIn(..)) => None,
+            Err(_) if replaces.is_none() && matches!(change, Change::SignedIn { .. }) => None,
             loaded => loaded?.map(|login| login.fingerprint()),
         };
         if stored.as_ref() != replaces {
@@ -207,7 +207,7 @@ impl Hold for Held<'_> {
             Some((spot, bytes)) => match (understood(&bytes), change) {
                 (Ok(_), _) => (Some(spot), Some(bytes)),
                 (Err(error), Change::Renewed(_)) => return Err(malformed(&spot, &error)),
-                (Err(_), Change::SignedIn(..)) => {
+                (Err(_), Change::SignedIn { .. }) => {
                     spot.set_aside()?;
                     (None, None)
                 }

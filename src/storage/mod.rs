@@ -1,13 +1,16 @@
 //! Keeps logins, and the files that protect them.
 
 pub mod auth_json;
+mod cell;
 pub mod codex_config;
 pub mod codex_home;
+mod document;
 pub mod journal;
 pub mod keyring;
 pub mod lock;
 pub mod parts;
 pub mod place;
+pub mod private;
 pub mod read;
 pub mod record;
 pub mod replace;
@@ -15,13 +18,41 @@ pub mod seal;
 pub mod spot;
 pub mod watch;
 
+use crate::account::Account;
 use crate::clock::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
 use crate::tokens::{Fingerprint, Grant};
+use clap::ValueEnum;
 use journal::{Intent, Journal, Left};
 use place::Place;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::str::FromStr;
+
+/// The storages, by the names that a profile gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kept {
+    /// Codex's own login, shared with it
+    Codex,
+    /// a file of its own
+    File,
+    /// the platform's keyring
+    Keyring,
+    /// in memory, until the machine restarts
+    Memory,
+}
+
+impl FromStr for Kept {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        ValueEnum::from_str(name, false).map_err(|_| {
+            let what = format!("there is no storage {name:?}");
+            Error::new(Kind::Usage, what).hint("there are codex, file, keyring and memory")
+        })
+    }
+}
 
 /// Where one login is kept.
 pub trait Storage: std::fmt::Debug {
@@ -59,6 +90,16 @@ pub trait Storage: std::fmt::Debug {
     /// What a killed renewal left in the journal. For whoever holds the renewal lock.
     fn left(&self) -> Result<Option<Left>>;
 
+    /// The storage of the login that is called `name`, where several are kept and one is called so.
+    fn of_account(&self, _name: &str) -> Result<Option<Rc<dyn Storage>>> {
+        Ok(None)
+    }
+
+    /// Whose logins are kept here, where several can be.
+    fn accounts(&self) -> Result<Vec<Account>> {
+        Ok(Vec::new())
+    }
+
     /// Which login is stored, for comparison; `None` when there is none that can be read.
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.load().ok().flatten().map(|login| login.fingerprint())
@@ -94,5 +135,10 @@ pub trait Hold {
 /// What a commit writes.
 pub enum Change<'a> {
     Renewed(&'a Grant),
-    SignedIn(&'a Grant, &'a Provenance),
+    /// `at` is when the sign-in began, in seconds since the epoch.
+    SignedIn {
+        grant: &'a Grant,
+        by: &'a Provenance,
+        at: i64,
+    },
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// refused   fingerprint of the access token that a caller found refused
 /// signed-in which sign-in was the last one to be stored
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     dir: PathBuf,
 }

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WORDS: &[&str] = &["clock", "error", "login", "account", "tokens"];
+const WORDS: &[&str] = &["clock", "error", "login", "account", "tokens", "folders"];
 
 /// What each part may use of the crate, beside itself.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["helper", "people", "ui"]),
+    ("cli", &["helper", "people", "storage", "ui"]),
     ("helper", &["profile", "oauth", "storage", "ui"]),
     ("people", &["helper", "profile", "oauth", "storage", "ui"]),
-    ("profile", &["folders", "storage"]),
+    ("profile", &["storage"]),
     ("oauth", &[]),
     ("storage", &[]),
     ("ui", &[]),

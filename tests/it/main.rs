@@ -13,6 +13,7 @@ mod keepalive;
 mod killed;
 mod logout;
 mod outputs;
+mod private;
 mod protocol;
 mod renewal;
 mod rules;

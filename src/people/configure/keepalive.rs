@@ -78,7 +78,7 @@ impl<'a> Keepalive<'a> {
              Type=oneshot\n\
              Environment=\"CODEX_HOME={}\"\n\
              ExecStart=\"{}\" renew\n",
-            escaped(&self.profile.codex_home),
+            escaped(self.profile.codex_home()),
             escaped(&self.program),
         )
     }
@@ -93,13 +93,13 @@ impl<'a> Keepalive<'a> {
              <key>StartInterval</key><integer>21600</integer>\n\
              </dict></plist>\n",
             xml(&self.program),
-            xml(&self.profile.codex_home),
+            xml(self.profile.codex_home()),
         )
     }
 
     /// Every six hours: the renewal is due for a day, so that three of four may fail.
     fn cron_line(&self) -> String {
-        let (home, program) = (&self.profile.codex_home, &self.program);
+        let (home, program) = (self.profile.codex_home(), &self.program);
         format!("17 */6 * * * CODEX_HOME='{}' '{}' renew", home.display(), program.display())
     }
 

@@ -1,0 +1,69 @@
+//! One value of a private storage: in a file, or in an item of the keyring with a copy of what is no secret for
+//! long, in memory, so that reading it costs no more than reading a file.
+
+use super::place::create_private;
+use super::read::{Bytes, read};
+use super::replace::replace;
+use super::seal::Seal;
+use super::spot::Spot;
+use crate::error::{Error, Result};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+pub struct Cell {
+    pub spot: Spot,
+    /// Where the copy lies; only for a spot that is slow to read.
+    pub copy: Option<PathBuf>,
+}
+
+impl Cell {
+    /// The value itself.
+    pub fn read(&self) -> Result<Option<Bytes>> {
+        self.spot.read()
+    }
+
+    /// The copy. A missing one says nothing of the value.
+    pub fn read_copy(&self) -> Option<Bytes> {
+        read(self.copy.as_ref()?).ok().flatten()
+    }
+
+    /// Writes the value and then its copy; a kill in between leaves no copy of what was there before.
+    pub fn write(&self, value: &[u8], copy: &[u8]) -> Result<()> {
+        self.remove_copy()?;
+        if let Spot::File(path) = &self.spot {
+            create_private(path.parent().unwrap_or(Path::new(".")))?;
+        }
+        self.spot.write(value)?;
+        self.write_copy(copy)
+    }
+
+    /// For a value that was read under the lock under which it is written.
+    pub fn write_copy(&self, copy: &[u8]) -> Result<()> {
+        let Some(path) = &self.copy else { return Ok(()) };
+        create_private(path.parent().unwrap_or(Path::new(".")))?;
+        replace(path, copy)
+    }
+
+    pub fn remove(&self) -> Result<bool> {
+        self.remove_copy()?;
+        self.spot.remove()
+    }
+
+    pub fn probe(&self) -> Result<Option<Seal>> {
+        if let Spot::File(path) = &self.spot {
+            create_private(path.parent().unwrap_or(Path::new(".")))?;
+        }
+        self.spot.probe()
+    }
+
+    fn remove_copy(&self) -> Result<()> {
+        let Some(path) = &self.copy else { return Ok(()) };
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::io("remove", path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}

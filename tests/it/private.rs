@@ -1,0 +1,242 @@
+//! Logins kept in this program's own storages.
+
+use crate::machine::{Machine, ada, eventually, kill, token_of};
+use issuer::{Account, Issuer};
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A machine whose logins are kept in `storage`, with a folder in memory.
+pub struct Private {
+    pub machine: Machine,
+    state: TempDir,
+    runtime: TempDir,
+}
+
+impl Private {
+    pub fn new(storage: &str) -> Self {
+        let mut machine = Machine::new();
+        let state = tempfile::tempdir().unwrap();
+        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+        fs::set_permissions(runtime.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        machine.set("HOME", state.path().to_str().unwrap());
+        machine.set("XDG_STATE_HOME", state.path().to_str().unwrap());
+        machine.set("XDG_RUNTIME_DIR", runtime.path().to_str().unwrap());
+        machine.set("CODEX_CREDENTIAL_STORAGE", storage);
+        Self { machine, state, runtime }
+    }
+
+    /// Signs `account` in, with more words to `login`, and gives back the token.
+    pub fn sign_in(&self, account: &Account, more: &str) -> String {
+        let login = self.machine.start(&format!("login {more}"));
+        let code = self.machine.issuer.wait_for_user_code(crate::machine::PATIENCE).unwrap();
+        self.machine.issuer.approve_as(&code, account);
+        let output = login.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.machine.token()
+    }
+}
+
+/// Every file below `folder`.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+fn workspace() -> Account {
+    Issuer::accounts()[1].clone()
+}
+
+fn grace() -> Account {
+    Issuer::accounts()[2].clone()
+}
+
+fn password(machine: &Machine, username: &str) -> String {
+    let request = format!("protocol=https\nhost=chatgpt.com\nusername={username}\n\n");
+    let output = machine.command("get").write_stdin(request).assert().success();
+    let answer = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    answer.lines().find_map(|line| line.strip_prefix("password=")).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_login_in_a_file_is_private_and_no_file_of_codexs_is_written() {
+    let private = Private::new("file");
+    let token = private.sign_in(&ada(), "");
+    let files = files(private.state.path());
+    let login = files.iter().find(|file| file.ends_with("login")).unwrap();
+    assert!(fs::read_to_string(login).unwrap().contains(&token));
+    for file in &files {
+        let mode = fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+        let folder = fs::metadata(file.parent().unwrap()).unwrap().permissions().mode();
+        assert_eq!(folder & 0o777, 0o700, "{}", file.display());
+    }
+    assert_eq!(fs::read_dir(private.machine.codex_home()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(private.runtime.path()).unwrap().count(), 0);
+    let status = private.machine.command("status").assert().success();
+    status.stdout(contains("ada@example.com").and(contains(login.to_str().unwrap())));
+}
+
+#[test]
+fn a_crowd_with_an_empty_cache_signs_in_once_and_with_an_expired_token_renews_once() {
+    for storage in ["file", "memory"] {
+        let private = Private::new(storage);
+        let machine = &private.machine;
+        machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(4));
+        let callers: Vec<_> =
+            (0..16).map(|_| machine.start("get --format token --wait 60s")).collect();
+        machine.approve_next();
+        let mut tokens: Vec<String> = callers.into_iter().map(token_of).collect();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 1, "{storage}");
+        assert_eq!(machine.issuer.counts().user_codes, 1);
+        machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(3600));
+        let expired = tokens.remove(0);
+        eventually(|| !machine.issuer.is_live_access_token(&expired));
+        let mut renewed = machine.crowd(16);
+        renewed.dedup();
+        assert_eq!(renewed.len(), 1, "{storage}");
+        assert_ne!(renewed[0], expired);
+        let counts = machine.issuer.counts();
+        assert_eq!((counts.user_codes, counts.refreshes), (1, 1), "{storage}");
+        assert_eq!(machine.issuer.resent_after_answer(), 0);
+    }
+}
+
+#[test]
+fn what_is_kept_in_memory_is_in_memory_alone() {
+    let private = Private::new("memory");
+    private.sign_in(&ada(), "");
+    assert!(!files(private.runtime.path()).is_empty());
+    assert!(files(private.state.path()).is_empty());
+    assert_eq!(fs::read_dir(private.machine.codex_home()).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_folder_in_memory_nothing_is_kept_elsewhere_in_its_stead() {
+    let mut private = Private::new("memory");
+    let on_disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    private.machine.set("XDG_RUNTIME_DIR", on_disk.path().to_str().unwrap());
+    for command in ["get", "login", "status"] {
+        let output = private.machine.command(command).assert().code(2);
+        output.stderr(contains("needs a folder in memory").and(contains("hint: ")));
+    }
+    assert_eq!(private.machine.issuer.counts().user_codes, 0);
+    assert!(files(on_disk.path()).is_empty());
+}
+
+#[test]
+fn two_workspaces_of_one_person_and_another_person_never_overwrite_each_other() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    let personal = private.sign_in(&ada(), "");
+    let team = private.sign_in(&workspace(), "");
+    let other = private.sign_in(&grace(), "");
+    assert_eq!(machine.token(), other, "the last one is the default");
+    assert_eq!(password(machine, &ada().account_id), personal);
+    assert_eq!(password(machine, &workspace().account_id), team);
+    assert_eq!(password(machine, "grace@example.org"), other);
+    assert_eq!(password(machine, "nobody@example.com"), "", "the next helper is asked");
+    let command = format!("get --format token --account {}", workspace().account_id);
+    machine.command(&command).assert().success().stdout(format!("{team}\n"));
+    let both = machine.command("get --account ada@example.com").assert().code(2);
+    both.stderr(contains("more than one workspace").and(contains(ada().account_id)));
+    // Each renews by itself.
+    machine.issuer.invalidate_access_token(&team);
+    let erase = format!(
+        "protocol=https\nhost=chatgpt.com\nusername={}\npassword={team}\n\n",
+        workspace().account_id
+    );
+    machine.command("erase").write_stdin(erase).assert().success();
+    let renewed = password(machine, &workspace().account_id);
+    assert_ne!(renewed, team);
+    assert_eq!(password(machine, &ada().account_id), personal);
+    assert_eq!(machine.token(), other);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_sign_in_for_another_account_leaves_the_default_alone() {
+    let private = Private::new("file");
+    let mine = private.sign_in(&ada(), "");
+    let still_mine = private.sign_in(&grace(), "--account grace@example.org");
+    assert_eq!(still_mine, mine);
+    assert_ne!(password(&private.machine, "grace@example.org"), mine);
+    // The default goes, and the only one left takes its place.
+    private.machine.command("logout").assert().success();
+    assert_eq!(private.machine.token(), password(&private.machine, "grace@example.org"));
+    private.machine.command("logout").assert().success();
+    private.machine.command("status").assert().code(3);
+    private.machine.command("get --interactive never").assert().code(3);
+    assert_eq!(private.machine.issuer.counts().revocations, 2);
+}
+
+#[test]
+fn a_renewer_killed_between_answer_and_commit_loses_nothing() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(3));
+    let old = private.sign_in(&ada(), "");
+    machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(3600));
+    eventually(|| !machine.issuer.is_live_access_token(&old));
+    // The write of the login waits for this lock; the answer is in the journal by then.
+    let find =
+        |name: &str| files(private.state.path()).into_iter().find(|file| file.ends_with(name));
+    let write = crate::machine::lock(&find("write").unwrap());
+    let caller = machine.start("get --format token --wait 30s");
+    eventually(|| {
+        find("journal")
+            .is_some_and(|file| fs::read_to_string(file).unwrap().contains("refresh_token\":"))
+    });
+    kill(machine.renewers()[0]);
+    drop(write);
+    assert_ne!(token_of(caller), old);
+    assert_eq!((machine.issuer.counts().refreshes, machine.issuer.resent_after_answer()), (1, 0));
+}
+
+#[test]
+fn a_login_moves_and_stays_the_same_login() {
+    let (mut machine, tokens) = Machine::signed_in(3600);
+    let folders = tempfile::tempdir().unwrap();
+    machine.set("HOME", folders.path().to_str().unwrap());
+    machine.set("XDG_STATE_HOME", folders.path().to_str().unwrap());
+    let moved = machine.command("move --to file").assert().success();
+    moved.stderr(
+        contains("moved the login of ada@example.com").and(contains("Codex is signed out")),
+    );
+    assert!(!machine.path("auth.json").exists());
+    machine.command("get --interactive never").assert().code(3);
+    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    assert_eq!(machine.token(), tokens.access_token);
+    // Renewed where it is now, by the issuer that granted it.
+    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={}\n\n", tokens.access_token);
+    machine.command("erase").write_stdin(erase).assert().success();
+    assert_ne!(machine.token(), tokens.access_token);
+    machine.command("move --to file").assert().success().stderr(contains("there already"));
+    let renewed = machine.token();
+    machine.command("move --to codex").assert().success();
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], renewed);
+    assert!(files(folders.path()).iter().all(|file| !file.ends_with("login")));
+}
+
+#[test]
+fn a_login_never_moves_onto_another() {
+    let (mut machine, _) = Machine::signed_in(3600);
+    let folders = tempfile::tempdir().unwrap();
+    machine.set("HOME", folders.path().to_str().unwrap());
+    machine.set("XDG_STATE_HOME", folders.path().to_str().unwrap());
+    machine.command("move --to file").assert().success();
+    let other = machine.sign_in(3600);
+    machine.command("move --to file").assert().code(2).stderr(contains("nothing was moved"));
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], other.access_token);
+}
