@@ -1,22 +1,29 @@
 //! A real Secret Service: gnome-keyring on a bus of its own.
 
 use crate::machine::{Machine, eventually};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 pub struct Keyring {
     session: Child,
     /// The session ends when this is closed.
     stdin: Option<ChildStdin>,
+    says: Lines<BufReader<ChildStdout>>,
     address: String,
-    _home: TempDir,
+    home: TempDir,
 }
 
+/// Each line that comes in unlocks it, starting it first where it has gone.
 const SESSION: &str = r#"
-printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
 echo "$DBUS_SESSION_BUS_ADDRESS"
-exec cat >/dev/null
+while read -r _; do
+    printf pw | gnome-keyring-daemon --replace --unlock --components=secrets >/dev/null 2>&1
+    echo unlocked
+done
 "#;
 
 impl Keyring {
@@ -32,13 +39,67 @@ impl Keyring {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut session = command.spawn().expect("dbus-run-session starts");
         let stdin = session.stdin.take();
-        let mut address = String::new();
-        BufReader::new(session.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        let address = address.trim_end().to_owned();
+        let mut says = BufReader::new(session.stdout.take().unwrap()).lines();
+        let address = says.next().unwrap().unwrap();
         machine.set("DBUS_SESSION_BUS_ADDRESS", &address);
-        let keyring = Self { session, stdin, address, _home: home };
-        eventually(|| keyring.store("probe", "x"));
+        let mut keyring = Self { session, stdin, says, address, home };
+        keyring.unlock();
         keyring
+    }
+
+    pub fn unlock(&mut self) {
+        writeln!(self.stdin.as_ref().unwrap()).unwrap();
+        // A call before that would have the bus start another, which is locked.
+        let mut says = self.says.by_ref().map_while(Result::ok);
+        assert!(says.any(|line| line == "unlocked"), "the session goes on");
+        eventually(|| self.store("probe", "x"));
+    }
+
+    /// The daemon of this session.
+    fn daemon(&self) -> Option<Pid> {
+        let home = format!("HOME={}", self.home.path().display());
+        let is_ours = |pid: &i32| {
+            let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            read("comm").starts_with(b"gnome-keyring-d")
+                && read("environ").split(|&b| b == 0).any(|variable| variable == home.as_bytes())
+        };
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.find(is_ours).and_then(Pid::from_raw)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.daemon().expect("the daemon runs"), signal).unwrap();
+    }
+
+    /// It takes calls and answers none.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn wake(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// The secret of the item whose user name ends in `end`.
+    pub fn secret(&self, end: &str) -> Option<String> {
+        let arguments = ["search", "--all", "--unlock", "service", "codex-credential"];
+        let mut search = self.tool("secret-tool", &arguments);
+        let output = search.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let (shown, attributes) = (text(&output.stdout), text(&output.stderr));
+        let secrets = shown.lines().filter_map(|line| line.strip_prefix("secret = "));
+        let users =
+            attributes.lines().filter_map(|line| line.strip_prefix("attribute.username = "));
+        let mut items = users.zip(secrets);
+        items.find(|(user, _)| user.ends_with(end)).map(|(_, secret)| secret.to_owned())
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     fn tool(&self, program: &str, arguments: &[&str]) -> Command {
@@ -49,9 +110,11 @@ impl Keyring {
     }
 
     fn store(&self, name: &str, secret: &str) -> bool {
-        let mut command = self.tool("secret-tool", &["store", "--label=t", "service", name]);
+        // On a locked keyring it waits for a person.
+        let arguments = ["5", "secret-tool", "store", "--label=t", "service", name];
+        let mut command = self.tool("timeout", &arguments);
         let mut store = command.stdin(Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(&mut store.stdin.take().unwrap(), secret.as_bytes()).unwrap();
+        Write::write_all(&mut store.stdin.take().unwrap(), secret.as_bytes()).unwrap();
         store.wait().unwrap().success()
     }
 
@@ -82,8 +145,16 @@ impl Keyring {
     }
 }
 
+/// A key among the secrets is no text.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl Drop for Keyring {
     fn drop(&mut self) {
+        if let Some(daemon) = self.daemon() {
+            let _ = kill_process(daemon, Signal::CONT);
+        }
         drop(self.stdin.take());
         let _ = self.session.wait();
     }

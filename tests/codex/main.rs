@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "REAL_CODEX and PATH come in here")]
 
 mod codex;
+#[allow(dead_code, reason = "each of the two suites uses a part of it")]
 mod keyring;
 #[allow(dead_code, reason = "each of the two suites uses a part of it")]
 #[path = "../it/machine.rs"]

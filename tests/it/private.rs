@@ -1,57 +1,11 @@
 //! Logins kept in this program's own storages.
 
-use crate::machine::{Machine, ada, eventually, kill, token_of};
+use crate::machine::{Machine, Private, ada, eventually, files, kill, token_of};
 use issuer::{Account, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
-
-/// A machine whose logins are kept in `storage`, with a folder in memory.
-pub struct Private {
-    pub machine: Machine,
-    state: TempDir,
-    runtime: TempDir,
-}
-
-impl Private {
-    pub fn new(storage: &str) -> Self {
-        let mut machine = Machine::new();
-        let state = tempfile::tempdir().unwrap();
-        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
-        fs::set_permissions(runtime.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        machine.set("HOME", state.path().to_str().unwrap());
-        machine.set("XDG_STATE_HOME", state.path().to_str().unwrap());
-        machine.set("XDG_RUNTIME_DIR", runtime.path().to_str().unwrap());
-        machine.set("CODEX_CREDENTIAL_STORAGE", storage);
-        Self { machine, state, runtime }
-    }
-
-    /// Signs `account` in, with more words to `login`, and gives back the token.
-    pub fn sign_in(&self, account: &Account, more: &str) -> String {
-        let login = self.machine.start(&format!("login {more}"));
-        let code = self.machine.issuer.wait_for_user_code(crate::machine::PATIENCE).unwrap();
-        self.machine.issuer.approve_as(&code, account);
-        let output = login.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        self.machine.token()
-    }
-}
-
-/// Every file below `folder`.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            found.extend(files(&entry.path()));
-        } else {
-            found.push(entry.path());
-        }
-    }
-    found
-}
 
 fn workspace() -> Account {
     Issuer::accounts()[1].clone()

@@ -1,0 +1,169 @@
+//! A login in the keyring, with its access token in memory.
+
+use crate::keyring::Keyring;
+use crate::machine::{Private, ada, eventually, files, token_of};
+use issuer::{Endpoint, Fault};
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub fn private() -> (Private, Keyring) {
+    let mut private = Private::new("keyring");
+    let keyring = Keyring::unlocked(&mut private.machine);
+    (private, keyring)
+}
+
+pub fn refresh_token(keyring: &Keyring) -> String {
+    let login: Value = serde_json::from_str(&keyring.secret("/login").unwrap()).unwrap();
+    login["refresh_token"].as_str().unwrap().to_owned()
+}
+
+/// What was written to files while `line` ran, renewing process included.
+fn written(private: &Private, line: &str, during: impl FnOnce()) -> String {
+    let log = private.machine.path("strace.log");
+    let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+    let mut traced = Command::new("strace");
+    traced.args([
+        "-f",
+        "-qq",
+        "-y",
+        "-s",
+        "100000",
+        "-e",
+        "trace=write,writev,pwrite64,sendmsg,sendto",
+        "-o",
+    ]);
+    traced.arg(&log).arg(program).args(line.split_whitespace());
+    let clean = private.machine.std_command("status");
+    traced.env_clear();
+    for (name, value) in clean.get_envs() {
+        traced.env(name, value.unwrap());
+    }
+    let mut traced =
+        traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    during();
+    assert!(traced.wait().unwrap().success());
+    eventually(|| private.machine.renewers().is_empty());
+    let log = fs::read_to_string(log).unwrap();
+    let to_files = log.lines().filter(|line| !line.contains("<socket:") && !line.contains("<UNIX"));
+    to_files.collect::<Vec<_>>().join("\n")
+}
+
+fn is_on_disk(private: &Private, keyring: &Keyring, secret: &str) -> bool {
+    let folders = [
+        private.state.path(),
+        private.runtime.path(),
+        private.machine.codex_home(),
+        keyring.home(),
+    ];
+    let everything =
+        folders.into_iter().flat_map(files).filter(|file| !file.ends_with("strace.log"));
+    everything
+        .filter_map(|file| fs::read(file).ok())
+        .any(|content| content.windows(secret.len()).any(|window| window == secret.as_bytes()))
+}
+
+pub fn the_refresh_token_is_in_no_file() {
+    let (private, keyring) = private();
+    let machine = &private.machine;
+    let during_login = written(&private, "login", || drop(machine.approve_next()));
+    let first = refresh_token(&keyring);
+    let token = machine.token();
+    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+    machine.command("erase").write_stdin(erase).assert().success();
+    let during_renewal = written(&private, "get --wait 20s", || ());
+    let second = refresh_token(&keyring);
+    assert_ne!(first, second);
+    for token in [&first, &second] {
+        assert!(!during_login.contains(token.as_str()) && !during_renewal.contains(token.as_str()));
+        assert!(!is_on_disk(&private, &keyring, token));
+    }
+    // The search finds what is there: the access token, in memory.
+    assert!(during_renewal.contains("journal") && is_on_disk(&private, &keyring, &machine.token()));
+    assert!(files(private.state.path()).is_empty());
+    machine.command("logout").assert().success();
+    assert!(!is_on_disk(&private, &keyring, &token));
+    assert_eq!(keyring.secret("/login"), None);
+}
+
+pub fn a_warm_get_asks_no_keyring() {
+    let (private, keyring) = private();
+    let token = private.sign_in(&ada(), "");
+    keyring.hang();
+    assert_eq!(private.machine.token(), token);
+    let request = "protocol=https\nhost=chatgpt.com\nusername=ada@example.com\n\n";
+    let output = private.machine.command("get").write_stdin(request).assert().success();
+    assert!(String::from_utf8(output.get_output().stdout.clone()).unwrap().contains(&token));
+}
+
+pub fn without_a_folder_in_memory_the_keyring_is_asked_each_time() {
+    let (mut private, keyring) = private();
+    private.machine.set("XDG_RUNTIME_DIR", "/nonexistent");
+    let token = private.sign_in(&ada(), "");
+    assert_eq!(private.machine.token(), token);
+    assert!(!is_on_disk(&private, &keyring, &token), "not even the access token");
+    keyring.hang();
+    private.machine.command("get --wait 1s").assert().code(1);
+}
+
+pub fn after_a_restart_the_copy_is_made_anew() {
+    let (private, keyring) = private();
+    let token = private.sign_in(&ada(), "");
+    for file in files(private.runtime.path()) {
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!(private.machine.token(), token);
+    keyring.hang();
+    assert_eq!(private.machine.token(), token);
+}
+
+pub fn a_crowd_renews_once() {
+    let (private, _keyring) = private();
+    let machine = &private.machine;
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(4));
+    let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token --wait 60s")).collect();
+    machine.approve_next();
+    let mut tokens: Vec<String> = callers.into_iter().map(token_of).collect();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
+    eventually(|| !machine.issuer.is_live_access_token(&tokens[0]));
+    let mut renewed = machine.crowd(16);
+    renewed.dedup();
+    assert_eq!(renewed.len(), 1);
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.user_codes, counts.refreshes), (1, 1));
+}
+
+pub fn two_homes_meet_at_the_lock() {
+    let (mut private, _keyring) = private();
+    private.sign_in(&ada(), "");
+    let slow = Fault::DelayAfter(Duration::from_millis(500));
+    private.machine.issuer.fault(Endpoint::Refresh, slow, 1);
+    let token = private.machine.token();
+    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+    private.machine.command("erase").write_stdin(erase).assert().success();
+    let first = private.machine.start("get --format token --wait 30s");
+    let other_home = tempfile::tempdir().unwrap();
+    for variable in ["HOME", "XDG_STATE_HOME"] {
+        private.machine.set(variable, other_home.path().to_str().unwrap());
+    }
+    let second = private.machine.start("get --format token --wait 30s");
+    assert_eq!(token_of(first), token_of(second));
+    assert_eq!(private.machine.issuer.counts().refreshes, 1);
+}
+
+pub fn a_login_moves_into_the_keyring_and_out_again() {
+    let (mut private, keyring) = private();
+    private.machine.set("CODEX_CREDENTIAL_STORAGE", "codex");
+    let tokens = private.machine.sign_in(3600);
+    private.machine.command("move --to keyring").assert().success();
+    assert!(!private.machine.path("auth.json").exists());
+    assert_eq!(refresh_token(&keyring), tokens.refresh_token);
+    private.machine.set("CODEX_CREDENTIAL_STORAGE", "keyring");
+    assert_eq!(private.machine.token(), tokens.access_token);
+    private.machine.command("move --to codex").assert().success();
+    assert_eq!(private.machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+    assert_eq!(keyring.secret("/login"), None);
+}

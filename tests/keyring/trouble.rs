@@ -1,0 +1,90 @@
+//! A keyring that is locked, absent, hung, or killed in the middle.
+
+use crate::login::private;
+use crate::machine::{OURS, Private, ada, eventually, files};
+use issuer::{Endpoint, Fault};
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Every command that needs the login, with its standard input.
+const COMMANDS: [(&str, &str); 7] = [
+    ("get --wait 2s", OURS),
+    ("exec --wait 2s -- true", ""),
+    ("login --wait 2s", ""),
+    ("status", ""),
+    ("logout --wait 2s", ""),
+    ("erase --wait 2s", OURS),
+    ("move --to file --wait 2s", ""),
+];
+
+/// Each ends in time with exit code 1 and the way out, and asks nobody to sign in.
+fn all_fail(private: &Private) {
+    let before = private.machine.issuer.counts();
+    for (line, input) in COMMANDS {
+        let started = Instant::now();
+        let output = private.machine.command(line).write_stdin(input).assert().code(1);
+        // 3 s is the keyring's own deadline, where the command names none.
+        let deadline = Duration::from_secs(if line.contains("--wait") { 2 } else { 3 });
+        let took = started.elapsed();
+        assert!(took < deadline + Duration::from_secs(1), "{line} took {took:?}");
+        output.stderr(contains("keyring").and(contains("hint: unlock the keyring")));
+    }
+    assert_eq!(private.machine.issuer.counts(), before);
+}
+
+fn without_copies(private: &Private) {
+    for file in files(private.runtime.path()) {
+        fs::remove_file(file).unwrap();
+    }
+}
+
+pub fn locked_is_not_signed_out() {
+    let (private, mut keyring) = private();
+    let token = private.sign_in(&ada(), "");
+    without_copies(&private);
+    keyring.lock();
+    all_fail(&private);
+    keyring.unlock();
+    assert_eq!(private.machine.token(), token);
+}
+
+pub fn absent_is_not_signed_out() {
+    let (mut private, _keyring) = private();
+    private.sign_in(&ada(), "");
+    without_copies(&private);
+    private.machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    all_fail(&private);
+}
+
+pub fn a_keyring_that_never_answers_is_given_up_in_time() {
+    let (private, keyring) = private();
+    let token = private.sign_in(&ada(), "");
+    without_copies(&private);
+    keyring.hang();
+    all_fail(&private);
+    keyring.wake();
+    assert_eq!(private.machine.token(), token);
+}
+
+pub fn a_keyring_killed_in_mid_renewal_loses_nothing() {
+    let (private, mut keyring) = private();
+    let machine = &private.machine;
+    let token = private.sign_in(&ada(), "");
+    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+    machine.command("erase").write_stdin(erase).assert().success();
+    let slow = Fault::DelayAfter(Duration::from_secs(1));
+    machine.issuer.fault(Endpoint::Refresh, slow, 1);
+    let caller = machine.start("get --format token --wait 20s");
+    assert!(machine.issuer.wait_until(|counts| counts.refreshes == 1, Duration::from_secs(20)));
+    keyring.hang();
+    keyring.kill();
+    let output = caller.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    eventually(|| machine.renewers().is_empty());
+    keyring.unlock();
+    let renewed = machine.token();
+    assert_ne!(renewed, token);
+    assert_eq!((machine.issuer.counts().refreshes, machine.issuer.resent_after_answer()), (1, 0));
+}
