@@ -127,6 +127,11 @@ impl Profile {
         })
     }
 
+    /// Whether `login` is of the account that was named, where one was.
+    pub fn means(&self, login: &Login) -> bool {
+        self.account.as_ref().is_none_or(|name| login.account().is_called(name))
+    }
+
     /// The folders in which it is seen that the login, or what is known of it, has changed.
     pub fn watched(&self, place: &Place) -> Vec<PathBuf> {
         let mut folders = self.storage.watched();

@@ -31,6 +31,9 @@ pub fn check_api_key(profile: &Profile) -> Result<()> {
 /// Whether `login` is for one of the allowed workspaces, by what is recorded with it and by its own claims.
 pub fn check(profile: &Profile, login: &Login) -> Result<()> {
     check_method(profile)?;
+    if let Some(wanted) = profile.account.as_ref().filter(|_| !profile.means(login)) {
+        return Err(wrong_account(login, wanted));
+    }
     let Some(config) = config(profile)?.filter(|config| !config.workspaces.is_empty()) else {
         return Ok(());
     };
@@ -50,6 +53,14 @@ fn not_allowed(what: &str, method: &str) -> Error {
         format!("Codex's config.toml does not allow {what} (forced_login_method = \"{method}\")");
     Error::new(Kind::WrongAccount, message)
         .hint("`codex login --help` shows the other ways to sign in")
+}
+
+fn wrong_account(login: &Login, wanted: &str) -> Error {
+    let used = login.account();
+    let message = format!("the login is of {}, and {wanted} was asked for", used.username());
+    Error::new(Kind::WrongAccount, message).hint(format!(
+        "run codex-credential login --account {wanted}, and open the page in a private window"
+    ))
 }
 
 fn wrong_workspace(used: &str, login: &Login, wanted: &[String]) -> Error {

@@ -23,7 +23,7 @@ pub struct Removal {
 /// What kept the server from being told, after the login was removed here.
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
-    let Some(login) = storage.load()? else {
+    let Some(login) = storage.load()?.filter(|login| profile.means(login)) else {
         ui::say("nobody is signed in; there is nothing to remove");
         return storage.place()?.pending::<Pending>().remove();
     };

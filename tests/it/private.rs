@@ -194,3 +194,28 @@ fn a_login_never_moves_onto_another() {
     machine.command("move --to file").assert().code(2).stderr(contains("nothing was moved"));
     assert_eq!(machine.auth_json()["tokens"]["access_token"], other.access_token);
 }
+
+#[test]
+fn a_login_in_another_account_than_the_one_named_is_not_stored_and_is_revoked() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    let login = machine.start("login --account grace@example.org");
+    let code = machine.issuer.wait_for_user_code(crate::machine::PATIENCE).unwrap();
+    machine.issuer.approve_as(&code, &ada());
+    let output = login.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains("of ada@example.com, and grace@example.org was asked for"), "{says}");
+    assert_eq!(machine.issuer.counts().revocations, 1);
+    assert!(files(private.state.path()).iter().all(|file| !file.ends_with("login")));
+}
+
+#[test]
+fn codexs_login_is_not_handed_out_or_removed_as_somebody_elses() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    for command in ["get --account grace@example.org", "exec --account grace@example.org -- true"] {
+        machine.command(command).assert().code(4).stdout(predicates::str::is_empty());
+    }
+    machine.command("logout --account grace@example.org").assert().success();
+    assert_eq!(machine.token(), tokens.access_token);
+}
