@@ -1,9 +1,10 @@
 //! The forms in which a token is handed out. A refresh token is in none of them.
 
-use super::credential::{Credential, write_line};
+use super::credential::Credential;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::tokens::Secret;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Read, Write};
 
@@ -93,29 +94,25 @@ fn bearer(token: &str) -> String {
 }
 
 fn git(output: &mut impl Write, asked: &Credential, login: &Login) -> io::Result<()> {
-    let token = login.access_token.expose().as_bytes();
+    let token = Some(Secret::new(login.access_token.expose().clone().into_bytes()));
+    let mut answer = Credential {
+        protocol: asked.protocol.clone(),
+        host: asked.host.clone(),
+        path: asked.path.clone(),
+        password_expiry_utc: login.lifetime().expires_at,
+        ..Credential::default()
+    };
     if asked.authtype_capable {
-        write_line(output, "capability[]", b"authtype")?;
-        write_line(output, "authtype", b"Bearer")?;
-        write_line(output, "credential", token)?;
-        write_line(output, "ephemeral", b"1")?;
+        answer.authtype_capable = true;
+        answer.authtype = Some("Bearer".into());
+        answer.credential = token;
+        answer.ephemeral = true;
+    } else {
+        let own = || login.account().username().into();
+        answer.username = Some(asked.username.clone().unwrap_or_else(own));
+        answer.password = token;
     }
-    let echoed = [("protocol", &asked.protocol), ("host", &asked.host), ("path", &asked.path)];
-    for (key, value) in echoed {
-        if let Some(value) = value {
-            write_line(output, key, value)?;
-        }
-    }
-    if !asked.authtype_capable {
-        let account = login.account();
-        let own = account.username().as_bytes();
-        write_line(output, "username", asked.username.as_deref().unwrap_or(own))?;
-        write_line(output, "password", token)?;
-    }
-    if let Some(end) = login.lifetime().expires_at {
-        write_line(output, "password_expiry_utc", end.to_string().as_bytes())?;
-    }
-    Ok(())
+    answer.write(output)
 }
 
 fn object(login: &Login) -> Value {

@@ -1,17 +1,19 @@
 //! git-credential's wire format, as `git-credential(1)` and `gitcredentials(7)` describe it. Pure: a reader in, a
 //! writer out.
 
+use super::url;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
-use percent_encoding::percent_decode;
 use std::io::{self, BufRead, Read, Write};
 
 /// A line without its end, in bytes.
 const LINE_LIMIT: usize = 65_535;
 /// A whole request, in bytes.
 const INPUT_LIMIT: u64 = 1024 * 1024;
+/// Begins what is ours of the `state[]` that git hands from helper to helper.
+const OUR_STATE: &[u8] = b"codex-credential:";
 
-/// The attributes of one request. Values are bytes: git allows all but LF and NUL.
+/// The attributes of one request, or of one answer. Values are bytes: git allows all but LF and NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credential {
     pub protocol: Option<Vec<u8>>,
@@ -19,10 +21,21 @@ pub struct Credential {
     pub path: Option<Vec<u8>>,
     pub username: Option<Vec<u8>>,
     pub password: Option<Secret<Vec<u8>>>,
+    /// The HTTP scheme that `credential` is for.
+    pub authtype: Option<Vec<u8>>,
     /// The token in place of user name and password, from callers that announced `authtype`.
     pub credential: Option<Secret<Vec<u8>>>,
-    /// The caller announced `capability[]=authtype`.
+    /// Of `password` or `credential`, in seconds since the epoch; `None` means never.
+    pub password_expiry_utc: Option<i64>,
+    pub oauth_refresh_token: Option<Secret<Vec<u8>>>,
+    /// Not to be kept.
+    pub ephemeral: bool,
+    /// What this program said with its answer, and hears again when git tells what became of it.
+    pub state: Option<Vec<u8>>,
+    /// `capability[]=authtype` is announced.
     pub authtype_capable: bool,
+    /// `capability[]=state` is announced.
+    pub state_capable: bool,
 }
 
 impl Credential {
@@ -63,46 +76,58 @@ impl Credential {
             b"username" => self.username = Some(value.to_vec()),
             b"password" => self.password = secret(),
             b"credential" => self.credential = secret(),
-            b"capability[]" => {
-                // An empty value resets the list.
-                self.authtype_capable =
-                    !value.is_empty() && (self.authtype_capable || value == b"authtype");
-            }
-            b"url" => *self = Self::from_url(value)?,
+            b"authtype" => self.authtype = Some(value.to_vec()),
+            b"password_expiry_utc" => self.password_expiry_utc = seconds(value),
+            b"oauth_refresh_token" => self.oauth_refresh_token = secret(),
+            b"ephemeral" => self.ephemeral = ![&b""[..], b"0", b"false"].contains(&value),
+            b"state[]" => self.set_state(value),
+            b"capability[]" => self.set_capability(value),
+            b"url" => *self = url::parse(value)?,
             _ => {}
         }
         Ok(())
     }
 
-    /// `protocol://user:password@host/path`, each part percent-decoded.
-    fn from_url(url: &[u8]) -> Result<Self, &'static str> {
-        let (protocol, rest) = split_at(url, b"://").ok_or("the url has no protocol")?;
-        if protocol.is_empty() {
-            return Err("the url has no protocol");
+    /// An empty value resets the list.
+    fn set_capability(&mut self, value: &[u8]) {
+        match value {
+            b"" => (self.authtype_capable, self.state_capable) = (false, false),
+            b"authtype" => self.authtype_capable = true,
+            b"state" => self.state_capable = true,
+            _ => {}
         }
-        let (authority, path) = match rest.iter().position(|byte| b"/?#".contains(byte)) {
-            Some(end) => (&rest[..end], &rest[end..]),
-            None => (rest, &b""[..]),
+    }
+
+    /// Only our own is of interest.
+    fn set_state(&mut self, value: &[u8]) {
+        if value.is_empty() {
+            self.state = None;
+        } else if let Some(ours) = value.strip_prefix(OUR_STATE) {
+            self.state = Some(ours.to_vec());
+        }
+    }
+
+    /// Writes an answer, in git's own order: a capability comes before what it allows.
+    pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let mut line = |key: &str, value: Option<&[u8]>| match value {
+            Some(value) => write_line(output, key, value),
+            None => Ok(()),
         };
-        let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
-            Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
-            None => (None, authority),
-        };
-        let (username, password) = match user.map(|user| split_at(user, b":").ok_or(user)) {
-            None => (None, None),
-            Some(Ok((user, password))) => (Some(user), Some(password)),
-            Some(Err(user)) => (Some(user), None),
-        };
-        let path = path.strip_prefix(b"/").unwrap_or(path);
-        let path = path.strip_suffix(b"/").unwrap_or(path);
-        Ok(Self {
-            protocol: Some(protocol.to_vec()),
-            host: Some(decode(host)?),
-            path: if path.is_empty() { None } else { Some(decode(path)?) },
-            username: username.map(decode).transpose()?,
-            password: password.map(decode).transpose()?.map(Secret::new),
-            ..Self::default()
-        })
+        line("capability[]", self.authtype_capable.then_some(b"authtype"))?;
+        line("capability[]", self.state_capable.then_some(b"state"))?;
+        line("authtype", self.authtype.as_deref())?;
+        line("credential", exposed(self.credential.as_ref()))?;
+        line("ephemeral", self.ephemeral.then_some(b"1"))?;
+        line("protocol", self.protocol.as_deref())?;
+        line("host", self.host.as_deref())?;
+        line("path", self.path.as_deref())?;
+        line("username", self.username.as_deref())?;
+        line("password", exposed(self.password.as_ref()))?;
+        line("oauth_refresh_token", exposed(self.oauth_refresh_token.as_ref()))?;
+        let expiry = self.password_expiry_utc.map(|end| end.to_string());
+        line("password_expiry_utc", expiry.as_deref().map(str::as_bytes))?;
+        let state = self.state.as_ref().map(|state| [OUR_STATE, state].concat());
+        line("state[]", state.as_deref())
     }
 
     /// Whether anything says which credential is meant.
@@ -116,6 +141,15 @@ impl Credential {
         let secret = self.credential.as_ref().or(self.password.as_ref())?;
         Some(secret.expose())
     }
+}
+
+fn exposed(secret: Option<&Secret<Vec<u8>>>) -> Option<&[u8]> {
+    secret.map(|secret| secret.expose().as_slice())
+}
+
+/// As git reads it: zero, and what is no number or too large a one, mean never.
+fn seconds(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok()?.parse().ok().filter(|&seconds| seconds > 0)
 }
 
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
@@ -140,24 +174,16 @@ fn split(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
     if key.is_empty() { Err("has no key before the =") } else { Ok((key, value)) }
 }
 
-fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+pub(super) fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text.windows(separator.len()).position(|window| window == separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
-}
-
-fn decode(part: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let decoded: Vec<u8> = percent_decode(part).collect();
-    if decoded.iter().any(|byte| b"\n\r\0".contains(byte)) {
-        return Err("the url contains an encoded newline, CR or NUL");
-    }
-    Ok(decoded)
 }
 
 /// Writes one `key=value` line.
 ///
 /// # Errors
 /// `InvalidData` for a value that would be more than a line, beside those of `output`.
-pub fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
+fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
     if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
     }
@@ -241,16 +267,37 @@ mod tests {
     }
 
     #[test]
-    fn a_url_clears_what_came_before_and_is_decoded() {
-        let read = read("host=b.example\npassword=p\nurl=https://a%40b:c%3Ad@h.example:8/x%20y/\n");
-        let expected = Credential {
-            protocol: Some("https".into()),
-            host: Some("h.example:8".into()),
-            path: Some("x y".into()),
-            username: Some("a@b".into()),
-            password: Some(Secret::new("c:d".into())),
-            ..Credential::default()
-        };
-        assert_eq!(read, expected);
+    fn a_url_clears_what_came_before() {
+        let expected = read("protocol=https\nhost=a.example\npath=b\n");
+        assert_eq!(read("username=u\npassword=p\nurl=https://a.example/b\n"), expected);
+    }
+
+    #[test]
+    fn an_expiry_is_a_number_of_seconds_and_all_else_means_never() {
+        let expiry = |value| read(format!("password_expiry_utc={value}\n")).password_expiry_utc;
+        assert_eq!(expiry("1700000000"), Some(1_700_000_000));
+        for never in ["0", "", "soon", "-1", "99999999999999999999"] {
+            assert_eq!(expiry(never), None, "{never}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_state_is_heard() {
+        let state = |lines| read(lines).state;
+        assert_eq!(state("state[]=codex-credential:a\nstate[]=other:b\n"), Some("a".into()));
+        assert_eq!(state("state[]=codex-credential:a\nstate[]=\n"), None);
+        assert_eq!(state("state[]=codex\n"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = "capability[]=authtype\ncapability[]=state\nauthtype=Bearer\ncredential=c\n\
+            ephemeral=1\nprotocol=https\nhost=h\npath=a\nusername=u\npassword=p\n\
+            oauth_refresh_token=r\npassword_expiry_utc=1\nstate[]=codex-credential:s\n";
+        let mut written = Vec::new();
+        read(text).write(&mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), text);
+        let torn = Credential { path: Some(b"a\nhost=b".into()), ..Credential::default() };
+        assert!(torn.write(&mut Vec::new()).is_err());
     }
 }

@@ -12,3 +12,4 @@ pub mod revoke;
 pub mod rules;
 pub mod sign_in;
 pub mod store;
+mod url;

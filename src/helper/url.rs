@@ -1,0 +1,69 @@
+//! The `url` attribute: a URL in place of the attributes that it is made of.
+
+use super::credential::{Credential, split_at};
+use crate::tokens::Secret;
+use percent_encoding::percent_decode;
+
+/// `protocol://user:password@host/path`, each part percent-decoded.
+pub(super) fn parse(url: &[u8]) -> Result<Credential, &'static str> {
+    let (protocol, rest) = split_at(url, b"://").ok_or("the url has no protocol")?;
+    if protocol.is_empty() {
+        return Err("the url has no protocol");
+    }
+    let (authority, path) = match rest.iter().position(|byte| b"/?#".contains(byte)) {
+        Some(end) => (&rest[..end], &rest[end..]),
+        None => (rest, &b""[..]),
+    };
+    let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
+        None => (None, authority),
+    };
+    let (username, password) = match user.map(|user| split_at(user, b":").ok_or(user)) {
+        None => (None, None),
+        Some(Ok((user, password))) => (Some(user), Some(password)),
+        Some(Err(user)) => (Some(user), None),
+    };
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    Ok(Credential {
+        protocol: Some(protocol.to_vec()),
+        host: Some(decode(host)?),
+        path: if path.is_empty() { None } else { Some(decode(path)?) },
+        username: username.map(decode).transpose()?,
+        password: password.map(decode).transpose()?.map(Secret::new),
+        ..Credential::default()
+    })
+}
+
+fn decode(part: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let decoded: Vec<u8> = percent_decode(part).collect();
+    if decoded.iter().any(|byte| b"\n\r\0".contains(byte)) {
+        return Err("the url contains an encoded newline, CR or NUL");
+    }
+    Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_is_decoded() {
+        let expected = Credential {
+            protocol: Some("https".into()),
+            host: Some("h.example:8".into()),
+            path: Some("x y".into()),
+            username: Some("a@b".into()),
+            password: Some(Secret::new("c:d".into())),
+            ..Credential::default()
+        };
+        assert_eq!(parse(b"https://a%40b:c%3Ad@h.example:8/x%20y/").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_host_may_be_empty_and_is_there_all_the_same() {
+        let credential = parse(b"cert:///a/b.pem").unwrap();
+        assert_eq!(credential.host, Some(Vec::new()));
+        assert_eq!(credential.path, Some("a/b.pem".into()));
+    }
+}
