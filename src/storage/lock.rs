@@ -2,7 +2,7 @@
 //! empty of meaning and never deleted, for an unlinked lock file excludes nobody. The only home of fs4.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use fs4::{FileExt, TryLockError};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -30,6 +30,18 @@ impl Lock {
         // If nobody listens any more, the lock comes back with the error and is dropped, that is, freed.
         Self::wait(path, move |lock| drop(sender.send(lock)));
         receiver.recv_timeout(deadline.remaining()).map_or(Ok(None), |lock| lock.map(Some))
+    }
+
+    /// As [`Lock::acquire`].
+    ///
+    /// # Errors
+    /// `Busy`, naming who has it, when the deadline came first.
+    pub fn acquire_or_name(path: &Path, deadline: &Deadline) -> Result<Self> {
+        Self::acquire(path, deadline)?.ok_or_else(|| {
+            let holder = Self::holder(path).unwrap_or_else(|| "another process".into());
+            Error::new(Kind::Busy, format!("{holder} holds the lock {}", path.display()))
+                .hint("try again when it is done")
+        })
     }
 
     /// Sleeps in the kernel, on a thread of its own, until the lock is ours, then hands it to `then`.

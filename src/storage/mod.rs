@@ -1,6 +1,7 @@
 //! Keeps logins, and the files that protect them.
 
 pub mod auth_json;
+pub mod bucket;
 mod cell;
 pub mod codex_config;
 pub mod codex_home;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod replace;
 pub mod seal;
 pub mod spot;
+pub mod value;
 pub mod watch;
 
 use crate::account::Account;

@@ -192,12 +192,7 @@ impl Private {
 
     fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
         create_private(&self.dir)?;
-        let path = self.dir.join("write");
-        Lock::acquire(&path, deadline)?.ok_or_else(|| {
-            let holder = Lock::holder(&path).unwrap_or_else(|| "another process".into());
-            Error::new(Kind::Busy, format!("{holder} holds the lock {}", path.display()))
-                .hint("try again when it is done")
-        })
+        Lock::acquire_or_name(&self.dir.join("write"), deadline)
     }
 
     /// Makes the copies anew, after a restart; only where nobody is writing.

@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Many times what a login takes, in bytes.
-const LIMIT: u64 = 4 * 1024 * 1024;
+pub const LIMIT: u64 = 4 * 1024 * 1024;
 
 pub type Bytes = Zeroizing<Vec<u8>>;
 

@@ -90,9 +90,10 @@ impl Machine {
         serde_json::from_slice(&fs::read(self.path("auth.json")).unwrap()).unwrap()
     }
 
-    fn variables(&self) -> [(&'static str, String); 2] {
+    fn variables(&self) -> [(&'static str, String); 3] {
         [
             ("CODEX_HOME", self.codex_home().to_str().unwrap().to_owned()),
+            ("XDG_STATE_HOME", self.path("state").to_str().unwrap().to_owned()),
             ("CODEX_CREDENTIAL_ISSUER", self.issuer.url()),
         ]
     }

@@ -1,0 +1,215 @@
+//! The credentials that git gave us to keep: one document for each protocol and host, so that a `get` costs the same
+//! with one host and with ten thousand.
+//!
+//! ```text
+//! git/HH/lock                 the kernel lock of every write to the documents here, held for the write; never deleted
+//! git/HH/PROTOCOL-HOST-HASH   the document
+//! ```
+//!
+//! HH are the first digits of the hash. In a keyring the document is an item, and only the locks are files.
+
+use super::keyring::Item;
+use super::lock::Lock;
+use super::place::create_private;
+use super::read;
+use super::replace::sweep;
+use super::spot::Spot;
+use super::value::Value;
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
+use crate::folders::Folders;
+use crate::tokens::Fingerprint;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Where the documents are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GitStorage {
+    #[default]
+    File,
+    Keyring,
+    /// Nothing is kept.
+    None,
+}
+
+impl FromStr for GitStorage {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        ValueEnum::from_str(name, false).map_err(|_| {
+            let what = format!("there is no storage {name:?} for git's credentials");
+            Error::new(Kind::Usage, what).hint("there are file, keyring and none")
+        })
+    }
+}
+
+/// One credential of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authtype: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_expiry_utc: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth_refresh_token: Option<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    protocol: Value,
+    host: Value,
+    credentials: Vec<Entry>,
+}
+
+/// The credentials of one protocol and host.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    protocol: Vec<u8>,
+    host: Vec<u8>,
+    folder: PathBuf,
+    file: String,
+    /// How long the keyring is waited for, where that is the storage.
+    keyring: Option<Duration>,
+}
+
+impl Bucket {
+    /// `None` where nothing is kept. Host names are the same in any case.
+    pub fn open(
+        storage: GitStorage,
+        folders: &Folders,
+        patience: Duration,
+        (protocol, host): (&[u8], &[u8]),
+    ) -> Option<Self> {
+        let (root, keyring) = match storage {
+            GitStorage::File => (&folders.state, None),
+            // Beside the keyring's own socket, so that all who share the keyring meet.
+            GitStorage::Keyring => {
+                (folders.runtime.as_ref().unwrap_or(&folders.state), Some(patience))
+            }
+            GitStorage::None => return None,
+        };
+        let host = host.to_ascii_lowercase();
+        let hash = Fingerprint::of(&[protocol, b"\0", &host].concat());
+        let words = [protocol, b"-", &host].concat();
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+        let words: String = words.into_iter().filter(is_plain).take(64).map(char::from).collect();
+        Some(Self {
+            protocol: protocol.to_vec(),
+            host,
+            folder: root.join("git").join(hash.prefix(2)),
+            file: format!("{words}-{}", hash.prefix(32)),
+            keyring,
+        })
+    }
+
+    /// What is kept, the latest first. Takes no lock: a document is replaced, never edited.
+    pub fn read(&self, deadline: &Deadline) -> Result<Vec<Entry>> {
+        let spot = self.spot(deadline);
+        let Some(bytes) = spot.read()? else { return Ok(Vec::new()) };
+        let understood: Result<Document, _> = serde_json::from_slice(&bytes);
+        understood.map(|document| document.credentials).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Error::new(Kind::Storage, format!("{spot} cannot be understood ({place})"))
+                .hint("mend it, or remove it and sign in to that host again")
+        })
+    }
+
+    /// Replaces what is kept by what `change` makes of it; where that is nothing, all stays as it is, and no lock is
+    /// taken.
+    ///
+    /// # Errors
+    /// `Busy` when another process held the lock until `deadline`.
+    pub fn change(
+        &self,
+        deadline: &Deadline,
+        change: impl Fn(&[Entry]) -> Option<Vec<Entry>>,
+    ) -> Result<bool> {
+        if change(&self.read(deadline)?).is_none() {
+            return Ok(false);
+        }
+        create_private(&self.folder)?;
+        let _lock = Lock::acquire_or_name(&self.folder.join("lock"), deadline)?;
+        let Some(entries) = change(&self.read(deadline)?) else { return Ok(false) };
+        // Every write here is made under the lock; what is unfinished was left by a process that was killed.
+        sweep(&self.folder, Duration::ZERO);
+        self.write(entries, deadline)?;
+        Ok(true)
+    }
+
+    fn write(&self, credentials: Vec<Entry>, deadline: &Deadline) -> Result<()> {
+        let spot = self.spot(deadline);
+        if credentials.is_empty() {
+            return spot.remove().map(drop);
+        }
+        let (protocol, host) = (self.protocol.as_slice().into(), self.host.as_slice().into());
+        let document = Document { protocol, host, credentials };
+        let bytes = Zeroizing::new(serde_json::to_vec(&document).expect("documents serialize"));
+        if bytes.len() as u64 > read::LIMIT {
+            let what = format!("{spot} would be larger than 4 MiB; the credential was not stored");
+            return Err(Error::new(Kind::Storage, what).hint("erase some of that host's"));
+        }
+        spot.write(&bytes)
+    }
+
+    /// A keyring is not waited for longer than until `deadline`.
+    fn spot(&self, deadline: &Deadline) -> Spot {
+        let Some(patience) = self.keyring else { return Spot::File(self.folder.join(&self.file)) };
+        Spot::Keyring(Item::own(self.item(), patience.min(deadline.remaining())))
+    }
+
+    /// The item's name: readable, where protocol and host are.
+    fn item(&self) -> String {
+        let url = [&self.protocol, &b"://"[..], &self.host].concat();
+        let is_plain = url.len() <= 256 && url.iter().all(u8::is_ascii_graphic);
+        match String::from_utf8(url) {
+            Ok(url) if is_plain => format!("git|{url}"),
+            _ => format!("git|{}", self.file),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(protocol: &str, host: &str) -> Bucket {
+        let root = || PathBuf::from("/nowhere");
+        let folders = Folders { config: root(), state: root(), runtime: None };
+        let which = (protocol.as_bytes(), host.as_bytes());
+        Bucket::open(GitStorage::File, &folders, Duration::ZERO, which).unwrap()
+    }
+
+    #[test]
+    fn each_protocol_and_host_has_a_document_whatever_it_is_made_of() {
+        let of = |protocol, host| {
+            let bucket = bucket(protocol, host);
+            (bucket.folder, bucket.file)
+        };
+        assert_eq!(of("https", "a.example:8"), of("https", "A.Example:8"));
+        for (protocol, host) in [
+            ("http", "a.example:8"),
+            ("https", "a.example"),
+            ("https", "a.example8"),
+            ("https", ""),
+            ("https-a", ".example:8"),
+        ] {
+            assert_ne!(of("https", "a.example:8"), of(protocol, host));
+        }
+        let odd = bucket("../..", &"/\u{e4}".repeat(1000));
+        assert_eq!(odd.file.len(), "....-".len() + 1 + 32);
+        assert!(odd.item().len() < 64 && !odd.item().contains("://"));
+        assert_eq!(bucket("https", "A.example:8").item(), "git|https://a.example:8");
+    }
+}
