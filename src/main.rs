@@ -6,9 +6,11 @@ use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::helper;
 use codex_credential::helper::credential::Credential;
+use codex_credential::helper::foreign::Foreign;
+use codex_credential::helper::get::Found;
 use codex_credential::helper::join::Caller;
+use codex_credential::helper::meant::{Meant, meant};
 use codex_credential::helper::renew::{Goal, Order};
-use codex_credential::login::Login;
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
 use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, logout::Removal, status::Status};
@@ -48,10 +50,11 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
         Operation::Store(wait) => {
             let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
             let given = request(deadline)?;
-            helper::store::store(&meant(whose, wait.wait, &given)?, &given, &deadline)
+            let profile = profile_for(whose, wait.wait, &given)?;
+            helper::store::store(&profile, &foreign(wait.wait)?, &given, &deadline)
         }
         Operation::Erase(options) => erase(whose, &options),
-        Operation::Capability => print("version 0\ncapability authtype\n"),
+        Operation::Capability => print("version 0\ncapability authtype\ncapability state\n"),
         Operation::Login(options) => login(whose, &options),
         Operation::Exec(options) => return exec(whose, &options),
         Operation::Status(options) => return status(whose, &options),
@@ -79,17 +82,29 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// A keyring is not waited for longer than the caller waits for us.
-fn profile(whose: &Whose, wait: Option<Duration>) -> Result<Profile> {
-    let patience = wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE));
-    Profile::codex(variable, patience, whose.account.clone())
+fn patience(wait: Option<Duration>) -> Duration {
+    wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE))
 }
 
-/// The profile for a request, which may name a user.
-fn meant(whose: &Whose, wait: Option<Duration>, asked: &Credential) -> Result<Profile> {
+fn profile(whose: &Whose, wait: Option<Duration>) -> Result<Profile> {
+    Profile::codex(variable, patience(wait), whose.account.clone())
+}
+
+/// Where the credentials of other hosts are kept.
+fn foreign(wait: Option<Duration>) -> Result<Foreign> {
+    let named = variable("CODEX_CREDENTIAL_GIT_STORAGE").filter(|name| !name.is_empty());
+    let named = named.map(|name| name.to_string_lossy().parse()).transpose()?;
+    Ok(Foreign { storage: named.unwrap_or_default(), patience: patience(wait) })
+}
+
+/// The profile for a request, which may name a user of ours.
+fn profile_for(whose: &Whose, wait: Option<Duration>, asked: &Credential) -> Result<Profile> {
     let profile = profile(whose, wait)?;
     match &asked.username {
-        Some(name) => profile.of_user(&String::from_utf8_lossy(name)),
-        None => Ok(profile),
+        Some(name) if meant(&profile, asked) == Meant::Token => {
+            profile.of_user(&String::from_utf8_lossy(name))
+        }
+        _ => Ok(profile),
     }
 }
 
@@ -118,7 +133,7 @@ fn wanted(
     whose: &Whose,
     wanted: &cli::Wanted,
     asked: impl FnOnce(Deadline) -> Result<Credential>,
-) -> Result<(Credential, Option<Login>)> {
+) -> Result<(Credential, Found)> {
     let interactive = match wanted.interactive {
         Some(interactive) => interactive,
         None => Interactive::of(variable)?,
@@ -126,15 +141,16 @@ fn wanted(
     let screen = Screen::new(interactive, extras(&wanted.extras));
     let mut caller = caller(&wanted.wait, interactive, screen);
     let asked = asked(Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
-    let profile = meant(whose, wanted.wait.wait, &asked)?;
+    let profile = profile_for(whose, wanted.wait.wait, &asked)?;
     if let Some(token) = &wanted.rejected_sha256
         && let Some(stored) = profile.storage.glance()?
     {
         helper::erase::refuse(&profile, &stored, token)?;
     }
     let min_validity = i64::try_from(wanted.min_validity.as_secs()).unwrap_or(i64::MAX);
-    let login = helper::get::get(&profile, &asked, min_validity, &mut caller)?;
-    Ok((asked, login))
+    let foreign = foreign(wanted.wait.wait)?;
+    let found = helper::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
+    Ok((asked, found))
 }
 
 fn extras(extras: &cli::Extras) -> Extras {
@@ -145,24 +161,24 @@ fn get(whose: &Whose, options: &cli::Get) -> Result<()> {
     let format = options.format;
     let read =
         |deadline| input(deadline).map_or(Ok(Credential::default()), |input| format.read(input));
-    let (asked, login) = wanted(whose, &options.wanted, read)?;
+    let (asked, found) = wanted(whose, &options.wanted, read)?;
+    if let Some(what) = found.in_words()
+        && io::stdout().is_terminal()
+        && !options.show
+    {
+        ui::say(&format!("there is {what}; add --show to print it on this terminal"));
+        return Ok(());
+    }
     // Whole or not at all.
     let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    let written = match &login {
-        None => format.write_nothing(&mut *answer),
-        Some(login) if io::stdout().is_terminal() && !options.show => {
-            let who = login.account();
-            ui::say(&format!(
-                "there is a token for {}; add --show to print it on this terminal",
-                who.username()
-            ));
-            Ok(())
-        }
-        Some(login) => {
+    let written = match &found {
+        Found::Login(login) => {
             let exec_info = variable("KUBERNETES_EXEC_INFO");
             let exec_info = exec_info.as_deref().and_then(OsStr::to_str);
             format.write(&mut *answer, &asked, login, exec_info)
         }
+        Found::Foreign(credential) => format.write_foreign(&mut *answer, credential),
+        Found::Nothing => format.write_nothing(&mut *answer),
     };
     written.and_then(|()| io::stdout().write_all(&answer)).map_err(|error| cannot_write(&error))
 }
@@ -170,8 +186,9 @@ fn get(whose: &Whose, options: &cli::Get) -> Result<()> {
 /// The command gets standard input; nothing is read from it here.
 fn exec(whose: &Whose, options: &cli::Exec) -> Result<ExitCode> {
     let nothing = |_| Ok(Credential::default());
-    let (_, login) = wanted(whose, &options.wanted, nothing)?;
-    let login = login.expect("the default profile answers a request that names nothing");
+    let (_, Found::Login(login)) = wanted(whose, &options.wanted, nothing)? else {
+        unreachable!("the default profile answers a request that names nothing");
+    };
     let default = [Variable::default()];
     let variables = if options.env.is_empty() { &default[..] } else { &options.env };
     people::exec::exec(&login, variables, &options.command)
@@ -196,12 +213,12 @@ fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
     let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
     let named = request(deadline)?;
-    let profile = meant(whose, options.wait.wait, &named)?;
+    let profile = profile_for(whose, options.wait.wait, &named)?;
     if !named.names_something() && (by_hand || options.yes) {
         let removal = Removal { revoke: options.revoke, ask: by_hand };
         return people::logout::remove(&profile, removal, &deadline);
     }
-    helper::erase::erase(&profile, &named, &deadline).map(drop)
+    helper::erase::erase(&profile, &foreign(options.wait.wait)?, &named, &deadline).map(drop)
 }
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.

@@ -44,6 +44,11 @@ impl Format {
         }
     }
 
+    /// The answer that is kept for a host that is not ours. Only git's form has all of its attributes.
+    pub fn write_foreign(self, output: &mut impl Write, kept: &Credential) -> io::Result<()> {
+        if self == Self::Git { kept.write(output) } else { self.write_nothing(output) }
+    }
+
     /// The answer to a request that is not ours.
     pub fn write_nothing(self, output: &mut impl Write) -> io::Result<()> {
         match self {

@@ -2,6 +2,8 @@
 //! `logout`.)
 
 use super::credential::Credential;
+use super::foreign::Foreign;
+use super::meant::{Meant, meant};
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::login::Login;
@@ -15,16 +17,25 @@ pub enum Erased {
     /// The access token will not be handed out again; the next `get` renews the login.
     Token,
     Login,
+    /// What was kept for a host that is not ours.
+    Foreign,
 }
 
 /// Answers a program. With a token, compares before anything is erased; without one, removes the login; an input
-/// that does not name our host removes nothing.
-pub fn erase(profile: &Profile, named: &Credential, deadline: &Deadline) -> Result<Erased> {
-    let (Some(protocol), Some(host)) = (&named.protocol, &named.host) else {
-        return Ok(Erased::Nothing);
-    };
-    if !profile.serves(protocol, host) {
-        return Ok(Erased::Nothing);
+/// that names no host removes nothing.
+pub fn erase(
+    profile: &Profile,
+    foreign: &Foreign,
+    named: &Credential,
+    deadline: &Deadline,
+) -> Result<Erased> {
+    match meant(profile, named) {
+        Meant::Token => {}
+        Meant::ApiKey | Meant::Foreign => {
+            let erased = foreign.erase(named, deadline)?;
+            return Ok(if erased { Erased::Foreign } else { Erased::Nothing });
+        }
+        Meant::Default | Meant::Nothing => return Ok(Erased::Nothing),
     }
     let storage = &profile.storage;
     let is_meant = |login: &Login| match &named.username {

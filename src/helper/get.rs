@@ -1,7 +1,9 @@
 //! The path of one `get`.
 
 use super::credential::Credential;
+use super::foreign::Foreign;
 use super::join::{self, Caller};
+use super::meant::{Meant, meant};
 use super::renew::{Goal, Order};
 use super::rules;
 use crate::clock;
@@ -10,36 +12,41 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::ui;
 
-/// Which of the profile's credentials a request means.
-enum Meant {
-    Token,
-    ApiKey,
+/// What a request gets.
+pub enum Found {
+    Login(Login),
+    /// Of a host that is not ours.
+    Foreign(Credential),
     Nothing,
 }
 
-/// The default profile's token where nothing is named, nothing where the host is not ours.
-fn meant(profile: &Profile, asked: &Credential) -> Meant {
-    match (&asked.protocol, &asked.host) {
-        (Some(protocol), Some(host)) if profile.serves(protocol, host) => Meant::Token,
-        (Some(protocol), Some(host)) if profile.serves_api_key(protocol, host) => Meant::ApiKey,
-        (None, None) if !asked.names_something() => Meant::Token,
-        _ => Meant::Nothing,
+impl Found {
+    /// For a person, without the secret.
+    pub fn in_words(&self) -> Option<String> {
+        match self {
+            Self::Login(login) => Some(format!("a token for {}", login.account().username())),
+            Self::Foreign(_) => Some("a credential".into()),
+            Self::Nothing => None,
+        }
     }
 }
 
-/// A token for `asked`, good for `min_validity` seconds more; `None` when it is not ours to answer.
+/// A token for `asked`, good for `min_validity` seconds more; or what is kept for a host that is not ours.
 ///
-/// The warm path ends at the second `return`: files are read, and no lock, socket, thread or child is made.
+/// The warm path ends at the third `return`: files are read, and no lock, socket, thread or child is made.
 pub fn get(
     profile: &Profile,
+    foreign: &Foreign,
     asked: &Credential,
     min_validity: i64,
     caller: &mut Caller,
-) -> Result<Option<Login>> {
+) -> Result<Found> {
+    let kept = || Ok(foreign.get(asked, &caller.deadline)?.map_or(Found::Nothing, Found::Foreign));
     match meant(profile, asked) {
-        Meant::Token => {}
-        Meant::ApiKey => return api_key(profile),
-        Meant::Nothing => return Ok(None),
+        Meant::Token | Meant::Default => {}
+        Meant::ApiKey => return api_key(profile)?.map_or_else(kept, |key| Ok(Found::Login(key))),
+        Meant::Foreign => return kept(),
+        Meant::Nothing => return Ok(Found::Nothing),
     }
     let is_asked_for = |login: &Login| match &asked.username {
         Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
@@ -49,7 +56,7 @@ pub fn get(
         if login.renew_at().is_some_and(|due| clock::now() >= due) {
             join::renew_in_background(profile);
         }
-        return Ok(Some(login).filter(is_asked_for));
+        return Ok(if is_asked_for(&login) { Found::Login(login) } else { Found::Nothing });
     }
     let order = Order { goal: Goal::Token { min_validity }, may_sign_in: caller.may_sign_in };
     let login = match join::renewed(profile, order, caller, || usable(profile, min_validity)) {
@@ -66,9 +73,9 @@ pub fn get(
     if !is_asked_for(&login) {
         let who = login.account();
         ui::say(&format!("signed in as {}, which is not who was asked for", who.username()));
-        return Ok(None);
+        return Ok(Found::Nothing);
     }
-    Ok(Some(login))
+    Ok(Found::Login(login))
 }
 
 fn api_key(profile: &Profile) -> Result<Option<Login>> {

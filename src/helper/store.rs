@@ -1,6 +1,8 @@
-//! `store`: a caller vouches for a token that it has used.
+//! `store`: a caller vouches for a token that it has used; or gives us a credential of another host to keep.
 
 use super::credential::Credential;
+use super::foreign::Foreign;
+use super::meant::{Meant, meant};
 use super::renew::recover;
 use crate::account::{Account, Claims};
 use crate::clock::Deadline;
@@ -14,12 +16,18 @@ use crate::tokens::{Grant, Secret};
 ///
 /// # Errors
 /// `BadInput` when the token is not one of the signed-in account, `LoginRequired` when nobody is signed in.
-pub fn store(profile: &Profile, given: &Credential, deadline: &Deadline) -> Result<()> {
-    let (Some(protocol), Some(host)) = (&given.protocol, &given.host) else { return Ok(()) };
-    let Some(secret) = given.secret() else { return Ok(()) };
-    if !profile.serves(protocol, host) {
-        return Ok(());
+pub fn store(
+    profile: &Profile,
+    foreign: &Foreign,
+    given: &Credential,
+    deadline: &Deadline,
+) -> Result<()> {
+    match meant(profile, given) {
+        Meant::Token => {}
+        Meant::ApiKey | Meant::Foreign => return foreign.store(given, deadline),
+        Meant::Default | Meant::Nothing => return Ok(()),
     }
+    let Some(secret) = given.secret() else { return Ok(()) };
     let storage = &profile.storage;
     let Some(token) = plain(secret) else { return Err(not_a_token()) };
     let Some(Claims { iat: Some(issued_at), .. }) = Claims::of(token.expose()) else {

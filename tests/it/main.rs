@@ -8,6 +8,9 @@ mod configure;
 mod device_login;
 mod erase;
 mod errors;
+#[macro_use]
+mod git;
+mod git_files;
 mod interactive;
 mod keepalive;
 mod killed;

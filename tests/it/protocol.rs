@@ -97,7 +97,7 @@ fn the_refresh_token_is_in_no_answer() {
 fn capabilities_are_announced_and_unknown_operations_passed_over() {
     let machine = Machine::new();
     let output = machine.command("capability").assert().success();
-    output.stdout("version 0\ncapability authtype\n");
+    output.stdout("version 0\ncapability authtype\ncapability state\n");
     let output = machine.command("frobnicate --now").write_stdin(OURS).assert();
     output.success().stdout(is_empty()).stderr(is_empty());
 }

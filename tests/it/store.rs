@@ -54,7 +54,7 @@ fn another_accounts_token_or_no_token_at_all_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_for_another_host_or_has_no_secret_is_passed_over() {
+fn what_is_for_another_host_or_has_no_secret_leaves_the_login_alone() {
     let (machine, _) = Machine::signed_in(3600);
     let before = machine.auth_json();
     for input in ["protocol=https\nhost=github.com\nusername=a\npassword=b\n", OURS, ""] {

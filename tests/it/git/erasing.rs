@@ -1,0 +1,48 @@
+//! What `erase` removes.
+
+use super::{ASKED, Git};
+
+pub fn by_the_password(git: &Git) {
+    git.approve("url=https://ada:p@a.example");
+    git.reject("url=https://ada:p@a.example");
+    assert_eq!(git.password("url=https://ada@a.example"), ASKED);
+    git.reject("url=https://ada:p@a.example");
+}
+
+pub fn a_password_distinct_from_the_input_stays(git: &Git) {
+    git.approve("url=https://ada:p@a.example");
+    git.reject("url=https://ada:other@a.example");
+    assert_eq!(git.password("url=https://ada@a.example"), "p");
+}
+
+pub fn without_a_password_every_match_goes(git: &Git) {
+    git.approve("url=https://ada:p@a.example");
+    git.approve("url=https://grace:p@a.example/repo.git");
+    git.approve("url=http://ada:p@a.example");
+    git.approve("url=https://ada:p@b.example");
+    git.reject("url=https://a.example");
+    assert_eq!(git.password("url=https://a.example"), ASKED);
+    assert_eq!(git.password("url=https://grace@a.example/repo.git"), ASKED);
+    assert_eq!(git.password("url=http://a.example"), "p");
+    assert_eq!(git.password("url=https://b.example"), "p");
+    for nothing in ["", "\n", "username=ada\n", "protocol=https\n", "host=b.example\n"] {
+        git.machine.command("erase").write_stdin(nothing).assert().success().stderr("");
+    }
+    assert_eq!(git.password("url=https://b.example"), "p");
+}
+
+pub fn one_user_is_forgotten_and_the_other_remembered(git: &Git) {
+    git.approve("url=https://ada:p@a.example");
+    git.approve("url=https://grace:q@a.example");
+    git.reject("url=https://ada@a.example");
+    assert_eq!(git.password("url=https://ada@a.example"), ASKED);
+    assert_eq!(git.login("url=https://a.example"), ("grace".into(), "q".into()));
+}
+
+pub fn one_path_is_forgotten_and_the_other_remembered(git: &Git) {
+    git.approve("url=https://ada:p@a.example/one.git");
+    git.approve("url=https://ada:q@a.example/two.git");
+    git.reject("url=https://ada@a.example/two.git");
+    assert_eq!(git.password("url=https://a.example/two.git"), ASKED);
+    assert_eq!(git.password("url=https://a.example/one.git"), "p");
+}

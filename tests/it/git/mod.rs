@@ -1,0 +1,155 @@
+//! Real git with this program as its only helper. Each case is for every storage: [`for_each_case`] hands the list to
+//! whoever has one.
+
+pub mod capability;
+pub mod clone;
+pub mod crowd;
+pub mod erasing;
+pub mod lifetime;
+pub mod matching;
+mod server;
+pub mod storing;
+pub mod values;
+
+use crate::machine::Machine;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+#[macro_export]
+macro_rules! for_each_case {
+    ($then:ident) => {
+        $then! {
+            matching::nothing_is_known_at_first,
+            matching::what_is_stored_is_found_where_all_that_is_asked_for_is_the_same,
+            matching::host_names_are_the_same_in_any_case,
+            matching::a_request_without_a_path_rather_gets_the_whole_hosts,
+            matching::several_users_of_one_host,
+            matching::an_empty_user_name_is_one,
+            matching::a_host_may_be_empty,
+            matching::a_header_of_the_server_names_no_host,
+            storing::a_later_one_replaces_the_one_of_the_same_path_and_user_alone,
+            storing::half_a_credential_is_not_kept,
+            storing::what_was_handed_out_and_comes_back_later_replaces_nothing,
+            storing::what_was_erased_is_not_put_back_by_who_still_had_it,
+            erasing::by_the_password,
+            erasing::a_password_distinct_from_the_input_stays,
+            erasing::without_a_password_every_match_goes,
+            erasing::one_user_is_forgotten_and_the_other_remembered,
+            erasing::one_path_is_forgotten_and_the_other_remembered,
+            lifetime::an_expiry_comes_back_with_its_password,
+            lifetime::an_expired_password_is_neither_kept_nor_answered,
+            lifetime::a_password_that_ends_earlier_is_an_old_one_coming_back,
+            lifetime::a_refresh_token_stays_with_its_password,
+            lifetime::the_refresh_token_of_an_expired_password_goes_to_the_next_helper,
+            capability::a_credential_is_kept_with_its_scheme_and_by_user,
+            capability::who_did_not_announce_authtype_gets_no_credential,
+            capability::a_credential_that_nobody_announced_is_not_kept,
+            capability::an_ephemeral_one_is_not_kept,
+            capability::the_state_of_other_helpers_is_neither_kept_nor_answered,
+            capability::both_capabilities_are_told,
+            values::long_ones,
+            values::any_bytes,
+            crowd::thirty_two_processes_lose_nothing_and_read_nothing_torn,
+            clone::an_expired_token_is_refused_erased_and_replaced,
+            clone::a_bearer_token_is_sent_as_one,
+        }
+    };
+}
+
+/// What the person at git's prompt says: no helper has answered.
+pub const ASKED: &str = "asked";
+
+pub struct Git {
+    pub machine: Machine,
+    state: TempDir,
+}
+
+impl Git {
+    pub fn new(storage: &str) -> Self {
+        let mut machine = Machine::new();
+        let state = tempfile::tempdir().unwrap();
+        machine.set("HOME", state.path().to_str().unwrap());
+        machine.set("XDG_STATE_HOME", state.path().to_str().unwrap());
+        machine.set("CODEX_CREDENTIAL_GIT_STORAGE", storage);
+        Self { machine, state }
+    }
+
+    pub fn state(&self) -> &std::path::Path {
+        self.state.path()
+    }
+
+    /// git with nothing of the tester's own configuration, and a person who answers what no helper does.
+    #[expect(clippy::disallowed_methods, reason = "git is looked for where the tester has it")]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut git = Command::new("git");
+        git.env_clear().envs(self.machine.more_variables()).args(arguments);
+        git.env("PATH", std::env::var_os("PATH").unwrap());
+        git.env("CODEX_HOME", self.machine.codex_home());
+        git.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        git.env("GIT_ASKPASS", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/git/askpass"));
+        let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+        let ours = [
+            ("credential.helper", format!("!'{}'", program.display())),
+            ("credential.useHttpPath", "true".to_owned()),
+        ];
+        git.env("GIT_CONFIG_COUNT", ours.len().to_string());
+        for (number, (key, value)) in ours.iter().enumerate() {
+            git.env(format!("GIT_CONFIG_KEY_{number}"), key);
+            git.env(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
+        git
+    }
+
+    fn credential(&self, words: &[&str], input: impl AsRef<[u8]>) -> Output {
+        let mut git = self.command(words);
+        git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut git = git.spawn().unwrap();
+        let mut stdin = git.stdin.take().unwrap();
+        stdin.write_all(&[input.as_ref(), b"\n\n"].concat()).unwrap();
+        drop(stdin);
+        let output = git.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    pub fn approve(&self, credential: impl AsRef<[u8]>) {
+        let output = self.credential(&["credential", "approve"], credential);
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub fn reject(&self, credential: impl AsRef<[u8]>) {
+        let output = self.credential(&["credential", "reject"], credential);
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// All that git knows in the end, as it prints it.
+    pub fn fill(&self, request: impl AsRef<[u8]>) -> Vec<u8> {
+        self.credential(&["credential", "fill"], request).stdout
+    }
+
+    pub fn filled(&self, request: impl AsRef<[u8]>) -> BTreeMap<String, String> {
+        let answer = String::from_utf8(self.fill(request)).unwrap();
+        let lines = answer.lines().map(|line| line.split_once('=').unwrap());
+        lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// User name and password; [`ASKED`] where the person had to be asked.
+    pub fn login(&self, request: impl AsRef<[u8]>) -> (String, String) {
+        let mut answer = self.filled(request);
+        let mut of = |key| answer.remove(key).unwrap();
+        (of("username"), of("password"))
+    }
+
+    /// As [`Git::fill`], with a helper that is asked after ours.
+    pub fn fill_with(&self, next: &str, request: impl AsRef<[u8]>) -> String {
+        let next = format!("credential.helper={next}");
+        let output = self.credential(&["-c", &next, "credential", "fill"], request);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn password(&self, request: impl AsRef<[u8]>) -> String {
+        self.login(request).1
+    }
+}

@@ -1,0 +1,146 @@
+//! git's credentials in files.
+
+use crate::git::{self, ASKED, Git};
+use crate::machine::{files, lock};
+use codex_credential::clock::Deadline;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+macro_rules! on_files {
+    ($($module:ident::$case:ident),* $(,)?) => {
+        $(#[test]
+        fn $case() {
+            git::$module::$case(&Git::new("file"));
+        })*
+    };
+}
+
+for_each_case!(on_files);
+
+const A: &str = "protocol=https\nhost=a.example\nusername=ada\n";
+
+fn documents(git: &Git) -> Vec<PathBuf> {
+    files(git.state()).into_iter().filter(|file| !file.ends_with("lock")).collect()
+}
+
+#[test]
+fn they_are_their_owners_alone_and_gone_when_erased() {
+    let git = Git::new("file");
+    git.approve("url=https://ada:p@a.example");
+    let document = documents(&git).pop().unwrap();
+    let folders = document.ancestors().skip(1).take(3);
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert!(folders.map(mode).all(|mode| mode == 0o700));
+    assert!(files(git.state()).iter().all(|file| mode(file) == 0o600));
+    git.reject("url=https://ada@a.example");
+    assert!(documents(&git).is_empty());
+}
+
+#[test]
+fn what_a_killed_process_left_unfinished_is_swept() {
+    let git = Git::new("file");
+    git.approve("url=https://ada:p@a.example");
+    let document = documents(&git).pop().unwrap();
+    let left = document.with_file_name(".codex-credential-left");
+    fs::write(&left, "a secret").unwrap();
+    git.approve("url=https://ada:q@a.example");
+    assert!(!left.exists());
+}
+
+#[test]
+fn a_document_that_cannot_be_understood_is_named_and_left_alone() {
+    let git = Git::new("file");
+    git.approve("url=https://ada:p@a.example");
+    let document = documents(&git).pop().unwrap();
+    for content in ["", "{\"credentials\":", "[]", "{\"protocol\":\"https\",\"host\":7}"] {
+        fs::write(&document, content).unwrap();
+        for operation in ["get", "store", "erase"] {
+            let input = format!("{A}password=hunter2\n");
+            let output = git.machine.command(operation).write_stdin(input).assert().code(1);
+            let named = contains(document.to_str().unwrap()).and(contains("hint: mend it"));
+            output.stdout("").stderr(named.and(contains("hunter2").not()));
+        }
+        assert_eq!(fs::read_to_string(&document).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_lock_that_another_holds_is_waited_for_until_the_deadline_and_reading_goes_on() {
+    let git = Git::new("file");
+    git.approve("url=https://ada:p@a.example");
+    let held = lock(&documents(&git).pop().unwrap().with_file_name("lock"));
+    for operation in ["store", "erase"] {
+        let late = Deadline::after(Duration::from_millis(1300));
+        let mut command = git.machine.command(&format!("{operation} --wait 300ms"));
+        let secret = if operation == "store" { "password=q\n" } else { "" };
+        let output = command.write_stdin(format!("{A}{secret}")).assert().code(1);
+        output.stderr(contains("holds the lock").and(contains("hint: try again")));
+        assert!(!late.is_over());
+    }
+    assert_eq!(git.password(A), "p");
+    // git gives back what it was given: there is nothing to write, and nothing to wait for.
+    git.machine
+        .command("store --wait 1s")
+        .write_stdin(format!("{A}password=p\n"))
+        .assert()
+        .success();
+    drop(held);
+    git.approve("url=https://ada:q@a.example");
+    assert_eq!(git.password(A), "q");
+}
+
+#[test]
+fn a_host_may_have_many_but_not_more_than_can_be_read_again() {
+    let git = Git::new("file");
+    let long = "x".repeat(60_000);
+    let store = |number: usize| {
+        let input = format!("{A}path={number}\npassword={long}\noauth_refresh_token={long}\n");
+        git.machine.command("store").write_stdin(input).assert()
+    };
+    let full = (0..100).find(|&number| store(number).get_output().status.code() != Some(0));
+    let full = full.expect("there is a limit");
+    store(full).code(1).stderr(contains("larger than 4 MiB").and(contains("xxx").not()));
+    assert_eq!(git.password(format!("{A}path={}", full - 1)), long);
+}
+
+#[test]
+fn storage_none_keeps_nothing() {
+    let git = Git::new("none");
+    git.approve("url=https://ada:p@a.example");
+    assert_eq!(git.password(A), ASKED);
+    git.reject("url=https://ada@a.example");
+    assert!(files(git.state()).is_empty());
+    let mut wrong = git.machine.command("get");
+    let output = wrong.env("CODEX_CREDENTIAL_GIT_STORAGE", "cloud").write_stdin(A).assert().code(2);
+    output
+        .stderr(contains("there is no storage \"cloud\"").and(contains("file, keyring and none")));
+}
+
+#[test]
+fn only_gits_form_hands_them_out() {
+    let git = Git::new("file");
+    git.approve("url=https://ada:p@a.example");
+    for format in ["token", "json", "header", "env"] {
+        let mut get = git.machine.command(&format!("get --format {format}"));
+        get.write_stdin(A).assert().success().stdout("");
+    }
+    let mut get = git.machine.command("get --format bazel");
+    get.write_stdin(r#"{"uri":"https://a.example/x"}"#).assert().success().stdout("{}\n");
+}
+
+#[test]
+fn the_hosts_that_are_ours_have_no_document() {
+    let git = Git::new("file");
+    let tokens = git.machine.sign_in(3600);
+    let ours = "protocol=https\nhost=chatgpt.com\n";
+    assert_eq!(git.password(ours), tokens.access_token);
+    git.machine.command("erase").write_stdin(ours).assert().success();
+    assert!(files(git.state()).is_empty());
+    // An API key's host is any other's, where there is none.
+    git.approve("url=https://ada:p@api.openai.com");
+    assert_eq!(git.password("url=https://api.openai.com"), "p");
+}
