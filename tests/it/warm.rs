@@ -19,31 +19,65 @@ const FORBIDDEN: [&str; 12] = [
     "rename",
 ];
 
-#[test]
-fn a_warm_get_makes_no_socket_lock_thread_or_child() {
-    let (machine, tokens) = Machine::signed_in(864_000);
+/// The system calls of a `get` as (name, arguments), and its answer; `None` where they cannot be seen.
+fn traced(machine: &Machine, request: &str) -> Option<(Vec<(String, String)>, String)> {
     if Command::new("strace").arg("-V").output().is_err() {
         eprintln!("skipped: there is no strace; apt-get install strace, then cargo test warm");
-        return;
+        return None;
     }
     let log = machine.path("strace.log");
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o"]).arg(&log).arg(program).args(["get"]);
-    traced.env_clear().env("CODEX_HOME", machine.codex_home());
+    traced.args(["-f", "-qq", "-s", "4096", "-o"]).arg(&log).arg(program).args(["get"]).env_clear();
+    for (name, value) in machine.std_command("get").get_envs() {
+        traced.env(name, value.unwrap());
+    }
     let mut traced = traced.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    traced.stdin.take().unwrap().write_all(OURS.as_bytes()).unwrap();
+    traced.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
     let output = traced.wait_with_output().unwrap();
-    assert!(String::from_utf8(output.stdout).unwrap().contains(&tokens.access_token));
     let log = std::fs::read_to_string(&log).unwrap();
-    let calls: Vec<_> =
-        log.lines().filter_map(|line| line.split_whitespace().nth(1)?.split_once('(')).collect();
-    assert!(calls.iter().any(|(name, _)| *name == "openat"), "strace saw it");
+    // 1234  openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3
+    let calls = log.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
+    let calls: Vec<_> = calls.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect();
+    assert!(calls.iter().any(|(name, _)| name == "openat"), "strace saw it");
+    Some((calls, String::from_utf8(output.stdout).unwrap()))
+}
+
+fn are_harmless(calls: &[(String, String)]) {
     for (name, arguments) in calls {
-        assert!(!FORBIDDEN.contains(&name), "{name}({arguments}");
-        assert!(
-            !arguments.contains("O_WRONLY") && !arguments.contains("O_RDWR"),
-            "{name}({arguments}"
-        );
+        assert!(!FORBIDDEN.contains(&name.as_str()), "{name}({arguments}");
+        let writes = arguments.contains("O_WRONLY") || arguments.contains("O_RDWR");
+        assert!(!writes, "{name}({arguments}");
+    }
+}
+
+fn documents(calls: &[(String, String)]) -> usize {
+    calls.iter().filter(|(_, arguments)| arguments.contains("/codex-credential/git")).count()
+}
+
+#[test]
+fn a_warm_get_makes_no_socket_lock_thread_or_child() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    let Some((calls, answer)) = traced(&machine, OURS) else { return };
+    assert!(answer.contains(&tokens.access_token));
+    are_harmless(&calls);
+    assert_eq!(documents(&calls), 0, "what is kept for other hosts is not looked at");
+}
+
+#[test]
+fn a_get_for_another_host_reads_one_document_whatever_the_number_of_hosts() {
+    let mut machine = Machine::new();
+    // Without one the system is asked for it, through a socket.
+    machine.set("HOME", "/nonexistent");
+    for number in 0..100 {
+        let given = format!("protocol=https\nhost=h{number}.example\nusername=u\npassword=p\n");
+        machine.command("store").write_stdin(given).assert().success();
+    }
+    for (host, answer) in [("h50", "username=u\npassword=p\n"), ("unknown", "")] {
+        let request = format!("protocol=https\nhost={host}.example\n");
+        let Some((calls, found)) = traced(&machine, &request) else { return };
+        assert_eq!(found, answer);
+        are_harmless(&calls);
+        assert_eq!(documents(&calls), 1);
     }
 }
