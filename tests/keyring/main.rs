@@ -4,6 +4,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "PATH and what long.rs hands itself come in here")]
 
+#[path = "../it/git/mod.rs"]
+#[macro_use]
+#[allow(dead_code, reason = "each of the suites uses a part of it")]
+mod git;
 #[path = "../codex/keyring.rs"]
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 mod keyring;
@@ -11,6 +15,7 @@ mod keyring;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 mod machine;
 
+mod git_items;
 mod login;
 mod long;
 mod trouble;
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
         println!("skipped: no gnome-keyring; .ci/keyring installs it and runs these tests");
         return ExitCode::SUCCESS;
     }
-    let trials = trials![
+    let mut trials = trials![
         login::the_refresh_token_is_in_no_file,
         login::a_warm_get_asks_no_keyring,
         login::without_a_folder_in_memory_the_keyring_is_asked_each_time,
@@ -51,6 +56,13 @@ fn main() -> ExitCode {
         trouble::absent_is_not_signed_out,
         trouble::a_keyring_that_never_answers_is_given_up_in_time,
         trouble::a_keyring_killed_in_mid_renewal_loses_nothing,
+        git_items::the_secrets_are_in_no_file,
+        git_items::locked_is_not_unknown,
+        git_items::absent_is_not_unknown,
+        git_items::one_that_never_answers_is_given_up_in_time,
+        git_items::one_that_is_killed_in_the_middle_loses_nothing,
+        git_items::our_own_host_is_answered_while_it_hangs,
     ];
+    trials.extend(git_items::cases());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
