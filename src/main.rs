@@ -279,7 +279,7 @@ fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
     let cli::Configure { what, force, base_url } = options;
     let options = Options { print: what.print, force, name: what.name, base_url };
     match tool(what.tool) {
-        Ok(tool) => configure::configure(tool, &options, &variable),
+        Ok(tool) => configure::configure(tool, &options, &profile(whose, None)?, &variable),
         Err(Other::Recipe(recipe)) => print(&recipe.text()?),
         Err(Other::Keepalive) => {
             let profile = profile(whose, None)?;

@@ -105,6 +105,20 @@ impl Profile {
         protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 
+    /// Whether a token may go to `url`: to a host of this profile, or to a program on this machine.
+    pub fn serves_url(&self, url: &str) -> bool {
+        let (true, Ok(url)) = (is_private(url), url::Url::parse(url)) else { return false };
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        is_loopback(host)
+            || self.serves(url.scheme().as_bytes(), format!("{host}{port}").as_bytes())
+    }
+
+    /// The hosts that its access tokens are for.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     /// Absolute, so that every process means the same folder.
     pub fn codex_home(&self) -> &Path {
         &self.opener.codex_home
@@ -294,6 +308,33 @@ mod tests {
         assert!(profile.serves(b"http", b"127.0.0.1:81"));
         assert!(!profile.serves(b"http", b"127.0.0.1:82"));
         assert!(!profile.serves(b"http", b"a.example"));
+    }
+
+    #[test]
+    fn a_url_is_served_by_its_host_or_on_this_machine() {
+        for url in [
+            "https://chatgpt.com",
+            "https://ChatGPT.com:443/backend-api/codex",
+            "http://127.0.0.1:8080/v1",
+            "https://localhost/v1",
+            "http://[::1]:1/",
+        ] {
+            assert!(profile().serves_url(url), "{url}");
+        }
+        for url in [
+            "http://chatgpt.com",
+            "https://chatgpt.com:8443",
+            "https://chatgpt.com.evil.example",
+            "https://ada:pw@chatgpt.com",
+            "https://chatgpt.com@evil.example",
+            "https://example.org",
+            "http://localhost.evil.example",
+            "ws://127.0.0.1",
+            "chatgpt.com",
+            "",
+        ] {
+            assert!(!profile().serves_url(url), "{url}");
+        }
     }
 
     #[test]

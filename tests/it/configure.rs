@@ -410,17 +410,46 @@ fn a_provider_of_codex_gets_a_token_command() {
     assert_eq!(proxy["name"].as_str(), Some("mine"));
     assert_eq!(proxy["auth"]["command"].as_str(), person.program.to_str());
     assert_eq!(proxy["auth"]["args"], toml::Value::from(vec!["get", "--format", "token"]));
-    person.run("configure codex --base-url https://example.org/v1").assert().success();
-    person.run("configure codex --base-url https://example.com/v1").assert().success();
+    person.run("configure codex --base-url http://127.0.0.1:1/v1").assert().success();
+    person.run("configure codex --base-url https://chatgpt.com/v1").assert().success();
     let config: toml::Table = person.text(name).parse().unwrap();
     let ours = &config["model_providers"]["codex-credential"];
-    assert_eq!(ours["base_url"].as_str(), Some("https://example.com/v1"));
+    assert_eq!(ours["base_url"].as_str(), Some("https://chatgpt.com/v1"));
     assert_eq!(ours["wire_api"].as_str(), Some("responses"));
     person.run("unconfigure codex --name proxy").assert().success();
     person.run("unconfigure codex").assert().success();
     assert_eq!(person.text(name), mine);
     person.write(name, "model_providers = { x = { name = \"x\" } }\n");
     person.run("configure codex").assert().code(2).stderr(contains("in one line"));
+}
+
+#[test]
+fn a_token_is_not_sent_to_a_host_that_it_is_not_for() {
+    let person = Person::new();
+    let refusal =
+        || contains("the token is not for").and(contains("hint: ")).and(contains("chatgpt.com"));
+    for tool in ["codex", "pi"] {
+        for url in ["https://example.org/v1", "http://chatgpt.com", "https://chatgpt.com:8443", "x"]
+        {
+            let refused =
+                person.run(&format!("configure {tool} --base-url {url}")).assert().code(2);
+            refused.stderr(refusal());
+        }
+    }
+    assert_eq!(fs::read_dir(&person.home).unwrap().count(), 0);
+    // A provider that is there says by itself where the token would go.
+    let name = ".codex/config.toml";
+    let theirs = "[model_providers.proxy]\nbase_url = \"https://example.org/v1\"\n";
+    person.write(name, theirs);
+    person.run("configure codex --name proxy").assert().code(2).stderr(refusal());
+    assert_eq!(person.text(name), theirs);
+    for url in ["https://chatgpt.com/gateway", "http://localhost:8080/v1", "http://[::1]:8080"] {
+        for tool in ["codex", "pi"] {
+            person.run(&format!("configure {tool} --base-url {url}")).assert().success();
+            person.run(&format!("unconfigure {tool}")).assert().success();
+        }
+    }
+    assert_eq!(person.text(name), theirs);
 }
 
 #[test]

@@ -121,6 +121,12 @@ impl Entry for Provider {
         }
     }
 
+    fn sends_to(&self, text: Option<&str>) -> Result<Option<String>> {
+        let provider = text.map(|text| self.table(text)).transpose()?.flatten();
+        let base_url = provider.as_ref().and_then(|provider| provider.get("base_url")?.as_str());
+        Ok(base_url.map(str::to_owned))
+    }
+
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let provider = self.table(text)?.unwrap_or_default();
         let command = command(&provider).unwrap_or_default();

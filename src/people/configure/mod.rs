@@ -15,6 +15,7 @@ mod program;
 mod recipes;
 
 use crate::error::{Error, Kind, Result};
+use crate::profile::Profile;
 use crate::ui;
 use file::TextFile;
 use program::Program;
@@ -52,6 +53,11 @@ trait Entry {
     /// The text with our entry in the place of another's, and whether that one is lost by it.
     fn replace(&self, text: &str) -> Result<(String, bool)> {
         Ok((self.add(Some(text))?, false))
+    }
+
+    /// Where the tool will send the token, as the text that is added to says.
+    fn sends_to(&self, _: Option<&str>) -> Result<Option<String>> {
+        Ok(None)
     }
 
     fn is_executable(&self) -> bool {
@@ -125,24 +131,31 @@ fn home() -> Result<PathBuf> {
 }
 
 /// # Errors
-/// `Configuration` when a file cannot be understood, or has another's entry where ours would be.
+/// `Usage` when the token would leave for a host that it is not for; `Configuration` when a file cannot be understood,
+/// or has another's entry where ours would be.
 pub fn configure(
     tool: Tool,
     options: &Options,
+    profile: &Profile,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<()> {
+    options.base_url.iter().try_for_each(|url| is_served(profile, url))?;
     let setup = Setup::of(tool, options, &Folders { variable, home: home()? })?;
     // All are looked at before one is written.
     let mut changes = Vec::new();
     for entry in &setup.entries {
+        let add = |text: Option<&str>| {
+            entry.sends_to(text)?.iter().try_for_each(|url| is_served(profile, url))?;
+            entry.add(text)
+        };
         let file = TextFile::read(entry.path())?;
         let text = file.text();
         let (after, loses) = match entry.state(text)? {
             State::Current => continue,
-            State::Absent => (entry.add(text)?, false),
+            State::Absent => (add(text)?, false),
             State::Outdated => {
                 let rest = text.map(|text| entry.remove(text)).transpose()?.flatten();
-                (entry.add(rest.as_deref())?, false)
+                (add(rest.as_deref())?, false)
             }
             State::Another(what) if !options.force => {
                 let message = format!("{} {what}", entry.path().display());
@@ -199,6 +212,16 @@ pub fn unconfigure(
         }
     }
     Ok(())
+}
+
+fn is_served(profile: &Profile, url: &str) -> Result<()> {
+    if profile.serves_url(url) {
+        return Ok(());
+    }
+    let hosts = profile.hosts().join(", ");
+    Err(Error::new(Kind::Usage, format!("the token is not for {url}")).hint(format!(
+        "it goes to a host of its profile, over https ({hosts}), or to a program on this machine"
+    )))
 }
 
 /// An entry of ours that `configure` did not write, or that was changed since.
