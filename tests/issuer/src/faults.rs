@@ -18,7 +18,7 @@ pub enum Endpoint {
     Refresh,
     /// `POST /oauth/revoke`
     Revoke,
-    /// `POST /v1/responses`
+    /// `POST /v1/responses`, and where ChatGPT has it: `/backend-api/codex/responses`
     Responses,
     /// `POST /v1/messages`
     Messages,

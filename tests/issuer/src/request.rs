@@ -110,7 +110,7 @@ impl Request {
             ("/oauth/token", Some("authorization_code")) => Some(Endpoint::Exchange),
             ("/oauth/token", Some("refresh_token")) => Some(Endpoint::Refresh),
             ("/oauth/revoke", _) => Some(Endpoint::Revoke),
-            ("/v1/responses", _) => Some(Endpoint::Responses),
+            ("/v1/responses" | "/backend-api/codex/responses", _) => Some(Endpoint::Responses),
             ("/v1/messages", _) => Some(Endpoint::Messages),
             _ => None,
         }

@@ -1,32 +1,52 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{answer::Answer, random, request::Request, state::State};
+use crate::{answer::Answer, jwt::now, random, request::Request, state::State};
 
 /// `POST /v1/responses`: a model that says "OK" to whoever has a good access token.
 pub(crate) fn responses(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     admit(state, request)?;
-    let id = format!("resp_{}", random::unique());
-    let message = json!({
-        "type": "message", "role": "assistant", "id": format!("msg_{}", random::unique()),
-        "status": "completed",
-        "content": [{ "type": "output_text", "text": "OK", "annotations": [] }],
-    });
+    let (id, item_id) = (format!("resp_{}", random::unique()), format!("msg_{}", random::unique()));
+    let part = |text: &str| json!({ "type": "output_text", "text": text, "annotations": [] });
+    let message = |status: &str, content: &[Value]| {
+        json!({
+            "type": "message", "role": "assistant", "id": item_id, "status": status,
+            "content": content,
+        })
+    };
+    let done = message("completed", &[part("OK")]);
     let usage = json!({
         "input_tokens": 1, "input_tokens_details": null,
         "output_tokens": 1, "output_tokens_details": null,
         "total_tokens": 2,
     });
+    let response = |status: &str, output: &[&Value], usage: Option<&Value>| {
+        json!({
+            "id": id, "object": "response", "status": status, "model": request.get("model"),
+            "created_at": now(), "output": output, "usage": usage,
+        })
+    };
+    let completed = response("completed", &[&done], Some(&usage));
     if !request.wants_stream() {
-        let response = json!({
-            "id": id, "object": "response", "status": "completed", "model": request.get("model"),
-            "output": [message], "usage": usage,
-        });
-        return Ok(Answer::json(200, &response, "answered"));
+        return Ok(Answer::json(200, &completed, "answered"));
     }
+    let at = |more: Value| {
+        let mut event = json!({ "item_id": item_id, "output_index": 0, "content_index": 0 });
+        event
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().cloned().unwrap_or_default());
+        event
+    };
+    let item = |item: &Value| json!({ "output_index": 0, "item": item });
     Ok(Answer::stream(&[
-        ("response.created", json!({ "response": { "id": id } })),
-        ("response.output_item.done", json!({ "output_index": 0, "item": message })),
-        ("response.completed", json!({ "response": { "id": id, "usage": usage } })),
+        ("response.created", json!({ "response": response("in_progress", &[], None) })),
+        ("response.output_item.added", item(&message("in_progress", &[]))),
+        ("response.content_part.added", at(json!({ "part": part("") }))),
+        ("response.output_text.delta", at(json!({ "delta": "OK" }))),
+        ("response.output_text.done", at(json!({ "text": "OK" }))),
+        ("response.content_part.done", at(json!({ "part": part("OK") }))),
+        ("response.output_item.done", item(&done)),
+        ("response.completed", json!({ "response": completed })),
     ]))
 }
 

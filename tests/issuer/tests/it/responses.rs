@@ -10,7 +10,16 @@ fn the_model_answers_to_a_good_token() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "text/event-stream");
     let events: Vec<&str> = answer.text.lines().filter(|l| l.starts_with("event")).collect();
-    let names = ["created", "output_item.done", "completed"];
+    let names = [
+        "created",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ];
     assert_eq!(events, names.map(|name| format!("event: response.{name}")));
 }
 
