@@ -182,9 +182,14 @@ pub struct Status {
     pub json: bool,
 }
 
-/// The order of the renewing process. The hidden options are how `get` and `login` give it.
+/// The hidden options are the order of the renewing process, as those who wait for it give it.
 #[derive(Debug, Args)]
 pub struct Renew {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    #[arg(long, hide = true)]
+    pub apart: bool,
     #[arg(long, value_parser = duration, hide = true)]
     pub min_validity: Option<Duration>,
     #[arg(long, hide = true)]

@@ -29,6 +29,8 @@ use zeroize::Zeroizing;
 const PERSONS_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Codex kills its helper after 5 seconds.
 const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
+/// `renew` by hand sees its renewal end: whoever started it, such as a timer, may end what is left behind.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(2 * 60);
 /// `logout` and `move` let a renewal that is under way finish.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -235,8 +237,18 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
     Ok(ExitCode::from(3))
 }
 
-/// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.
 fn renew(whose: &Whose, options: &cli::Renew) -> Result<()> {
+    if options.apart {
+        return renew_apart(whose, options);
+    }
+    let screen = Screen::new(Interactive::Never, Extras::default());
+    let wait = cli::Wait { wait: options.wait.wait.or(Some(RENEWAL_PATIENCE)) };
+    let profile = profile(whose, wait.wait)?;
+    people::renew::renew(&profile, &mut caller(&wait, Interactive::Never, screen))
+}
+
+/// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.
+fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
     let goal = match options.min_validity {
         _ if options.sign_in => Goal::SignIn,
         Some(validity) => {

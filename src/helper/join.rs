@@ -168,7 +168,7 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     };
     let program = std::env::current_exe().map_err(cannot)?;
     let mut command = Command::new(program);
-    command.arg("renew");
+    command.args(["renew", "--apart"]);
     match order.goal {
         Goal::Token { min_validity } => {
             command.arg("--min-validity").arg(format!("{min_validity}s"));

@@ -5,4 +5,5 @@ pub mod exec;
 pub mod login;
 pub mod logout;
 pub mod relocate;
+pub mod renew;
 pub mod status;

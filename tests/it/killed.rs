@@ -61,6 +61,19 @@ fn a_caller_killed_in_mid_refresh_does_not_take_the_refresh_along() {
 }
 
 #[test]
+fn renew_by_hand_killed_in_mid_refresh_does_not_take_the_refresh_along() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let mut caller = machine.start("renew");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    eventually(|| machine.renewers().is_empty());
+    assert_ne!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
 fn the_callers_whole_process_group_killed_does_not_take_the_refresh_along() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);

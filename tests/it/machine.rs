@@ -159,7 +159,7 @@ impl Machine {
         let is_ours = |pid: &u32| {
             let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
             let arguments = read("cmdline");
-            arguments.split(|&b| b == 0).nth(1) == Some(b"renew")
+            arguments.split(|&b| b == 0).nth(2) == Some(b"--apart")
                 && read("environ").split(|&b| b == 0).any(|variable| variable == home.as_bytes())
         };
         let processes = fs::read_dir("/proc").unwrap().flatten();
