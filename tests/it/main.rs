@@ -14,6 +14,7 @@ mod git_files;
 mod interactive;
 mod keepalive;
 mod killed;
+mod killed_at_random;
 mod logout;
 mod outputs;
 mod private;
