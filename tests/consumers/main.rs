@@ -1,4 +1,5 @@
-//! Real programs that ask us for a token: curl, git, the `OpenAI` SDK, Codex, Claude Code; and a real browser.
+//! Real programs that ask us for a token: curl, git, the `OpenAI` SDKs, Codex, Claude Code, opencode, pi, Docker,
+//! kubectl; and a real browser.
 //!
 //! `.ci/consumers` installs them and runs this. Without them it says so in one line.
 
@@ -10,6 +11,9 @@
 mod browser;
 mod codex;
 mod crowd;
+mod gate;
+mod https;
+mod javascript;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 #[path = "../it/machine.rs"]
 mod machine;
@@ -41,6 +45,11 @@ fn main() -> ExitCode {
         single::openai_python,
         single::codex,
         single::claude_code,
+        single::openai_js,
+        single::pi,
+        single::opencode,
+        single::docker,
+        single::kubectl,
         sign_in::codex_from_an_empty_cache,
         sign_in::chromium_denies,
         crowd::five_consumers_while_tokens_expire_every_20_seconds,

@@ -14,7 +14,7 @@ fn invitation(text: &str) -> (&str, &str) {
 
 pub fn codex_from_an_empty_cache() {
     let machine = Machine::new();
-    for _ in 0..3 {
+    for _ in 0..9 {
         let output = codex::sharing(&machine).output().unwrap();
         assert!(!output.status.success(), "{}", tools::said(&output));
         invitation(&tools::said(&output));

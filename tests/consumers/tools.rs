@@ -43,8 +43,22 @@ pub fn command(machine: &Machine, program: impl Into<OsString>) -> Command {
 /// A consumer fails with what its program printed.
 pub type Outcome = Result<(), String>;
 
+/// `configure` with the rest of the line, by the helper at `program`.
+pub fn configure(machine: &Machine, program: &Path, line: &str) {
+    let mut configure = command(machine, program);
+    let output = configure.arg("configure").args(line.split(' ')).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+/// What `configure` prints for a tool without a file of its own.
+pub fn recipe(machine: &Machine, tool: &str) -> String {
+    let output = command(machine, helper()).args(["configure", tool]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Runs a program to whom the model has to answer `times`.
-fn answered(mut command: Command, times: usize) -> Outcome {
+pub fn answered(command: &mut Command, times: usize) -> Outcome {
     let output = command.output().unwrap();
     let answers = String::from_utf8_lossy(&output.stdout).matches("OK").count();
     if output.status.success() && answers == times { Ok(()) } else { Err(said(&output)) }
@@ -68,7 +82,7 @@ pub fn said(output: &Output) -> String {
 fn script(machine: &Machine, script: &str) -> Outcome {
     let mut bash = command(machine, "bash");
     bash.args(["-euo", "pipefail", "-c", script]);
-    answered(bash, 1)
+    answered(&mut bash, 1)
 }
 
 pub fn curl(machine: &Machine) -> Outcome {
@@ -104,11 +118,11 @@ pub fn openai_python(machine: &Machine) -> Outcome {
     let mut python = command(machine, program("REAL_OPENAI").unwrap());
     python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/consumers/ask.py"));
     python.args([&format!("{}/v1", machine.issuer.url()), helper().to_str().unwrap(), "5"]);
-    answered(python, 5)
+    answered(&mut python, 5)
 }
 
 pub fn codex(machine: &Machine) -> Outcome {
-    answered(codex::apart(machine), 1)
+    answered(&mut codex::apart(machine), 1)
 }
 
 pub fn claude_code(machine: &Machine) -> Outcome {
@@ -123,5 +137,5 @@ pub fn claude_code(machine: &Machine) -> Outcome {
         claude.env(variable, "1");
     }
     claude.args(["-p", "Return OK."]);
-    answered(claude, 1)
+    answered(&mut claude, 1)
 }

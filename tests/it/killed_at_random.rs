@@ -4,6 +4,7 @@
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, kill};
 use fastrand::Rng;
 use issuer::{Endpoint, Fault};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +80,8 @@ struct Tally {
     all_killed: AtomicU64,
     /// It was killed with its request at the server, who then replaced the refresh token: nobody can know the next one.
     cut_off: AtomicU64,
+    /// Of those, it was killed between the arrival of the whole answer and the one write that records it.
+    answer_lost: AtomicU64,
 }
 
 fn count(counter: &AtomicU64) {
@@ -139,8 +142,7 @@ impl<'a> Victim<'a> {
             return self.sign_in();
         }
         if all && !self.is_alive() && !self.has_noted_an_answer() {
-            count(&self.tally.cut_off);
-            return self.sign_in();
+            return self.tell_the_loss();
         }
         let context = format!("after a kill of {call:?}, everything: {all}");
         let answer = self.run("get --interactive never --wait 30s --format token");
@@ -148,6 +150,23 @@ impl<'a> Victim<'a> {
         eventually(|| self.machine.renewers().is_empty());
         assert!(self.is_alive(), "{context}");
         assert_eq!(self.sent_again(), before, "{context}");
+    }
+
+    /// Who asks next hears what happened.
+    fn tell_the_loss(&self) {
+        count(&self.tally.cut_off);
+        let before = self.machine.issuer.resent_after_answer();
+        let refused = Sha256::digest(self.stored("access_token"));
+        let refused = refused.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let line = format!("get --interactive never --wait 30s --rejected-sha256 {refused}");
+        let answer = self.run(&line);
+        assert_eq!(answer.status.code(), Some(3), "{}", stderr(&answer));
+        let said = stderr(&answer);
+        assert!(said.contains("was cut off before its answer arrived"), "{said}");
+        if self.machine.issuer.resent_after_answer() > before {
+            count(&self.tally.answer_lost);
+        }
+        self.sign_in();
     }
 
     /// Every request takes a little while, before or after it is processed, or in the middle of its answer.

@@ -1,0 +1,52 @@
+//! Tools that speak https alone, behind a [`Gate`].
+
+use crate::gate::Gate;
+use crate::machine::Machine;
+use crate::tools::{self, Outcome};
+use std::fs;
+
+/// Docker without an engine: it asks the registry itself for what `docker pull` would begin with.
+pub fn docker(machine: &Machine) -> Outcome {
+    let gate = Gate::of(machine);
+    let bin = tools::home(machine).join("bin");
+    fs::create_dir(&bin).unwrap();
+    let program = bin.join("codex-credential");
+    fs::copy(tools::helper(), &program).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let docker = || {
+        let mut docker = gate.command(machine, tools::program("REAL_DOCKER").unwrap());
+        docker.args(["manifest", "inspect", "chatgpt.com/image:1"]).env("PATH", &path);
+        docker.output().unwrap()
+    };
+    let refused = docker();
+    assert!(
+        tools::said(&refused).contains("no basic auth credentials"),
+        "{}",
+        tools::said(&refused)
+    );
+    tools::configure(machine, &program, "docker");
+    let output = docker();
+    let manifest = String::from_utf8_lossy(&output.stdout);
+    if manifest.contains("\"schemaVersion\"") { Ok(()) } else { Err(tools::said(&output)) }
+}
+
+/// kubectl with the printed recipe; the API server is the model, to whom it posts.
+pub fn kubectl(machine: &Machine) -> Outcome {
+    let gate = Gate::of(machine);
+    let recipe = tools::recipe(machine, "kubectl");
+    let mut bash = gate.command(machine, "bash");
+    let script = r#"
+        export KUBECONFIG=$HOME/kubeconfig
+        kubectl() { "$KUBECTL" "$@"; }
+        kubectl config set-cluster cluster --server=https://chatgpt.com --certificate-authority="$SSL_CERT_FILE"
+        kubectl config set-context cluster --cluster=cluster
+        kubectl config use-context cluster
+        eval "${RECIPE%%# to undo:*}"
+        echo '{"model": "gpt-5"}' >body.json
+        kubectl create --raw /v1/responses -f body.json
+        eval "${RECIPE##*# to undo:}"
+        ! grep -q codex-credential "$KUBECONFIG"
+    "#;
+    bash.args(["-euo", "pipefail", "-c", script]).env("RECIPE", recipe);
+    tools::answered(bash.env("KUBECTL", tools::program("REAL_KUBECTL").unwrap()), 1)
+}
