@@ -204,15 +204,24 @@ fn a_link_stays_a_link_and_permissions_stay() {
     for (tool, name, texts) in CASES {
         let (link, dotfile) = (person.file(name), person.file("dotfiles/file"));
         fs::create_dir_all(link.parent().unwrap()).unwrap();
-        person.write("dotfiles/file", texts[1]);
-        fs::set_permissions(&dotfile, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&dotfile, &link).unwrap();
-        for operation in ["configure", "unconfigure"] {
-            person.run(&format!("{operation} {tool}")).assert().success();
-            assert!(link.is_symlink(), "{operation} {tool}");
-            assert_eq!(fs::metadata(&dotfile).unwrap().permissions().mode() & 0o777, 0o640);
+        // Relative, as those who keep their files elsewhere make them.
+        symlink("../".repeat(name.matches('/').count()) + "dotfiles/file", &link).unwrap();
+        for text in *texts {
+            person.write("dotfiles/file", text);
+            fs::set_permissions(&dotfile, fs::Permissions::from_mode(0o640)).unwrap();
+            for operation in ["configure", "unconfigure"] {
+                person.run(&format!("{operation} {tool}")).assert().success();
+                assert!(link.is_symlink() && !dotfile.is_symlink(), "{operation} {tool}");
+                assert_eq!(fs::metadata(&dotfile).unwrap().permissions().mode() & 0o777, 0o640);
+            }
+            assert_eq!(person.text("dotfiles/file"), *text);
         }
-        assert_eq!(person.text("dotfiles/file"), texts[1]);
+        fs::remove_file(&dotfile).unwrap();
+        // To nothing: what it leads to comes and goes.
+        person.run(&format!("configure {tool}")).assert().success();
+        assert!(link.is_symlink() && dotfile.exists(), "{tool}");
+        person.run(&format!("unconfigure {tool}")).assert().success();
+        assert!(link.is_symlink() && !dotfile.exists(), "{tool}");
         fs::remove_file(link).unwrap();
     }
 }

@@ -1,21 +1,24 @@
 //! Every error kind and every exit code, each reached by the program itself. The situations have tests of their
-//! own elsewhere; here each is named once, and a kind without one fails the test.
+//! own elsewhere; here each kind has one of its name, and a kind without one, or one that the document does not tell of,
+//! fails the tests.
 
 use crate::machine::{Machine, PATIENCE, lock};
 use codex_credential::error::Kind;
 use issuer::{Endpoint, Fault};
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 /// How the program fails, as it tells a program.
-fn failure(output: &Output) -> (String, i32) {
+fn failure(output: &Output) -> (String, u8) {
     let line = String::from_utf8_lossy(&output.stderr);
     let line = line.lines().last().expect("an error");
     let error: Value = serde_json::from_str(line).expect(line);
     assert!(!error["message"].as_str().unwrap().is_empty());
-    (error["kind"].as_str().unwrap().to_owned(), output.status.code().unwrap())
+    (error["kind"].as_str().unwrap().to_owned(), output.status.code().unwrap().try_into().unwrap())
 }
 
 fn run(machine: &Machine, line: &str) -> Output {
@@ -107,33 +110,84 @@ fn situation(kind: Kind) -> Output {
     }
 }
 
+macro_rules! kinds {
+    ($($name:ident: $kind:ident ends in $code:literal),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            assert_eq!(failure(&situation(Kind::$kind)), (stringify!($name).to_owned(), $code));
+        })*
+
+        /// The kinds that have a test, with their exit codes.
+        const TESTED: &[(&str, u8)] = &[$((stringify!($name), $code)),*];
+    };
+}
+
+kinds! {
+    storage: Storage ends in 1,
+    busy: Busy ends in 1,
+    network: Network ends in 1,
+    server: Server ends in 1,
+    interrupted: Interrupted ends in 1,
+    usage: Usage ends in 2,
+    configuration: Configuration ends in 2,
+    bad_input: BadInput ends in 2,
+    login_required: LoginRequired ends in 3,
+    login_pending: LoginPending ends in 3,
+    login_expired: LoginExpired ends in 3,
+    login_cancelled: LoginCancelled ends in 3,
+    login_dead: LoginDead ends in 3,
+    denied: Denied ends in 4,
+    wrong_account: WrongAccount ends in 4,
+    device_login_disabled: DeviceLoginDisabled ends in 4,
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The words in backticks.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 #[test]
-fn every_kind_is_reached_and_ends_in_its_exit_code() {
-    let kinds = [
-        (Kind::Storage, 1),
-        (Kind::Busy, 1),
-        (Kind::Network, 1),
-        (Kind::Server, 1),
-        (Kind::Interrupted, 1),
-        (Kind::Usage, 2),
-        (Kind::Configuration, 2),
-        (Kind::BadInput, 2),
-        (Kind::LoginRequired, 3),
-        (Kind::LoginPending, 3),
-        (Kind::LoginExpired, 3),
-        (Kind::LoginCancelled, 3),
-        (Kind::LoginDead, 3),
-        (Kind::Denied, 4),
-        (Kind::WrongAccount, 4),
-        (Kind::DeviceLoginDisabled, 4),
-    ];
-    let document = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md"));
-    let document = document.unwrap();
-    for (kind, code) in kinds {
-        let name = json!(kind).as_str().unwrap().to_owned();
-        assert_eq!(failure(&situation(kind)), (name.clone(), code));
-        assert!(document.contains(&format!("| `{name}` |")), "docs/protocol.md tells of {name}");
+fn the_kinds_of_the_source_of_the_document_and_of_the_tests_are_the_same() {
+    let source = read("src/error.rs");
+    let (_, variants) = source.split_once("pub enum Kind {").unwrap();
+    let (variants, _) = variants.split_once('}').unwrap();
+    let variants = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
+    let in_source: BTreeSet<String> = variants.map(snake_case).collect();
+    let tested = TESTED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(in_source, tested);
+
+    let document = read("docs/protocol.md");
+    let (_, table) = document.split_once("| kind | situation |\n|---|---|\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = table.lines().map(|row| row.split('|').nth(1).unwrap());
+    assert_eq!(in_source, rows.flat_map(quoted).collect());
+}
+
+#[test]
+fn the_document_gives_each_exit_code_its_kinds() {
+    let document = read("docs/protocol.md");
+    let (_, table) = document.split_once("| code | meaning | kinds |\n|---|---|---|\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    for row in table.lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let code: u8 = cells[1].parse().unwrap();
+        let tested = TESTED.iter().filter(|(_, ends_in)| *ends_in == code);
+        assert_eq!(quoted(cells[3]), tested.map(|(name, _)| (*name).to_owned()).collect());
     }
+}
+
+fn snake_case(name: &str) -> String {
+    name.char_indices().fold(String::new(), |mut snake, (at, letter)| {
+        if letter.is_uppercase() && at > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+        snake
+    })
 }
 
 /// clap has its own words and form; the exit code is the same.
