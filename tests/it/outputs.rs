@@ -1,10 +1,13 @@
 //! The forms of an answer, and `exec`.
 
-use crate::machine::{Machine, OURS};
+use crate::machine::{Machine, OURS, eventually};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 fn json(machine: &Machine, line: &str, input: &str) -> Value {
     let output = machine.command(line).write_stdin(input).assert().success();
@@ -127,6 +130,36 @@ fn a_qr_code_is_shown_on_request() {
     session.expect("\u{2588}").unwrap();
     machine.approve_next();
     session.expect("signed in as ada@example.com").unwrap();
+}
+
+#[test]
+fn the_page_is_opened_in_a_browser_on_request() {
+    let machine = Machine::new();
+    let (browser, opened) = (machine.path("xdg-open"), machine.path("opened"));
+    let script = format!("#!/bin/sh\necho \"$*\" >'{}'\n", opened.display());
+    fs::write(&browser, script).unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = machine.std_command("login --open --wait 30s");
+    let login = command.env("PATH", machine.codex_home()).spawn().unwrap();
+    eventually(|| fs::read_to_string(&opened).is_ok_and(|said| said.ends_with('\n')));
+    // The page alone: the code is for the person to type.
+    let page = format!("{}/codex/device\n", machine.issuer.url());
+    assert_eq!(fs::read_to_string(opened).unwrap(), page);
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn without_a_browser_the_page_is_told_all_the_same() {
+    let machine = Machine::new();
+    let mut command = machine.std_command("login --open --wait 30s");
+    command.env("PATH", machine.codex_home()).stderr(Stdio::piped());
+    let login = command.spawn().unwrap();
+    machine.approve_next();
+    let output = login.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no browser to open here") && said.contains("/codex/device"), "{said}");
 }
 
 #[test]
