@@ -7,7 +7,7 @@ use crate::{
     answer::Answer,
     random,
     request::{Encoding, Request},
-    settings::DEFAULT_CODE_LIFETIME,
+    settings::{DEFAULT_CODE_LIFETIME, Settings},
     state::State,
 };
 
@@ -38,7 +38,9 @@ pub(crate) struct Device {
     pub client_id: String,
     pub decision: Decision,
     pub authorization: AuthorizationCode,
-    id: String,
+    /// The tokens that it brought.
+    pub family: Option<u64>,
+    pub id: String,
     expires: Instant,
     created: Instant,
     interval: Duration,
@@ -48,6 +50,17 @@ pub(crate) struct Device {
 impl Device {
     pub fn is_expired(&self) -> bool {
         Instant::now() >= self.expires
+    }
+
+    /// RFC 8628, section 3.5: five seconds more, for good.
+    pub fn slow_down(&mut self) {
+        self.interval += Duration::from_secs(5);
+    }
+
+    pub fn approve_after(&mut self, after: Option<Duration>, account: &Account) {
+        if self.is_pending() && after.is_some_and(|after| self.created.elapsed() >= after) {
+            self.decision = Decision::Approved(account.clone());
+        }
     }
 
     pub fn is_pending(&self) -> bool {
@@ -62,6 +75,14 @@ pub(crate) struct Devices(Vec<Device>);
 impl Devices {
     pub fn iter(&self) -> impl Iterator<Item = &Device> {
         self.0.iter()
+    }
+
+    pub fn add(&mut self, device: Device) {
+        self.0.push(device);
+    }
+
+    pub fn by_id(&mut self, id: &str) -> Option<&mut Device> {
+        self.0.iter_mut().find(|device| device.id == id)
     }
 
     /// People type codes in either case, with or without the hyphen.
@@ -89,7 +110,7 @@ impl Devices {
 
     /// Whether this poll comes before the interval since the last one was over, a tenth of it forgiven.
     pub fn is_early_poll(&mut self, request: &Request) -> bool {
-        let id = request.get("device_auth_id");
+        let id = request.get("device_auth_id").or_else(|| request.get("device_code"));
         let Some(device) = self.0.iter_mut().find(|d| Some(d.id.as_str()) == id) else {
             return false;
         };
@@ -97,6 +118,26 @@ impl Devices {
         last.is_some_and(|last| {
             request.arrived.saturating_duration_since(last) < device.interval.mul_f64(0.9)
         })
+    }
+}
+
+pub(crate) fn new_device(settings: &Settings, client_id: &str) -> Device {
+    let created = Instant::now();
+    Device {
+        id: format!("deviceauth_{}", random::unique()),
+        user_code: random::user_code(),
+        client_id: client_id.to_owned(),
+        decision: Decision::Pending,
+        authorization: AuthorizationCode {
+            code: format!("ac_{}", random::unique()),
+            verifier: random::base64url(random::bytes::<32>()),
+            used: false,
+        },
+        family: None,
+        expires: created + settings.code_lifetime,
+        created,
+        interval: settings.interval.duration(),
+        last_poll: None,
     }
 }
 
@@ -108,22 +149,7 @@ pub(crate) fn user_code(state: &mut State, request: &Request) -> Result<Answer, 
     request.require_encoding(Encoding::Json)?;
     let client_id = state.client_id(request)?;
     let settings = &state.settings;
-    let created = Instant::now();
-    let device = Device {
-        id: format!("deviceauth_{}", random::unique()),
-        user_code: random::user_code(),
-        client_id: client_id.to_owned(),
-        decision: Decision::Pending,
-        authorization: AuthorizationCode {
-            code: format!("ac_{}", random::unique()),
-            verifier: random::base64url(random::bytes::<32>()),
-            used: false,
-        },
-        expires: created + settings.code_lifetime,
-        created,
-        interval: settings.interval.duration(),
-        last_poll: None,
-    };
+    let device = new_device(settings, client_id);
     let mut body = json!({ "device_auth_id": device.id });
     body[&settings.user_code_member] = json!(device.user_code);
     if let Some(interval) = settings.interval.to_json() {
@@ -132,7 +158,7 @@ pub(crate) fn user_code(state: &mut State, request: &Request) -> Result<Answer, 
     if settings.code_lifetime != DEFAULT_CODE_LIFETIME {
         body["expires_in"] = json!(settings.code_lifetime.as_secs_f64().ceil() as u64);
     }
-    state.devices.0.push(device);
+    state.devices.add(device);
     Ok(Answer::granted(&body).no_store())
 }
 
@@ -150,10 +176,7 @@ pub(crate) fn poll(state: &mut State, request: &Request) -> Result<Answer, Answe
     if device.is_expired() && device.decision != Decision::Denied {
         return Err(Answer::error(403, "expired_token", "the code has expired"));
     }
-    let auto_approve = state.settings.auto_approve;
-    if device.is_pending() && auto_approve.is_some_and(|after| device.created.elapsed() >= after) {
-        device.decision = Decision::Approved(state.accounts[0].clone());
-    }
+    device.approve_after(state.settings.auto_approve, &state.accounts[0]);
     match device.decision {
         Decision::Pending => Err(Answer::error(
             state.settings.pending_status,

@@ -8,16 +8,20 @@ use crate::{answer::Answer, settings::seconds};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// `POST /api/accounts/deviceauth/usercode`
+    /// `POST /api/accounts/deviceauth/usercode`, `POST /device_authorization`
     UserCode,
-    /// `POST /api/accounts/deviceauth/token`
+    /// `POST /api/accounts/deviceauth/token`, `POST /token` with a device code
     DeviceToken,
     /// `POST /oauth/token` with an authorization code
     Exchange,
-    /// `POST /oauth/token` with a refresh token
+    /// `POST /oauth/token` or `POST /token` with a refresh token
     Refresh,
-    /// `POST /oauth/revoke`
+    /// `POST /oauth/revoke`, `POST /revoke`
     Revoke,
+    /// What is under `/.well-known`
+    Discovery,
+    /// `GET /jwks`
+    Keys,
     /// `POST /v1/responses`, and where ChatGPT has it: `/backend-api/codex/responses`
     Responses,
     /// `POST /v1/messages`

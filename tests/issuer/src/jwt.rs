@@ -37,8 +37,8 @@ fn claims(issuer: &str, account: &Account, life: &Life) -> Value {
 }
 
 /// An ID token lives an hour.
-pub(crate) fn id_token(issuer: &str, account: &Account, client_id: &str) -> String {
-    let mut claims = claims(issuer, account, &Life { age: 0, left: 3600 });
+pub(crate) fn id_token(issuer: &str, account: &Account, client_id: &str, ahead: i64) -> String {
+    let mut claims = claims(issuer, account, &Life { age: -ahead, left: 3600 + ahead });
     claims["aud"] = json!([client_id]);
     sign(&claims)
 }

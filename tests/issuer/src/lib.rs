@@ -11,7 +11,8 @@
 //! ```
 //!
 //! In reading order: [`Issuer`] is the handle; a request comes in through `server`, is read by `request`, and
-//! answered by `device`, `page`, `token`, `revoke`, `responses` or `messages` out of the `state`; `faults` spoil the answer on
+//! answered by `device`, `page`, `token`, `revoke`, `responses`, `messages` or, in the dialect of the standards, by
+//! `standard` out of the `state`; `faults` spoil the answer on
 //! its way out; `control` is the handle again, for shells.
 
 mod account;
@@ -23,6 +24,7 @@ mod device;
 mod faults;
 mod issuer;
 mod jwt;
+mod keys;
 mod log;
 mod messages;
 mod page;
@@ -32,6 +34,7 @@ mod responses;
 mod revoke;
 mod server;
 mod settings;
+mod standard;
 mod state;
 mod store;
 mod token;
@@ -40,6 +43,7 @@ pub use account::Account;
 pub use builder::Builder;
 pub use faults::{Endpoint, Fault};
 pub use issuer::Issuer;
+pub use keys::Signing;
 pub use log::{Counts, Entry};
-pub use settings::{CLIENT_ID, Interval, Settings};
+pub use settings::{CLIENT_ID, Interval, Settings, Standard, TokenForm};
 pub use store::Tokens;

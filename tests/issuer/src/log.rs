@@ -21,6 +21,12 @@ pub struct Counts {
     pub reuses: u64,
     /// Refreshes that arrived and are not answered yet.
     pub in_flight: u64,
+    /// Polls with a device code that had brought its tokens already.
+    pub polls_after_success: u64,
+    /// Requests for what the server says of itself.
+    pub discoveries: u64,
+    /// Requests for its keys.
+    pub keys: u64,
     /// Revocations asked for.
     pub revocations: u64,
     /// Requests to the model.

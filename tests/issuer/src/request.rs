@@ -1,14 +1,16 @@
 use std::{collections::HashMap, io, time::Instant};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method,
     body::{Bytes, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT},
 };
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::{answer::Answer, faults::Endpoint};
+use crate::{answer::Answer, faults::Endpoint, standard::DEVICE_CODE};
 
 const BODY_LIMIT: usize = 8 << 20;
 
@@ -67,6 +69,22 @@ impl Request {
         }
     }
 
+    pub fn named(&self, header: &str) -> Option<&str> {
+        self.headers.get(header)?.to_str().ok()
+    }
+
+    /// Client id and secret in the header (RFC 6749, section 2.3.1).
+    pub fn basic(&self) -> Option<(String, String)> {
+        let value = self.named("authorization")?.strip_prefix("Basic ")?;
+        let pair = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
+        let (id, secret) = pair.split_once(':')?;
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8().map(|text| text.into_owned()).ok()
+        };
+        Some((decoded(id)?, decoded(secret)?))
+    }
+
     pub fn user_agent(&self) -> Option<String> {
         self.header(USER_AGENT)
     }
@@ -94,17 +112,28 @@ impl Request {
 
     /// The token or code this request is about.
     pub fn token(&self) -> Option<&str> {
-        ["refresh_token", "code", "token", "device_auth_id"]
+        ["refresh_token", "code", "token", "device_auth_id", "device_code"]
             .iter()
             .find_map(|name| self.get(name))
             .or_else(|| self.access_token())
     }
 
     pub fn endpoint(&self) -> Option<Endpoint> {
+        if self.method == Method::GET {
+            return match self.path.as_str() {
+                "/jwks" => Some(Endpoint::Keys),
+                path if path.starts_with("/.well-known/") => Some(Endpoint::Discovery),
+                _ => None,
+            };
+        }
         if self.method != Method::POST {
             return None;
         }
         match (self.path.as_str(), self.get("grant_type")) {
+            ("/device_authorization", _) => Some(Endpoint::UserCode),
+            ("/token", Some(DEVICE_CODE)) => Some(Endpoint::DeviceToken),
+            ("/token", Some("refresh_token")) => Some(Endpoint::Refresh),
+            ("/revoke", _) => Some(Endpoint::Revoke),
             ("/api/accounts/deviceauth/usercode", _) => Some(Endpoint::UserCode),
             ("/api/accounts/deviceauth/token", _) => Some(Endpoint::DeviceToken),
             ("/oauth/token", Some("authorization_code")) => Some(Endpoint::Exchange),

@@ -1,4 +1,10 @@
-use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use hyper::{
     Response, body::Incoming, header::CONTENT_TYPE, server::conn::http1, service::service_fn,
@@ -7,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{sync::oneshot, time::sleep};
 
 use crate::{
-    answer::Answer, body::ReplyBody, control, faults::Fault, request::Request, state::Shared,
+    answer::Answer, body::ReplyBody, control, faults::Fault, jwt, request::Request, state::Shared,
 };
 
 /// Accepts connections until `stop` is sent or dropped.
@@ -79,6 +85,10 @@ async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<Re
     shared.finish(&request, endpoint, answer.as_ref().map(|a| a.status), outcome);
 
     let mut answer = answer.ok_or(io::ErrorKind::ConnectionAborted)?;
+    let ahead = shared.lock().settings.clock_ahead;
+    if ahead != 0 {
+        answer.headers.push(("Date".into(), date(ahead)));
+    }
     let spent = answer.spends.take();
     reply(answer, |body| {
         let body = match fault {
@@ -94,6 +104,12 @@ async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<Re
             None => body,
         }
     })
+}
+
+/// `Date` by a clock that is so many seconds ahead.
+fn date(ahead: i64) -> String {
+    let now = u64::try_from(jwt::now() + ahead).unwrap_or_default();
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now))
 }
 
 fn reply(

@@ -3,6 +3,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{account::Account, keys::Signing};
+
 /// The client id of Codex, the only one accepted unless [`Settings::client_id`] says otherwise.
 pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
@@ -79,6 +81,81 @@ pub struct Settings {
     pub token_padding: usize,
     /// How long ago access tokens were issued, by their `iat`.
     pub access_token_age: Duration,
+    /// How far this server's clock is ahead of the right time, in seconds: in `Date` and in the tokens.
+    pub clock_ahead: i64,
+    /// What the dialect of the standards has beside.
+    pub standard: Standard,
+}
+
+/// The form of access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenForm {
+    /// Nothing can be read from it.
+    Opaque,
+    /// A signed JWT.
+    Jwt,
+}
+
+/// What the server does at `/device_authorization`, `/token`, `/revoke` and under `/.well-known`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Standard {
+    /// `/.well-known/oauth-authorization-server` is there.
+    pub oauth_discovery: bool,
+    /// `/.well-known/openid-configuration` is there.
+    pub openid_discovery: bool,
+    /// What the documents call the issuer, in place of what it is.
+    pub issuer: Option<String>,
+    /// Members that the documents leave out.
+    pub not_discovered: Vec<String>,
+    /// How long the documents may be kept, in seconds; nothing is said without.
+    pub max_age: Option<u64>,
+    /// The client's secret; public clients have none.
+    pub client_secret: Option<String>,
+    /// The secret is taken from the body, not from the header.
+    pub secret_in_body: bool,
+    /// So many polls to come are answered `slow_down`; early ones are in any case.
+    pub slow_down: u32,
+    /// The answer to a device authorization has the URL with the code in it.
+    pub verification_uri_complete: bool,
+    /// The form of access tokens.
+    pub access_tokens: TokenForm,
+    /// Token answers carry `expires_in`.
+    pub answers_expires_in: bool,
+    /// Sign-ins, and refreshes as far as they do, carry an `id_token`.
+    pub answers_id_token: bool,
+    /// Claims laid over those of ID tokens.
+    pub id_token_claims: serde_json::Map<String, Value>,
+    /// How tokens are signed.
+    pub signing: Signing,
+    /// As token answers have it.
+    pub token_type: String,
+    /// Refreshes bring tokens of this account, whoever signed in.
+    pub refresh_as: Option<Account>,
+}
+
+impl Default for Standard {
+    fn default() -> Self {
+        Self {
+            oauth_discovery: true,
+            openid_discovery: true,
+            issuer: None,
+            not_discovered: Vec::new(),
+            max_age: None,
+            client_secret: None,
+            secret_in_body: false,
+            slow_down: 0,
+            verification_uri_complete: true,
+            access_tokens: TokenForm::Opaque,
+            answers_expires_in: true,
+            answers_id_token: true,
+            id_token_claims: serde_json::Map::new(),
+            signing: Signing::Es256,
+            token_type: "bearer".into(),
+            refresh_as: None,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -101,6 +178,8 @@ impl Default for Settings {
             refresh_answers_refresh_token: true,
             token_padding: 256,
             access_token_age: Duration::ZERO,
+            clock_ahead: 0,
+            standard: Standard::default(),
         }
     }
 }

@@ -9,11 +9,13 @@ use crate::{
     device::{self, Devices},
     faults::{Endpoint, Fault, Faults},
     jwt,
+    keys::Keys,
     log::{Counts, Entry},
     messages, page, random,
     request::Request,
     responses, revoke,
     settings::{CLIENT_ID, Settings},
+    standard,
     store::{Grant, TokenStore, Tokens},
     token,
 };
@@ -28,6 +30,9 @@ pub(crate) struct State {
     pub faults: Faults,
     pub devices: Devices,
     pub tokens: TokenStore,
+    pub keys: Keys,
+    /// The poll that is being processed came too early.
+    is_early: bool,
 }
 
 impl State {
@@ -41,6 +46,8 @@ impl State {
             faults: Faults::default(),
             devices: Devices::default(),
             tokens: TokenStore::default(),
+            keys: Keys::new(),
+            is_early: false,
         }
     }
 
@@ -50,7 +57,8 @@ impl State {
             Endpoint::UserCode => self.counts.user_codes += 1,
             Endpoint::DeviceToken => {
                 self.counts.polls += 1;
-                self.counts.early_polls += u64::from(self.devices.is_early_poll(request));
+                self.is_early = self.devices.is_early_poll(request);
+                self.counts.early_polls += u64::from(self.is_early);
             }
             Endpoint::Exchange => self.counts.exchanges += 1,
             Endpoint::Refresh => {
@@ -61,6 +69,8 @@ impl State {
                 }
             }
             Endpoint::Revoke => self.counts.revocations += 1,
+            Endpoint::Discovery => self.counts.discoveries += 1,
+            Endpoint::Keys => self.counts.keys += 1,
             Endpoint::Responses | Endpoint::Messages => self.counts.responses += 1,
         }
         self.faults.next(endpoint)
@@ -68,6 +78,15 @@ impl State {
 
     pub fn process(&mut self, request: &Request, endpoint: Option<Endpoint>) -> Answer {
         let answer = match (endpoint, request.path.as_str(), request.method.as_str()) {
+            (Some(Endpoint::Discovery), ..) => standard::discovery(self, request),
+            (Some(Endpoint::Keys), ..) => Ok(standard::keys(self)),
+            (_, "/device_authorization", "POST") => standard::device_authorization(self, request),
+            (Some(Endpoint::DeviceToken), "/token", _) => {
+                standard::poll(self, request, self.is_early)
+            }
+            (Some(Endpoint::Refresh), "/token", _) => standard::refresh(self, request),
+            (_, "/revoke", "POST") => standard::revoke(self, request),
+            (_, "/introspect", "POST") => standard::introspect(self, request),
             (Some(Endpoint::UserCode), ..) => device::user_code(self, request),
             (Some(Endpoint::DeviceToken), ..) => device::poll(self, request),
             (Some(Endpoint::Exchange), ..) => token::exchange(self, request),
@@ -75,7 +94,7 @@ impl State {
             (Some(Endpoint::Revoke), ..) => revoke::revoke(self, request),
             (Some(Endpoint::Responses), ..) => responses::responses(self, request),
             (Some(Endpoint::Messages), ..) => messages::messages(self, request),
-            (None, "/oauth/token", "POST") => token::unsupported(request),
+            (None, "/oauth/token" | "/token", "POST") => token::unsupported(request),
             (None, "/codex/device", "GET") => Ok(page::ask_code()),
             (None, "/codex/device", "POST") => page::submit(self, request),
             // Codex asks for a WebSocket first, and goes on without one at once if told so like this.
@@ -109,18 +128,24 @@ impl State {
     pub fn issue(&mut self, grant: &Grant, lifetime: i64) -> Tokens {
         let refresh_lifetime = self.refresh_token_lifetime();
         Tokens {
-            id_token: jwt::id_token(&self.issuer, &grant.account, &grant.client_id),
+            id_token: self.id_token(grant),
             access_token: self.issue_access_token(grant, lifetime),
             refresh_token: self.tokens.issue_refresh_token(grant, refresh_lifetime),
             account_id: grant.account.account_id.clone(),
         }
     }
 
+    pub fn id_token(&self, grant: &Grant) -> String {
+        let ahead = self.settings.clock_ahead;
+        jwt::id_token(&self.issuer, &grant.account, &grant.client_id, ahead)
+    }
+
     pub fn issue_access_token(&mut self, grant: &Grant, lifetime: i64) -> String {
         let padding = self.settings.token_padding;
         let Grant { account, client_id, .. } = grant;
+        let ahead = self.settings.clock_ahead;
         let age = seconds(self.settings.access_token_age);
-        let life = jwt::Life { age, left: lifetime };
+        let life = jwt::Life { age: age - ahead, left: lifetime + ahead };
         let token = jwt::access_token(&self.issuer, account, client_id, &life, padding);
         self.tokens.add_access_token(&token, grant, lifetime);
         token

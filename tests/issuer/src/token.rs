@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::{
     answer::Answer,
     device::Decision,
-    jwt, random,
+    random,
     request::{Encoding, Request},
     state::State,
     store::Refusal,
@@ -73,8 +73,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
     let lifetime = state.access_token_lifetime();
     let mut body = token_response(lifetime);
     if settings.refresh_answers_id_token {
-        let token = jwt::id_token(&state.issuer, &grant.account, client_id);
-        body["id_token"] = json!(token);
+        body["id_token"] = json!(state.id_token(&grant));
     }
     if settings.refresh_answers_access_token {
         body["access_token"] = json!(state.issue_access_token(&grant, lifetime));

@@ -10,6 +10,7 @@ mod page;
 mod refresh;
 mod responses;
 mod revoke;
+mod standard;
 
 use std::time::Duration;
 

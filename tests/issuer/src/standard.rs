@@ -1,0 +1,254 @@
+//! The same server by the standards: RFC 8414 and OpenID discovery, RFC 8628, RFC 6749 section 6, RFC 7009, RFC 7662.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    device::{self, Decision},
+    jwt, random,
+    request::{Encoding, Request},
+    settings::TokenForm,
+    state::State,
+    store::{Grant, Refusal},
+};
+
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// RFC 6749, section 5.2.
+fn refused(status: u16, code: &str, description: &str) -> Answer {
+    let body = json!({ "error": code, "error_description": description });
+    Answer::json(status, &body, code).no_store()
+}
+
+fn invalid_grant(description: &str) -> Answer {
+    refused(400, "invalid_grant", description)
+}
+
+/// `GET /.well-known/oauth-authorization-server`, `GET /.well-known/openid-configuration`
+pub(crate) fn discovery(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    let standard = &state.settings.standard;
+    let is_openid = request.path.ends_with("openid-configuration");
+    if !(if is_openid { standard.openid_discovery } else { standard.oauth_discovery }) {
+        return Err(Answer::not_found());
+    }
+    let url = &state.issuer;
+    let mut document = json!({
+        "issuer": standard.issuer.as_ref().unwrap_or(url),
+        "device_authorization_endpoint": format!("{url}/device_authorization"),
+        "token_endpoint": format!("{url}/token"),
+        "revocation_endpoint": format!("{url}/revoke"),
+        "introspection_endpoint": format!("{url}/introspect"),
+        "jwks_uri": format!("{url}/jwks"),
+        "grant_types_supported": [DEVICE_CODE, "refresh_token"],
+        "token_endpoint_auth_methods_supported":
+            [if standard.secret_in_body { "client_secret_post" } else { "client_secret_basic" }, "none"],
+    });
+    for name in &standard.not_discovered {
+        document.as_object_mut().expect("an object").remove(name);
+    }
+    let etag = format!("\"{}\"", random::fingerprint(&document.to_string()));
+    let mut answer = if request.named("if-none-match") == Some(&etag) {
+        Answer::new(304, "application/json", String::new(), "not_modified")
+    } else {
+        Answer::json(200, &document, "told")
+    };
+    answer.headers.push(("ETag".into(), etag));
+    if let Some(seconds) = standard.max_age {
+        answer.headers.push(("Cache-Control".into(), format!("public, max-age={seconds}")));
+    }
+    Ok(answer)
+}
+
+/// `GET /jwks`
+pub(crate) fn keys(state: &State) -> Answer {
+    Answer::json(200, &state.keys.public(), "told")
+}
+
+/// The client, if it is the one that is known and proves it (RFC 6749, section 2.3).
+fn client(state: &State, request: &Request) -> Result<String, Answer> {
+    let refused = |why| refused(401, "invalid_client", why);
+    request.require_encoding(Encoding::Form)?;
+    let standard = &state.settings.standard;
+    let (client_id, secret) = match request.basic() {
+        Some((id, secret)) if !standard.secret_in_body => (id, Some(secret)),
+        Some(_) => return Err(refused("the secret belongs into the body")),
+        None if standard.secret_in_body => (
+            request.require("client_id")?.to_owned(),
+            request.get("client_secret").map(str::to_owned),
+        ),
+        None => (request.require("client_id")?.to_owned(), None),
+    };
+    if state.settings.client_id.as_ref().is_some_and(|known| *known != client_id) {
+        return Err(refused("unknown client"));
+    }
+    match secret == standard.client_secret {
+        true => Ok(client_id),
+        false => Err(refused("wrong or missing secret")),
+    }
+}
+
+/// `POST /device_authorization` (RFC 8628, section 3.1)
+pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    let client_id = client(state, request)?;
+    if !state.settings.device_login {
+        return Err(refused(400, "unauthorized_client", "no device grant for this client"));
+    }
+    let scope = request.get("scope").unwrap_or_default();
+    if scope.split(' ').any(|word| word == "forbidden") {
+        return Err(refused(400, "invalid_scope", "not granted to this client"));
+    }
+    let page = format!("{}/codex/device", state.issuer);
+    let settings = &state.settings;
+    let (lifetime, interval) = (settings.code_lifetime, settings.interval);
+    let with_complete = settings.standard.verification_uri_complete;
+    let device = device::new_device(settings, &client_id);
+    let mut body = json!({
+        "device_code": device.id,
+        "user_code": device.user_code,
+        "verification_uri": page,
+        "expires_in": lifetime.as_secs_f64().ceil() as u64,
+    });
+    if interval.to_json().is_some() {
+        body["interval"] = json!(interval.duration().as_secs());
+    }
+    if with_complete {
+        body["verification_uri_complete"] = json!(format!("{page}?user_code={}", device.user_code));
+    }
+    state.devices.add(device);
+    Ok(Answer::granted(&body).no_store())
+}
+
+/// `POST /token` with a device code (RFC 8628, section 3.4): a success is answered once.
+pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Result<Answer, Answer> {
+    let client_id = client(state, request)?;
+    let code = request.require("device_code")?;
+    let account = state.accounts[0].clone();
+    let auto_approve = state.settings.auto_approve;
+    let standard = &mut state.settings.standard;
+    let slow_down = standard.slow_down > 0 || is_early;
+    let device = state.devices.by_id(code).filter(|device| device.client_id == client_id);
+    let device = device.ok_or_else(|| invalid_grant("unknown device code"))?;
+    if device.authorization.used {
+        if let Some(family) = device.family {
+            state.tokens.revoke_family(family);
+        }
+        state.counts.polls_after_success += 1;
+        return Err(invalid_grant("the device code has been used"));
+    }
+    if device.is_expired() && device.decision != Decision::Denied {
+        return Err(refused(400, "expired_token", "the code has expired"));
+    }
+    if slow_down {
+        standard.slow_down = standard.slow_down.saturating_sub(1);
+        device.slow_down();
+        return Err(refused(400, "slow_down", "too fast"));
+    }
+    device.approve_after(auto_approve, &account);
+    match device.decision.clone() {
+        Decision::Pending => Err(refused(400, "authorization_pending", "nobody has decided yet")),
+        Decision::Denied => {
+            // As others do: said once.
+            device.authorization.used = true;
+            Err(refused(400, "access_denied", "the login was denied"))
+        }
+        Decision::Approved(account) => {
+            device.authorization.used = true;
+            let grant = state.tokens.new_grant(&account, &client_id);
+            device.family = Some(grant.family);
+            state.counts.exchanges_granted += 1;
+            let lifetime = state.refresh_token_lifetime();
+            let refresh_token = state.tokens.issue_refresh_token(&grant, lifetime);
+            let mut body = tokens(state, &grant, state.settings.standard.answers_id_token);
+            body["refresh_token"] = json!(refresh_token);
+            Ok(Answer::granted(&body).no_store())
+        }
+    }
+}
+
+/// `POST /token` with a refresh token (RFC 6749, section 6)
+pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    let client_id = client(state, request)?;
+    let sent = request.require("refresh_token")?;
+    let grant = state.tokens.redeem(sent).map_err(|refusal| {
+        if let Refusal::Reused { family } = refusal {
+            state.counts.reuses += 1;
+            if state.settings.reuse_revokes_family {
+                state.tokens.revoke_family(family);
+            }
+        }
+        invalid_grant("the refresh token is not good")
+    })?;
+    if grant.client_id != client_id {
+        return Err(invalid_grant("the token was granted to another client"));
+    }
+    state.counts.refreshes_granted += 1;
+    let grant = match state.settings.standard.refresh_as.clone() {
+        Some(account) => Grant { account, ..grant },
+        None => grant,
+    };
+    let with_id_token =
+        state.settings.standard.answers_id_token && state.settings.refresh_answers_id_token;
+    let mut body = tokens(state, &grant, with_id_token);
+    let rotates = state.settings.rotation;
+    if rotates {
+        state.tokens.spend(sent);
+        let lifetime = state.refresh_token_lifetime();
+        body["refresh_token"] = json!(state.tokens.issue_refresh_token(&grant, lifetime));
+    }
+    Ok(Answer { spends: rotates.then(|| sent.to_owned()), ..Answer::granted(&body).no_store() })
+}
+
+/// Access token and ID token.
+fn tokens(state: &mut State, grant: &Grant, with_id_token: bool) -> Value {
+    let standard = state.settings.standard.clone();
+    let lifetime = state.access_token_lifetime();
+    let now = jwt::now() + state.settings.clock_ahead;
+    let mut claims = json!({
+        "iss": state.issuer, "sub": grant.account.user_id, "jti": random::unique(),
+        "iat": now, "exp": now + lifetime, "aud": "https://gateway.example",
+    });
+    let access_token = match standard.access_tokens {
+        TokenForm::Opaque => format!("at_{}", random::unique()),
+        TokenForm::Jwt => state.keys.sign(&claims, standard.signing),
+    };
+    state.tokens.add_access_token(&access_token, grant, lifetime);
+    let mut body = json!({ "access_token": access_token, "token_type": standard.token_type });
+    if standard.answers_expires_in {
+        body["expires_in"] = json!(lifetime);
+    }
+    if with_id_token {
+        claims["exp"] = json!(now + 3600);
+        claims["aud"] = json!(grant.client_id);
+        claims["email"] = json!(grant.account.email);
+        claims["preferred_username"] = json!(grant.account.email.split('@').next());
+        for (name, value) in standard.id_token_claims {
+            claims[name] = value;
+        }
+        body["id_token"] = json!(state.keys.sign(&claims, standard.signing));
+    }
+    body
+}
+
+/// `POST /revoke` (RFC 7009)
+pub(crate) fn revoke(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    client(state, request)?;
+    let token = request.require("token")?;
+    let outcome = if let Ok(grant) = state.tokens.redeem(token) {
+        state.tokens.revoke_family(grant.family);
+        "revoked"
+    } else if state.tokens.invalidate_access_token(token) {
+        "revoked"
+    } else {
+        "nothing_to_revoke"
+    };
+    Ok(Answer::new(200, "text/plain", String::new(), outcome))
+}
+
+/// `POST /introspect` (RFC 7662)
+pub(crate) fn introspect(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    client(state, request)?;
+    let token = request.require("token")?;
+    let is_live =
+        state.tokens.is_live_access_token(token) || state.tokens.is_live_refresh_token(token);
+    Ok(Answer::json(200, &json!({ "active": is_live }), "told"))
+}

@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use issuer::{CLIENT_ID, Endpoint, Fault, Interval, Issuer};
+use serde_json::json;
+
+use crate::{Reply, get, post_form};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+fn start(issuer: &Issuer) -> Reply {
+    post_form(&(issuer.url() + "/device_authorization"), &[("client_id", CLIENT_ID)])
+}
+
+fn poll(issuer: &Issuer, login: &Reply) -> Reply {
+    let code = login.member("device_code");
+    let fields = [("client_id", CLIENT_ID), ("grant_type", GRANT), ("device_code", &code)];
+    post_form(&(issuer.url() + "/token"), &fields)
+}
+
+fn refresh(issuer: &Issuer, token: &str) -> Reply {
+    let fields =
+        [("client_id", CLIENT_ID), ("grant_type", "refresh_token"), ("refresh_token", token)];
+    post_form(&(issuer.url() + "/token"), &fields)
+}
+
+fn is_active(issuer: &Issuer, token: &str) -> bool {
+    let url = issuer.url() + "/introspect";
+    post_form(&url, &[("client_id", CLIENT_ID), ("token", token)]).json()["active"] == true
+}
+
+/// Without an interval, so that no poll is early.
+fn quick() -> Issuer {
+    Issuer::builder().set(|s| s.interval = Interval::Number(0)).start()
+}
+
+#[test]
+fn both_discovery_documents_name_the_issuer_and_its_endpoints_and_can_be_revalidated() {
+    let issuer = quick();
+    issuer.set(|s| s.standard.max_age = Some(60));
+    for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
+        let answer = get(&(issuer.url() + path));
+        assert_eq!(answer.member("issuer"), issuer.url());
+        assert_eq!(answer.member("token_endpoint"), issuer.url() + "/token");
+        assert_eq!(answer.headers["cache-control"], "public, max-age=60");
+        let etag = answer.headers["etag"].to_str().unwrap();
+        let again = crate::agent().get(issuer.url() + path).header("If-None-Match", etag).call();
+        assert_eq!(again.unwrap().status().as_u16(), 304);
+    }
+    issuer.set(|s| s.standard.oauth_discovery = false);
+    assert_eq!(get(&(issuer.url() + "/.well-known/oauth-authorization-server")).status, 404);
+    assert_eq!(issuer.counts().discoveries, 5);
+}
+
+#[test]
+fn a_device_code_brings_tokens_once_and_polling_again_ends_them() {
+    let issuer = quick();
+    let login = start(&issuer);
+    assert_eq!(poll(&issuer, &login).member("error"), "authorization_pending");
+    issuer.approve(&login.member("user_code"));
+    let tokens = poll(&issuer, &login);
+    assert!(is_active(&issuer, &tokens.member("access_token")));
+    assert_eq!(poll(&issuer, &login).member("error"), "invalid_grant");
+    assert!(!is_active(&issuer, &tokens.member("access_token")));
+    assert!(!issuer.is_live_refresh_token(&tokens.member("refresh_token")));
+    assert_eq!(issuer.counts().polls_after_success, 1);
+}
+
+#[test]
+fn an_early_poll_is_slowed_down_by_five_seconds_for_good() {
+    let issuer = Issuer::builder().set(|s| s.interval = Interval::Number(60)).start();
+    let login = start(&issuer);
+    assert_eq!(login.json()["interval"], 60);
+    assert_eq!(poll(&issuer, &login).member("error"), "authorization_pending");
+    assert_eq!(poll(&issuer, &login).member("error"), "slow_down");
+    assert_eq!(issuer.counts().early_polls, 1);
+}
+
+#[test]
+fn a_code_ends_by_denial_and_by_time() {
+    let issuer = quick();
+    let denied = start(&issuer);
+    issuer.deny(&denied.member("user_code"));
+    assert_eq!(poll(&issuer, &denied).member("error"), "access_denied");
+    assert_eq!(poll(&issuer, &denied).member("error"), "invalid_grant");
+    let expired = start(&issuer);
+    issuer.expire_user_code(&expired.member("user_code"));
+    assert_eq!(poll(&issuer, &expired).member("error"), "expired_token");
+}
+
+#[test]
+fn a_refresh_token_rotates_and_its_reuse_is_seen() {
+    let issuer = quick();
+    let tokens = issuer.grant(&Issuer::accounts()[0], 3600);
+    let renewed = refresh(&issuer, &tokens.refresh_token);
+    assert!(is_active(&issuer, &renewed.member("access_token")));
+    let again = refresh(&issuer, &tokens.refresh_token);
+    assert_eq!((again.status, again.member("error")), (400, "invalid_grant".into()));
+    assert_eq!(issuer.counts().reuses, 1);
+    let url = issuer.url() + "/revoke";
+    let token = renewed.member("refresh_token");
+    assert_eq!(post_form(&url, &[("client_id", CLIENT_ID), ("token", &token)]).status, 200);
+    assert!(!is_active(&issuer, &renewed.member("access_token")));
+}
+
+#[test]
+fn a_secret_is_taken_in_one_way_only() {
+    let issuer = quick();
+    issuer.set(|s| s.standard.client_secret = Some("a b".into()));
+    assert_eq!(start(&issuer).member("error"), "invalid_client");
+    let url = issuer.url() + "/device_authorization";
+    let fields = [("client_id", CLIENT_ID), ("client_secret", "a b")];
+    assert_eq!(post_form(&url, &fields).status, 401, "it belongs into the header");
+    issuer.set(|s| s.standard.secret_in_body = true);
+    assert_eq!(post_form(&url, &fields).status, 200);
+}
+
+#[test]
+fn a_shifted_clock_shows_in_the_date() {
+    let issuer = quick();
+    issuer.set(|s| s.clock_ahead = 400 * 24 * 3600);
+    let date = |answer: Reply| answer.headers["date"].to_str().unwrap().to_owned();
+    let shifted = date(get(&(issuer.url() + "/jwks")));
+    issuer.set(|s| s.clock_ahead = 0);
+    assert_ne!(date(get(&(issuer.url() + "/jwks")))[5..16], shifted[5..16]);
+}
+
+#[test]
+fn faults_strike_here_too() {
+    let issuer = quick();
+    issuer.fault(Endpoint::Keys, Fault::status(500, json!({}).to_string()), 1);
+    assert_eq!(get(&(issuer.url() + "/jwks")).status, 500);
+    issuer.set(|s| s.code_lifetime = Duration::from_secs(90));
+    assert_eq!(start(&issuer).json()["expires_in"], 90);
+}
