@@ -1,7 +1,7 @@
-//! Who a token is for: the claims of OpenAI's JSON Web Tokens (RFC 7519).
+//! Who a token is for: the claims of JSON Web Tokens (RFC 7519), by OpenAI's names and by OpenID Connect's.
 //!
 //! Signatures are not checked here: these tokens came from the issuer over TLS or from the user's own files,
-//! and the server that takes them checks them.
+//! and the server that takes them checks them. Those of ID tokens are checked before they are stored.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,8 +36,11 @@ impl Claims {
             iss: text(&claims["iss"]),
             account: Account {
                 email: text(&claims["email"]).or_else(|| text(&claims[PROFILE]["email"])),
+                name: text(&claims["preferred_username"]),
                 account_id: auth("chatgpt_account_id"),
-                user_id: auth("chatgpt_user_id").or_else(|| auth("user_id")),
+                user_id: auth("chatgpt_user_id")
+                    .or_else(|| auth("user_id"))
+                    .or_else(|| text(&claims["sub"])),
                 plan: auth("chatgpt_plan_type"),
             },
         })
@@ -61,9 +64,13 @@ fn text(value: &Value) -> Option<String> {
 pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What a standard issuer calls the person: `preferred_username`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// The person: `chatgpt_user_id`, elsewhere `sub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,22 +88,31 @@ impl Account {
     pub fn or(self, other: Self) -> Self {
         Self {
             email: self.email.or(other.email),
+            name: self.name.or(other.name),
             account_id: self.account_id.or(other.account_id),
             user_id: self.user_id.or(other.user_id),
             plan: self.plan.or(other.plan),
         }
     }
 
-    /// The user name of the git-credential answer: the e-mail address, else the account id.
+    /// The user name of the git-credential answer: the e-mail address, else the next best name.
     pub fn username(&self) -> &str {
-        self.email.as_deref().or(self.account_id.as_deref()).unwrap_or("codex")
+        let names = [&self.email, &self.name, &self.account_id, &self.user_id];
+        names.into_iter().flatten().next().map_or("codex", String::as_str)
     }
 
     /// Whether `username` names this account.
     pub fn is_called(&self, username: &str) -> bool {
         self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(username))
-            || [&self.account_id, &self.user_id].iter().any(|id| id.as_deref() == Some(username))
+            || [&self.name, &self.account_id, &self.user_id]
+                .iter()
+                .any(|id| id.as_deref() == Some(username))
             || self.username() == username
+    }
+
+    /// Whether nothing is known of it.
+    pub fn is_unknown(&self) -> bool {
+        self.username() == Self::default().username()
     }
 
     /// Whether this is the same person in the same workspace.

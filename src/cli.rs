@@ -9,6 +9,7 @@ use crate::ui::{ErrorFormat, Interactive};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One Codex login for every process on the machine.
@@ -31,6 +32,14 @@ pub struct Cli {
 /// Which login is meant.
 #[derive(Debug, Args)]
 pub struct Whose {
+    /// The profile of the configuration [default: the one whose host is asked for, else codex]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// The configuration file [default: config.toml in codex-credential's own configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// The login of this e-mail address, user id or workspace id [default: the last one that signed in]
     #[arg(long, global = true, value_name = "NAME")]
     pub account: Option<String>,
@@ -56,6 +65,9 @@ pub enum Operation {
     Logout(Wait),
     /// Move the login to another storage
     Move(Move),
+    /// Profiles: other issuers than Codex's
+    #[command(subcommand)]
+    Profile(Profile),
     /// Renew the login if that is due; asks nobody
     Renew(Renew),
     /// Set up another program or the system
@@ -180,6 +192,70 @@ pub struct Status {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Profile {
+    /// All profiles, and which one is the default
+    List(Status),
+    /// What a profile is [default: the one that is meant]
+    Show(Named),
+    /// Write a new profile into the configuration file
+    Add(Box<Add>),
+    /// Ask the issuer for its endpoints and for a device code, and try the storage
+    Test(Named),
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Each option is the key of that name in the table. `--account` pins the profile to that account.
+#[derive(Debug, Args)]
+pub struct Add {
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The issuer's URL, exactly as its discovery document has it
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: Option<String>,
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    pub audience: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub resource: Option<String>,
+    /// A host that the tokens are for; may be given more than once
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<String>,
+    /// file, keyring or memory
+    #[arg(long, value_name = "STORAGE")]
+    pub storage: Option<String>,
+    /// runtime or none
+    #[arg(long, value_name = "CACHE")]
+    pub cache: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub workspace: Option<String>,
+    /// auto, always or never
+    #[arg(long, value_name = "WHEN")]
+    pub interactive: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub device_authorization_endpoint: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub token_endpoint: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub revocation_endpoint: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub jwks_uri: Option<String>,
 }
 
 /// The hidden options are the order of the renewing process, as those who wait for it give it.

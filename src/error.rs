@@ -67,6 +67,9 @@ pub struct Prompt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub verification_uri: String,
+    /// The same page with the code filled in, where the server has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification_uri_complete: Option<String>,
     pub user_code: String,
     /// Seconds since the Unix epoch; RFC 3339 in JSON.
     #[serde(with = "crate::clock::as_rfc3339")]

@@ -17,6 +17,8 @@ pub mod profile;
 pub mod storage;
 pub mod ui;
 
+pub mod address;
+pub mod client;
 pub mod clock;
 pub mod error;
 pub mod login;

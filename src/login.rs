@@ -24,6 +24,8 @@ pub struct Login {
     /// The access token's life as it was told beside it, seconds since the epoch; what it says itself goes before.
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
+    /// How far the server's clock is ahead of this machine's, in seconds.
+    pub skew: i64,
     pub provenance: Option<Provenance>,
 }
 
@@ -38,6 +40,7 @@ impl Login {
             last_refresh: None,
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
+            skew: notable(grant.skew),
             provenance: Some(by.clone()),
         })
     }
@@ -50,6 +53,7 @@ impl Login {
             id_token: self.id_token.clone(),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
+            skew: Some(self.skew),
         }
     }
 
@@ -63,11 +67,13 @@ impl Login {
         (self.fingerprint(), self.access_token.fingerprint())
     }
 
-    /// How long the access token lives. (Never judged by the id token: that one lives an hour.)
+    /// How long the access token lives, by this machine's clock; what the token says itself is by the server's.
+    /// (Never judged by the id token: that one lives an hour.)
     pub fn lifetime(&self) -> Lifetime {
         let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
-        let issued_at = claims.iat.or(self.issued_at).or(self.last_refresh);
-        Lifetime { issued_at, expires_at: claims.exp.or(self.expires_at) }
+        let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
+        let issued_at = here(claims.iat).or(self.issued_at).or(self.last_refresh);
+        Lifetime { issued_at, expires_at: here(claims.exp).or(self.expires_at) }
     }
 
     pub fn account(&self) -> Account {
@@ -75,6 +81,11 @@ impl Login {
         let claimed = Account::of(tokens.into_iter().flatten().map(|t| t.expose().as_str()));
         self.recorded.clone().or(claimed)
     }
+}
+
+/// What a `Date` tells of two clocks, in seconds; as much as a slow answer takes is nothing.
+pub fn notable(skew: Option<i64>) -> i64 {
+    skew.filter(|skew| skew.abs() > 30).unwrap_or(0)
 }
 
 /// The life of an access token, in seconds since the epoch. A token that does not say when it ends is taken

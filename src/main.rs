@@ -13,8 +13,8 @@ use codex_credential::helper::meant::{Meant, meant};
 use codex_credential::helper::renew::{Goal, Order};
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
 use codex_credential::people::exec::Variable;
-use codex_credential::people::{self, logout::Removal, status::Status};
-use codex_credential::profile::Profile;
+use codex_credential::people::{self, logout::Removal, profiles, status::Status, trial};
+use codex_credential::profile::{self, Asked, Profile};
 use codex_credential::stdin::PatientStdin;
 use codex_credential::storage::keyring;
 use codex_credential::ui::screen::{Extras, Screen};
@@ -53,7 +53,7 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
             let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
             let given = request(deadline)?;
             let profile = profile_for(whose, wait.wait, &given)?;
-            helper::store::store(&profile, &foreign(wait.wait)?, &given, &deadline)
+            helper::store::store(&profile, &foreign(&profile, wait.wait), &given, &deadline)
         }
         Operation::Erase(options) => erase(whose, &options),
         Operation::Capability => print("version 0\ncapability authtype\ncapability state\n"),
@@ -70,6 +70,7 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
             let profile = profile(whose, options.wait.wait)?;
             people::relocate::relocate(&profile, options.to, &deadline)
         }
+        Operation::Profile(command) => return profiles(whose, command),
         Operation::Renew(options) => renew(whose, &options),
         Operation::Configure(options) => configure(whose, options),
         Operation::Unconfigure(options) => unconfigure(whose, options),
@@ -88,32 +89,47 @@ fn patience(wait: Option<Duration>) -> Duration {
     wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE))
 }
 
+fn asked(whose: &Whose, wait: Option<Duration>) -> Asked {
+    Asked {
+        profile: whose.profile.clone(),
+        config: whose.config.clone(),
+        account: whose.account.clone(),
+        host: None,
+        patience: patience(wait),
+    }
+}
+
 fn profile(whose: &Whose, wait: Option<Duration>) -> Result<Profile> {
-    Profile::codex(variable, patience(wait), whose.account.clone())
+    Profile::of(variable, asked(whose, wait))
 }
 
 /// Where the credentials of other hosts are kept.
-fn foreign(wait: Option<Duration>) -> Result<Foreign> {
-    let named = variable("CODEX_CREDENTIAL_GIT_STORAGE").filter(|name| !name.is_empty());
-    let named = named.map(|name| name.to_string_lossy().parse()).transpose()?;
-    Ok(Foreign { storage: named.unwrap_or_default(), patience: patience(wait) })
+fn foreign(profile: &Profile, wait: Option<Duration>) -> Foreign {
+    Foreign { storage: profile.git, patience: patience(wait) }
 }
 
-/// The profile for a request, which may name a user of ours.
-fn profile_for(whose: &Whose, wait: Option<Duration>, asked: &Credential) -> Result<Profile> {
-    let profile = profile(whose, wait)?;
-    match &asked.username {
-        Some(name) if meant(&profile, asked) == Meant::Token => {
+/// The profile for a request, which may name a host, and a user of ours.
+fn profile_for(whose: &Whose, wait: Option<Duration>, request: &Credential) -> Result<Profile> {
+    let host = request.host.clone();
+    let profile = Profile::of(variable, Asked { host, ..asked(whose, wait) })?;
+    match &request.username {
+        Some(name) if meant(&profile, request) == Meant::Token => {
             profile.of_user(&String::from_utf8_lossy(name))
         }
         _ => Ok(profile),
     }
 }
 
-fn caller(wait: &cli::Wait, interactive: Interactive, screen: Screen) -> Caller {
-    let default = if screen.asks() { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
+/// `deadline` is for a program that named no time.
+fn caller(
+    wait: &cli::Wait,
+    deadline: Deadline,
+    interactive: Interactive,
+    screen: Screen,
+) -> Caller {
+    let is_persons = wait.wait.is_none() && screen.asks();
     Caller {
-        deadline: Deadline::after(wait.wait.unwrap_or(default)),
+        deadline: if is_persons { Deadline::after(PERSONS_PATIENCE) } else { deadline },
         wait_is_explicit: wait.wait.is_some(),
         may_sign_in: interactive != Interactive::Never,
         screen,
@@ -136,21 +152,22 @@ fn wanted(
     wanted: &cli::Wanted,
     asked: impl FnOnce(Deadline) -> Result<Credential>,
 ) -> Result<(Credential, Found)> {
+    let deadline = Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE));
+    let asked = asked(deadline)?;
+    let profile = profile_for(whose, wanted.wait.wait, &asked)?;
     let interactive = match wanted.interactive {
         Some(interactive) => interactive,
-        None => Interactive::of(variable)?,
+        None => Interactive::of(variable, profile.interactive)?,
     };
     let screen = Screen::new(interactive, extras(&wanted.extras));
-    let mut caller = caller(&wanted.wait, interactive, screen);
-    let asked = asked(Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE)))?;
-    let profile = profile_for(whose, wanted.wait.wait, &asked)?;
+    let mut caller = caller(&wanted.wait, deadline, interactive, screen);
     if let Some(token) = &wanted.rejected_sha256
         && let Some(stored) = profile.storage.glance()?
     {
         helper::erase::refuse(&profile, &stored, token)?;
     }
     let min_validity = i64::try_from(wanted.min_validity.as_secs()).unwrap_or(i64::MAX);
-    let foreign = foreign(wanted.wait.wait)?;
+    let foreign = foreign(&profile, wanted.wait.wait);
     let found = helper::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
     Ok((asked, found))
 }
@@ -207,7 +224,9 @@ fn login(whose: &Whose, options: &cli::Login) -> Result<()> {
     } else {
         Screen::new(interactive, extras(&options.extras))
     };
-    people::login::login(&profile, &mut caller(&options.wait, interactive, screen)).map(drop)
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE));
+    let mut caller = caller(&options.wait, deadline, interactive, screen);
+    people::login::login(&profile, &mut caller).map(drop)
 }
 
 fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
@@ -220,7 +239,8 @@ fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
         let removal = Removal { revoke: options.revoke, ask: by_hand };
         return people::logout::remove(&profile, removal, &deadline);
     }
-    helper::erase::erase(&profile, &foreign(options.wait.wait)?, &named, &deadline).map(drop)
+    let foreign = foreign(&profile, options.wait.wait);
+    helper::erase::erase(&profile, &foreign, &named, &deadline).map(drop)
 }
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
@@ -237,6 +257,55 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
     Ok(ExitCode::from(3))
 }
 
+fn profiles(whose: &Whose, command: cli::Profile) -> Result<ExitCode> {
+    // The name beside the command goes before `--profile`.
+    let of = |name: Option<String>| {
+        let asked = asked(whose, None);
+        Profile::of(variable, Asked { profile: name.or_else(|| asked.profile.clone()), ..asked })
+    };
+    match command {
+        cli::Profile::List(options) => {
+            let config = profile::config(variable, whose.config.clone())?;
+            print(&profiles::list(&config, options.json))?;
+        }
+        cli::Profile::Show(named) => print(&profiles::show(&of(named.name)?, named.json))?,
+        cli::Profile::Add(add) => profile_add(whose, *add)?,
+        cli::Profile::Test(named) => {
+            let (text, code) = trial::Trial::of(&of(named.name)?).report(named.json);
+            print(&text)?;
+            return Ok(ExitCode::from(code));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn profile_add(whose: &Whose, add: cli::Add) -> Result<()> {
+    let (path, _) = profile::config_path(variable, whose.config.clone());
+    let path = path.ok_or_else(|| {
+        Error::new(Kind::Usage, "there is no home folder for a configuration file")
+            .hint("name one with --config")
+    })?;
+    let entries = [
+        ("issuer", Some(add.issuer)),
+        ("client_id", Some(add.client_id)),
+        ("client_secret_file", add.client_secret_file),
+        ("scope", add.scope),
+        ("audience", add.audience),
+        ("resource", add.resource),
+        ("storage", add.storage),
+        ("cache", add.cache),
+        ("account", whose.account.clone()),
+        ("workspace", add.workspace),
+        ("interactive", add.interactive),
+        ("device_authorization_endpoint", add.device_authorization_endpoint),
+        ("token_endpoint", add.token_endpoint),
+        ("revocation_endpoint", add.revocation_endpoint),
+        ("jwks_uri", add.jwks_uri),
+    ];
+    let entries = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    profiles::add(&path, &add.name, entries, &add.hosts)
+}
+
 fn renew(whose: &Whose, options: &cli::Renew) -> Result<()> {
     if options.apart {
         return renew_apart(whose, options);
@@ -244,7 +313,9 @@ fn renew(whose: &Whose, options: &cli::Renew) -> Result<()> {
     let screen = Screen::new(Interactive::Never, Extras::default());
     let wait = cli::Wait { wait: options.wait.wait.or(Some(RENEWAL_PATIENCE)) };
     let profile = profile(whose, wait.wait)?;
-    people::renew::renew(&profile, &mut caller(&wait, Interactive::Never, screen))
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(RENEWAL_PATIENCE));
+    let mut caller = caller(&wait, deadline, Interactive::Never, screen);
+    people::renew::renew(&profile, &mut caller)
 }
 
 /// The renewing process. Its failure goes to whoever started it, as JSON; nobody else hears it.

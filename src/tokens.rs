@@ -90,4 +90,7 @@ pub struct Grant {
     pub issued_at: Option<i64>,
     #[serde(default)]
     pub expires_at: Option<i64>,
+    /// How far the server's clock was ahead of this machine's when it answered, in seconds.
+    #[serde(default)]
+    pub skew: Option<i64>,
 }

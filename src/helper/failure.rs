@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
+use crate::login::{Login, Provenance};
 use crate::profile::Profile;
 use crate::storage::place::Place;
-use crate::tokens::Fingerprint;
+use crate::tokens::{Fingerprint, Secret};
 use serde::{Deserialize, Serialize};
 use std::thread;
 use std::time::Duration;
@@ -65,6 +65,11 @@ pub struct Dead {
 }
 
 impl Dead {
+    pub fn new(token: &Secret<String>, url: String, to: &Provenance, reason: String) -> Self {
+        let client_id = to.client_id.clone();
+        Self { refresh_token: token.fingerprint(), url, client_id, reason }
+    }
+
     pub fn error(&self) -> Error {
         Error::new(Kind::LoginDead, self.reason.clone()).sign_in_again()
     }

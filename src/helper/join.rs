@@ -182,6 +182,10 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
         command.arg("--may-sign-in");
     }
     command.env("CODEX_HOME", profile.codex_home());
+    command.arg("--profile").arg(&profile.name);
+    if let Some(config) = &profile.config {
+        command.arg("--config").arg(config);
+    }
     if let Some(account) = &profile.account {
         command.arg("--account").arg(account);
     }

@@ -1,11 +1,13 @@
 //! Answers requests; the only code that decides.
 
+mod admit;
 pub mod answer;
 pub mod credential;
 pub mod erase;
 pub mod failure;
 pub mod foreign;
 pub mod get;
+pub mod issuer;
 pub mod join;
 pub mod meant;
 mod refresh;

@@ -1,12 +1,13 @@
 //! One refresh: the intent on disk, one request, the answer on disk, the commit.
 
+use super::admit::{self, Refusal};
 use super::failure::Dead;
 use super::renew::{Renewal, commit, hold};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::http::host;
-use crate::oauth::token::{self, Outcome};
+use crate::oauth::token::Outcome;
 use crate::profile::Profile;
 use crate::storage::Change;
 use crate::storage::journal::{Intent, Request};
@@ -29,7 +30,7 @@ pub(super) enum Refreshed {
 /// Sends the stored refresh token once, if it is not known to be dead, and commits the answer.
 pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Refreshed> {
     let profile = renewal.profile;
-    let http = renewal.http()?;
+    let issuer = renewal.issuer()?;
     let storage = &profile.storage;
     let hold = hold(profile)?;
     let Some(login) = storage.load()? else { return Ok(Refreshed::Impossible(None)) };
@@ -44,15 +45,26 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     }
     let to = profile.granted_by(&login);
     let url = profile.refresh_url(&to)?;
+    issuer.prepare()?;
     let replaces = Some(login.fingerprint());
     let cut_off = cut_off.filter(|cut_off| cut_off.replaces == replaces);
     // The first request without an answer is the one to tell of.
     let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
     let intent = Intent { request: Request::Refresh, replaces, to, at };
     let mut journal = hold.begin(&intent)?;
-    match token::refresh(&http, &url, &intent.to.client_id, refresh_token) {
+    match issuer.refresh(&intent.to, refresh_token) {
         Outcome::Granted(grant) => {
             let noted = journal.answer(&grant);
+            let grant = match admit::renewed(&issuer, &grant, &login) {
+                Ok(grant) => grant,
+                Err(Refusal::NotNow(error)) => return Err(error),
+                Err(Refusal::Ended(error)) => {
+                    let dead = Dead::new(refresh_token, url, &intent.to, error.message.clone());
+                    renewal.place.dead().save(&dead)?;
+                    journal.clear()?;
+                    return Err(error);
+                }
+            };
             let kept = commit(&*hold, &intent, &Change::Renewed(&grant));
             // Only when neither the note nor the login could be written is the answer lost.
             let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
@@ -81,12 +93,8 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 journal.clear()?;
                 return Ok(Refreshed::Superseded);
             }
-            let dead = Dead {
-                refresh_token: refresh_token.fingerprint(),
-                url,
-                client_id: intent.to.client_id,
-                reason: end_of_login(&error, cut_off),
-            };
+            let reason = end_of_login(&error, cut_off);
+            let dead = Dead::new(refresh_token, url, &intent.to, reason);
             renewal.place.dead().save(&dead)?;
             journal.clear()?;
             Ok(Refreshed::Impossible(Some(dead.error())))

@@ -4,15 +4,16 @@
 //! Each refresh token is sent at most once where its answer arrived, and a kill at any instruction leaves a
 //! readable login: the intent is on disk before the request, the answer before it is used.
 
+use super::admit::{self, Refusal};
 use super::failure::Failure;
 use super::get::is_refused;
+use super::issuer::Issuer;
 use super::refresh::{Refreshed, refresh};
 use super::rules;
 use super::sign_in::{keep, sign_in};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::oauth::http::Http;
 use crate::profile::Profile;
 use crate::storage::journal::{self, Intent, Left, Request};
 use crate::storage::lock::Lock;
@@ -102,8 +103,8 @@ impl Renewal<'_> {
         }
     }
 
-    pub fn http(&self) -> Result<Http> {
-        Http::new(self.profile.extra_ca.as_deref())
+    pub fn issuer(&self) -> Result<Issuer<'_>> {
+        Issuer::new(self.profile)
     }
 
     /// Whether what is stored now is what was ordered.
@@ -138,12 +139,25 @@ pub fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
     match profile.storage.left()? {
         Some(Left::Answered(intent, grant)) => {
             let hold = hold(profile)?;
+            let issuer = Issuer::new(profile)?;
             match intent.request {
                 Request::Refresh => {
-                    commit(&*hold, &intent, &Change::Renewed(&grant))?;
+                    let stored = profile.storage.load()?;
+                    let admitted = stored.map(|login| admit::renewed(&issuer, &grant, &login));
+                    match admitted {
+                        Some(Err(Refusal::NotNow(error))) => return Err(error),
+                        Some(Err(Refusal::Ended(error))) => {
+                            journal::clear(&place.journal())?;
+                            return Err(error);
+                        }
+                        Some(Ok(grant)) => {
+                            commit(&*hold, &intent, &Change::Renewed(&grant))?;
+                        }
+                        None => {}
+                    }
                     journal::clear(&place.journal())?;
                 }
-                Request::SignIn => keep(profile, place, &*hold, &intent, &grant)?,
+                Request::SignIn => keep(&issuer, place, &*hold, &intent, &grant)?,
             }
             Ok(None)
         }

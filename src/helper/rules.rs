@@ -1,5 +1,6 @@
-//! Which logins Codex's configuration allows: `forced_login_method`, `forced_chatgpt_workspace_id`. Checked before a
-//! token is handed out, renewed, adopted or stored. Codex itself signs out on a mismatch; this program does not.
+//! Which logins are allowed: those of the account that is wanted, and those that Codex's configuration has
+//! (`forced_login_method`, `forced_chatgpt_workspace_id`). Checked before a token is handed out, renewed, adopted or
+//! stored. Codex itself signs out on a mismatch; this program does not.
 
 use crate::account::Account;
 use crate::error::{Error, Kind, Result};
@@ -7,6 +8,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::codex_config::{CodexConfig, Method};
 use crate::storage::codex_home::CodexHome;
+use crate::storage::place::Place;
 
 /// Codex's configuration rules over Codex's login alone.
 fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
@@ -28,24 +30,62 @@ pub fn check_api_key(profile: &Profile) -> Result<()> {
     }
 }
 
-/// Whether `login` is for one of the allowed workspaces, by what is recorded with it and by its own claims.
+/// Whether `login` is of the account and the workspace that are wanted, by what is recorded with it and by its own
+/// claims.
 pub fn check(profile: &Profile, login: &Login) -> Result<()> {
     check_method(profile)?;
-    if let Some(wanted) = profile.account.as_ref().filter(|_| !profile.means(login)) {
-        return Err(wrong_account(login, wanted));
-    }
-    let Some(config) = config(profile)?.filter(|config| !config.workspaces.is_empty()) else {
-        return Ok(());
-    };
-    let tokens = [login.id_token.as_ref(), Some(&login.access_token)].into_iter().flatten();
-    let claimed = Account::of(tokens.map(|token| token.expose().as_str())).account_id;
-    let used = [login.recorded.account_id.clone(), claimed];
-    for used in used.into_iter().flatten() {
-        if !config.workspaces.contains(&used) {
-            return Err(wrong_workspace(&used, login, &config.workspaces));
+    for (wanted, said_by) in wanted_accounts(profile)? {
+        let account = login.account();
+        if account.is_unknown() {
+            return Err(unknown_account(&wanted, said_by));
+        }
+        if !account.is_called(&wanted) {
+            return Err(wrong_account(&account, &wanted, said_by));
         }
     }
-    Ok(())
+    if let Some(wanted) = &profile.pin.workspace {
+        check_workspace(login, std::slice::from_ref(wanted), "workspace in config.toml")?;
+    }
+    let config = config(profile)?.filter(|config| !config.workspaces.is_empty());
+    config.map_or(Ok(()), |config| {
+        let said_by = "forced_chatgpt_workspace_id in Codex's config.toml";
+        check_workspace(login, &config.workspaces, said_by)
+    })
+}
+
+/// Each with the place where that is said.
+fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
+    let by_config = profile.pin.account.clone().map(|wanted| (wanted, "account in config.toml"));
+    let named = profile.account.clone().filter(|name| Some(name) != profile.pin.account.as_ref());
+    let mut named = named.map(|wanted| (wanted, "--account"));
+    if named.is_none() && profile.codex.is_some() {
+        let pinned = profile.storage.place()?.pinned().load()?;
+        named =
+            pinned.map(|wanted| (wanted, "login --account; another login --account changes that"));
+    }
+    Ok(by_config.into_iter().chain(named).collect())
+}
+
+/// From a sign-in for a named account on, Codex's login has to be of that account. (Our own storages keep each account
+/// by itself.)
+pub fn pin(profile: &Profile, place: &Place) -> Result<()> {
+    match &profile.account {
+        Some(name) if profile.codex.is_some() && profile.pin.account.as_ref() != Some(name) => {
+            place.pinned().save(name)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_workspace(login: &Login, allowed: &[String], said_by: &str) -> Result<()> {
+    let tokens = [login.id_token.as_ref(), Some(&login.access_token)].into_iter().flatten();
+    let claimed = Account::of(tokens.map(|token| token.expose().as_str())).account_id;
+    let used: Vec<String> =
+        [login.recorded.account_id.clone(), claimed].into_iter().flatten().collect();
+    match used.iter().find(|used| !allowed.contains(used)) {
+        Some(used) => Err(wrong_workspace(used, login, allowed, said_by)),
+        None => Ok(()),
+    }
 }
 
 fn not_allowed(what: &str, method: &str) -> Error {
@@ -55,22 +95,28 @@ fn not_allowed(what: &str, method: &str) -> Error {
         .hint("`codex login --help` shows the other ways to sign in")
 }
 
-fn wrong_account(login: &Login, wanted: &str) -> Error {
-    let used = login.account();
-    let message = format!("the login is of {}, and {wanted} was asked for", used.username());
-    Error::new(Kind::WrongAccount, message).hint(format!(
-        "run codex-credential login --account {wanted}, and open the page in a private window"
-    ))
-}
-
-fn wrong_workspace(used: &str, login: &Login, wanted: &[String]) -> Error {
+fn wrong_workspace(used: &str, login: &Login, wanted: &[String], said_by: &str) -> Error {
     let message = format!(
-        "the login of {} is for the workspace {used}, and Codex's config.toml allows {} only \
-         (forced_chatgpt_workspace_id)",
+        "the login of {} is for the workspace {used}, and {} only is allowed ({said_by})",
         login.account().username(),
         wanted.join(", "),
     );
     Error::new(Kind::WrongAccount, message).hint(
         "run codex-credential login, open the page in a private window, and choose the right workspace",
     )
+}
+
+fn wrong_account(used: &Account, wanted: &str, said_by: &str) -> Error {
+    let message =
+        format!("the login is of {}, and {wanted} is wanted ({said_by})", used.username());
+    Error::new(Kind::WrongAccount, message).hint(format!(
+        "run codex-credential login, open the page in a private window, and sign in as {wanted}"
+    ))
+}
+
+fn unknown_account(wanted: &str, said_by: &str) -> Error {
+    let message =
+        format!("the issuer does not say whose login it is, and {wanted} is wanted ({said_by})");
+    Error::new(Kind::WrongAccount, message)
+        .hint("ask it with scope = \"openid email\" in the profile, or take the account out")
 }

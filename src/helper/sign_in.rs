@@ -1,24 +1,22 @@
 //! The device login inside a renewal: joins the one that is pending, or starts one and records it before it is
 //! shown; polls until it is approved, denied, expired, cancelled, or no longer needed.
 
+use super::admit::{self, Refusal};
+use super::issuer::Issuer;
 use super::refresh::refresh;
 use super::renew::{Goal, Renewal, commit, hold};
-use super::revoke::revoke;
 use super::rules;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
 use crate::oauth::codex;
-use crate::oauth::device::{Approval, Pace, Pending, Step};
-use crate::oauth::http::Http;
-use crate::oauth::token::{self, Outcome};
-use crate::profile::Profile;
+use crate::oauth::device::{Approval, Pace, Pending, Poll, Step};
+use crate::oauth::token::Outcome;
 use crate::storage::journal::{self, Intent, Request};
 use crate::storage::place::Place;
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
 use crate::storage::{Change, Hold};
-use crate::tokens::Grant;
+use crate::tokens::{Fingerprint, Grant};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -27,8 +25,10 @@ const UPKEEP: Duration = Duration::from_secs(60);
 
 struct SignIn<'a> {
     renewal: &'a Renewal<'a>,
-    http: Http,
+    issuer: Issuer<'a>,
     record: Record<Pending>,
+    /// The device code of a poll whose answer is not known, where a second answer may not come.
+    polled: Record<Fingerprint>,
     changes: Receiver<()>,
     /// The request of a killed renewal whose answer is not known.
     cut_off: Option<&'a Intent>,
@@ -44,30 +44,46 @@ pub(super) fn sign_in(
     rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&renewal.profile.watched(&renewal.place), move || sender.send(()).is_ok());
-    let (http, record) = (renewal.http()?, renewal.place.pending());
-    let sign_in = SignIn { renewal, http, record, changes, cut_off };
+    let (record, polled) = (renewal.place.pending(), renewal.place.polled());
+    let issuer = renewal.issuer()?;
+    let sign_in = SignIn { renewal, issuer, record, polled, changes, cut_off };
     let pending = sign_in.join_or_start(reason)?;
-    let approval = match pending.approval.clone() {
-        Some(approval) => Some(approval),
+    let answer = match pending.approval.clone() {
+        Some(approval) => Answer::Approved(approval),
         None => sign_in.wait_for_approval(&pending)?,
     };
-    match approval {
-        Some(approval) => sign_in.exchange(pending, &approval),
-        None => sign_in.record.remove(),
+    match answer {
+        Answer::Approved(approval) => sign_in.exchange(pending, &approval),
+        Answer::Granted(grant) => sign_in.receive(&grant),
+        Answer::NotNeeded => sign_in.record.remove(),
     }
+}
+
+/// What the waiting came to.
+enum Answer {
+    /// A code, to be exchanged.
+    Approved(Approval),
+    /// The tokens themselves.
+    Granted(Grant),
+    /// The login that was needed is there by other means.
+    NotNeeded,
 }
 
 impl SignIn<'_> {
     fn join_or_start(&self, reason: Option<String>) -> Result<Pending> {
         let issuer = &self.renewal.profile.issuer;
-        if let Some(pending) = self.record.load()?
+        if let Some(mut pending) = self.record.load()?
             && pending.is_usable(issuer, clock::now())
         {
+            if self.was_polled(&pending)? {
+                pending.prompt.reason = Some(CUT_OFF.into());
+                self.record.save(&pending)?;
+            }
             return Ok(pending);
         }
         // A login that could not be kept is asked of nobody.
         hold(self.renewal.profile)?.probe()?;
-        let mut pending = codex::start(&self.http, issuer)?;
+        let mut pending = self.issuer.start()?;
         pending.prompt.reason = reason;
         pending.is_needed = !self.has_another_login();
         self.record.save(&pending)?;
@@ -80,9 +96,16 @@ impl SignIn<'_> {
             && self.renewal.profile.storage.load().is_ok_and(|login| login.is_some())
     }
 
-    /// `None` when the login that was needed is there by other means.
-    fn wait_for_approval(&self, pending: &Pending) -> Result<Option<Approval>> {
+    fn was_polled(&self, pending: &Pending) -> Result<bool> {
+        let polled = self.polled.load()?;
+        Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
+    }
+
+    fn wait_for_approval(&self, pending: &Pending) -> Result<Answer> {
         let mut pace = Pace::new(pending.interval);
+        if self.was_polled(pending)? {
+            pace = pace.after_unknown();
+        }
         let mut pause = pace.interval();
         let mut upkeep = Deadline::after(Duration::ZERO);
         loop {
@@ -95,17 +118,32 @@ impl SignIn<'_> {
                 upkeep = Deadline::after(UPKEEP);
             }
             if self.sleep(pending, pause)? == Awake::NotNeeded {
-                return Ok(None);
+                return Ok(Answer::NotNeeded);
             }
-            match pace.next_step(codex::poll(&self.http, pending)) {
+            match pace.next_step(self.poll(pending)?) {
                 Step::Wait(next) => pause = next,
-                Step::Approved(approval) => return Ok(Some(approval)),
+                Step::Approved(approval) => return Ok(Answer::Approved(approval)),
+                Step::Granted(grant) => return Ok(Answer::Granted(grant)),
                 Step::Refused(error) => {
                     self.record.remove()?;
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// Where a success is answered once alone, that the question was asked is on disk before, and until the answer is
+    /// known.
+    fn poll(&self, pending: &Pending) -> Result<Poll> {
+        if !self.issuer.polls_once() {
+            return Ok(self.issuer.poll(pending));
+        }
+        self.polled.save(&pending.device_code.fingerprint())?;
+        let poll = self.issuer.poll(pending);
+        if !matches!(poll, Poll::Unknown | Poll::Granted(_)) {
+            self.polled.remove()?;
+        }
+        Ok(poll)
     }
 
     /// Sleeps for `pause`, but not past the end of the code, of the record, or of the need for it.
@@ -137,19 +175,13 @@ impl SignIn<'_> {
         // From here on a new process must exchange, not poll.
         pending.approval = Some(approval.clone());
         self.record.save(&pending)?;
-        let storage = &self.renewal.profile.storage;
         let hold = hold(self.renewal.profile)?;
-        let intent = Intent {
-            request: Request::SignIn,
-            replaces: storage.fingerprint(),
-            to: self.renewal.profile.issuer.clone(),
-            at: clock::now(),
-        };
+        let intent = self.intent();
         let mut journal = hold.begin(&intent)?;
-        match token::exchange(&self.http, &pending, approval) {
+        match self.issuer.exchange(&pending, approval) {
             Outcome::Granted(grant) => {
                 let noted = journal.answer(&grant);
-                let kept = keep(self.renewal.profile, &self.renewal.place, &*hold, &intent, &grant);
+                let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, &grant);
                 kept.map_err(|error| noted.err().unwrap_or(error))
             }
             Outcome::NotProcessed(error, pause) => {
@@ -165,38 +197,55 @@ impl SignIn<'_> {
             }
         }
     }
+
+    /// The poll itself brought the tokens: on disk with them, before anything else is done.
+    fn receive(&self, grant: &Grant) -> Result<()> {
+        let hold = hold(self.renewal.profile)?;
+        let intent = self.intent();
+        let noted = hold.begin(&intent).and_then(|mut journal| journal.answer(grant));
+        let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, grant);
+        kept.map_err(|error| noted.err().unwrap_or(error))
+    }
+
+    fn intent(&self) -> Intent {
+        let profile = self.renewal.profile;
+        Intent {
+            request: Request::SignIn,
+            replaces: profile.storage.fingerprint(),
+            to: profile.issuer.clone(),
+            at: clock::now(),
+        }
+    }
 }
 
-/// Commits a journaled sign-in, if it is one that is allowed; otherwise ends it at the server and stores nothing.
+/// Commits a journaled sign-in, if it is one that is allowed; otherwise it is ended at the server and stored nowhere.
 pub(super) fn keep(
-    profile: &Profile,
+    issuer: &Issuer,
     place: &Place,
     hold: &dyn Hold,
     intent: &Intent,
     grant: &Grant,
 ) -> Result<()> {
-    let Some(login) = Login::granted(grant, &intent.to) else { return Err(no_access_token()) };
-    if let Err(refusal) = rules::check(profile, &login) {
-        place.pending::<Pending>().remove()?;
-        journal::clear(&place.journal())?;
-        return Err(match revoke(profile, &login) {
-            Ok(_) => refusal,
-            Err(error) => Error {
-                message: format!(
-                    "{refusal}; it was not stored, but could not be revoked ({error})"
-                ),
-                ..refusal
-            },
-        });
-    }
-    commit(hold, intent, &Change::SignedIn { grant, by: &intent.to, at: intent.at })?;
+    let grant = match admit::signed_in(issuer, grant, &intent.to) {
+        Ok(grant) => grant,
+        Err(Refusal::NotNow(error)) => return Err(error),
+        Err(Refusal::Ended(error)) => {
+            place.pending::<Pending>().remove()?;
+            place.polled().remove()?;
+            journal::clear(&place.journal())?;
+            return Err(error);
+        }
+    };
+    let profile = issuer.profile;
+    commit(hold, intent, &Change::SignedIn { grant: &grant, by: &intent.to, at: intent.at })?;
+    rules::pin(profile, place)?;
     place.signed_in().save(&clock::timestamp().to_string())?;
     place.forget()
 }
 
-fn no_access_token() -> Error {
-    Error::new(Kind::Server, "the server signed in without an access token")
-}
+/// For the person who may have approved already.
+const CUT_OFF: &str = "asking whether this code is approved was cut off; if you have approved it and nothing happens, \
+                       sign in again";
 
 #[derive(PartialEq)]
 enum Awake {

@@ -3,6 +3,7 @@
 
 use super::device::{Approval, Pending, Poll};
 use super::http::{Http, Reply, host};
+use super::reply::number;
 use crate::clock;
 use crate::error::{Error, Kind, Prompt, Result};
 use crate::login::Provenance;
@@ -24,11 +25,6 @@ struct Started {
     interval: Value,
     #[serde(default)]
     expires_in: Value,
-}
-
-/// A number, or a string of one.
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// Asks for a new user code.
@@ -55,6 +51,7 @@ pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
         prompt: Prompt {
             reason: None,
             verification_uri: format!("{}/codex/device", at.issuer),
+            verification_uri_complete: None,
             user_code: code.user_code,
             expires_at: clock::now() + expires_in,
         },

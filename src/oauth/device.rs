@@ -1,8 +1,8 @@
 //! One device login, as a record that outlives the process that polls for it, and the pace of polling.
 
-use crate::error::{Error, Prompt};
+use crate::error::{Error, Kind, Prompt};
 use crate::login::Provenance;
-use crate::tokens::Secret;
+use crate::tokens::{Grant, Secret};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,13 +41,24 @@ pub struct Approval {
 #[derive(Debug)]
 pub enum Poll {
     Pending,
+    /// An authorization code, which is to be exchanged (auth.openai.com).
     Approved(Approval),
+    /// The tokens themselves (RFC 8628).
+    Granted(Grant),
+    /// They were granted and did not arrive: asking again may end what was granted.
+    Lost(Error),
     /// The end: denied, expired, or not understood.
     Refused(Error),
+    /// The server knows the code no more. If an earlier answer did not arrive, that was a success.
+    Gone(Error),
+    /// For good (RFC 8628, section 3.5).
+    SlowDown,
     /// 429, with the pause that the server asked for.
     TooFast(Option<Duration>),
-    /// 5xx, or no answer: the code is as good as before.
+    /// 5xx, or nothing sent: the code is as good as before.
     Trouble,
+    /// Sent, and not answered.
+    Unknown,
 }
 
 /// What to do after a poll.
@@ -55,6 +66,7 @@ pub enum Poll {
 pub enum Step {
     Wait(Duration),
     Approved(Approval),
+    Granted(Grant),
     Refused(Error),
 }
 
@@ -63,15 +75,28 @@ pub enum Step {
 pub struct Pace {
     interval: Duration,
     pause: Duration,
+    /// A poll was sent whose answer is not known.
+    has_unknown: bool,
 }
 
+/// RFC 8628, section 3.5.
+const SLOW_DOWN: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Pace {
     /// RFC 8628, section 3.2: 5 seconds where the server names no interval; never without a pause.
     pub fn new(interval: u64) -> Self {
         let interval = Duration::from_secs(interval.max(1));
-        Self { interval, pause: interval }
+        Self { interval, pause: interval, has_unknown: false }
+    }
+
+    /// An earlier process was killed while it polled.
+    pub fn after_unknown(self) -> Self {
+        Self { has_unknown: true, ..self }
+    }
+
+    fn back_off(&self) -> Duration {
+        (self.pause * 2).min(LONGEST_PAUSE.max(self.interval))
     }
 
     pub fn interval(&self) -> Duration {
@@ -82,13 +107,29 @@ impl Pace {
     pub fn next_step(&mut self, poll: Poll) -> Step {
         self.pause = match poll {
             Poll::Approved(approval) => return Step::Approved(approval),
-            Poll::Refused(error) => return Step::Refused(error),
+            Poll::Granted(grant) => return Step::Granted(grant),
+            Poll::Lost(error) => return Step::Refused(lost(&error)),
+            Poll::Gone(error) if self.has_unknown => return Step::Refused(lost(&error)),
+            Poll::Refused(error) | Poll::Gone(error) => return Step::Refused(error),
             Poll::Pending => self.interval,
+            Poll::SlowDown => {
+                self.interval += SLOW_DOWN;
+                self.interval
+            }
             Poll::TooFast(Some(pause)) => pause.max(self.interval),
-            Poll::TooFast(None) | Poll::Trouble => (self.pause * 2).min(LONGEST_PAUSE),
+            Poll::Unknown => {
+                self.has_unknown = true;
+                self.back_off()
+            }
+            Poll::TooFast(None) | Poll::Trouble => self.back_off(),
         };
         Step::Wait(self.pause)
     }
+}
+
+fn lost(error: &Error) -> Error {
+    let what = format!("the sign-in was approved, but its answer did not arrive ({error})");
+    Error::new(Kind::LoginRequired, what).sign_in_again()
 }
 
 #[cfg(test)]
@@ -115,6 +156,30 @@ mod tests {
             pause(&mut pace, Poll::Trouble);
         }
         assert_eq!(pause(&mut pace, Poll::Trouble), 60);
+    }
+
+    #[test]
+    fn slow_down_is_for_good() {
+        let mut pace = Pace::new(5);
+        assert_eq!(pause(&mut pace, Poll::SlowDown), 10);
+        assert_eq!(pause(&mut pace, Poll::Pending), 10);
+        assert_eq!(pause(&mut pace, Poll::SlowDown), 15);
+        assert_eq!(pause(&mut pace, Poll::Unknown), 30);
+        assert_eq!(pause(&mut pace, Poll::Pending), 15);
+    }
+
+    #[test]
+    fn a_code_that_is_gone_after_an_answer_was_lost_was_approved() {
+        let gone = || Poll::Gone(Error::new(Kind::LoginExpired, "gone"));
+        let kind = |pace: &mut Pace, poll| match pace.next_step(poll) {
+            Step::Refused(error) => error.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind(&mut Pace::new(5), gone()), Kind::LoginExpired);
+        assert_eq!(kind(&mut Pace::new(5).after_unknown(), gone()), Kind::LoginRequired);
+        let mut pace = Pace::new(5);
+        pace.next_step(Poll::Unknown);
+        assert_eq!(kind(&mut pace, gone()), Kind::LoginRequired);
     }
 
     #[test]

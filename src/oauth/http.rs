@@ -1,13 +1,16 @@
 //! Requests to the authorization server. The only home of reqwest and tokio: the rest of the program is
 //! plain, sequential code.
 
+use crate::clock;
 use crate::error::{Error, Kind, Result};
+use crate::tokens::Secret;
 use reqwest::redirect;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,12 +22,17 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const USER_AGENT: &str = concat!("codex-credential/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, whatever its status.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reply {
     pub status: u16,
     pub body: Zeroizing<Vec<u8>>,
     /// From `Retry-After` (RFC 9110, section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// How far the server's clock, by its `Date`, was ahead of this machine's, in seconds.
+    pub skew: Option<i64>,
+    pub etag: Option<String>,
+    /// From `Cache-Control` (RFC 9111, section 5.2.2), in seconds.
+    pub max_age: Option<i64>,
 }
 
 /// A request without an answer.
@@ -32,14 +40,16 @@ pub struct Reply {
 pub enum Failure {
     /// It never left: sending it again does no harm.
     NotSent(Error),
-    /// It may have been processed, but no complete answer arrived.
+    /// It may have been processed, but no answer arrived.
     NoAnswer(Error),
+    /// An answer began with this status, and did not arrive whole.
+    CutOff(u16, Error),
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::NotSent(error) | Failure::NoAnswer(error) => error,
+            Failure::NotSent(error) | Failure::NoAnswer(error) | Failure::CutOff(_, error) => error,
         }
     }
 }
@@ -104,22 +114,54 @@ impl Http {
         self.send(url, self.client(url).post(url).form(body))
     }
 
+    /// With the client's id and secret in the header (RFC 6749, section 2.3.1).
+    pub fn post_form_as(
+        &self,
+        (client_id, secret): (&str, &Secret<String>),
+        url: &str,
+        body: &impl Serialize,
+    ) -> Result<Reply, Failure> {
+        let request = self.client(url).post(url).form(body);
+        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let (client_id, secret): (String, Secret<String>) =
+            (encoded(client_id), Secret::new(encoded(secret.expose())));
+        self.send(url, request.basic_auth(client_id, Some(secret.expose())))
+    }
+
+    /// 304 where what has this `etag` is still what is there.
+    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Reply, Failure> {
+        let request = self.client(url).get(url);
+        let request = match etag {
+            Some(etag) => request.header("if-none-match", etag),
+            None => request,
+        };
+        self.send(url, request)
+    }
+
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
         let request = request.header("accept", "application/json");
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = request.send().await.map_err(|error| failure(url, &error))?;
-            let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+            let status = response.status().as_u16();
+            let head = Reply {
+                status,
+                retry_after: retry_after(&response),
+                skew: skew(&response),
+                etag: header(&response, "etag").map(str::to_owned),
+                max_age: max_age(&response),
+                ..Reply::default()
+            };
             let body = body(response).await.map_err(|error| match error {
                 BodyError::Http(error) => {
-                    Failure::NoAnswer(unreachable_host(url, &causes(&error.without_url())))
+                    Failure::CutOff(status, unreachable_host(url, &causes(&error.without_url())))
                 }
                 BodyError::TooLong => Failure::NoAnswer(Error::new(
                     Kind::Server,
                     format!("{} sent an answer of more than {BODY_LIMIT} bytes", host(url)),
                 )),
             })?;
-            Ok(Reply { status, body, retry_after })
+            Ok(Reply { body, ..head })
         })
     }
 }
@@ -170,14 +212,35 @@ pub fn host(url: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
+fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok().map(str::trim)
+}
+
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let value = response.headers().get("retry-after")?.to_str().ok()?.trim().to_owned();
+    let value = header(response, "retry-after")?;
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = httpdate::parse_http_date(&value).ok()?;
-    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    Some(Duration::from_secs(at.saturating_sub(crate::clock::now().try_into().ok()?)))
+    let pause = http_date(value)? - clock::now();
+    Some(Duration::from_secs(pause.max(0).cast_unsigned()))
+}
+
+/// Seconds since the epoch.
+fn http_date(value: &str) -> Option<i64> {
+    let at = httpdate::parse_http_date(value).ok()?;
+    at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok()
+}
+
+fn skew(response: &reqwest::Response) -> Option<i64> {
+    Some(http_date(header(response, "date")?)? - clock::now())
+}
+
+fn max_age(response: &reqwest::Response) -> Option<i64> {
+    let directives = header(response, "cache-control")?.split(',').map(str::trim);
+    directives.map(str::to_ascii_lowercase).find_map(|directive| match directive.as_str() {
+        "no-cache" | "no-store" => Some(0),
+        _ => directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok(),
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {

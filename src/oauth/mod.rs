@@ -2,7 +2,12 @@
 
 pub mod codex;
 pub mod device;
+pub mod discovery;
 pub mod http;
+pub mod id_token;
 pub mod reply;
 pub mod revoke;
+pub mod rfc8628;
+mod signature;
+pub mod standard;
 pub mod token;

@@ -1,12 +1,13 @@
 //! What an answer says: its error code, where it has one, and how to speak of it.
 
 use super::http::{Reply, host};
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::tokens::{Grant, Secret};
 use serde_json::Value;
 
 impl Reply {
-    fn json(&self) -> Option<Value> {
+    pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
@@ -26,11 +27,15 @@ impl Reply {
             let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
             plain.then(|| Secret::from(token))
         };
+        let now = clock::now();
+        let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());
         let grant = Grant {
             id_token: token("id_token"),
             access_token: token("access_token"),
             refresh_token: token("refresh_token"),
-            ..Grant::default()
+            issued_at: Some(now),
+            expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+            skew: self.skew,
         };
         (grant.access_token.is_some() || grant.refresh_token.is_some()).then_some(grant)
     }
@@ -56,8 +61,13 @@ impl Reply {
     }
 }
 
+/// A number, or a string of one, as some servers have it.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
 /// Text from outside, made safe for a terminal and short.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
@@ -67,7 +77,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     fn reply(body: &str) -> Reply {
-        Reply { status: 400, body: Zeroizing::new(body.into()), retry_after: None }
+        Reply { status: 400, body: Zeroizing::new(body.into()), ..Reply::default() }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum TypeHint {
 }
 
 impl TypeHint {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::RefreshToken => "refresh_token",
             Self::AccessToken => "access_token",

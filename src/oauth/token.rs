@@ -62,7 +62,7 @@ pub fn exchange(http: &Http, pending: &Pending, approval: &Approval) -> Outcome 
     })
 }
 
-fn outcome(
+pub(super) fn outcome(
     result: Result<Reply, Failure>,
     url: &str,
     is_final: impl Fn(&Reply) -> bool,
@@ -70,7 +70,9 @@ fn outcome(
     let reply = match result {
         Ok(reply) => reply,
         Err(Failure::NotSent(error)) => return Outcome::NotProcessed(error, None),
-        Err(Failure::NoAnswer(error)) => return Outcome::Unknown(error),
+        Err(Failure::NoAnswer(error) | Failure::CutOff(_, error)) => {
+            return Outcome::Unknown(error);
+        }
     };
     match reply.status {
         200..300 => match reply.grant() {

@@ -4,6 +4,8 @@ pub mod configure;
 pub mod exec;
 pub mod login;
 pub mod logout;
+pub mod profiles;
 pub mod relocate;
 pub mod renew;
 pub mod status;
+pub mod trial;

@@ -7,6 +7,7 @@ use crate::helper::failure::Dead;
 use crate::helper::get::is_refused;
 use crate::login::Login;
 use crate::oauth::device::Pending;
+use crate::oauth::http::host;
 use crate::profile::Profile;
 use crate::ui::time_left;
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ pub struct Status {
     pending: Option<Prompt>,
     /// Whose logins are kept beside it.
     others: Vec<Account>,
+    profile: String,
+    /// The issuer's host, where it is not Codex's.
+    issuer: Option<String>,
 }
 
 impl Status {
@@ -42,7 +46,9 @@ impl Status {
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
         others.retain(|other| !other.is(&account));
-        Ok(Self { login, storage: storage.describe()?, is_stale, end, pending, others })
+        let issuer = profile.as_standard().map(|_| host(&profile.issuer.issuer).to_owned());
+        let (profile, storage) = (profile.name.clone(), storage.describe()?);
+        Ok(Self { login, storage, is_stale, end, pending, others, profile, issuer })
     }
 
     /// Whether a `get` can answer without a person.
@@ -60,9 +66,14 @@ impl Status {
             Some(login) => {
                 let account = login.account();
                 let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
-                line("account", &or_unknown(account.email));
-                line("plan", &or_unknown(account.plan));
-                line("workspace", &or_unknown(account.account_id));
+                if self.issuer.is_some() {
+                    let name = account.username().to_owned();
+                    line("account", &or_unknown(Some(name).filter(|_| !account.is_unknown())));
+                } else {
+                    line("account", &or_unknown(account.email));
+                    line("plan", &or_unknown(account.plan));
+                    line("workspace", &or_unknown(account.account_id));
+                }
                 line("kept in", &self.storage);
                 line("valid until", &self.valid_until(login));
                 line("renews at", &self.renews_at(login));
@@ -81,7 +92,11 @@ impl Status {
             let workspace = other.account_id.as_deref().unwrap_or("unknown");
             line("also", &format!("{} (workspace {workspace})", other.username()));
         }
-        let first = if self.login.is_some() { "Logged in using ChatGPT" } else { "Not logged in" };
+        let first = match (&self.login, &self.issuer) {
+            (None, _) => "Not logged in".to_owned(),
+            (Some(_), None) => "Logged in using ChatGPT".to_owned(),
+            (Some(_), Some(host)) => format!("Logged in at {host} (profile {})", self.profile),
+        };
         format!("{first}\n{text}")
     }
 
@@ -109,6 +124,7 @@ impl Status {
         let account = self.login.as_ref().map(Login::account).unwrap_or_default();
         let time = |at: Option<i64>| at.map(clock::rfc3339);
         json!({
+            "profile": self.profile,
             "signed_in": self.is_signed_in(),
             "email": account.email,
             "plan": account.plan,
@@ -119,6 +135,7 @@ impl Status {
             "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
             "access_token_usable": self.login.is_some() && !self.is_stale,
             "cannot_renew": self.end,
+            "clock_skew": self.login.as_ref().map(|login| login.skew),
             "pending": self.pending,
             "others": self.others,
         })

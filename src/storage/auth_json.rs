@@ -99,6 +99,7 @@ impl Tokens {
             last_refresh,
             issued_at: None,
             expires_at: None,
+            skew: 0,
             provenance: self.oauth_provenance,
         }
     }

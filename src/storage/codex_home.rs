@@ -16,8 +16,8 @@ use super::spot::Spot;
 use super::{Change, Hold, Storage};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
-use crate::tokens::Fingerprint;
+use crate::login::{Login, notable};
+use crate::tokens::{Fingerprint, Grant};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -122,7 +122,9 @@ impl Storage for CodexHome {
     /// The ChatGPT login; `LoginRequired` when it is an API key.
     fn load(&self) -> Result<Option<Login>> {
         match self.content()? {
-            Some((_, Content::ChatGpt(login))) => Ok(Some(login)),
+            Some((_, Content::ChatGpt(login))) => {
+                Ok(Some(Login { skew: self.place.skew().load()?.unwrap_or(0), ..login }))
+            }
             Some((spot, Content::ApiKey(_))) => Err(Error::new(
                 Kind::LoginRequired,
                 format!(
@@ -163,6 +165,12 @@ struct Held<'a> {
 }
 
 impl Change<'_> {
+    fn grant(&self) -> &Grant {
+        match self {
+            Self::Renewed(grant) | Self::SignedIn { grant, .. } => grant,
+        }
+    }
+
     fn apply(&self, document: Option<&[u8]>) -> serde_json::Result<Vec<u8>> {
         let now = clock::timestamp().to_string();
         match self {
@@ -215,6 +223,7 @@ impl Hold for Held<'_> {
         };
         let bytes = change.apply(old.as_deref().map(Vec::as_slice));
         let bytes = Zeroizing::new(bytes.map_err(|error| malformed(&self.home.file(), &error))?);
+        self.note_skew(change.grant().skew)?;
         if let (Change::Renewed(_), Some(spot)) = (change, found) {
             spot.write(&bytes)?;
             return Ok(true);
@@ -235,6 +244,7 @@ impl Hold for Held<'_> {
             return Ok(false);
         }
         self.home.place.forget()?;
+        self.home.place.pinned().remove()?;
         let from_keyring = match self.home.config()?.store {
             Store::File => false,
             Store::Keyring => self.home.item().remove()?,
@@ -245,6 +255,16 @@ impl Hold for Held<'_> {
 }
 
 impl Held<'_> {
+    /// Codex's document has no room for it.
+    fn note_skew(&self, skew: Option<i64>) -> Result<()> {
+        let record = self.home.place.skew();
+        match skew.map(|skew| notable(Some(skew))) {
+            Some(0) => record.remove(),
+            Some(skew) => record.save(&skew),
+            None => Ok(()),
+        }
+    }
+
     /// Codex's second lock lies beside the file that is written, symbolic links followed.
     fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
         let path = target(&self.home.dir.join("auth.json"));

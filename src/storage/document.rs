@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::clock;
-use crate::login::{Login, Provenance};
+use crate::login::{Login, Provenance, notable};
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,12 +14,15 @@ pub struct Document {
     refresh_token: Option<Secret<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id_token: Option<Secret<String>>,
-    /// Seconds since the epoch, as are the next three.
+    /// Seconds since the epoch, as are the next two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issued_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     last_refresh: i64,
+    /// How far the server's clock is ahead of this machine's, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    skew: i64,
     /// When the sign-in began whose tokens these are.
     signed_in_at: i64,
     #[serde(default)]
@@ -33,6 +36,7 @@ impl Document {
     /// What a sign-in brought; `None` without an access token.
     pub fn signed_in(grant: &Grant, by: &Provenance, at: i64) -> Option<Self> {
         let account = Login::granted(grant, by)?.account();
+        let skew = notable(grant.skew);
         Some(Self {
             access_token: grant.access_token.clone()?,
             refresh_token: grant.refresh_token.clone(),
@@ -40,6 +44,7 @@ impl Document {
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
             last_refresh: clock::now(),
+            skew,
             signed_in_at: at,
             account,
             provenance: by.clone(),
@@ -56,6 +61,7 @@ impl Document {
         self.refresh_token = grant.refresh_token.clone().or(self.refresh_token);
         self.id_token = grant.id_token.clone().or(self.id_token);
         self.last_refresh = clock::now();
+        self.skew = grant.skew.map_or(self.skew, |skew| notable(Some(skew)));
         self
     }
 
@@ -86,9 +92,15 @@ impl Document {
             last_refresh: Some(self.last_refresh),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
+            skew: self.skew,
             provenance: Some(self.provenance),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -45,6 +45,18 @@ pub enum Kept {
     Memory,
 }
 
+impl Kept {
+    /// As a profile has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::File => "file",
+            Self::Keyring => "keyring",
+            Self::Memory => "memory",
+        }
+    }
+}
+
 impl FromStr for Kept {
     type Err = Error;
 

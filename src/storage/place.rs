@@ -22,6 +22,10 @@ use std::time::Duration;
 /// dead      fingerprint of the refresh token that was refused for good
 /// refused   fingerprint of the access token that a caller found refused
 /// signed-in which sign-in was the last one to be stored
+/// skew      how far the server's clock is ahead of this machine's, in seconds; where the login has no room for it
+/// polled    fingerprint of a device code whose last poll has no known answer
+/// metadata  what the issuer says of itself
+/// pinned    the account that logins here have to be of
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -71,9 +75,25 @@ impl Place {
         Record::new(self.dir.join("signed-in"))
     }
 
+    pub fn skew(&self) -> Record<i64> {
+        Record::new(self.dir.join("skew"))
+    }
+
+    pub fn polled(&self) -> Record<Fingerprint> {
+        Record::new(self.dir.join("polled"))
+    }
+
+    pub fn metadata<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
+        Record::new(self.dir.join("metadata"))
+    }
+
+    pub fn pinned(&self) -> Record<String> {
+        Record::new(self.dir.join("pinned"))
+    }
+
     /// Forgets what was known of the login: it is removed, or another takes its place.
     pub fn forget(&self) -> Result<()> {
-        for name in ["journal", "pending", "dead", "refused"] {
+        for name in ["journal", "pending", "polled", "dead", "refused"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())

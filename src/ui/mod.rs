@@ -74,11 +74,11 @@ pub enum Interactive {
 }
 
 impl Interactive {
-    /// What the environment says, where the command line does not: first our own variable, then what others use.
+    /// What is said where the command line says nothing: by our own variable, by the profile, by what others use.
     ///
     /// # Errors
     /// `Usage` when our variable has a value that does not exist.
-    pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+    pub fn of(variable: impl Fn(&str) -> Option<OsString>, profile: Option<Self>) -> Result<Self> {
         let own = "CODEX_CREDENTIAL_INTERACTIVE";
         if let Some(value) = variable(own).filter(|value| !value.is_empty()) {
             let value = value.to_string_lossy();
@@ -88,6 +88,9 @@ impl Interactive {
                     format!("{own} must be auto, always or never, not {value:?}"),
                 )
             });
+        }
+        if let Some(interactive) = profile {
+            return Ok(interactive);
         }
         let never = [("GIT_TERMINAL_PROMPT", "0"), ("GCM_INTERACTIVE", "never"), ("CI", "true")];
         let is_set = |(name, value): &(&str, &str)| {

@@ -100,10 +100,12 @@ impl Screen {
             Mode::Events => self.event("code", &json!(prompt)),
             Mode::Person(term) => {
                 let _ = term.write_line(&text(prompt));
+                let page = prompt.verification_uri_complete.as_ref();
+                let page = page.unwrap_or(&prompt.verification_uri);
                 if self.extras.qr && term.is_term() {
-                    let _ = term.write_line(&qr(&prompt.verification_uri));
+                    let _ = term.write_line(&qr(page));
                 }
-                if self.extras.open && open::that_detached(&prompt.verification_uri).is_err() {
+                if self.extras.open && open::that_detached(page).is_err() {
                     say("there is no browser to open here; use the URL above");
                 }
             }
@@ -178,14 +180,18 @@ impl Screen {
 fn text(prompt: &Prompt) -> String {
     let reason = prompt.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
     let left = time_left(prompt.expires_at - clock::now());
+    let complete = prompt.verification_uri_complete.as_ref();
+    let complete =
+        complete.map(|url| format!("\n(or this page, which has the code in it:)\n\n{url}\n"));
     format!(
         "{}codex-credential: to sign in, open this page in a browser on any device:\n\n\
          {}\n\n\
          and enter this code, which is good for {left} (never share it):\n\n\
-         {}\n",
+         {}\n{}",
         reason.unwrap_or_default(),
         prompt.verification_uri,
         prompt.user_code,
+        complete.unwrap_or_default(),
     )
 }
 

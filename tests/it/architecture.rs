@@ -3,20 +3,23 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WORDS: &[&str] = &["clock", "error", "login", "account", "tokens", "folders"];
+const WORDS: &[&str] =
+    &["address", "client", "clock", "error", "login", "account", "tokens", "folders"];
 
 /// What each part may use of the crate, beside itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["helper", "people", "storage", "ui"]),
     ("helper", &["profile", "oauth", "storage", "ui"]),
     ("people", &["helper", "profile", "oauth", "storage", "ui"]),
-    ("profile", &["storage"]),
+    ("profile", &["storage", "ui"]),
     ("oauth", &[]),
     ("storage", &[]),
     ("ui", &[]),
     ("stdin", &[]),
     ("account", &[]),
     ("folders", &[]),
+    ("address", &[]),
+    ("client", &[]),
     ("login", &[]),
     ("tokens", &[]),
     ("clock", &[]),
@@ -29,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio::", "oauth/http.rs"),
     ("fs4::", "storage/lock.rs"),
     ("tempfile::", "storage/replace.rs"),
+    ("jsonwebtoken::", "oauth/"),
     ("keyring::Entry", "storage/keyring.rs"),
     ("ctrlc::", "helper/join.rs"),
     ("console::", "ui/"),

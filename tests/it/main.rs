@@ -3,21 +3,30 @@
 #[allow(dead_code, reason = "each of the two suites uses a part of it")]
 mod machine;
 
+mod gateway;
+
 mod architecture;
+mod clocks;
+mod configuration;
 mod configure;
 mod device_login;
+mod discovery;
 mod erase;
 mod errors;
 #[macro_use]
 mod git;
 mod git_files;
+mod id_tokens;
 mod interactive;
+mod issuers;
 mod keepalive;
 mod killed;
 mod killed_at_random;
 mod logout;
 mod outputs;
+mod pins;
 mod private;
+mod profiles;
 mod protocol;
 mod renewal;
 mod rules;

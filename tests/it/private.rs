@@ -205,7 +205,7 @@ fn a_login_in_another_account_than_the_one_named_is_not_stored_and_is_revoked() 
     let output = login.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     let says = String::from_utf8(output.stderr).unwrap();
-    assert!(says.contains("of ada@example.com, and grace@example.org was asked for"), "{says}");
+    assert!(says.contains("of ada@example.com, and grace@example.org is wanted"), "{says}");
     assert_eq!(machine.issuer.counts().revocations, 1);
     assert!(files(private.state.path()).iter().all(|file| !file.ends_with("login")));
 }

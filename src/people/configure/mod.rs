@@ -5,11 +5,11 @@ mod bazel;
 mod claude_code;
 mod codex;
 mod docker;
-mod file;
+pub(super) mod file;
 mod git;
 mod json;
 pub mod keepalive;
-mod lines;
+pub(super) mod lines;
 mod pi;
 mod program;
 mod recipes;
@@ -218,7 +218,7 @@ fn is_served(profile: &Profile, url: &str) -> Result<()> {
     if profile.serves_url(url) {
         return Ok(());
     }
-    let hosts = profile.hosts().join(", ");
+    let hosts = profile.hosts.join(", ");
     Err(Error::new(Kind::Usage, format!("the token is not for {url}")).hint(format!(
         "it goes to a host of its profile, over https ({hosts}), or to a program on this machine"
     )))

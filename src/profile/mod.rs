@@ -1,33 +1,53 @@
-//! Which issuer, client, hosts and storage a request means. There is one profile so far: `codex`.
+//! Which issuer, client, hosts and storage a request means: the built-in profile `codex`, or one of `config.toml`.
+
+pub mod config;
+pub mod table;
 
 use crate::account::Claims;
+use crate::address::{is_loopback, is_private};
+use crate::client::{Dialect, Standard};
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::{Login, Provenance};
+use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::place::Place;
 use crate::storage::private::{Medium, Private};
 use crate::storage::{Kept, Storage};
+use crate::ui::Interactive;
+use config::Config;
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
+use table::{Pin, Table};
 
-const ISSUER: &str = "https://auth.openai.com";
+/// The built-in profile.
+pub const BUILT_IN: &str = "codex";
+pub const ISSUER: &str = "https://auth.openai.com";
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
-const HOST: &str = "chatgpt.com";
+pub const HOST: &str = "chatgpt.com";
 const API_HOST: &str = "api.openai.com";
+const BUILT_IN_HOSTS: [&str; 2] = [HOST, API_HOST];
 
 #[derive(Clone, Debug)]
 pub struct Profile {
+    pub name: String,
+    /// The configuration file, where there is one.
+    pub config: Option<PathBuf>,
     /// Where a device login is started.
     pub issuer: Provenance,
+    pub dialect: Dialect,
     /// The hosts that its access tokens are for.
-    hosts: Vec<String>,
+    pub hosts: Vec<String>,
+    /// Where git's credentials for hosts that are no profile's are kept.
+    pub git: GitStorage,
     pub storage: Rc<dyn Storage>,
     /// Whose login is meant, where that is said.
     pub account: Option<String>,
+    /// Which account it has to be, by the configuration.
+    pub pin: Pin,
+    pub interactive: Option<Interactive>,
     pub kept: Kept,
     opener: Opener,
     /// Codex's own login, where that is the storage: its rules are obeyed, and its API key is known.
@@ -38,54 +58,186 @@ pub struct Profile {
     pub extra_ca: Option<PathBuf>,
 }
 
-impl Profile {
-    /// The built-in profile, with what the environment changes, for the login of `account` where one is named.
-    /// `patience` is for the keyring.
-    ///
-    /// # Errors
-    /// `Usage` when a variable names what cannot be used.
-    pub fn codex(
-        variable: impl Fn(&str) -> Option<OsString>,
-        patience: Duration,
-        account: Option<String>,
-    ) -> Result<Self> {
-        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let text = |name: &str| match variable(name).map(OsString::into_string) {
+/// What is said of the profile on the command line and by the request.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    pub profile: Option<String>,
+    pub config: Option<PathBuf>,
+    pub account: Option<String>,
+    /// The host of the request.
+    pub host: Option<Vec<u8>>,
+    /// For the keyring.
+    pub patience: Duration,
+}
+
+/// What the environment says.
+struct Environment<F>(F);
+
+impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
+    fn raw(&self, name: &str) -> Option<OsString> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        match self.raw(name).map(OsString::into_string) {
             Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
             Some(Ok(text)) => Ok(Some(text)),
             None => Ok(None),
-        };
-        let url = |name: &str| match text(name)? {
-            Some(url) if is_private(&url) => Ok(Some(url)),
-            Some(_) => Err(Error::new(
+        }
+    }
+
+    fn url(&self, name: &str) -> Result<Option<String>> {
+        match self.text(name)? {
+            Some(url) if !is_private(&url) => Err(Error::new(
                 Kind::Usage,
                 format!("{name} must be an https URL, or http on a loopback address"),
             )),
-            None => Ok(None),
+            url => Ok(url),
+        }
+    }
+}
+
+/// Where `config.toml` is: where it is said, else in its usual place, and whether it was said.
+pub fn config_path(
+    variable: impl Fn(&str) -> Option<OsString>,
+    named: Option<PathBuf>,
+) -> (Option<PathBuf>, bool) {
+    let variable = Environment(variable);
+    let named = named.or_else(|| variable.raw("CODEX_CREDENTIAL_CONFIG").map(PathBuf::from));
+    if named.is_some() {
+        return (named, true);
+    }
+    // To look up a home folder that no variable names takes a socket.
+    let has_home = ["HOME", "XDG_CONFIG_HOME"].iter().any(|name| variable.raw(name).is_some());
+    if !has_home && !cfg!(windows) {
+        return (None, false);
+    }
+    let folders = Folders::of_this_person().ok();
+    (folders.map(|folders| folders.config.join("config.toml")), false)
+}
+
+/// # Errors
+/// `Configuration` when it cannot be understood.
+pub fn config(
+    variable: impl Fn(&str) -> Option<OsString>,
+    named: Option<PathBuf>,
+) -> Result<Config> {
+    match config_path(variable, named) {
+        (Some(path), is_named) => Config::load(&path, is_named),
+        (None, _) => Ok(Config::default()),
+    }
+}
+
+impl Profile {
+    /// The profile that is named, else the one whose host is asked for, else the default one.
+    ///
+    /// # Errors
+    /// `Configuration` for a file that cannot be understood, `Usage` when a variable or an option names what is not
+    /// there.
+    pub fn of(variable: impl Fn(&str) -> Option<OsString>, asked: Asked) -> Result<Self> {
+        let config = config(&variable, asked.config.clone())?;
+        let variable = Environment(variable);
+        let named = match &asked.profile {
+            Some(name) => Some(name.clone()),
+            None => variable.text("CODEX_CREDENTIAL_PROFILE")?,
         };
-        let issuer = url("CODEX_CREDENTIAL_ISSUER")?;
+        let owner = asked.host.as_deref().and_then(|host| config.owner(host));
+        let name = named.as_deref().or(owner).unwrap_or(config.default_name()).to_owned();
+        let table = config.find(&name)?.cloned().unwrap_or_default();
+        let git = match variable.text("CODEX_CREDENTIAL_GIT_STORAGE")? {
+            Some(name) => name.parse()?,
+            None => config.git,
+        };
+        let profile = if name == BUILT_IN {
+            Self::built_in(&variable, table, config.path, asked)
+        } else {
+            Self::standard(&variable, name, table, config.path, asked)
+        }?;
+        Ok(Self { git, ..profile })
+    }
+
+    fn built_in<F: Fn(&str) -> Option<OsString>>(
+        variable: &Environment<F>,
+        table: Table,
+        config: Option<PathBuf>,
+        asked: Asked,
+    ) -> Result<Self> {
+        let issuer = variable.url("CODEX_CREDENTIAL_ISSUER")?;
         if issuer.as_deref().is_some_and(|issuer| issuer.contains('?')) {
             return Err(Error::new(Kind::Usage, "CODEX_CREDENTIAL_ISSUER must have no query"));
         }
         let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
-        let client_id = text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
-        let codex_home = codex_home(variable("CODEX_HOME"))?;
-        let named = text("CODEX_CREDENTIAL_STORAGE")?;
-        let kept = named.map_or(Ok(Kept::Codex), |name| name.parse())?;
-        let issuer = Provenance { issuer, client_id };
-        let opener = Opener { codex_home, patience, cache: true };
-        let (storage, codex) = opener.open(kept, &issuer, account.clone())?;
+        let client_id =
+            variable.text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
+        let kept = match variable.text("CODEX_CREDENTIAL_STORAGE")? {
+            Some(name) => name.parse()?,
+            None => table.storage.unwrap_or(Kept::Codex),
+        };
+        let profile = Self::open(
+            variable,
+            BUILT_IN.into(),
+            Provenance { issuer, client_id },
+            Dialect::OpenAi,
+            kept,
+            table,
+            config,
+            asked,
+        )?;
         Ok(Self {
-            issuer,
             hosts: vec![HOST.into()],
+            refresh_url: variable.url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
+            revoke_url: variable.url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
+            ..profile
+        })
+    }
+
+    fn standard<F: Fn(&str) -> Option<OsString>>(
+        variable: &Environment<F>,
+        name: String,
+        table: Table,
+        config: Option<PathBuf>,
+        asked: Asked,
+    ) -> Result<Self> {
+        let issuer =
+            Provenance { issuer: table.issuer.clone(), client_id: table.client_id.clone() };
+        let dialect = Dialect::Standard(Rc::new(table.standard.clone()));
+        let kept = table.storage.unwrap_or(Kept::File);
+        Self::open(variable, name, issuer, dialect, kept, table, config, asked)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a profile, put together once")]
+    fn open<F: Fn(&str) -> Option<OsString>>(
+        variable: &Environment<F>,
+        name: String,
+        issuer: Provenance,
+        dialect: Dialect,
+        kept: Kept,
+        table: Table,
+        config: Option<PathBuf>,
+        asked: Asked,
+    ) -> Result<Self> {
+        let codex_home = codex_home(variable.raw("CODEX_HOME"))?;
+        let cache = table.cache.unwrap_or(true);
+        let opener = Opener { codex_home, patience: asked.patience, cache };
+        let account = asked.account.or_else(|| table.pin.account.clone());
+        let (storage, codex) = opener.open(kept, &issuer, &dialect, account.clone())?;
+        Ok(Self {
+            name,
+            config,
+            issuer,
+            dialect,
+            hosts: table.hosts,
+            git: GitStorage::default(),
             storage,
             account,
+            pin: table.pin,
+            interactive: table.interactive,
             kept,
             codex,
             opener,
-            refresh_url: url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
-            revoke_url: url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
-            extra_ca: variable("CODEX_CA_CERTIFICATE").map(PathBuf::from),
+            refresh_url: None,
+            revoke_url: None,
+            extra_ca: variable.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
         })
     }
 
@@ -102,7 +254,8 @@ impl Profile {
 
     /// Whether an API key may go there.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
-        protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
+        let is_codex = matches!(self.dialect, Dialect::OpenAi);
+        is_codex && protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 
     /// Whether a token may go to `url`: to a host of this profile, or to a program on this machine.
@@ -114,11 +267,6 @@ impl Profile {
             || self.serves(url.scheme().as_bytes(), format!("{host}{port}").as_bytes())
     }
 
-    /// The hosts that its access tokens are for.
-    pub fn hosts(&self) -> &[String] {
-        &self.hosts
-    }
-
     /// Absolute, so that every process means the same folder.
     pub fn codex_home(&self) -> &Path {
         &self.opener.codex_home
@@ -126,7 +274,8 @@ impl Profile {
 
     /// The same login in another storage.
     pub fn kept_in(&self, kept: Kept) -> Result<Self> {
-        let (storage, codex) = self.opener.open(kept, &self.issuer, self.account.clone())?;
+        let (storage, codex) =
+            self.opener.open(kept, &self.issuer, &self.dialect, self.account.clone())?;
         Ok(Self { storage, kept, codex, ..self.clone() })
     }
 
@@ -163,14 +312,27 @@ impl Profile {
         Provenance { issuer, client_id: self.issuer.client_id.clone() }
     }
 
-    /// Where the refresh token of a login granted by `granted_by` may be sent to renew it.
+    /// What this profile has its issuer asked for, where that goes by the standards.
+    pub fn as_standard(&self) -> Option<&Standard> {
+        match &self.dialect {
+            Dialect::OpenAi => None,
+            Dialect::Standard(standard) => Some(standard),
+        }
+    }
+
+    /// Where the refresh token of a login granted by `granted_by` may be sent to renew it; the issuer alone, where the
+    /// URL has to be asked for.
     ///
     /// # Errors
     /// `Usage` when the recorded issuer is one that no token may be sent to.
     pub fn refresh_url(&self, granted_by: &Provenance) -> Result<String> {
-        match &self.refresh_url {
-            Some(url) => Ok(url.clone()),
-            None => endpoint(granted_by, "/oauth/token"),
+        match (&self.dialect, &self.refresh_url) {
+            (Dialect::Standard(_), _) if *granted_by != self.issuer => {
+                Err(other_issuer(granted_by))
+            }
+            (Dialect::Standard(_), _) => Ok(self.issuer.issuer.clone()),
+            (Dialect::OpenAi, Some(url)) => Ok(url.clone()),
+            (Dialect::OpenAi, None) => endpoint(granted_by, "/oauth/token"),
         }
     }
 
@@ -205,9 +367,11 @@ impl Opener {
         &self,
         kept: Kept,
         by: &Provenance,
+        dialect: &Dialect,
         account: Option<String>,
     ) -> Result<(Rc<dyn Storage>, Option<Rc<CodexHome>>)> {
         let medium = match kept {
+            Kept::Codex if matches!(dialect, Dialect::Standard(_)) => return Err(not_codexs()),
             Kept::Codex => {
                 let home = Rc::new(CodexHome::new(self.codex_home.clone(), self.patience));
                 return Ok((home.clone(), Some(home)));
@@ -217,7 +381,11 @@ impl Opener {
             Kept::Memory => Medium::Memory,
         };
         let folders = Folders::of_this_person()?;
-        let private = Private::new(medium, &folders, &[&by.issuer, &by.client_id], account)?;
+        let mut granted_by = vec![by.issuer.as_str(), by.client_id.as_str()];
+        if let Dialect::Standard(standard) = dialect {
+            granted_by.extend(standard.asks_for());
+        }
+        let private = Private::new(medium, &folders, &granted_by, account)?;
         Ok((Rc::new(private), None))
     }
 }
@@ -242,28 +410,17 @@ fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
     std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
 }
 
-/// Whether what is sent to `url`, which names no user, stays between this machine and the server it names.
-fn is_private(url: &str) -> bool {
-    let Ok(url) = url::Url::parse(url) else { return false };
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return false;
-    }
-    match url.scheme() {
-        "https" => url.has_host(),
-        "http" => url.host_str().is_some_and(is_loopback),
-        _ => false,
-    }
+fn other_issuer(granted_by: &Provenance) -> Error {
+    let what = format!(
+        "the login was granted by {}, which is not this profile's issuer",
+        granted_by.issuer
+    );
+    Error::new(Kind::Configuration, what).sign_in_again()
 }
 
-/// `host` may carry a port.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+fn not_codexs() -> Error {
+    Error::new(Kind::Usage, "Codex keeps its own login alone, and none of another issuer's")
+        .hint("there are the storages file, keyring and memory")
 }
 
 #[cfg(test)]
@@ -271,12 +428,12 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        Profile::codex(
-            |name| (name == "CODEX_HOME").then(|| "/nowhere".into()),
-            Duration::ZERO,
-            None,
-        )
-        .unwrap()
+        let variable = |name: &str| match name {
+            "CODEX_HOME" => Some("/nowhere".into()),
+            "CODEX_CREDENTIAL_CONFIG" => Some("/dev/null".into()),
+            _ => None,
+        };
+        Profile::of(variable, Asked::default()).unwrap()
     }
 
     #[test]
@@ -334,26 +491,6 @@ mod tests {
             "",
         ] {
             assert!(!profile().serves_url(url), "{url}");
-        }
-    }
-
-    #[test]
-    fn only_private_urls_may_be_sent_a_token() {
-        for url in
-            ["https://a.example", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"]
-        {
-            assert!(is_private(url), "{url}");
-        }
-        for url in [
-            "http://a.example",
-            "http://127.0.0.1.evil.example",
-            "ftp://127.0.0.1",
-            "https://a:b@a.example",
-            "https://a.example#b",
-            "x",
-            "",
-        ] {
-            assert!(!is_private(url), "{url}");
         }
     }
 }

@@ -1,0 +1,333 @@
+//! This program's own configuration, `config.toml`: profiles, and where git's credentials for other hosts are kept.
+//!
+//! A mistake names the file, the line and the nearest right word; nothing is guessed and nothing passed over, for a
+//! misspelt key would send a token elsewhere or keep it elsewhere.
+
+use super::table::{PROFILE_KEYS, Table};
+use super::{BUILT_IN, BUILT_IN_HOSTS};
+use crate::error::{Error, Kind, Result};
+use crate::storage::bucket::GitStorage;
+use crate::storage::read::read;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub const TOP_KEYS: [&str; 3] = ["default_profile", "git", "profiles"];
+pub const GIT_KEYS: [&str; 1] = ["storage"];
+
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
+    pub default_profile: Option<String>,
+    /// Where git's credentials for hosts that are no profile's are kept.
+    pub git: GitStorage,
+    pub profiles: BTreeMap<String, Table>,
+}
+
+impl Config {
+    /// One that was named has to be there.
+    ///
+    /// # Errors
+    /// `Configuration`, with the line.
+    pub fn load(path: &Path, is_named: bool) -> Result<Self> {
+        let bytes = match read(path) {
+            Err(error) if error.kind() == ErrorKind::NotADirectory => None,
+            read => read.map_err(|error| Error::io("read", path, &error))?,
+        };
+        let Some(bytes) = bytes else {
+            if !is_named {
+                return Ok(Self::default());
+            }
+            let what = format!("there is no configuration file {}", path.display());
+            return Err(Error::new(Kind::Configuration, what)
+                .hint("--config and CODEX_CREDENTIAL_CONFIG name one that is there"));
+        };
+        let path = std::path::absolute(path).map_err(|error| Error::io("find", path, &error))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Self::parse(&path, &text)
+    }
+
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let reader = Reader { path, text };
+        let table = DeTable::parse(text)
+            .map_err(|error| reader.bad(&error.span().unwrap_or_default(), error.message()))?;
+        let mut config = Self { path: Some(path.to_owned()), ..Self::default() };
+        for (key, value) in table.get_ref() {
+            match key.get_ref().as_ref() {
+                "default_profile" => config.default_profile = Some(reader.text(key, value)?),
+                "git" => config.git = reader.git(key, value)?,
+                "profiles" => {
+                    for (name, value) in reader.table(key, value)? {
+                        let table = Table::read(&reader, name, value)?;
+                        config.profiles.insert(name.get_ref().to_string(), table);
+                    }
+                }
+                _ => return Err(reader.unknown(key, &TOP_KEYS)),
+            }
+        }
+        config.check_hosts(&reader)?;
+        if let Some(name) = &config.default_profile {
+            config.find(name)?;
+        }
+        Ok(config)
+    }
+
+    /// A host belongs to one profile.
+    fn check_hosts(&self, reader: &Reader) -> Result<()> {
+        let mut owners: BTreeMap<&str, &str> =
+            BUILT_IN_HOSTS.iter().map(|host| (*host, BUILT_IN)).collect();
+        for (name, table) in &self.profiles {
+            for host in &table.hosts {
+                if let Some(other) = owners.insert(host, name) {
+                    let what =
+                        format!("the host {host} belongs to the profiles {other} and {name}");
+                    return Err(reader
+                        .bad(&table.span, &what)
+                        .hint("a host belongs to one profile only"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose host this is.
+    pub fn owner(&self, host: &[u8]) -> Option<&str> {
+        let is_it = |own: &str| own.as_bytes().eq_ignore_ascii_case(host);
+        if BUILT_IN_HOSTS.iter().any(|own| is_it(own)) {
+            return Some(BUILT_IN);
+        }
+        let mut profiles = self.profiles.iter();
+        let owner = profiles.find(|(_, table)| table.hosts.iter().any(|own| is_it(own)));
+        owner.map(|(name, _)| name.as_str())
+    }
+
+    /// The table of a profile; the built-in one needs none.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such profile.
+    pub fn find(&self, name: &str) -> Result<Option<&Table>> {
+        match self.profiles.get(name) {
+            Some(table) => Ok(Some(table)),
+            None if name == BUILT_IN => Ok(None),
+            None => {
+                let mut names = self.names();
+                let what = format!("there is no profile {name:?}{}", instead(name, &names));
+                names.sort_unstable();
+                Err(Error::new(Kind::Usage, what).hint(format!("there are: {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// Which one is meant where nothing says.
+    pub fn default_name(&self) -> &str {
+        self.default_profile.as_deref().unwrap_or(BUILT_IN)
+    }
+
+    /// The built-in profile first.
+    pub fn names(&self) -> Vec<&str> {
+        let own = self.profiles.keys().map(String::as_str).filter(|name| *name != BUILT_IN);
+        [BUILT_IN].into_iter().chain(own).collect()
+    }
+}
+
+/// What went wrong is said with its place in the file.
+pub struct Reader<'a> {
+    pub path: &'a Path,
+    text: &'a str,
+}
+
+pub type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+
+impl Reader<'_> {
+    pub fn bad(&self, span: &Range<usize>, what: &str) -> Error {
+        let line = self.text[..span.start.min(self.text.len())].split('\n').count();
+        let what = what.lines().next().unwrap_or_default();
+        Error::new(Kind::Configuration, format!("{}, line {line}: {what}", self.path.display()))
+            .hint("docs/configuration.md lists the keys and their values")
+    }
+
+    pub fn unknown(&self, key: &Key, known: &[&str]) -> Error {
+        let key_text = key.get_ref();
+        let what = format!("there is no key {key_text:?} here{}", instead(key_text, known));
+        self.bad(&key.span(), &what)
+    }
+
+    pub fn text(&self, key: &Key, value: &Spanned<DeValue>) -> Result<String> {
+        let text = value.get_ref().as_str().filter(|text| !text.is_empty());
+        match text {
+            Some(text) if !text.contains(char::is_control) => Ok(text.to_owned()),
+            _ => Err(self.bad(&value.span(), &format!("{} takes one line of text", key.get_ref()))),
+        }
+    }
+
+    /// One of a few words.
+    pub fn word<T>(&self, key: &Key, value: &Spanned<DeValue>, words: &[(&str, T)]) -> Result<T>
+    where
+        T: Copy,
+    {
+        let text = self.text(key, value)?;
+        if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*meant);
+        }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let what = format!(
+            "{} is one of {}, not {text:?}{}",
+            key.get_ref(),
+            words.join(", "),
+            instead(&text, &words)
+        );
+        Err(self.bad(&value.span(), &what))
+    }
+
+    pub fn table<'t, 'i>(
+        &self,
+        key: &Key,
+        value: &'t Spanned<DeValue<'i>>,
+    ) -> Result<&'t DeTable<'i>> {
+        let what = || self.bad(&value.span(), &format!("{} is a table", key.get_ref()));
+        value.get_ref().as_table().ok_or_else(what)
+    }
+
+    fn git(&self, key: &Key, value: &Spanned<DeValue>) -> Result<GitStorage> {
+        let mut storage = GitStorage::default();
+        for (key, value) in self.table(key, value)? {
+            match key.get_ref().as_ref() {
+                "storage" => {
+                    let words = [
+                        ("file", GitStorage::File),
+                        ("keyring", GitStorage::Keyring),
+                        ("none", GitStorage::None),
+                    ];
+                    storage = self.word(key, value, &words)?;
+                }
+                _ => return Err(self.unknown(key, &GIT_KEYS)),
+            }
+        }
+        Ok(storage)
+    }
+}
+
+/// `; did you mean …?`, where one of `known` is near.
+fn instead(word: &str, known: &[&str]) -> String {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
+    let nearest = known.iter().min_by_key(distance);
+    let is_near = |known: &&&str| distance(known) <= word.len().max(known.len()) / 2;
+    nearest.filter(is_near).map_or(String::new(), |known| format!("; did you mean {known:?}?"))
+}
+
+/// All keys, for the test that holds the documentation to them.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    TOP_KEYS.into_iter().chain(GIT_KEYS).chain(PROFILE_KEYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPANY: &str = "[profiles.company]\nissuer = 'https://id.example'\nclient_id = 'cli'\n";
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(Path::new("/c.toml"), text)
+    }
+
+    fn refused(text: &str) -> String {
+        let error = parse(text).unwrap_err();
+        assert!([Kind::Configuration, Kind::Usage].contains(&error.kind));
+        error.message
+    }
+
+    #[test]
+    fn a_mistake_names_the_line_and_the_nearest_right_word() {
+        for (text, says) in [
+            (
+                "\nprofile = 1",
+                "/c.toml, line 2: there is no key \"profile\" here; did you mean \"profiles\"?",
+            ),
+            (
+                "[git]\nstorage = 'keyrng'",
+                "line 2: storage is one of file, keyring, none, not \"keyrng\"; did you mean \"keyring\"?",
+            ),
+            (
+                &format!("{COMPANY}host = ['a.example']"),
+                "line 4: there is no key \"host\" here; did you mean \"hosts\"?",
+            ),
+            (
+                &format!("{COMPANY}storage = 'codex'"),
+                "line 4: storage = \"codex\" is for the profile codex alone",
+            ),
+            (
+                &format!("{COMPANY}zzzzzzzzzzzzzzz = 1"),
+                "line 4: there is no key \"zzzzzzzzzzzzzzz\" here",
+            ),
+            (&format!("{COMPANY}scope = 1"), "line 4: scope takes one line of text"),
+            (&format!("{COMPANY}hosts = 'a.example'"), "line 4: hosts is a list"),
+            (
+                &format!("{COMPANY}token_endpoint = 'http://a.example/t'"),
+                "line 4: token_endpoint is an https URL, or http on a loopback address",
+            ),
+            ("[profiles.company]\nclient_id = 'a'", "line 1: the profile company has no issuer"),
+            (
+                "[profiles.company]\nissuer = 'https://a.example'",
+                "line 1: the profile company has no client_id",
+            ),
+            ("[profiles.'a b']\n", "line 1: a profile's name has"),
+            (
+                "[profiles.codex]\nhosts = ['a.example']",
+                "line 2: the profile codex has no \"hosts\"",
+            ),
+            ("a = [", "line 1: "),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(says), "{text}: {message}");
+        }
+        assert_eq!(
+            refused(&format!("default_profile = 'compnay'\n{COMPANY}")),
+            "there is no profile \"compnay\"; did you mean \"company\"?"
+        );
+    }
+
+    #[test]
+    fn a_host_is_written_as_a_request_has_it_and_belongs_to_one_profile() {
+        for host in
+            ["a.example", "a.example:8443", "127.0.0.1:80", "[::1]:81", "xn--bcher-kva.example"]
+        {
+            assert!(parse(&format!("{COMPANY}hosts = ['{host}']")).is_ok(), "{host}");
+        }
+        for host in [
+            "A.example",
+            "https://a.example",
+            "u@a.example",
+            "a.example/b",
+            "a.example:443",
+            "",
+            "a b",
+            "bücher.example",
+            "a.example:",
+            "*.example",
+        ] {
+            let message = refused(&format!("{COMPANY}hosts = ['{host}']"));
+            assert!(message.contains("line 4: "), "{host}: {message}");
+        }
+        let other = COMPANY.replace("company", "other");
+        let both =
+            format!("{COMPANY}hosts = ['a.example']\n{other}hosts = ['b.example', 'a.example']");
+        assert!(
+            refused(&both).contains("the host a.example belongs to the profiles company and other")
+        );
+        let ours = refused(&format!("{COMPANY}hosts = ['chatgpt.com']"));
+        assert!(ours.contains("belongs to the profiles codex and company"), "{ours}");
+    }
+
+    #[test]
+    fn the_host_of_a_request_picks_the_profile() {
+        let config = parse(&format!("{COMPANY}hosts = ['a.example']")).unwrap();
+        assert_eq!(config.owner(b"A.EXAMPLE"), Some("company"));
+        assert_eq!(config.owner(b"chatgpt.com"), Some("codex"));
+        assert_eq!(config.owner(b"b.example"), None);
+        assert_eq!(config.git, GitStorage::File);
+    }
+}

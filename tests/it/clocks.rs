@@ -1,0 +1,81 @@
+//! A machine and a server that do not agree on the time.
+
+use crate::gateway::{Gateway, read};
+use crate::machine::{Machine, eventually};
+use issuer::TokenForm;
+use serde_json::Value;
+use std::time::Duration;
+
+const HOUR: i64 = 3600;
+
+fn status(machine: &Machine, more: &str) -> Value {
+    let mut output = machine.command(&format!("status --json {more}"));
+    serde_json::from_slice(&output.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_jwt_is_judged_by_the_servers_clock_where_it_is_an_hour_off() {
+    for ahead in [HOUR, -HOUR] {
+        let gateway = Gateway::with("", |s| {
+            s.clock_ahead = ahead;
+            s.access_token_lifetime = Duration::from_secs(1800);
+            s.standard.access_tokens = TokenForm::Jwt;
+        });
+        let token = gateway.sign_in();
+        assert_eq!(gateway.token(), token, "{ahead}: it is good for half an hour");
+        assert_eq!(gateway.machine.issuer.counts().refreshes, 0, "{ahead}");
+        let skew = status(&gateway.machine, "--profile company")["clock_skew"].as_i64().unwrap();
+        assert!((skew - ahead).abs() < 60, "{skew}");
+        let answer = gateway.command("get --format json").unwrap();
+        let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let left = answer["expires_in"].as_i64().unwrap();
+        assert!((1700..=1800).contains(&left), "{ahead}: {left}");
+        // After a renewal, too.
+        gateway.erase(&token);
+        let renewed = gateway.token();
+        assert_eq!(gateway.token(), renewed);
+        assert_eq!(gateway.machine.issuer.counts().refreshes, 1, "{ahead}");
+    }
+}
+
+#[test]
+fn an_opaque_token_is_judged_by_this_machines_clock() {
+    let gateway = Gateway::with("", |s| {
+        s.clock_ahead = HOUR;
+        s.access_token_lifetime = Duration::from_secs(3);
+    });
+    let token = gateway.sign_in();
+    eventually(|| !gateway.machine.issuer.is_live_access_token(&token));
+    assert_ne!(gateway.token(), token);
+}
+
+#[test]
+fn codexs_login_is_judged_by_the_servers_clock_too() {
+    for ahead in [HOUR, -HOUR] {
+        let machine = Machine::with(|s| {
+            s.clock_ahead = ahead;
+            s.access_token_lifetime = Duration::from_secs(1800);
+        });
+        machine.sign_in(-2 * HOUR);
+        let token = machine.token();
+        assert_eq!(machine.token(), token);
+        assert_eq!(machine.issuer.counts().refreshes, 1, "{ahead}");
+        let skew = status(&machine, "")["clock_skew"].as_i64().unwrap();
+        assert!((skew - ahead).abs() < 60, "{skew}");
+        // The clock is set right.
+        machine.issuer.set(|s| s.clock_ahead = 0);
+        let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+        machine.command("erase").write_stdin(erase).assert().success();
+        machine.token();
+        assert_eq!(status(&machine, "")["clock_skew"], 0);
+        assert!(!machine.own("skew").exists());
+    }
+}
+
+#[test]
+fn a_second_or_two_is_no_skew() {
+    let gateway = Gateway::with("", |s| s.clock_ahead = 5);
+    gateway.sign_in();
+    assert_eq!(status(&gateway.machine, "--profile company")["clock_skew"], 0);
+    assert!(read(&gateway.logins()[0]).get("skew").is_none());
+}

@@ -1,0 +1,129 @@
+//! What an issuer says of itself: asked for once, believed only if it is the issuer's own word.
+
+use crate::gateway::{Gateway, read};
+use issuer::{Endpoint, Fault};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+fn renew(gateway: &Gateway) {
+    let token = gateway.token();
+    gateway.erase(&token);
+    assert_ne!(gateway.token(), token);
+}
+
+/// Where the login's issuer is remembered.
+fn metadata(gateway: &Gateway) -> PathBuf {
+    gateway.logins()[0].with_file_name("metadata")
+}
+
+/// As if so many seconds had gone by.
+fn age(gateway: &Gateway, seconds: i64) {
+    let path = metadata(gateway);
+    let mut record = read(&path);
+    record["asked_at"] = json!(record["asked_at"].as_i64().unwrap() - seconds);
+    fs::write(path, record.to_string()).unwrap();
+}
+
+#[test]
+fn either_document_will_do() {
+    for is_openid in [true, false] {
+        let gateway = Gateway::with("", |s| {
+            s.standard.openid_discovery = is_openid;
+            s.standard.oauth_discovery = !is_openid;
+        });
+        gateway.sign_in();
+        renew(&gateway);
+    }
+}
+
+#[test]
+fn a_renewal_asks_for_it_only_when_its_time_is_over_and_then_whether_it_has_changed() {
+    let gateway = Gateway::with("", |s| s.standard.max_age = Some(1000));
+    gateway.sign_in();
+    renew(&gateway);
+    let asked = gateway.machine.issuer.counts().discoveries;
+    renew(&gateway);
+    assert_eq!(gateway.machine.issuer.counts().discoveries, asked, "it is fresh");
+    age(&gateway, 1001);
+    renew(&gateway);
+    let log = gateway.machine.issuer.log();
+    let last = log.iter().rfind(|entry| entry.path.starts_with("/.well-known")).unwrap();
+    assert_eq!((last.status, last.outcome.as_str()), (Some(304), "not_modified"));
+    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1);
+    renew(&gateway);
+    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1, "and fresh again");
+}
+
+#[test]
+fn while_it_cannot_be_asked_what_is_known_goes_on_to_hold() {
+    let gateway = Gateway::new();
+    gateway.sign_in();
+    renew(&gateway);
+    age(&gateway, 4000);
+    gateway.machine.issuer.fault(Endpoint::Discovery, Fault::status(503, "<html>"), 1);
+    renew(&gateway);
+    age(&gateway, 4000);
+    gateway.machine.issuer.fault(Endpoint::Discovery, Fault::Drop, 1);
+    renew(&gateway);
+}
+
+#[test]
+fn a_document_of_another_issuer_is_not_believed() {
+    let gateway = Gateway::with("", |s| s.standard.issuer = Some("https://other.example".into()));
+    let refused = gateway.command("get").assert().code(2);
+    refused.stderr(
+        contains("speaks for the issuer \"https://other.example\"").and(contains("last slash")),
+    );
+    assert_eq!(gateway.machine.issuer.counts().user_codes, 0);
+    // A slash is another issuer.
+    let url = gateway.machine.issuer.url();
+    gateway.machine.issuer.set(|s| s.standard.issuer = Some(format!("{url}/")));
+    gateway.command("get").assert().code(2);
+}
+
+#[test]
+fn a_stored_document_is_not_believed_of_another_issuer_than_the_profile_has() {
+    let gateway = Gateway::new();
+    gateway.sign_in();
+    renew(&gateway);
+    let path = metadata(&gateway);
+    let mut record = read(&path);
+    record["metadata"]["issuer"] = json!("https://other.example");
+    record["metadata"]["token_endpoint"] = json!("http://127.0.0.1:1/");
+    fs::write(&path, record.to_string()).unwrap();
+    renew(&gateway);
+}
+
+#[test]
+fn without_discovery_the_profile_gives_the_endpoints() {
+    let gateway = Gateway::with("", |s| {
+        s.standard.openid_discovery = false;
+        s.standard.oauth_discovery = false;
+    });
+    let refused = gateway.command("get").assert().code(2);
+    refused.stderr(contains("does not tell its endpoints").and(contains("token_endpoint")));
+    let url = gateway.machine.issuer.url();
+    gateway.configure(&format!(
+        "device_authorization_endpoint = \"{url}/device_authorization\"\ntoken_endpoint = \"{url}/token\"\n\
+         revocation_endpoint = \"{url}/revoke\"\njwks_uri = \"{url}/jwks\""
+    ));
+    let asked = gateway.machine.issuer.counts().discoveries;
+    gateway.sign_in();
+    renew(&gateway);
+    gateway.command("logout").assert().success();
+    let counts = gateway.machine.issuer.counts();
+    assert_eq!((counts.discoveries, counts.revocations), (asked, 1));
+}
+
+#[test]
+fn a_captive_portal_in_its_place_is_told_as_one() {
+    let gateway = Gateway::new();
+    gateway.machine.issuer.fault(Endpoint::Discovery, Fault::NotJson, 2);
+    let refused = gateway.command("get").assert().code(1);
+    refused.stderr(
+        contains("is not the description of an authorization server").and(contains("proxy")),
+    );
+}

@@ -1,0 +1,130 @@
+//! Whose login it is: the account that is wanted, and no other.
+
+use crate::gateway::{Gateway, read};
+use crate::machine::{Machine, PATIENCE, ada};
+use issuer::{Account, Issuer};
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+
+fn grace() -> Account {
+    Issuer::accounts()[2].clone()
+}
+
+#[test]
+fn an_approval_in_the_wrong_account_stores_nothing_and_revokes_what_was_granted() {
+    for (table, option) in [
+        ("account = \"ada@example.com\"", ""),
+        ("", "--account ada@example.com"),
+        ("account = \"ada\"", ""),
+    ] {
+        let gateway = Gateway::with(table, |_| {});
+        let (code, says) = gateway.sign_in_as(&grace(), option);
+        assert_eq!(code, Some(4), "{says}");
+        assert!(says.contains("is of grace@example.org, and ada"), "{says}");
+        assert!(says.contains("private window"), "{says}");
+        assert_eq!(gateway.machine.issuer.counts().revocations, 1);
+        assert!(gateway.logins().is_empty());
+        let files = crate::machine::files(&gateway.state());
+        assert!(!files.iter().any(|file| file.ends_with("journal") || file.ends_with("pending")));
+        let (code, says) = gateway.sign_in_as(&ada(), option);
+        assert_eq!(code, Some(0), "{says}");
+    }
+}
+
+#[test]
+fn what_could_not_be_revoked_is_told() {
+    let gateway = Gateway::with("account = \"ada\"", |s| {
+        s.standard.not_discovered = vec!["revocation_endpoint".into()];
+    });
+    let (code, says) = gateway.sign_in_as(&grace(), "");
+    assert_eq!(code, Some(4), "{says}");
+    assert!(
+        says.contains("could not be revoked") && says.contains("revocation_endpoint"),
+        "{says}"
+    );
+    assert!(gateway.logins().is_empty());
+}
+
+#[test]
+fn a_pin_that_comes_later_holds_for_the_login_there_is() {
+    let gateway = Gateway::new();
+    let token = gateway.sign_in();
+    gateway.configure("account = \"grace@example.org\"");
+    // Kept by account: hers is not there.
+    gateway.command("get --interactive never").assert().code(3);
+    gateway.configure("account = \"ada@example.com\"");
+    assert_eq!(gateway.token(), token);
+}
+
+#[test]
+fn a_renewal_that_brings_another_account_ends_the_login() {
+    let gateway = Gateway::new();
+    let token = gateway.sign_in();
+    gateway.machine.issuer.set(|s| s.standard.refresh_as = Some(grace()));
+    gateway.erase(&token);
+    let refused = gateway.command("get --interactive never").assert().code(4);
+    refused.stderr(contains("brought a login of grace@example.org in place of ada@example.com"));
+    assert_eq!(gateway.machine.issuer.counts().revocations, 1);
+    assert_eq!(read(&gateway.logins()[0])["account"]["email"], "ada@example.com");
+    let sent = gateway.machine.issuer.counts().refreshes;
+    gateway.command("get --interactive never").assert().code(3);
+    assert_eq!(gateway.machine.issuer.counts().refreshes, sent);
+}
+
+#[test]
+fn where_nobody_knows_whose_login_it_is_a_pin_refuses_it_and_says_what_helps() {
+    let gateway = Gateway::with("account = \"ada\"", |s| s.standard.answers_id_token = false);
+    let (code, says) = gateway.sign_in_as(&ada(), "");
+    assert_eq!(code, Some(4), "{says}");
+    assert!(says.contains("does not say whose login it is") && says.contains("openid"), "{says}");
+    assert!(gateway.logins().is_empty());
+    gateway.configure("");
+    assert_eq!(gateway.sign_in_as(&ada(), "").0, Some(0), "without a pin it is a login");
+}
+
+#[test]
+fn a_login_of_codexs_is_pinned_from_a_login_with_an_account_on() {
+    let machine = Machine::new();
+    let sign_in = |account: &Account, more: &str| {
+        let login = machine.start(&format!("login --wait 60s {more}"));
+        let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+        machine.issuer.approve_as(&code, account);
+        login.wait_with_output().unwrap()
+    };
+    assert!(sign_in(&ada(), "--account ada@example.com").status.success());
+    let token = machine.token();
+    let refused = sign_in(&grace(), "");
+    assert_eq!(refused.status.code(), Some(4));
+    let says = String::from_utf8(refused.stderr).unwrap();
+    assert!(says.contains("grace@example.org") && says.contains("login --account"), "{says}");
+    assert_eq!(machine.token(), token);
+    // Another program signs somebody else in.
+    let document = machine.auth_json();
+    let other = machine.issuer.grant(&grace(), 3600);
+    let mut adopted = document.clone();
+    adopted["tokens"]["access_token"] = other.access_token.into();
+    adopted["tokens"]["id_token"] = other.id_token.into();
+    adopted["tokens"]["account_id"] = other.account_id.into();
+    machine.write_auth_json(&adopted);
+    let output = machine.command("get").assert().code(4);
+    output.stdout("").stderr(contains("grace@example.org").and(contains("ada@example.com")));
+    assert_eq!(machine.auth_json(), adopted, "it is another program's to change");
+    // Another pin takes the place of the first, and a logout ends it.
+    assert!(sign_in(&grace(), "--account grace@example.org").status.success());
+    machine.command("get").assert().success();
+    machine.command("logout").assert().success();
+    assert!(sign_in(&ada(), "").status.success());
+}
+
+#[test]
+fn a_workspace_is_pinned_by_the_configuration_too() {
+    let (mut machine, _) = Machine::signed_in(3600);
+    let file = machine.path("our.toml");
+    machine.set("CODEX_CREDENTIAL_CONFIG", file.to_str().unwrap());
+    fs::write(&file, "[profiles.codex]\nworkspace = 'other'\n").unwrap();
+    let output = machine.command("get").assert().code(4);
+    output.stderr(contains("is for the workspace").and(contains("workspace in config.toml")));
+    fs::write(&file, format!("[profiles.codex]\nworkspace = '{}'\n", ada().account_id)).unwrap();
+    machine.command("get").assert().success();
+}
