@@ -12,7 +12,8 @@
 //!
 //! In reading order: [`Issuer`] is the handle; a request comes in through `server`, is read by `request`, and
 //! answered by `device`, `page`, `token`, `revoke`, `responses`, `messages` or, in the dialect of the standards, by
-//! `standard` out of the `state`; `faults` spoil the answer on
+//! `standard` out of the `state` (or, where another server grants the tokens, by what `introspect` hears there);
+//! `faults` spoil the answer on
 //! its way out; `control` is the handle again, for shells.
 
 mod account;
@@ -22,6 +23,7 @@ mod builder;
 mod control;
 mod device;
 mod faults;
+mod introspect;
 mod issuer;
 mod jwt;
 mod keys;
@@ -42,6 +44,7 @@ mod token;
 pub use account::Account;
 pub use builder::Builder;
 pub use faults::{Endpoint, Fault};
+pub use introspect::Introspection;
 pub use issuer::Issuer;
 pub use keys::Signing;
 pub use log::{Counts, Entry};

@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub encoding: Encoding,
     pub body: Bytes,
     pub arrived: Instant,
+    /// What another server said of the access token, where one was asked.
+    pub active: Option<bool>,
     headers: HeaderMap,
     parameters: Option<HashMap<String, String>>,
 }
@@ -46,6 +48,7 @@ impl Request {
             encoding,
             body,
             arrived: Instant::now(),
+            active: None,
         })
     }
 

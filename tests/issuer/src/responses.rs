@@ -53,7 +53,12 @@ pub(crate) fn responses(state: &mut State, request: &Request) -> Result<Answer, 
 /// The model answers nobody without a good access token.
 pub(crate) fn admit(state: &mut State, request: &Request) -> Result<(), Answer> {
     let token = request.access_token().unwrap_or_default();
-    state.tokens.check_access_token(token).map_err(|code| {
+    let checked = match request.active {
+        Some(true) => Ok(()),
+        Some(false) => Err("invalid_token"),
+        None => state.tokens.check_access_token(token),
+    };
+    checked.map_err(|code| {
         state.counts.responses_refused += 1;
         let mut refusal = Answer::error(401, code, "the access token is not good");
         let challenge = ("WWW-Authenticate".into(), "Bearer".into());

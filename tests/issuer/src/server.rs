@@ -13,7 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::{sync::oneshot, time::sleep};
 
 use crate::{
-    answer::Answer, body::ReplyBody, control, faults::Fault, jwt, request::Request, state::Shared,
+    answer::Answer,
+    body::ReplyBody,
+    control,
+    faults::{Endpoint, Fault},
+    introspect, jwt,
+    request::Request,
+    state::Shared,
 };
 
 /// Accepts connections until `stop` is sent or dropped.
@@ -61,7 +67,7 @@ async fn serve(
     tokio::spawn(answer(shared, request)).await?
 }
 
-async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<ReplyBody>> {
+async fn answer(shared: Arc<Shared>, mut request: Request) -> io::Result<Response<ReplyBody>> {
     let endpoint = request.endpoint();
     let fault = endpoint.and_then(|e| shared.change(|state| state.arrive(&request, e)));
     if let Some(Fault::DelayBefore(delay)) = fault {
@@ -70,7 +76,10 @@ async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<Re
     let mut answer = match fault.as_ref().map(Fault::instead) {
         Some(Some(canned)) => Some(canned),
         _ if fault == Some(Fault::Drop) => None,
-        _ => Some(shared.change(|state| state.process(&request, endpoint))),
+        _ => {
+            request.active = introspected(&shared, &request, endpoint).await;
+            Some(shared.change(|state| state.process(&request, endpoint)))
+        }
     };
     if let Some(Fault::DelayAfter(delay)) = fault {
         sleep(delay).await;
@@ -110,6 +119,19 @@ async fn answer(shared: Arc<Shared>, request: Request) -> io::Result<Response<Re
 fn date(ahead: i64) -> String {
     let now = u64::try_from(jwt::now() + ahead).unwrap_or_default();
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now))
+}
+
+/// What the other server says of the token that is shown to the model, where there is one to be asked.
+async fn introspected(
+    shared: &Shared,
+    request: &Request,
+    endpoint: Option<Endpoint>,
+) -> Option<bool> {
+    if !matches!(endpoint, Some(Endpoint::Responses | Endpoint::Messages)) {
+        return None;
+    }
+    let at = shared.lock().settings.introspection.clone()?;
+    Some(introspect::is_active(&at, request.access_token().unwrap_or_default()).await)
 }
 
 fn reply(

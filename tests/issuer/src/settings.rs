@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::introspect::Introspection;
 use crate::{account::Account, keys::Signing};
 
 /// The client id of Codex, the only one accepted unless [`Settings::client_id`] says otherwise.
@@ -81,6 +82,8 @@ pub struct Settings {
     pub token_padding: usize,
     /// How long ago access tokens were issued, by their `iat`.
     pub access_token_age: Duration,
+    /// The model goes by what another server says of an access token, and not by its own list.
+    pub introspection: Option<Introspection>,
     /// How far this server's clock is ahead of the right time, in seconds: in `Date` and in the tokens.
     pub clock_ahead: i64,
     /// What the dialect of the standards has beside.
@@ -178,6 +181,7 @@ impl Default for Settings {
             refresh_answers_refresh_token: true,
             token_padding: 256,
             access_token_age: Duration::ZERO,
+            introspection: None,
             clock_ahead: 0,
             standard: Standard::default(),
         }

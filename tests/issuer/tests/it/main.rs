@@ -5,6 +5,7 @@ mod control;
 mod device;
 mod exchange;
 mod faults;
+mod introspect;
 mod messages;
 mod page;
 mod refresh;
