@@ -8,6 +8,7 @@
     reason = "programs come in by variables; two minutes are two minutes"
 )]
 
+#[path = "../browser/mod.rs"]
 mod browser;
 mod codex;
 mod crowd;

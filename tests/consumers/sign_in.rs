@@ -1,6 +1,6 @@
 //! From nobody signed in to an answer, with a person at a browser.
 
-use crate::machine::{Machine, eventually};
+use crate::machine::{Machine, ada, eventually};
 use crate::{browser, codex, tools};
 
 /// The URL and the code in "sign in at URL with the code CODE (…)".
@@ -10,6 +10,12 @@ fn invitation(text: &str) -> (&str, &str) {
     let (url, rest) = text[start..].split_once(' ').unwrap();
     let start = after(rest, "with the code ").unwrap_or_else(|| panic!("no code in {text}"));
     (url, rest[start..].split_whitespace().next().unwrap())
+}
+
+/// What the page says when Ada has decided.
+fn decide(machine: &Machine, invitation: [&str; 2], decision: &str) -> String {
+    let node = tools::command(machine, "node");
+    browser::decide(node, "issuer", invitation, &ada().account_id, decision)
 }
 
 pub fn codex_from_an_empty_cache() {
@@ -22,7 +28,7 @@ pub fn codex_from_an_empty_cache() {
     let output = codex::sharing(&machine).output().unwrap();
     let said = tools::said(&output);
     let (url, code) = invitation(&said);
-    assert_eq!(browser::decide(&machine, url, code, "approve"), "Login approved");
+    assert_eq!(decide(&machine, [url, code], "approve"), "Login approved");
     eventually(|| machine.path("auth.json").exists());
     let output = codex::sharing(&machine).output().unwrap();
     assert!(output.status.success(), "{}", tools::said(&output));
@@ -37,7 +43,7 @@ pub fn chromium_denies() {
     assert_eq!(output.status.code(), Some(3));
     let said = tools::said(&output);
     let (url, code) = invitation(&said);
-    assert_eq!(browser::decide(&machine, url, code, "deny"), "Login denied");
+    assert_eq!(decide(&machine, [url, code], "deny"), "Login denied");
     eventually(|| machine.renewers().is_empty());
     let output = machine.std_command("get").output().unwrap();
     // The denial ended that sign-in; whoever asks again gets another code.
