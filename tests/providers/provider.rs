@@ -1,0 +1,207 @@
+//! An identity provider that is not ours, on loopback, with a record of what programs asked it.
+
+use crate::browser;
+use crate::machine::{PATIENCE, eventually};
+use base64::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// The public client of all providers.
+pub const PUBLIC: &str = "public";
+/// The client that introspects.
+pub const GATEWAY: (&str, &str) = ("gateway", "the-secret-of-the-gateway");
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    OidcProvider,
+    Django,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OidcProvider => "oidc-provider",
+            Self::Django => "django",
+        }
+    }
+
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::OidcProvider => "openid email profile offline_access",
+            Self::Django => "openid email models",
+        }
+    }
+
+    fn server(self) -> Command {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/providers");
+        match self {
+            Self::OidcProvider => {
+                let mut node = Command::new("node");
+                node.arg(format!("{folder}/oidc-provider/server.mjs"));
+                node
+            }
+            Self::Django => {
+                let mut python = Command::new(std::env::var_os("REAL_DJANGO").unwrap());
+                python.arg(format!("{folder}/django/server.py"));
+                python
+            }
+        }
+    }
+}
+
+/// Where a provider's endpoints are, its first line of output.
+#[derive(Deserialize)]
+pub struct Endpoints {
+    pub issuer: String,
+    pub device_authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub revocation_endpoint: String,
+    pub introspection_endpoint: String,
+    pub jwks_uri: String,
+}
+
+/// One request by a program, as the provider tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Entry {
+    pub endpoint: String,
+    pub grant_type: Option<String>,
+    /// SHA-256 of the one that was sent.
+    pub refresh_token: Option<String>,
+    /// The one that was granted.
+    pub access_token: Option<String>,
+    pub status: u16,
+    pub error: Option<String>,
+}
+
+pub struct Provider {
+    pub kind: Kind,
+    pub endpoints: Endpoints,
+    log: Arc<Mutex<Vec<Entry>>>,
+    server: Child,
+}
+
+impl Provider {
+    /// With more variables for its server.
+    pub fn start(kind: Kind, variables: &[(&str, &str)]) -> Self {
+        let mut command = kind.server();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).envs(variables.iter().copied());
+        let mut server = command.spawn().unwrap();
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("a first line").unwrap();
+        let endpoints = serde_json::from_str(&first).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in lines.map_while(Result::ok) {
+                    log.lock().unwrap().push(serde_json::from_str(&line).expect(&line));
+                }
+            }
+        });
+        Self { kind, endpoints, log, server }
+    }
+
+    /// What programs have asked so far. Ends with a request of its own, to know that no line is still on its way.
+    pub fn log(&self) -> Vec<Entry> {
+        let mark = |entry: &Entry| entry.grant_type.as_deref() == Some("mark");
+        let marks = || self.log.lock().unwrap().iter().filter(|entry| mark(entry)).count();
+        let before = marks();
+        let form = [("grant_type", "mark"), ("client_id", PUBLIC)];
+        assert!(post(&self.endpoints.token_endpoint, None, &form).0 >= 400);
+        eventually(|| marks() > before);
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|entry| !mark(entry)).cloned().collect()
+    }
+
+    /// The requests with this grant type.
+    pub fn asked(&self, grant_type: &str) -> Vec<Entry> {
+        let mut log = self.log();
+        log.retain(|entry| entry.grant_type.as_deref() == Some(grant_type));
+        log
+    }
+
+    /// How many refresh requests were granted, and how many sent a token that had been sent before.
+    pub fn refreshes(&self) -> Refreshes {
+        let asked = self.asked("refresh_token");
+        let different: HashSet<_> = asked.iter().map(|entry| &entry.refresh_token).collect();
+        Refreshes {
+            granted: asked.iter().filter(|entry| entry.status == 200).count(),
+            refused: asked.iter().filter(|entry| entry.status != 200).count(),
+            reused: asked.len() - different.len(),
+        }
+    }
+
+    /// The access tokens that device logins were granted, in their order.
+    pub fn granted(&self) -> Vec<String> {
+        self.asked(DEVICE_CODE).into_iter().filter_map(|entry| entry.access_token).collect()
+    }
+
+    pub fn revocations(&self) -> usize {
+        let revoked = |entry: &&Entry| entry.endpoint == "revocation" && entry.status == 200;
+        self.log().iter().filter(revoked).count()
+    }
+
+    /// Whether the provider calls an access token good.
+    pub fn is_active(&self, token: &str) -> bool {
+        let answer =
+            post(&self.endpoints.introspection_endpoint, Some(GATEWAY), &[("token", token)]);
+        assert_eq!(answer.0, 200);
+        answer.1["active"] == true
+    }
+
+    /// Ada's or Bob's decision at the provider's own pages.
+    pub fn decide(&self, invitation: &Value, account: &str, decision: &str) {
+        let [url, code] =
+            ["verification_uri", "user_code"].map(|name| invitation[name].as_str().unwrap());
+        let node = Command::new("node");
+        let said = browser::decide(node, self.kind.name(), [url, code], account, decision);
+        println!("{}: {said}", self.kind.name());
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refreshes {
+    pub granted: usize,
+    pub refused: usize,
+    pub reused: usize,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        drop(self.server.stdin.take());
+        let _ = self.server.wait();
+    }
+}
+
+/// A form, sent by the client where one is named; status and answer.
+pub fn post(url: &str, client: Option<(&str, &str)>, form: &[(&str, &str)]) -> (u16, Value) {
+    let mut request = agent().post(url);
+    if let Some((id, secret)) = client {
+        let pair = BASE64_STANDARD.encode(format!("{id}:{secret}"));
+        request = request.header("Authorization", format!("Basic {pair}"));
+    }
+    read(request.send_form(form.iter().copied()))
+}
+
+pub fn get(url: &str) -> (u16, Value) {
+    read(agent().get(url).call())
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder();
+    config.http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+/// An answer that is no JSON is null.
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+    let mut answer = answer.unwrap();
+    let body = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or_default())
+}
