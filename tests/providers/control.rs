@@ -20,6 +20,11 @@ fn refresh(provider: &Provider, tokens: &Value) -> (u16, Value) {
     post(&provider.endpoints.token_endpoint, None, &form)
 }
 
+fn decide(provider: &Provider, invitation: &Value, account: &str, decision: &str) {
+    let member = |name: &str| invitation[name].as_str().unwrap();
+    provider.decide([member("verification_uri"), member("user_code")], account, decision);
+}
+
 fn is_active(provider: &Provider, tokens: &Value) -> bool {
     provider.is_active(tokens["access_token"].as_str().unwrap())
 }
@@ -28,7 +33,7 @@ pub fn a_rotated_token_that_comes_back_is_seen_and_ends_the_login(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let invitation = invitation(&provider);
     assert_eq!(poll(&provider, &invitation).1["error"], "authorization_pending");
-    provider.decide(&invitation, "ada", "approve");
+    decide(&provider, &invitation, "ada", "approve");
     let (status, first) = poll(&provider, &invitation);
     assert_eq!(status, 200);
     let (status, second) = refresh(&provider, &first);
@@ -46,7 +51,7 @@ pub fn a_rotated_token_that_comes_back_is_seen_and_ends_the_login(kind: Kind) {
 pub fn a_denial_is_said_to_the_program(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let invitation = invitation(&provider);
-    provider.decide(&invitation, "ada", "deny");
+    decide(&provider, &invitation, "ada", "deny");
     assert_eq!(poll(&provider, &invitation).1["error"], "access_denied");
     assert_eq!(provider.granted(), Vec::<String>::new());
     let asked = provider.asked(DEVICE_CODE);
@@ -56,7 +61,7 @@ pub fn a_denial_is_said_to_the_program(kind: Kind) {
 pub fn what_is_revoked_is_no_longer_active(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let invitation = invitation(&provider);
-    provider.decide(&invitation, "bob", "approve");
+    decide(&provider, &invitation, "bob", "approve");
     let tokens = poll(&provider, &invitation).1;
     assert!(is_active(&provider, &tokens));
     assert_eq!(provider.granted(), [tokens["access_token"].as_str().unwrap()]);

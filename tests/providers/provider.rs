@@ -13,8 +13,9 @@ use std::thread;
 
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// The public client of all providers.
+/// The public client and the confidential one, in all providers.
 pub const PUBLIC: &str = "public";
+pub const CONFIDENTIAL: (&str, &str) = ("confidential", "the-secret-of-a-client");
 /// The client that introspects.
 pub const GATEWAY: (&str, &str) = ("gateway", "the-secret-of-the-gateway");
 
@@ -157,11 +158,9 @@ impl Provider {
     }
 
     /// Ada's or Bob's decision at the provider's own pages.
-    pub fn decide(&self, invitation: &Value, account: &str, decision: &str) {
-        let [url, code] =
-            ["verification_uri", "user_code"].map(|name| invitation[name].as_str().unwrap());
+    pub fn decide(&self, invitation: [&str; 2], account: &str, decision: &str) {
         let node = Command::new("node");
-        let said = browser::decide(node, self.kind.name(), [url, code], account, decision);
+        let said = browser::decide(node, self.kind.name(), invitation, account, decision);
         println!("{}: {said}", self.kind.name());
     }
 }

@@ -1,0 +1,86 @@
+//! The real Codex CLI and a company's gateway, which asks the identity provider about each token.
+
+use crate::browser;
+use crate::home::{Home, PROFILE, program};
+use crate::machine::eventually;
+use crate::provider::{GATEWAY, Kind, Provider};
+use issuer::{Introspection, Issuer};
+use std::fs;
+use std::process::{Command, Output};
+
+fn gateway(provider: &Provider) -> Issuer {
+    let introspection = Introspection {
+        url: provider.endpoints.introspection_endpoint.clone(),
+        client_id: GATEWAY.0.into(),
+        client_secret: GATEWAY.1.into(),
+    };
+    Issuer::builder().set(|settings| settings.introspection = Some(introspection)).start()
+}
+
+/// `timeout` around it, for Codex waits for ever where a server is down.
+fn ask(home: &Home, gateway: &Issuer) -> Output {
+    let url = gateway.url();
+    let config = format!(
+        "model = \"gpt-5\"\n\
+         model_provider = \"company\"\n\
+         chatgpt_base_url = \"{url}/backend-api\"\n\
+         [model_providers.company]\n\
+         name = \"company\"\n\
+         base_url = \"{url}/v1\"\n\
+         wire_api = \"responses\"\n\
+         [model_providers.company.auth]\n\
+         command = {:?}\n\
+         args = [\"get\", \"--profile\", \"{PROFILE}\", \"--format\", \"token\"]\n\
+         [analytics]\n\
+         enabled = false\n",
+        program()
+    );
+    fs::write(home.path("codex/config.toml"), config).unwrap();
+    let mut codex = Command::new("timeout");
+    codex.arg("60").arg(std::env::var_os("REAL_CODEX").unwrap());
+    codex.args(["exec", "--skip-git-repo-check", "Return OK."]).current_dir(home.path("codex"));
+    home.settle(&mut codex);
+    // The proxy is nobody: what would leave the machine fails.
+    codex.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost");
+    codex.output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+pub fn a_gateway_that_accepts_what_the_provider_calls_active(kind: Kind) {
+    let provider = Provider::start(kind, &[]);
+    let gateway = gateway(&provider);
+    let home = Home::new(&provider);
+
+    // Nobody is signed in: Codex asks without a token, shows what we say, and the sign-in goes on without it.
+    let output = ask(&home, &gateway);
+    assert!(!output.status.success(), "{}", said(&output));
+    let said_first = said(&output);
+    provider.decide(browser::invitation(&said_first), "ada", "approve");
+    eventually(|| home.run("get --interactive never --format token").status.success());
+
+    let before = gateway.counts();
+    assert_eq!(before.responses, before.responses_refused);
+    let output = ask(&home, &gateway);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "OK");
+    let counts = gateway.counts();
+    assert_eq!(counts.responses, before.responses + 1);
+    assert_eq!(counts.responses_refused, before.responses_refused);
+
+    // What the provider no longer calls active is refused.
+    let token = home.token();
+    assert_eq!(provider.granted(), [token.as_str()]);
+    assert!(home.run("logout").status.success());
+    let request = ureq::post(gateway.url() + "/v1/responses");
+    let answer = request
+        .header("Authorization", format!("Bearer {token}"))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .send_json(serde_json::json!({ "model": "gpt-5" }));
+    assert_eq!(answer.unwrap().status(), 401);
+    assert_eq!(gateway.counts().responses_refused, counts.responses_refused + 1);
+}

@@ -1,0 +1,225 @@
+//! A person's home folder with a profile for a company's identity provider, and the real program in it.
+
+use crate::machine::PATIENCE;
+use crate::provider::{CONFIDENTIAL, Kind, PUBLIC, Provider};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+pub const PROFILE: &str = "company";
+
+pub struct Home {
+    folder: TempDir,
+    /// Where logins are kept; another home's, where they share it.
+    state: PathBuf,
+}
+
+impl Home {
+    pub fn new(provider: &Provider) -> Self {
+        Self::with(provider, "")
+    }
+
+    /// With more lines in the profile.
+    pub fn with(provider: &Provider, more: &str) -> Self {
+        Self::of_client(provider, PUBLIC, more)
+    }
+
+    pub fn of_confidential_client(provider: &Provider) -> Self {
+        let home = Self::of_client(provider, CONFIDENTIAL.0, "");
+        let file = home.path("secret");
+        fs::write(&file, CONFIDENTIAL.1).unwrap();
+        let line = format!("client_secret_file = \"{}\"\n", file.display());
+        home.configure(provider, CONFIDENTIAL.0, &line);
+        home
+    }
+
+    fn of_client(provider: &Provider, client_id: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Self { state: folder.path().join("state"), folder };
+        for name in ["state", "runtime", "config/codex-credential", "codex"] {
+            fs::create_dir_all(home.path(name)).unwrap();
+        }
+        home.configure(provider, client_id, more);
+        home
+    }
+
+    /// Another person's home, with the same profile, where logins are kept in the same place.
+    pub fn beside(&self, provider: &Provider) -> Self {
+        Self { state: self.state.clone(), ..Self::new(provider) }
+    }
+
+    fn configure(&self, provider: &Provider, client_id: &str, more: &str) {
+        let endpoints = &provider.endpoints;
+        let scope = provider.kind.scope();
+        let profile = format!(
+            "[profiles.{PROFILE}]\n\
+             issuer = {:?}\n\
+             client_id = {client_id:?}\n\
+             scope = {scope:?}\n\
+             hosts = [\"gateway.example\"]\n\
+             storage = \"file\"\n",
+            endpoints.issuer
+        );
+        let named = match provider.kind {
+            Kind::OidcProvider => String::new(),
+            // Its discovery leaves out the first and the last of these.
+            Kind::Django => format!(
+                "device_authorization_endpoint = {:?}\n\
+                 token_endpoint = {:?}\n\
+                 revocation_endpoint = {:?}\n",
+                endpoints.device_authorization_endpoint,
+                endpoints.token_endpoint,
+                endpoints.revocation_endpoint
+            ),
+        };
+        let profile = [profile.as_str(), more, &named].concat();
+        fs::write(self.path("config/codex-credential/config.toml"), profile).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What every program in this home has around it, and nothing of the tester's own but PATH.
+    pub fn settle(&self, command: &mut Command) {
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("HOME", self.folder.path()).env("XDG_STATE_HOME", &self.state);
+        command.env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("XDG_RUNTIME_DIR", self.path("runtime"));
+        command.env("CODEX_HOME", self.path("codex"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(program());
+        self.settle(&mut command);
+        command.args(["--profile", PROFILE, "--error-format", "json"]);
+        command.args(line.split_whitespace());
+        command
+    }
+
+    pub fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    /// What a successful `get` gives.
+    pub fn token(&self) -> String {
+        token_of(self.run("get --format token --wait 60s"))
+    }
+
+    /// Tells that a token was refused, so that the next `get` renews.
+    pub fn refused(&self, token: &str) {
+        let mut erase = self.command("erase").stdin(Stdio::piped()).spawn().unwrap();
+        let request = format!("protocol=https\nhost=gateway.example\npassword={token}\n\n");
+        erase.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+        assert!(erase.wait().unwrap().success());
+    }
+
+    /// The files where logins are kept that hold `text`.
+    pub fn holding(&self, text: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        search(&self.state, text, &mut found);
+        search(self.folder.path(), text, &mut found);
+        found
+    }
+
+    pub fn start_login(&self, more: &str) -> Login {
+        let mut child = self.command(&format!("login --json {more}")).spawn().unwrap();
+        let events = BufReader::new(child.stdout.take().unwrap()).lines();
+        Login { events, errors: child.stderr.take().unwrap(), child }
+    }
+
+    /// Signs `account` in at the provider's own pages, and gives back the token.
+    pub fn sign_in(&self, provider: &Provider, account: &str) -> String {
+        let mut login = self.start_login("");
+        let code = login.event("code");
+        provider.decide(invitation(&code), account, "approve");
+        login.event("approved");
+        assert_eq!(login.end().0, 0);
+        self.token()
+    }
+}
+
+/// A login on its way, as its events tell.
+pub struct Login {
+    child: Child,
+    events: Lines<BufReader<ChildStdout>>,
+    errors: ChildStderr,
+}
+
+impl Login {
+    /// The next event but those that say that the wait goes on.
+    pub fn event(&mut self, name: &str) -> Value {
+        for line in self.events.by_ref() {
+            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if event["event"] != "pending" {
+                assert_eq!(event["event"], name, "{event}");
+                return event;
+            }
+        }
+        let mut said = String::new();
+        self.errors.read_to_string(&mut said).unwrap();
+        panic!("no event {name}: {said}");
+    }
+
+    /// Exit code, and the error on standard error.
+    pub fn end(mut self) -> (i32, Value) {
+        for line in self.events {
+            let line = line.unwrap();
+            assert!(line.contains("\"pending\""), "one more event: {line}");
+        }
+        let mut said = String::new();
+        self.errors.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code().unwrap(), error(&said))
+    }
+}
+
+/// The page and the code of a `code` event.
+pub fn invitation(event: &Value) -> [&str; 2] {
+    ["verification_uri", "user_code"].map(|name| event[name].as_str().unwrap())
+}
+
+/// The last line that is an error.
+pub fn error(said: &str) -> Value {
+    said.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default()
+}
+
+/// Exit code and kind of an error.
+pub fn outcome(output: &Output) -> (i32, String) {
+    let kind = error(&String::from_utf8_lossy(&output.stderr))["kind"].clone();
+    (output.status.code().unwrap(), kind.as_str().unwrap_or_default().to_owned())
+}
+
+pub fn token_of(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Waits until the provider no longer calls `token` good.
+pub fn expires(provider: &Provider, token: &str) {
+    let start = Instant::now();
+    while provider.is_active(token) {
+        assert!(start.elapsed() < 2 * PATIENCE, "it does not expire");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+pub fn program() -> &'static str {
+    assert_cmd::cargo::cargo_bin!("codex-credential").to_str().unwrap()
+}
+
+fn search(folder: &Path, text: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            search(&path, text, found);
+        } else if fs::read(&path).is_ok_and(|it| String::from_utf8_lossy(&it).contains(text)) {
+            found.push(path);
+        }
+    }
+}
