@@ -28,6 +28,8 @@ impl Server<'_> {
         let client_id = self.client.client_id.as_str();
         let secret = self.standard.secret().map_err(Failure::NotSent)?;
         let mut fields = fields.to_vec();
+        // Beside the header, too: some servers look for it in the body alone.
+        fields.push(("client_id", client_id));
         match &secret {
             Some(secret) if !self.secret_in_body => {
                 return self.http.post_form_as((client_id, secret), url, &fields);
@@ -35,7 +37,6 @@ impl Server<'_> {
             Some(secret) => fields.push(("client_secret", secret.expose())),
             None => {}
         }
-        fields.push(("client_id", client_id));
         self.http.post_form(url, &fields)
     }
 
