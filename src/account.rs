@@ -29,20 +29,11 @@ impl Claims {
         let payload = token.split('.').nth(1)?;
         let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
         let claims: Value = serde_json::from_slice(&json).ok()?;
-        let auth = |name| text(&claims[AUTH][name]);
         Some(Self {
             exp: numeric_date(&claims["exp"]),
             iat: numeric_date(&claims["iat"]),
             iss: text(&claims["iss"]),
-            account: Account {
-                email: text(&claims["email"]).or_else(|| text(&claims[PROFILE]["email"])),
-                name: text(&claims["preferred_username"]),
-                account_id: auth("chatgpt_account_id"),
-                user_id: auth("chatgpt_user_id")
-                    .or_else(|| auth("user_id"))
-                    .or_else(|| text(&claims["sub"])),
-                plan: auth("chatgpt_plan_type"),
-            },
+            account: Account::claimed(&claims),
         })
     }
 }
@@ -78,6 +69,19 @@ pub struct Account {
 }
 
 impl Account {
+    /// What claims say, those of a JWT or of an issuer's userinfo endpoint.
+    pub fn claimed(claims: &Value) -> Self {
+        let auth = |name| text(&claims[AUTH][name]);
+        let user_id = auth("chatgpt_user_id").or_else(|| auth("user_id"));
+        Self {
+            email: text(&claims["email"]).or_else(|| text(&claims[PROFILE]["email"])),
+            name: text(&claims["preferred_username"]),
+            account_id: auth("chatgpt_account_id"),
+            user_id: user_id.or_else(|| text(&claims["sub"])),
+            plan: auth("chatgpt_plan_type"),
+        }
+    }
+
     /// What the tokens of one login say together, the earlier ones first.
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let claims = tokens.into_iter().filter_map(Claims::of);

@@ -256,6 +256,8 @@ pub struct Add {
     pub revocation_endpoint: Option<String>,
     #[arg(long, value_name = "URL")]
     pub jwks_uri: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub userinfo_endpoint: Option<String>,
 }
 
 /// The hidden options are the order of the renewing process, as those who wait for it give it.

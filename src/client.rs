@@ -35,6 +35,8 @@ pub struct Endpoints {
     pub token: Option<String>,
     pub revocation: Option<String>,
     pub jwks: Option<String>,
+    /// Who an access token is of (OpenID Connect Core 1.0, section 5.3).
+    pub userinfo: Option<String>,
 }
 
 impl Standard {

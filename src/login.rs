@@ -36,7 +36,7 @@ impl Login {
             access_token: grant.access_token.clone()?,
             refresh_token: grant.refresh_token.clone(),
             id_token: grant.id_token.clone(),
-            recorded: Account::default(),
+            recorded: grant.account.clone().unwrap_or_default(),
             last_refresh: None,
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
@@ -54,6 +54,7 @@ impl Login {
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: Some(self.skew),
+            account: Some(self.recorded.clone()),
         }
     }
 

@@ -301,6 +301,7 @@ fn profile_add(whose: &Whose, add: cli::Add) -> Result<()> {
         ("token_endpoint", add.token_endpoint),
         ("revocation_endpoint", add.revocation_endpoint),
         ("jwks_uri", add.jwks_uri),
+        ("userinfo_endpoint", add.userinfo_endpoint),
     ];
     let entries = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
     profiles::add(&path, &add.name, entries, &add.hosts)

@@ -1,5 +1,6 @@
 //! Tokens, and the type that keeps them from being shown.
 
+use crate::account::Account;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write};
@@ -93,4 +94,7 @@ pub struct Grant {
     /// How far the server's clock was ahead of this machine's when it answered, in seconds.
     #[serde(default)]
     pub skew: Option<i64>,
+    /// Whose login it is, where no token says it.
+    #[serde(default)]
+    pub account: Option<Account>,
 }

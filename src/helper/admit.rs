@@ -29,6 +29,7 @@ pub fn signed_in(issuer: &Issuer, grant: &Grant, by: &Provenance) -> Result<Gran
         }
         Identity::False(why) => Some(false_identity(by, &why)),
     };
+    grant.account = issuer.account(&grant).map_err(Refusal::NotNow)?;
     let Some(login) = Login::granted(&grant, by) else {
         return Err(Refusal::Ended(no_access_token()));
     };

@@ -1,5 +1,6 @@
 //! The authorization server of a profile, in the dialect that it speaks.
 
+use crate::account::Account;
 use crate::client::{Endpoints, Standard};
 use crate::clock;
 use crate::error::Result;
@@ -60,6 +61,7 @@ impl<'a> Issuer<'a> {
             token: or(&given.token, found.token),
             revocation: or(&given.revocation, found.revocation),
             jwks: or(&given.jwks, found.jwks),
+            userinfo: or(&given.userinfo, found.userinfo),
         };
         Ok(Server { http: &self.http, client, standard, endpoints, secret_in_body })
     }
@@ -144,6 +146,26 @@ impl<'a> Issuer<'a> {
         let url = self.profile.revoke_url(&granted_by)?;
         revoke::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
         Ok(host(&url).to_owned())
+    }
+
+    /// Who signed in, where no ID token says it and the issuer can be asked.
+    ///
+    /// # Errors
+    /// Why that cannot be told now.
+    pub fn account(&self, grant: &Grant) -> Result<Option<Account>> {
+        let (Some(standard), None, Some(token)) =
+            (self.profile.as_standard(), &grant.id_token, &grant.access_token)
+        else {
+            return Ok(None);
+        };
+        let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
+        let reply = self.http.get_as(token, &url)?;
+        match reply.status {
+            200 => Ok(reply.json().map(|claims| Account::claimed(&claims))),
+            // Not for this scope.
+            401 | 403 => Ok(None),
+            _ => Err(reply.error(&url)),
+        }
     }
 
     /// Whether the ID token of an answer is the issuer's.

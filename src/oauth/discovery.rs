@@ -22,6 +22,8 @@ pub struct Metadata {
     token_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
     jwks_uri: Option<String>,
+    #[serde(default)]
+    userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
@@ -60,6 +62,7 @@ impl Metadata {
             token: self.token_endpoint.clone(),
             revocation: self.revocation_endpoint.clone(),
             jwks: self.jwks_uri.clone(),
+            userinfo: self.userinfo_endpoint.clone(),
         }
     }
 
@@ -78,8 +81,10 @@ impl Metadata {
             return Err(Error::new(Kind::Configuration, what)
                 .hint("issuer has to be written exactly as the server has it, to the last slash"));
         }
-        let Endpoints { device_authorization, token, revocation, jwks } = self.endpoints();
-        for endpoint in [device_authorization, token, revocation, jwks].into_iter().flatten() {
+        let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
+            self.endpoints();
+        let named = [device_authorization, token, revocation, jwks, userinfo];
+        for endpoint in named.into_iter().flatten() {
             if !is_private(&endpoint) {
                 let what = format!("{url} names an endpoint without https: {endpoint}");
                 return Err(Error::new(Kind::Server, what).hint("no token is sent there"));

@@ -138,6 +138,11 @@ impl Http {
         self.send(url, request)
     }
 
+    /// With an access token (RFC 6750, section 2.1).
+    pub fn get_as(&self, token: &Secret<String>, url: &str) -> Result<Reply, Failure> {
+        self.send(url, self.client(url).get(url).bearer_auth(token.expose()))
+    }
+
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
         let request = request.header("accept", "application/json");
         let runtime = self.runtime.as_ref().expect("taken only when dropped");

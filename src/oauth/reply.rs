@@ -7,7 +7,7 @@ use crate::tokens::{Grant, Secret};
 use serde_json::Value;
 
 impl Reply {
-    pub(super) fn json(&self) -> Option<Value> {
+    pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
@@ -36,6 +36,7 @@ impl Reply {
             issued_at: Some(now),
             expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
             skew: self.skew,
+            account: None,
         };
         (grant.access_token.is_some() || grant.refresh_token.is_some()).then_some(grant)
     }

@@ -82,6 +82,7 @@ fn object(profile: &Profile) -> Map<String, Value> {
         put("token_endpoint", json!(endpoints.token));
         put("revocation_endpoint", json!(endpoints.revocation));
         put("jwks_uri", json!(endpoints.jwks));
+        put("userinfo_endpoint", json!(endpoints.userinfo));
     }
     put("hosts", json!(profile.hosts));
     put("storage", json!(profile.kept.name()));

@@ -71,6 +71,7 @@ fn server(issuer: &Issuer, found: &mut Vec<(&'static str, Result<String>)>) {
             "revocation",
             or(endpoints.revocation, "no endpoint is told; logout cannot end a login there"),
         ));
+        found.push(("userinfo", or(endpoints.userinfo, "no endpoint is told")));
         found.push(("keys", or(endpoints.jwks, "none are told; ID tokens are not stored")));
     }
     // The code is left to expire: nothing else shows that this client gets one.

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
-pub const PROFILE_KEYS: [&str; 16] = [
+pub const PROFILE_KEYS: [&str; 17] = [
     "issuer",
     "client_id",
     "client_secret_file",
@@ -29,6 +29,7 @@ pub const PROFILE_KEYS: [&str; 16] = [
     "token_endpoint",
     "revocation_endpoint",
     "jwks_uri",
+    "userinfo_endpoint",
 ];
 
 /// What may be said of the built-in profile: its issuer and its hosts are what they are.
@@ -124,6 +125,7 @@ impl Table {
             "token_endpoint" => standard.endpoints.token = Some(url()?),
             "revocation_endpoint" => standard.endpoints.revocation = Some(url()?),
             "jwks_uri" => standard.endpoints.jwks = Some(url()?),
+            "userinfo_endpoint" => standard.endpoints.userinfo = Some(url()?),
             _ => return Err(reader.unknown(key, &PROFILE_KEYS)),
         }
         Ok(())

@@ -67,14 +67,16 @@ impl Home {
         );
         let named = match provider.kind {
             Kind::OidcProvider => String::new(),
-            // Its discovery leaves out the first and the last of these.
+            // Its discovery leaves out the first and the third of these.
             Kind::Django => format!(
                 "device_authorization_endpoint = {:?}\n\
                  token_endpoint = {:?}\n\
-                 revocation_endpoint = {:?}\n",
+                 revocation_endpoint = {:?}\n\
+                 userinfo_endpoint = {:?}\n",
                 endpoints.device_authorization_endpoint,
                 endpoints.token_endpoint,
-                endpoints.revocation_endpoint
+                endpoints.revocation_endpoint,
+                endpoints.userinfo_endpoint
             ),
         };
         let profile = [profile.as_str(), more, &named].concat();

@@ -60,14 +60,14 @@ fn main() -> ExitCode {
         renewal::of_32_callers_on_an_expired_token_one_asks_the_provider,
         renewal::two_homes_that_share_the_storage_meet_at_the_lock,
         sign_out::the_provider_calls_the_token_inactive_afterwards,
+        account::an_approval_in_the_wrong_account_stores_nothing_and_is_revoked,
+        account::an_approval_in_the_right_account_is_stored,
         codex::a_gateway_that_accepts_what_the_provider_calls_active,
     ];
-    // Django has opaque ones alone, and does not say with them whose they are.
+    // Django has opaque ones alone.
     let one = trials![
         [Kind::OidcProvider];
         sign_in::access_tokens_that_are_jwts,
-        account::an_approval_in_the_wrong_account_stores_nothing_and_is_revoked,
-        account::an_approval_in_the_right_account_is_stored,
     ];
     libtest_mimic::run(&arguments, both.chain(one).collect()).exit_code()
 }

@@ -66,6 +66,7 @@ pub struct Endpoints {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub jwks_uri: String,
+    pub userinfo_endpoint: String,
 }
 
 /// One request by a program, as the provider tells it.

@@ -103,6 +103,7 @@ def endpoints(root):
         "revocation_endpoint": f"{root}/o/revoke_token/",
         "introspection_endpoint": f"{root}/o/introspect/",
         "jwks_uri": f"{root}/o/.well-known/jwks.json",
+        "userinfo_endpoint": f"{root}/o/userinfo/",
     }
 
 

@@ -106,6 +106,7 @@ server.listen(0, '127.0.0.1', () => {
     revocation_endpoint: `${issuer}/token/revocation`,
     introspection_endpoint: `${issuer}/token/introspection`,
     jwks_uri: `${issuer}/jwks`,
+    userinfo_endpoint: `${issuer}/me`,
   });
 });
 process.stdin.on('end', () => process.exit()).resume();
