@@ -36,6 +36,10 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
             ));
     }
     ui::say(&format!("moved the login of {} from {old} to {new}", login.account().username()));
+    let (name, kept) = (&profile.name, to.name());
+    ui::say(&format!(
+        "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml"
+    ));
     if profile.codex.is_some() {
         ui::say("Codex is signed out: it finds its login in its own storage alone");
     }

@@ -77,6 +77,9 @@ impl Status {
                 line("kept in", &self.storage);
                 line("valid until", &self.valid_until(login));
                 line("renews at", &self.renews_at(login));
+                if login.skew != 0 {
+                    line("clock", &wrong_clock(login.skew));
+                }
             }
             None => line("kept in", &self.storage),
         }
@@ -140,6 +143,12 @@ impl Status {
             "others": self.others,
         })
     }
+}
+
+/// `skew` is how far the server's clock is ahead.
+fn wrong_clock(skew: i64) -> String {
+    let which = if skew > 0 { "behind" } else { "ahead of" };
+    format!("this machine's is {} {which} the issuer's; set it right", time_left(skew.abs()))
 }
 
 fn end(profile: &Profile, login: &Login) -> Result<Option<String>> {

@@ -117,13 +117,26 @@ impl Bucket {
     /// What is kept, the latest first. Takes no lock: a document is replaced, never edited.
     pub fn read(&self, deadline: &Deadline) -> Result<Vec<Entry>> {
         let spot = self.spot(deadline);
-        let Some(bytes) = spot.read()? else { return Ok(Vec::new()) };
-        let understood: Result<Document, _> = serde_json::from_slice(&bytes);
-        understood.map(|document| document.credentials).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Error::new(Kind::Storage, format!("{spot} cannot be understood ({place})"))
-                .hint("mend it, or remove it and sign in to that host again")
-        })
+        loop {
+            let Some(bytes) = spot.read()? else { return Ok(Vec::new()) };
+            let understood: Result<Document, _> = serde_json::from_slice(&bytes);
+            let document = understood.map_err(|error| {
+                let place = format!("line {}, column {}", error.line(), error.column());
+                not_ours(&spot, &format!("cannot be understood ({place})"))
+            })?;
+            if self.is_about(&document) {
+                return Ok(document.credentials);
+            }
+            // A keyring gives a new item the name of one that was removed while we looked.
+            if deadline.is_over() || self.keyring.is_none() {
+                return Err(not_ours(&spot, "is about another host"));
+            }
+        }
+    }
+
+    fn is_about(&self, document: &Document) -> bool {
+        document.protocol == self.protocol.as_slice().into()
+            && document.host == self.host.as_slice().into()
     }
 
     /// Replaces what is kept by what `change` makes of it; where that is nothing, all stays as it is, and no lock is
@@ -178,6 +191,11 @@ impl Bucket {
             _ => format!("git|{}", self.file),
         }
     }
+}
+
+fn not_ours(spot: &Spot, why: &str) -> Error {
+    Error::new(Kind::Storage, format!("{spot} {why}"))
+        .hint("mend it, or remove it and sign in to that host again")
 }
 
 #[cfg(test)]

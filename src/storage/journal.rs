@@ -45,7 +45,7 @@ pub enum Left {
     /// It was sent, and no answer is known.
     Unanswered(Intent),
     /// The answer arrived and was not committed.
-    Answered(Intent, Grant),
+    Answered(Intent, Box<Grant>),
 }
 
 pub struct Journal {
@@ -59,7 +59,7 @@ pub struct Journal {
 #[serde(untagged)]
 enum Answer {
     Sealed(String),
-    Open(Grant),
+    Open(Box<Grant>),
 }
 
 impl Journal {
@@ -132,7 +132,7 @@ pub fn left(path: &Path, seal: impl FnOnce() -> Result<Option<Seal>>) -> Result<
     }))
 }
 
-fn open(sealed: &str, seal: Option<Seal>) -> Option<Grant> {
+fn open(sealed: &str, seal: Option<Seal>) -> Option<Box<Grant>> {
     serde_json::from_slice(&seal?.open(sealed)?).ok()
 }
 

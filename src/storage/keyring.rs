@@ -145,13 +145,13 @@ impl Item {
     fn call<T: Send + 'static>(
         &self,
         what: &str,
-        act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        act: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = mpsc::channel();
         let item = self.clone();
         thread::spawn(move || {
             let entry = keyring::Entry::new(&item.service, &item.user);
-            let _ = sender.send(entry.and_then(|entry| act(&entry)));
+            let _ = sender.send(entry.and_then(|entry| until_it_stays(|| act(&entry))));
         });
         match receiver.recv_timeout(self.patience) {
             Ok(Ok(value)) => Ok(value),
@@ -180,6 +180,25 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
     }
+}
+
+/// An item is looked for, and then asked for its secret; another process may remove it in between.
+fn until_it_stays<T>(act: impl Fn() -> keyring::Result<T>) -> keyring::Result<T> {
+    const TIMES: u32 = 10;
+    let tries = (1..TIMES).map(|_| act());
+    let stayed = tries.into_iter().find(|result| !result.as_ref().is_err_and(has_vanished));
+    stayed.unwrap_or_else(act)
+}
+
+/// D-Bus has no other words for an object that is gone; the Secret Service has its own, too.
+fn has_vanished(error: &keyring::Error) -> bool {
+    const WORDS: [&str; 3] = ["UnknownMethod", "UnknownObject", "NoSuchObject"];
+    let (keyring::Error::PlatformFailure(error) | keyring::Error::NoStorageAccess(error)) = error
+    else {
+        return false;
+    };
+    let text = error.to_string();
+    WORDS.iter().any(|word| text.contains(word))
 }
 
 /// The crate's own words, without what it may quote of a secret.

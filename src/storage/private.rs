@@ -180,7 +180,13 @@ impl Private {
 
     fn document(&self, key: &Key) -> Result<Option<Document>> {
         let cell = self.login_cell(key);
-        cell.read()?.map(|bytes| parse(&cell, &bytes)).transpose()
+        let Some(bytes) = cell.read()? else { return Ok(None) };
+        let document: Document = parse(&cell, &bytes)?;
+        if key_of(document.account()) != *key {
+            let what = format!("{} is the login of another account", cell.spot);
+            return Err(Error::new(Kind::Storage, what).sign_in_again());
+        }
+        Ok(Some(document))
     }
 
     fn write(&self, key: &Key, document: Document) -> Result<()> {
