@@ -16,7 +16,7 @@ use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, logout::Removal, profiles, status::Status, trial};
 use codex_credential::profile::{self, Asked, Profile};
 use codex_credential::stdin::PatientStdin;
-use codex_credential::storage::keyring;
+use codex_credential::storage::keyring::Patience;
 use codex_credential::ui::screen::{Extras, Screen};
 use codex_credential::ui::{self, Interactive};
 use std::ffi::{OsStr, OsString};
@@ -85,8 +85,8 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// A keyring is not waited for longer than the caller waits for us.
-fn patience(wait: Option<Duration>) -> Duration {
-    wait.map_or(keyring::PATIENCE, |wait| wait.min(keyring::PATIENCE))
+fn patience(wait: Option<Duration>) -> Patience {
+    wait.map_or_else(Patience::default, Patience::of)
 }
 
 fn asked(whose: &Whose, wait: Option<Duration>) -> Asked {
@@ -329,7 +329,7 @@ fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };
-    let result = helper::renew::renew(&profile(whose, None)?, order);
+    let result = helper::renew::renew(&profile(whose, Some(RENEWAL_PATIENCE))?, order);
     if let Err(error) = &result {
         let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
     }

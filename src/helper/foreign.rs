@@ -6,15 +6,15 @@ use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::folders::Folders;
 use crate::storage::bucket::{Bucket, Entry, GitStorage};
+use crate::storage::keyring::Patience;
 use crate::storage::value::Value;
 use crate::tokens::{Fingerprint, Secret};
-use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign {
     pub storage: GitStorage,
     /// For the keyring.
-    pub patience: Duration,
+    pub patience: Patience,
 }
 
 impl Foreign {

@@ -11,6 +11,7 @@ use crate::folders::Folders;
 use crate::login::{Login, Provenance};
 use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
+use crate::storage::keyring::Patience;
 use crate::storage::place::Place;
 use crate::storage::private::{Medium, Private};
 use crate::storage::{Kept, Storage};
@@ -19,7 +20,6 @@ use config::Config;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
 use table::{Pin, Table};
 
 /// The built-in profile.
@@ -67,7 +67,7 @@ pub struct Asked {
     /// The host of the request.
     pub host: Option<Vec<u8>>,
     /// For the keyring.
-    pub patience: Duration,
+    pub patience: Patience,
 }
 
 /// What the environment says.
@@ -356,7 +356,7 @@ impl Profile {
 struct Opener {
     codex_home: PathBuf,
     /// For the keyring.
-    patience: Duration,
+    patience: Patience,
     /// Whether a copy of the access token may lie in memory.
     cache: bool,
 }

@@ -8,7 +8,7 @@
 //!
 //! HH are the first digits of the hash. In a keyring the document is an item, and only the locks are files.
 
-use super::keyring::Item;
+use super::keyring::{Item, Patience};
 use super::lock::Lock;
 use super::place::create_private;
 use super::read;
@@ -81,7 +81,7 @@ pub struct Bucket {
     folder: PathBuf,
     file: String,
     /// How long the keyring is waited for, where that is the storage.
-    keyring: Option<Duration>,
+    keyring: Option<Patience>,
 }
 
 impl Bucket {
@@ -89,7 +89,7 @@ impl Bucket {
     pub fn open(
         storage: GitStorage,
         folders: &Folders,
-        patience: Duration,
+        patience: Patience,
         (protocol, host): (&[u8], &[u8]),
     ) -> Option<Self> {
         let (root, keyring) = match storage {
@@ -179,7 +179,7 @@ impl Bucket {
     /// A keyring is not waited for longer than until `deadline`.
     fn spot(&self, deadline: &Deadline) -> Spot {
         let Some(patience) = self.keyring else { return Spot::File(self.folder.join(&self.file)) };
-        Spot::Keyring(Item::own(self.item(), patience.min(deadline.remaining())))
+        Spot::Keyring(Item::own(self.item(), patience.at_most(deadline.remaining())))
     }
 
     /// The item's name: readable, where protocol and host are.
@@ -206,7 +206,7 @@ mod tests {
         let root = || PathBuf::from("/nowhere");
         let folders = Folders { config: root(), state: root(), runtime: None };
         let which = (protocol.as_bytes(), host.as_bytes());
-        Bucket::open(GitStorage::File, &folders, Duration::ZERO, which).unwrap()
+        Bucket::open(GitStorage::File, &folders, Patience::default(), which).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::auth_json::{self, AuthJson, Content};
 use super::codex_config::{CodexConfig, Store};
 use super::journal::{self, Intent, Journal, Left};
-use super::keyring::{Item, is_there};
+use super::keyring::{Item, Patience, is_there};
 use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::Bytes;
@@ -29,11 +29,11 @@ pub struct CodexHome {
     place: Place,
     config: OnceLock<CodexConfig>,
     /// How long the keyring is waited for.
-    patience: Duration,
+    patience: Patience,
 }
 
 impl CodexHome {
-    pub fn new(dir: PathBuf, patience: Duration) -> Self {
+    pub fn new(dir: PathBuf, patience: Patience) -> Self {
         let place = Place::new(beside(&target(&dir.join("auth.json"))));
         Self { dir, place, config: OnceLock::new(), patience }
     }

@@ -4,18 +4,49 @@
 //! A locked keyring waits for a person and a stopped one for ever, so each call runs on a thread of its own and
 //! is given up in time.
 
+use super::lock::Lock;
 use super::parts::Header;
+use super::place::create_private;
+use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::folders::Folders;
 use crate::tokens::Fingerprint;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How long a keyring is waited for, where nobody says less.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an answer is waited for, where nobody says less.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a keyring is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For its answer.
+    pub answer: Duration,
+    /// For that, and before that for the other processes of ours that ask it something.
+    pub all: Duration,
+}
+
+impl Patience {
+    /// For a caller who waits so long.
+    pub fn of(wait: Duration) -> Self {
+        Self { answer: wait.min(PATIENCE), all: wait }
+    }
+
+    pub fn at_most(self, left: Duration) -> Self {
+        Self { answer: self.answer.min(left), all: self.all.min(left) }
+    }
+}
+
+impl Default for Patience {
+    /// Codex kills its helper after 5 seconds.
+    fn default() -> Self {
+        Self::of(Duration::from_secs(4))
+    }
+}
 
 /// The longest value of one item, in bytes: what Credential Manager takes (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
 const LIMIT: usize = if cfg!(windows) { 2560 } else { usize::MAX };
@@ -29,13 +60,13 @@ pub struct Item {
     user: String,
     /// The longest value that is not split, in bytes.
     limit: usize,
-    patience: Duration,
+    patience: Patience,
 }
 
 type Bytes = Zeroizing<Vec<u8>>;
 
 /// Whether this session has a keyring at all, locked or not.
-pub fn is_there(patience: Duration) -> bool {
+pub fn is_there(patience: Patience) -> bool {
     let asked = Item::own("probe", patience).call("reach", |entry| match entry.get_secret() {
         // No secret service, no bus: there is none. Anything else is an answer of one.
         Err(keyring::Error::PlatformFailure(_)) => Ok(false),
@@ -46,7 +77,7 @@ pub fn is_there(patience: Duration) -> bool {
 
 impl Item {
     /// The item in which Codex keeps the login of this CODEX_HOME. Codex knows of no parts.
-    pub fn of_codex(codex_home: &Path, patience: Duration) -> Self {
+    pub fn of_codex(codex_home: &Path, patience: Patience) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
         let user = format!("cli|{}", hash.prefix(16));
@@ -54,7 +85,7 @@ impl Item {
     }
 
     /// An item of this program's own.
-    pub fn own(user: impl Into<String>, patience: Duration) -> Self {
+    pub fn own(user: impl Into<String>, patience: Patience) -> Self {
         Self { service: SERVICE.into(), user: user.into(), limit: LIMIT, patience }
     }
 
@@ -142,24 +173,37 @@ impl Item {
         })
     }
 
+    /// One process of ours at a time: gnome-keyring 42 aborts when it is asked for an item that another client is
+    /// just making or removing, and takes the session's keyring with it.
     fn call<T: Send + 'static>(
         &self,
         what: &str,
         act: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
+        let deadline = Deadline::after(self.patience.all);
+        let _turn = match turn() {
+            Some(path) => match Lock::acquire(&path, &deadline)? {
+                None => return Err(self.failed(what, "other processes keep it busy")),
+                turn => turn,
+            },
+            None => None,
+        };
         let (sender, receiver) = mpsc::channel();
         let item = self.clone();
         thread::spawn(move || {
             let entry = keyring::Entry::new(&item.service, &item.user);
             let _ = sender.send(entry.and_then(|entry| until_it_stays(|| act(&entry))));
         });
-        match receiver.recv_timeout(self.patience) {
+        let patience = self.patience.answer.min(deadline.remaining());
+        match receiver.recv_timeout(patience) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(what, &words(&error))),
             Err(_) => {
-                let patience = self.patience.as_secs_f32();
-                Err(self
-                    .failed(what, &format!("it did not answer in {patience} s; it may be locked")))
+                let seconds = patience.as_secs_f32();
+                Err(self.failed(
+                    what,
+                    &format!("it did not answer in {seconds:.1} s; it may be locked"),
+                ))
             }
         }
     }
@@ -180,6 +224,14 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
     }
+}
+
+/// The lock that says whose turn it is; beside the keyring's own socket, and nowhere else, for a session without that
+/// folder has a keyring of its own.
+fn turn() -> Option<PathBuf> {
+    let folder = Folders::of_this_person().ok()?.runtime?;
+    create_private(&folder).ok()?;
+    Some(folder.join("keyring.lock"))
 }
 
 /// An item is looked for, and then asked for its secret; another process may remove it in between.

@@ -15,7 +15,7 @@
 use super::cell::Cell;
 use super::document::Document;
 use super::journal::{self, Intent, Journal, Left};
-use super::keyring::Item;
+use super::keyring::{Item, Patience};
 use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::Bytes;
@@ -33,7 +33,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Where the secrets lie.
@@ -43,7 +42,7 @@ pub enum Medium {
     /// `patience` is how long the keyring is waited for.
     Keyring {
         cache: bool,
-        patience: Duration,
+        patience: Patience,
     },
     Memory,
 }
