@@ -43,8 +43,7 @@ fn main() -> ExitCode {
 
 /// cargo builds a package's programs for its tests, but not for its examples.
 fn build() -> PathBuf {
-    let status =
-        Command::new("cargo").args(["build", "--quiet", "--bin", "codex-credential"]).status();
+    let status = Command::new("cargo").args(["build", "--quiet", "--bins"]).status();
     assert!(status.is_ok_and(|status| status.success()), "codex-credential builds");
     let example = std::env::current_exe().expect("the example's path");
     let target = example.ancestors().nth(3).expect("target/PROFILE/examples/demo");

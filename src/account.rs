@@ -3,51 +3,103 @@
 //! Signatures are not checked here: these tokens came from the issuer over TLS or from the user's own files,
 //! and the server that takes them checks them. Those of ID tokens are checked before they are stored.
 
+use crate::lenient::lenient;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
-const PROFILE: &str = "https://api.openai.com/profile";
-const AUTH: &str = "https://api.openai.com/auth";
-
-/// The claims this program uses. Each is read by itself: an odd one hides no other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a token says of its own life. Each claim is read by itself: an odd one hides no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Claims {
     /// Expiry, seconds since the epoch.
+    #[serde(deserialize_with = "numeric_date")]
     pub exp: Option<i64>,
     /// Issued at, seconds since the epoch.
+    #[serde(deserialize_with = "numeric_date")]
     pub iat: Option<i64>,
     /// Issuer.
+    #[serde(deserialize_with = "text")]
     pub iss: Option<String>,
-    account: Account,
 }
 
 impl Claims {
     /// The claims of a JWT; `None` when the token is not one.
     pub fn of(token: &str) -> Option<Self> {
-        let payload = token.split('.').nth(1)?;
-        let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        let claims: Value = serde_json::from_slice(&json).ok()?;
-        Some(Self {
-            exp: numeric_date(&claims["exp"]),
-            iat: numeric_date(&claims["iat"]),
-            iss: text(&claims["iss"]),
-            account: Account::claimed(&claims),
-        })
+        claims(token)
     }
+}
+
+fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
+    let payload = token.split('.').nth(1)?;
+    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// Section 2 of RFC 7519: seconds, with a fraction or without.
 #[expect(clippy::cast_possible_truncation, reason = "saturates, and nobody lives that long")]
-fn numeric_date(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+fn numeric_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let seconds: Option<Number> = lenient(from)?;
+    Ok(seconds.and_then(|seconds| {
+        seconds.as_i64().or_else(|| seconds.as_f64().map(|seconds| seconds as i64))
+    }))
 }
 
 /// Text that is shown on terminals and written into protocol lines: nothing that would break out of either.
-fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = lenient(from)?;
+    Ok(text.filter(|text| !text.is_empty() && !text.contains(char::is_control)))
+}
+
+/// The claims that say whose a token is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Identity {
+    #[serde(deserialize_with = "text")]
+    email: Option<String>,
+    #[serde(deserialize_with = "text")]
+    preferred_username: Option<String>,
+    #[serde(deserialize_with = "text")]
+    sub: Option<String>,
+    #[serde(rename = "https://api.openai.com/profile", deserialize_with = "lenient")]
+    profile: Option<OpenAiProfile>,
+    #[serde(rename = "https://api.openai.com/auth", deserialize_with = "lenient")]
+    auth: Option<OpenAiAuth>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OpenAiProfile {
+    #[serde(deserialize_with = "text")]
+    email: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OpenAiAuth {
+    #[serde(deserialize_with = "text")]
+    chatgpt_user_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    user_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    chatgpt_account_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    chatgpt_plan_type: Option<String>,
+}
+
+impl From<Identity> for Account {
+    fn from(claims: Identity) -> Self {
+        let auth = claims.auth.unwrap_or_default();
+        Self {
+            email: claims.email.or(claims.profile.unwrap_or_default().email),
+            name: claims.preferred_username,
+            account_id: auth.chatgpt_account_id,
+            user_id: auth.chatgpt_user_id.or(auth.user_id).or(claims.sub),
+            plan: auth.chatgpt_plan_type,
+        }
+    }
 }
 
 /// The person and workspace behind a login.
@@ -70,22 +122,14 @@ pub struct Account {
 
 impl Account {
     /// What claims say, those of a JWT or of an issuer's userinfo endpoint.
-    pub fn claimed(claims: &Value) -> Self {
-        let auth = |name| text(&claims[AUTH][name]);
-        let user_id = auth("chatgpt_user_id").or_else(|| auth("user_id"));
-        Self {
-            email: text(&claims["email"]).or_else(|| text(&claims[PROFILE]["email"])),
-            name: text(&claims["preferred_username"]),
-            account_id: auth("chatgpt_account_id"),
-            user_id: user_id.or_else(|| text(&claims["sub"])),
-            plan: auth("chatgpt_plan_type"),
-        }
+    pub fn claimed(claims: Value) -> Self {
+        serde_json::from_value(claims).map(Identity::into).unwrap_or_default()
     }
 
     /// What the tokens of one login say together, the earlier ones first.
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
-        let claims = tokens.into_iter().filter_map(Claims::of);
-        claims.fold(Self::default(), |account, claims| account.or(claims.account))
+        let claimed = tokens.into_iter().filter_map(claims::<Identity>);
+        claimed.fold(Self::default(), |account, claimed| account.or(claimed.into()))
     }
 
     /// Each member of this account, else of the other.
@@ -130,23 +174,27 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn claims(claims: &Value) -> Claims {
-        let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
-        Claims::of(&format!("e30.{payload}.c2ln")).unwrap()
+    fn token(claims: &Value) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
     }
 
     #[test]
     fn an_odd_claim_hides_no_other() {
-        let odd = json!({"exp": 1.5e9, "iat": "soon", "email": 7, PROFILE: null, AUTH: []});
-        let odd = claims(&odd);
-        assert_eq!((odd.exp, odd.iat), (Some(1_500_000_000), None));
-        assert_eq!(odd.account, Account::default());
+        let odd = token(&json!({
+            "exp": 1.5e9, "iat": "soon", "email": 7, "sub": "s",
+            "https://api.openai.com/profile": null, "https://api.openai.com/auth": [],
+        }));
+        let claims = Claims::of(&odd).unwrap();
+        assert_eq!((claims.exp, claims.iat), (Some(1_500_000_000), None));
+        let account = Account { user_id: Some("s".into()), ..Account::default() };
+        assert_eq!(Account::of([odd.as_str()]), account);
     }
 
     #[test]
     fn a_name_that_would_break_out_of_its_line_is_none() {
         for email in ["a\nb", "a\u{1b}[2Jb", "a\u{9b}b", ""] {
-            assert_eq!(claims(&json!({"email": email})).account.email, None, "{email:?}");
+            let account = Account::of([token(&json!({"email": email})).as_str()]);
+            assert_eq!(account.email, None, "{email:?}");
         }
     }
 }

@@ -1,22 +1,27 @@
 //! What may be said on the command line.
 #![allow(clippy::doc_markdown, reason = "these comments are the help that people read")]
 
+use crate::clock::duration;
 use crate::helper::answer::Format;
 use crate::people::exec::Variable;
 use crate::storage::Kept;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
 use clap::{Args, Parser, Subcommand};
-use jiff::SignedDuration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// How long a program is kept waiting that says nothing of it: Codex kills its helper after 5 seconds.
+pub const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
+/// How long a token is good for, at least, where nothing is said of it.
+pub const MIN_VALIDITY: Duration = Duration::from_secs(5 * 60);
 
 /// One Codex login for every process on the machine.
 ///
 /// Speaks git's credential protocol: get, store and erase read attributes on standard input.
 #[derive(Debug, Parser)]
-#[command(name = "codex-credential", version, max_term_width = 100)]
+#[command(name = "codex-credential", bin_name = "codex-credential", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub operation: Operation,
@@ -91,9 +96,13 @@ pub struct Wanted {
     #[command(flatten)]
     pub wait: Wait,
 
-    /// Renew a token that is valid for less than this
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
-    pub min_validity: Duration,
+    /// Renew a token that is valid for less than this [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub min_validity: Option<Duration>,
+
+    /// What is left of the waiting time, by the program that has begun to answer
+    #[arg(long, value_parser = duration, hide = true)]
+    pub remaining: Option<Duration>,
 
     /// Whether a person may be asked to sign in [default: auto; never where CI=true]
     #[arg(long, value_enum, value_name = "WHEN")]
@@ -334,11 +343,4 @@ pub enum Tool {
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::from_hex(text).ok_or_else(|| "write 64 hex digits".into())
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration: SignedDuration = text
-        .parse()
-        .map_err(|_| "write a number with its unit, such as 4s, 2m or 1h".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "must not be negative".into())
 }

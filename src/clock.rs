@@ -1,11 +1,13 @@
 //! The only home of the system's clocks.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Seconds since the Unix epoch, by the system's clock.
+/// Seconds since the Unix epoch, by the system's clock; zero for a clock before it.
+#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
 pub fn now() -> i64 {
-    timestamp().as_second()
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The present moment with all its digits, as `last_refresh` in `auth.json` has them.
@@ -22,6 +24,17 @@ pub fn rfc3339(seconds: i64) -> String {
 /// Reads an RFC 3339 date; `None` when it is none.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// Reads a duration such as `4s`, `2m` or `1h 30m`.
+///
+/// # Errors
+/// What to write instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|_| "write a number with its unit, such as 4s, 2m or 1h".to_owned())?;
+    Duration::try_from(duration).map_err(|_| "must not be negative".into())
 }
 
 /// For serde: seconds since the epoch, written as RFC 3339.

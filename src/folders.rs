@@ -10,7 +10,6 @@ const NAME: &str = "codex-credential";
 /// Each is this program's own, and need not be there yet.
 #[derive(Clone, Debug)]
 pub struct Folders {
-    pub config: PathBuf,
     /// What has to outlive a restart and belongs to this machine.
     pub state: PathBuf,
     /// What must not outlive a restart, in memory alone; `None` where the system has no such place.
@@ -21,17 +20,28 @@ impl Folders {
     /// # Errors
     /// `Usage` when there is no home folder.
     pub fn of_this_person() -> Result<Self> {
-        let strategy = choose_native_strategy()
-            .map_err(|_| Error::new(Kind::Usage, "there is no home folder").hint("set HOME"))?;
+        let strategy = strategy()?;
         // Neither macOS nor Windows has a word for state; what Windows does not carry to other machines is the cache.
         let elsewhere = || if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };
         let runtime = strategy.runtime_dir().filter(|folder| is_private_memory(folder));
         Ok(Self {
-            config: strategy.config_dir().join(NAME),
             state: strategy.state_dir().unwrap_or_else(elsewhere).join(NAME),
             runtime: runtime.map(|folder| folder.join(NAME)),
         })
     }
+}
+
+/// The folder of the configuration file.
+///
+/// # Errors
+/// `Usage` when there is no home folder.
+pub fn config() -> Result<PathBuf> {
+    Ok(strategy()?.config_dir().join(NAME))
+}
+
+fn strategy() -> Result<impl BaseStrategy> {
+    choose_native_strategy()
+        .map_err(|_| Error::new(Kind::Usage, "there is no home folder").hint("set HOME"))
 }
 
 /// Whether what is written below `folder` stays in memory, and with its owner, this person.

@@ -21,6 +21,8 @@ pub mod address;
 pub mod client;
 pub mod clock;
 pub mod error;
+pub mod lenient;
 pub mod login;
+pub mod program;
 pub mod stdin;
 pub mod tokens;

@@ -3,6 +3,7 @@
 use crate::account::{Account, Claims};
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 
 /// Who granted a login: its refresh token goes back to this issuer only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Login {
     /// How far the server's clock is ahead of this machine's, in seconds.
     pub skew: i64,
     pub provenance: Option<Provenance>,
+    /// Read once.
+    pub lifetime: OnceCell<Lifetime>,
 }
 
 impl Login {
@@ -42,6 +45,7 @@ impl Login {
             expires_at: grant.expires_at,
             skew: notable(grant.skew),
             provenance: Some(by.clone()),
+            lifetime: OnceCell::new(),
         })
     }
 
@@ -71,10 +75,12 @@ impl Login {
     /// How long the access token lives, by this machine's clock; what the token says itself is by the server's.
     /// (Never judged by the id token: that one lives an hour.)
     pub fn lifetime(&self) -> Lifetime {
-        let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
-        let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
-        let issued_at = here(claims.iat).or(self.issued_at).or(self.last_refresh);
-        Lifetime { issued_at, expires_at: here(claims.exp).or(self.expires_at) }
+        *self.lifetime.get_or_init(|| {
+            let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
+            let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
+            let issued_at = here(claims.iat).or(self.issued_at).or(self.last_refresh);
+            Lifetime { issued_at, expires_at: here(claims.exp).or(self.expires_at) }
+        })
     }
 
     pub fn account(&self) -> Account {

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::place::Place;
 use crate::ui;
 
 /// What a request gets.
@@ -31,9 +32,22 @@ impl Found {
     }
 }
 
+/// The login that answers `asked`, where files alone tell that it does; `None` where more has to be done: somebody
+/// asked, or a renewal started. This is the warm path: no lock, socket, thread or child is made.
+pub fn at_once(profile: &Profile, asked: &Credential, min_validity: i64) -> Result<Option<Login>> {
+    // Several accounts may be kept in our own storages, and the index of them in a keyring.
+    let by_name = asked.username.is_some() && profile.storage.as_codex().is_none();
+    if by_name || !matches!(meant(profile, asked), Meant::Token | Meant::Default) {
+        return Ok(None);
+    }
+    let Some((login, place)) = profile.storage.glance()? else { return Ok(None) };
+    let answers = is_usable(profile, &place, &login, min_validity)?
+        && !is_due(&login)
+        && is_asked_for(&login, asked);
+    Ok(Some(login).filter(|_| answers))
+}
+
 /// A token for `asked`, good for `min_validity` seconds more; or what is kept for a host that is not ours.
-///
-/// The warm path ends at the third `return`: files are read, and no lock, socket, thread or child is made.
 pub fn get(
     profile: &Profile,
     foreign: &Foreign,
@@ -48,15 +62,12 @@ pub fn get(
         Meant::Foreign => return kept(),
         Meant::Nothing => return Ok(Found::Nothing),
     }
-    let is_asked_for = |login: &Login| match &asked.username {
-        Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
-        None => true,
-    };
     if let Some(login) = usable(profile, min_validity)? {
-        if login.renew_at().is_some_and(|due| clock::now() >= due) {
+        if is_due(&login) {
             join::renew_in_background(profile);
         }
-        return Ok(if is_asked_for(&login) { Found::Login(login) } else { Found::Nothing });
+        let answers = is_asked_for(&login, asked);
+        return Ok(if answers { Found::Login(login) } else { Found::Nothing });
     }
     let order = Order { goal: Goal::Token { min_validity }, may_sign_in: caller.may_sign_in };
     let login = match join::renewed(profile, order, caller, || usable(profile, min_validity)) {
@@ -70,7 +81,7 @@ pub fn get(
             _ => return Err(error),
         },
     };
-    if !is_asked_for(&login) {
+    if !is_asked_for(&login, asked) {
         let who = login.account();
         ui::say(&format!("signed in as {}, which is not who was asked for", who.username()));
         return Ok(Found::Nothing);
@@ -79,22 +90,47 @@ pub fn get(
 }
 
 fn api_key(profile: &Profile) -> Result<Option<Login>> {
-    let Some(home) = &profile.codex else { return Ok(None) };
+    let Some(home) = profile.storage.as_codex() else { return Ok(None) };
     let Some(key) = home.load_api_key()? else { return Ok(None) };
     rules::check_api_key(profile)?;
     Ok(Some(key))
 }
 
-/// The stored login, if it is allowed, its access token is good for `min_validity` seconds more and nobody found it refused.
+/// The stored login, if it is usable.
 pub fn usable(profile: &Profile, min_validity: i64) -> Result<Option<Login>> {
-    let Some(login) = profile.storage.glance()? else { return Ok(None) };
-    rules::check(profile, &login)?;
-    let good = login.lifetime().covers(min_validity, clock::now()) && !is_refused(profile, &login)?;
-    Ok(Some(login).filter(|_| good))
+    let Some((login, place)) = stored(profile)? else { return Ok(None) };
+    let is_usable = is_usable(profile, &place, &login, min_validity)?;
+    Ok(Some(login).filter(|_| is_usable))
+}
+
+/// The stored login from where it costs least to read, perhaps without its refresh token.
+pub fn stored(profile: &Profile) -> Result<Option<(Login, Place)>> {
+    let storage = &profile.storage;
+    if let Some(found) = storage.glance()? {
+        return Ok(Some(found));
+    }
+    storage.refresh_copies();
+    let Some(login) = storage.load()? else { return Ok(None) };
+    Ok(Some((login, storage.place()?)))
+}
+
+/// Whether `login` is allowed, its access token good for `min_validity` seconds more, and not found refused by anybody.
+fn is_usable(profile: &Profile, place: &Place, login: &Login, min_validity: i64) -> Result<bool> {
+    rules::check(profile, login)?;
+    Ok(login.lifetime().covers(min_validity, clock::now()) && !is_refused(place, login)?)
 }
 
 /// Whether a caller has erased this very access token.
-pub fn is_refused(profile: &Profile, login: &Login) -> Result<bool> {
-    let refused = profile.storage.place()?.refused().load()?;
+pub fn is_refused(place: &Place, login: &Login) -> Result<bool> {
+    let refused = place.refused().load()?;
     Ok(refused.is_some_and(|refused| refused == login.access_token.fingerprint()))
+}
+
+fn is_due(login: &Login) -> bool {
+    login.renew_at().is_some_and(|due| clock::now() >= due)
+}
+
+fn is_asked_for(login: &Login, asked: &Credential) -> bool {
+    let is_called = |name: &Vec<u8>| login.account().is_called(&String::from_utf8_lossy(name));
+    asked.username.as_ref().is_none_or(is_called)
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Prompt, Result};
 use crate::login::Login;
 use crate::oauth::device::Pending;
 use crate::profile::Profile;
+use crate::program;
 use crate::storage::lock::Lock;
 use crate::storage::place::Place;
 use crate::storage::watch::watch;
@@ -166,7 +167,7 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     let cannot = |error| {
         Error::new(Kind::Interrupted, format!("cannot start the renewing process: {error}"))
     };
-    let program = std::env::current_exe().map_err(cannot)?;
+    let program = program::full().map_err(cannot)?;
     let mut command = Command::new(program);
     command.args(["renew", "--apart"]);
     match order.goal {

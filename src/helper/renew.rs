@@ -120,7 +120,7 @@ impl Renewal<'_> {
             // While a person signs in anew, the login there is goes on being renewed.
             Goal::Early | Goal::SignIn => login.renew_at().is_none_or(|due| now < due),
         };
-        Ok(good && !is_refused(self.profile, login)?)
+        Ok(good && !is_refused(&self.profile.storage.place()?, login)?)
     }
 }
 

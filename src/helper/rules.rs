@@ -12,7 +12,7 @@ use crate::storage::place::Place;
 
 /// Codex's configuration rules over Codex's login alone.
 fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
-    profile.codex.as_deref().map(CodexHome::config).transpose()
+    profile.storage.as_codex().map(CodexHome::config).transpose()
 }
 
 /// Whether a ChatGPT login may be used at all.
@@ -58,8 +58,10 @@ fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
     let by_config = profile.pin.account.clone().map(|wanted| (wanted, "account in config.toml"));
     let named = profile.account.clone().filter(|name| Some(name) != profile.pin.account.as_ref());
     let mut named = named.map(|wanted| (wanted, "--account"));
-    if named.is_none() && profile.codex.is_some() {
-        let pinned = profile.storage.place()?.pinned().load()?;
+    if named.is_none()
+        && let Some(home) = profile.storage.as_codex()
+    {
+        let pinned = home.place().pinned().load()?;
         named =
             pinned.map(|wanted| (wanted, "login --account; another login --account changes that"));
     }
@@ -70,7 +72,10 @@ fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
 /// by itself.)
 pub fn pin(profile: &Profile, place: &Place) -> Result<()> {
     match &profile.account {
-        Some(name) if profile.codex.is_some() && profile.pin.account.as_ref() != Some(name) => {
+        Some(name)
+            if profile.storage.as_codex().is_some()
+                && profile.pin.account.as_ref() != Some(name) =>
+        {
             place.pinned().save(name)
         }
         _ => Ok(()),

@@ -28,7 +28,8 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
         return storage.place()?.pending::<Pending>().remove();
     };
     let what = format!("the login of {} in {}", login.account().username(), storage.describe()?);
-    let codex_too = if profile.codex.is_some() { " Codex will be signed out, too." } else { "" };
+    let codex_too =
+        if profile.storage.as_codex().is_some() { " Codex will be signed out, too." } else { "" };
     if removal.ask && !ui::confirm(&format!("remove {what}?{codex_too}"), deadline) {
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
@@ -43,7 +44,8 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     if !hold.remove(&is_meant, deadline)? {
         return Err(changed());
     }
-    let codex_too = if profile.codex.is_some() { "; Codex is signed out, too" } else { "" };
+    let codex_too =
+        if profile.storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));
     report(&login, revoked)
 }

@@ -40,7 +40,7 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
     ui::say(&format!(
         "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml"
     ));
-    if profile.codex.is_some() {
+    if profile.storage.as_codex().is_some() {
         ui::say("Codex is signed out: it finds its login in its own storage alone");
     }
     Ok(())

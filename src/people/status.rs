@@ -35,8 +35,8 @@ impl Status {
         let login = storage.load()?;
         let (is_stale, end) = match &login {
             Some(login) => {
-                let fresh =
-                    login.lifetime().covers(0, clock::now()) && !is_refused(profile, login)?;
+                let fresh = login.lifetime().covers(0, clock::now())
+                    && !is_refused(&profile.storage.place()?, login)?;
                 (!fresh, end(profile, login)?)
             }
             None => (false, None),

@@ -7,14 +7,14 @@ use crate::account::Claims;
 use crate::address::{is_loopback, is_private};
 use crate::client::{Dialect, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::folders::Folders;
+use crate::folders::{self, Folders};
 use crate::login::{Login, Provenance};
 use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::keyring::Patience;
 use crate::storage::place::Place;
 use crate::storage::private::{Medium, Private};
-use crate::storage::{Kept, Storage};
+use crate::storage::{Kept, Opened};
 use crate::ui::Interactive;
 use config::Config;
 use std::ffi::OsString;
@@ -42,7 +42,7 @@ pub struct Profile {
     pub hosts: Vec<String>,
     /// Where git's credentials for hosts that are no profile's are kept.
     pub git: GitStorage,
-    pub storage: Rc<dyn Storage>,
+    pub storage: Opened,
     /// Whose login is meant, where that is said.
     pub account: Option<String>,
     /// Which account it has to be, by the configuration.
@@ -50,8 +50,6 @@ pub struct Profile {
     pub interactive: Option<Interactive>,
     pub kept: Kept,
     opener: Opener,
-    /// Codex's own login, where that is the storage: its rules are obeyed, and its API key is known.
-    pub codex: Option<Rc<CodexHome>>,
     refresh_url: Option<String>,
     revoke_url: Option<String>,
     /// PEM certificates to trust beside the platform's.
@@ -112,8 +110,7 @@ pub fn config_path(
     if !has_home && !cfg!(windows) {
         return (None, false);
     }
-    let folders = Folders::of_this_person().ok();
-    (folders.map(|folders| folders.config.join("config.toml")), false)
+    (folders::config().ok().map(|folder| folder.join("config.toml")), false)
 }
 
 /// # Errors
@@ -220,7 +217,7 @@ impl Profile {
         let cache = table.cache.unwrap_or(true);
         let opener = Opener { codex_home, patience: asked.patience, cache };
         let account = asked.account.or_else(|| table.pin.account.clone());
-        let (storage, codex) = opener.open(kept, &issuer, &dialect, account.clone())?;
+        let storage = opener.open(kept, &issuer, &dialect, account.clone())?;
         Ok(Self {
             name,
             config,
@@ -233,7 +230,6 @@ impl Profile {
             pin: table.pin,
             interactive: table.interactive,
             kept,
-            codex,
             opener,
             refresh_url: None,
             revoke_url: None,
@@ -274,9 +270,9 @@ impl Profile {
 
     /// The same login in another storage.
     pub fn kept_in(&self, kept: Kept) -> Result<Self> {
-        let (storage, codex) =
-            self.opener.open(kept, &self.issuer, &self.dialect, self.account.clone())?;
-        Ok(Self { storage, kept, codex, ..self.clone() })
+        let account = self.account.clone();
+        let storage = self.opener.open(kept, &self.issuer, &self.dialect, account)?;
+        Ok(Self { storage, kept, ..self.clone() })
     }
 
     /// The login that is called `username`, where several are kept and one is called so.
@@ -362,19 +358,18 @@ struct Opener {
 }
 
 impl Opener {
-    #[expect(clippy::type_complexity, reason = "taken apart at once")]
     fn open(
         &self,
         kept: Kept,
         by: &Provenance,
         dialect: &Dialect,
         account: Option<String>,
-    ) -> Result<(Rc<dyn Storage>, Option<Rc<CodexHome>>)> {
+    ) -> Result<Opened> {
         let medium = match kept {
             Kept::Codex if matches!(dialect, Dialect::Standard(_)) => return Err(not_codexs()),
             Kept::Codex => {
-                let home = Rc::new(CodexHome::new(self.codex_home.clone(), self.patience));
-                return Ok((home.clone(), Some(home)));
+                let home = CodexHome::new(self.codex_home.clone(), self.patience);
+                return Ok(Opened::Codex(Rc::new(home)));
             }
             Kept::File => Medium::File,
             Kept::Keyring => Medium::Keyring { cache: self.cache, patience: self.patience },
@@ -386,7 +381,7 @@ impl Opener {
             granted_by.extend(standard.asks_for());
         }
         let private = Private::new(medium, &folders, &granted_by, account)?;
-        Ok((Rc::new(private), None))
+        Ok(Opened::Private(Rc::new(private)))
     }
 }
 

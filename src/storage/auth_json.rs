@@ -2,11 +2,13 @@
 //! every level and in their order.
 
 use crate::account::Account;
+use crate::lenient::lenient;
 use crate::login::{Login, Provenance};
 use crate::tokens::{Grant, Secret};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::de::Error as _;
 use serde_json::{Map, Value, json};
+use std::cell::OnceCell;
 
 /// The members this program reads.
 #[derive(Deserialize)]
@@ -32,11 +34,6 @@ struct Tokens {
     account_id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     oauth_provenance: Option<Provenance>,
-}
-
-/// A member that is not as we know it is as good as absent.
-fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(from)?).ok())
 }
 
 /// What a document signs in with.
@@ -101,6 +98,7 @@ impl Tokens {
             expires_at: None,
             skew: 0,
             provenance: self.oauth_provenance,
+            lifetime: OnceCell::new(),
         }
     }
 }

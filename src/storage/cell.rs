@@ -23,9 +23,21 @@ impl Cell {
         self.spot.read()
     }
 
-    /// The copy. A missing one says nothing of the value.
-    pub fn read_copy(&self) -> Option<Bytes> {
-        read(self.copy.as_ref()?).ok().flatten()
+    /// What files alone tell: the value or its copy. A missing copy says nothing of the value.
+    pub fn glance(&self) -> Result<Option<Bytes>> {
+        match (&self.copy, &self.spot) {
+            (Some(copy), _) => Ok(read(copy).ok().flatten()),
+            (None, Spot::File(path)) => read(path).map_err(|error| Error::io("read", path, &error)),
+            (None, Spot::Keyring(_)) => Ok(None),
+        }
+    }
+
+    /// The copy, else the value.
+    pub fn read_nearest(&self) -> Result<Option<Bytes>> {
+        match self.glance()? {
+            Some(copy) => Ok(Some(copy)),
+            None => self.read(),
+        }
     }
 
     /// Writes the value and then its copy; a kill in between leaves no copy of what was there before.

@@ -10,7 +10,7 @@ use super::journal::{self, Intent, Journal, Left};
 use super::keyring::{Item, Patience, is_there};
 use super::lock::Lock;
 use super::place::{Place, create_private};
-use super::read::Bytes;
+use super::read::{Bytes, read};
 use super::replace::{sweep, target};
 use super::spot::Spot;
 use super::{Change, Hold, Storage};
@@ -36,6 +36,10 @@ impl CodexHome {
     pub fn new(dir: PathBuf, patience: Patience) -> Self {
         let place = Place::new(beside(&target(&dir.join("auth.json"))));
         Self { dir, place, config: OnceLock::new(), patience }
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// CODEX_HOME itself.
@@ -72,6 +76,26 @@ impl CodexHome {
 
     fn item(&self) -> Spot {
         Spot::Keyring(Item::of_codex(&self.dir, self.patience))
+    }
+
+    /// See [`super::Opened::glance`].
+    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+        if self.config()?.store != Store::File {
+            return Ok(None);
+        }
+        let path = self.dir.join("auth.json");
+        let bytes = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        match bytes.map(|bytes| AuthJson::parse(&bytes).map(AuthJson::content)) {
+            Some(Ok(Ok(Content::ChatGpt(login)))) => {
+                Ok(Some((self.with_skew(login)?, self.place.clone())))
+            }
+            // Whoever loads it says what is wrong with it.
+            _ => Ok(None),
+        }
+    }
+
+    fn with_skew(&self, login: Login) -> Result<Login> {
+        Ok(Login { skew: self.place.skew().load()?.unwrap_or(0), ..login })
     }
 
     /// The document that Codex would read, and where it is.
@@ -122,9 +146,7 @@ impl Storage for CodexHome {
     /// The ChatGPT login; `LoginRequired` when it is an API key.
     fn load(&self) -> Result<Option<Login>> {
         match self.content()? {
-            Some((_, Content::ChatGpt(login))) => {
-                Ok(Some(Login { skew: self.place.skew().load()?.unwrap_or(0), ..login }))
-            }
+            Some((_, Content::ChatGpt(login))) => self.with_skew(login).map(Some),
             Some((spot, Content::ApiKey(_))) => Err(Error::new(
                 Kind::LoginRequired,
                 format!(

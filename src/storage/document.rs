@@ -6,6 +6,7 @@ use crate::login::{Login, Provenance, notable};
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::cell::OnceCell;
 
 #[derive(Serialize, Deserialize)]
 pub struct Document {
@@ -94,6 +95,7 @@ impl Document {
             expires_at: self.expires_at,
             skew: self.skew,
             provenance: Some(self.provenance),
+            lifetime: OnceCell::new(),
         }
     }
 }

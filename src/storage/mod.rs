@@ -26,8 +26,11 @@ use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Provenance};
 use crate::tokens::{Fingerprint, Grant};
 use clap::ValueEnum;
+use codex_home::CodexHome;
 use journal::{Intent, Journal, Left};
 use place::Place;
+use private::Private;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::str::FromStr;
@@ -82,10 +85,8 @@ pub trait Storage: std::fmt::Debug {
     /// `Storage` when it cannot be read or understood; `LoginRequired` when it is of another kind.
     fn load(&self) -> Result<Option<Login>>;
 
-    /// The login from where it costs least to read, perhaps without its refresh token.
-    fn glance(&self) -> Result<Option<Login>> {
-        self.load()
-    }
+    /// Makes anew what [`Opened::glance`] reads, where that does not outlive a restart. Nothing depends on it.
+    fn refresh_copies(&self) {}
 
     /// Where the login is, or would be, in words for a person.
     fn describe(&self) -> Result<String>;
@@ -104,11 +105,6 @@ pub trait Storage: std::fmt::Debug {
     /// What a killed renewal left in the journal. For whoever holds the renewal lock.
     fn left(&self) -> Result<Option<Left>>;
 
-    /// The storage of the login that is called `name`, where several are kept and one is called so.
-    fn of_account(&self, _name: &str) -> Result<Option<Rc<dyn Storage>>> {
-        Ok(None)
-    }
-
     /// Whose logins are kept here, where several can be.
     fn accounts(&self) -> Result<Vec<Account>> {
         Ok(Vec::new())
@@ -117,6 +113,51 @@ pub trait Storage: std::fmt::Debug {
     /// Which login is stored, for comparison; `None` when there is none that can be read.
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.load().ok().flatten().map(|login| login.fingerprint())
+    }
+}
+
+/// The storage of a profile. A closed list, so that whoever only glances at a login links nothing that writes one.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    Codex(Rc<CodexHome>),
+    Private(Rc<Private>),
+}
+
+impl Opened {
+    /// The login and its place, from where files alone tell; perhaps without its refresh token. `None` says nothing of
+    /// what a keyring has.
+    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+        match self {
+            Self::Codex(home) => home.glance(),
+            Self::Private(private) => private.glance(),
+        }
+    }
+
+    /// Codex's own login, where that is what is kept here.
+    pub fn as_codex(&self) -> Option<&CodexHome> {
+        match self {
+            Self::Codex(home) => Some(home),
+            Self::Private(_) => None,
+        }
+    }
+
+    /// The storage of the login that is called `name`, where several are kept and one is called so.
+    pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
+        match self {
+            Self::Codex(_) => Ok(None),
+            Self::Private(private) => Ok(private.of_account(name)?.map(Rc::new).map(Self::Private)),
+        }
+    }
+}
+
+impl Deref for Opened {
+    type Target = dyn Storage;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Codex(home) => &**home,
+            Self::Private(private) => &**private,
+        }
     }
 }
 

@@ -32,7 +32,6 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
 use zeroize::Zeroizing;
 
 /// Where the secrets lie.
@@ -66,6 +65,9 @@ const NEW: &str = "new";
 /// Which account: a hash of user and workspace.
 type Key = String;
 type Accounts = BTreeMap<Key, Account>;
+
+/// How much is done to read a value.
+type Reading = fn(&Cell) -> Result<Option<Bytes>>;
 
 impl Private {
     /// `granted_by` names issuer, client, scope and all else that makes one login another; the first names the
@@ -110,13 +112,9 @@ impl Private {
     }
 
     /// The default account, or all of them: small values that change with a sign-in alone.
-    fn index<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
+    fn index<T: DeserializeOwned + Default>(&self, name: &str, read: Reading) -> Result<T> {
         let cell = self.cell(name);
-        let bytes = match cell.read_copy() {
-            Some(copy) => Some(copy),
-            None => cell.read()?,
-        };
-        bytes.map_or(Ok(T::default()), |bytes| parse(&cell, &bytes))
+        read(&cell)?.map_or(Ok(T::default()), |bytes| parse(&cell, &bytes))
     }
 
     fn write_index(&self, name: &str, value: &impl Serialize) -> Result<()> {
@@ -126,14 +124,18 @@ impl Private {
 
     /// Which login is meant, if it is there.
     fn key(&self) -> Result<Option<Key>> {
+        self.key_by(Cell::read_nearest)
+    }
+
+    fn key_by(&self, read: Reading) -> Result<Option<Key>> {
         match &self.account {
-            None => self.index("default"),
-            Some(name) => self.key_of(name),
+            None => self.index("default", read),
+            Some(name) => self.key_of(name, read),
         }
     }
 
-    fn key_of(&self, name: &str) -> Result<Option<Key>> {
-        let accounts: Accounts = self.index("accounts")?;
+    fn key_of(&self, name: &str, read: Reading) -> Result<Option<Key>> {
+        let accounts: Accounts = self.index("accounts", read)?;
         let is_called = |account: &Account| account.is_called(name);
         let mut called =
             accounts.iter().filter(|(_, account)| is_called(account)).map(|(key, _)| key);
@@ -141,7 +143,7 @@ impl Private {
             (None, _) => Ok(None),
             (Some(only), None) => Ok(Some(only.clone())),
             (Some(first), Some(second)) => {
-                let default: Option<Key> = self.index("default")?;
+                let default: Option<Key> = self.index("default", read)?;
                 let of = |key: &Key| accounts[key].account_id.clone().unwrap_or_default();
                 default.filter(|key| accounts.get(key).is_some_and(is_called)).map(Some).ok_or_else(
                     || {
@@ -152,6 +154,21 @@ impl Private {
                 )
             }
         }
+    }
+
+    /// See [`super::Opened::glance`].
+    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+        let Some(key) = self.key_by(Cell::glance)? else { return Ok(None) };
+        let cell = self.login_cell(&key);
+        let Some(bytes) = cell.glance()? else { return Ok(None) };
+        let document: Option<Document> = parse(&cell, &bytes).ok();
+        Ok(document.map(|document| (document.login(), self.place_called(&key))))
+    }
+
+    /// See [`super::Opened::of_account`].
+    pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
+        let account = Some(name.to_owned());
+        Ok(self.key_of(name, Cell::read_nearest)?.map(|_| Self { account, ..self.clone() }))
     }
 
     /// The login's own, or that of a sign-in which is to bring it.
@@ -230,17 +247,12 @@ impl Storage for Private {
         Ok(self.document(&key)?.map(Document::login))
     }
 
-    fn glance(&self) -> Result<Option<Login>> {
-        let Some(key) = self.key()? else { return Ok(None) };
-        let cell = self.login_cell(&key);
-        if let Some(copy) = cell.read_copy().and_then(|copy| parse::<Document>(&cell, &copy).ok()) {
-            return Ok(Some(copy.login()));
-        }
-        if cell.copy.is_some() {
-            // The copy saves time, and nothing depends on it.
+    fn refresh_copies(&self) {
+        if let Ok(Some(key)) = self.key()
+            && self.login_cell(&key).copy.is_some()
+        {
             let _ = self.copy(&key);
         }
-        self.load()
     }
 
     fn describe(&self) -> Result<String> {
@@ -258,13 +270,8 @@ impl Storage for Private {
         journal::left(&self.place_called(&name).journal(), || self.login_cell(&name).spot.seal())
     }
 
-    fn of_account(&self, name: &str) -> Result<Option<Rc<dyn Storage>>> {
-        let account = Some(name.to_owned());
-        Ok(self.key_of(name)?.map(|_| Rc::new(Self { account, ..self.clone() }) as Rc<dyn Storage>))
-    }
-
     fn accounts(&self) -> Result<Vec<Account>> {
-        Ok(self.index::<Accounts>("accounts")?.into_values().collect())
+        Ok(self.index::<Accounts>("accounts", Cell::read_nearest)?.into_values().collect())
     }
 }
 
@@ -294,10 +301,10 @@ impl Held<'_> {
         if known != Some(document.signed_in_at()) {
             self.0.write(&key, document)?;
         }
-        let mut accounts: Accounts = self.0.index("accounts")?;
+        let mut accounts: Accounts = self.0.index("accounts", Cell::read_nearest)?;
         accounts.insert(key.clone(), account);
         self.0.write_index("accounts", &accounts)?;
-        let default: Option<Key> = self.0.index("default")?;
+        let default: Option<Key> = self.0.index("default", Cell::read_nearest)?;
         if self.0.account.is_none() || default.is_none() {
             self.0.write_index("default", &key)?;
         }
@@ -342,9 +349,9 @@ impl Hold for Held<'_> {
         }
         self.0.place_called(&key).forget()?;
         self.0.new_places().try_for_each(|place| place.forget())?;
-        let mut accounts: Accounts = self.0.index("accounts")?;
+        let mut accounts: Accounts = self.0.index("accounts", Cell::read_nearest)?;
         accounts.remove(&key);
-        let default: Option<Key> = self.0.index("default")?;
+        let default: Option<Key> = self.0.index("default", Cell::read_nearest)?;
         if default.as_ref() == Some(&key) {
             let only = accounts.keys().next().filter(|_| accounts.len() == 1);
             self.0.write_index("default", &only)?;

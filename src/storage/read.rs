@@ -1,6 +1,6 @@
 //! Reads a small file whole. What is no such file neither hangs the reader (a FIFO) nor fills the memory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -16,7 +16,8 @@ pub fn read(path: &Path) -> io::Result<Option<Bytes>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    let mut bytes = Zeroizing::new(Vec::new());
+    let length = file.metadata()?.len().min(LIMIT);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0)));
     file.take(LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIMIT {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
@@ -24,12 +25,14 @@ pub fn read(path: &Path) -> io::Result<Option<Bytes>> {
     Ok(Some(bytes))
 }
 
+#[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-    );
-    options.read(true).open(path)
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }

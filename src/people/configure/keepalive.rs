@@ -3,6 +3,7 @@
 use super::Folders;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use crate::program;
 use crate::storage::place::create_private;
 use crate::storage::replace::replace;
 use crate::ui;
@@ -46,7 +47,7 @@ pub struct Keepalive<'a> {
 
 impl<'a> Keepalive<'a> {
     pub fn new(profile: &'a Profile, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let program = std::env::current_exe().map_err(|error| {
+        let program = program::answering().map_err(|error| {
             Error::new(Kind::Storage, format!("cannot find this program's own path: {error}"))
         })?;
         let folders = Folders { variable, home: super::home()? };

@@ -1,6 +1,7 @@
 //! This program, as others run it: by its absolute path, because what is started from a desktop has no PATH.
 
 use crate::error::{Error, Kind, Result};
+use crate::program;
 use std::path::{Path, PathBuf};
 
 /// The arguments with which a token alone is printed.
@@ -16,7 +17,7 @@ pub struct Program {
 
 impl Program {
     pub fn this() -> Result<Self> {
-        let path = std::env::current_exe().map_err(|error| {
+        let path = program::answering().map_err(|error| {
             Error::new(Kind::Storage, format!("cannot find this program's own path: {error}"))
         })?;
         let Some(text) = path.to_str().filter(|text| !text.contains(char::is_control)) else {

@@ -1,7 +1,8 @@
-//! Arguments, environment and standard streams come in, an exit code goes out; nothing else has process state.
+//! The full program: arguments, environment and standard streams come in, an exit code goes out; nothing else has
+//! process state.
 
 use clap::Parser;
-use codex_credential::cli::{self, Cli, Operation, Whose};
+use codex_credential::cli::{self, Cli, MIN_VALIDITY, Operation, PROGRAMS_PATIENCE, Whose};
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::helper;
@@ -27,8 +28,6 @@ use zeroize::Zeroizing;
 
 /// Where a person is asked: as long as a device code lives.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// Codex kills its helper after 5 seconds.
-const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
 /// `renew` by hand sees its renewal end: whoever started it, such as a timer, may end what is left behind.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(2 * 60);
 /// `logout` and `move` let a renewal that is under way finish.
@@ -152,7 +151,8 @@ fn wanted(
     wanted: &cli::Wanted,
     asked: impl FnOnce(Deadline) -> Result<Credential>,
 ) -> Result<(Credential, Found)> {
-    let deadline = Deadline::after(wanted.wait.wait.unwrap_or(PROGRAMS_PATIENCE));
+    let patience = wanted.remaining.or(wanted.wait.wait).unwrap_or(PROGRAMS_PATIENCE);
+    let deadline = Deadline::after(patience);
     let asked = asked(deadline)?;
     let profile = profile_for(whose, wanted.wait.wait, &asked)?;
     let interactive = match wanted.interactive {
@@ -162,11 +162,12 @@ fn wanted(
     let screen = Screen::new(interactive, extras(&wanted.extras));
     let mut caller = caller(&wanted.wait, deadline, interactive, screen);
     if let Some(token) = &wanted.rejected_sha256
-        && let Some(stored) = profile.storage.glance()?
+        && let Some((stored, _)) = helper::get::stored(&profile)?
     {
         helper::erase::refuse(&profile, &stored, token)?;
     }
-    let min_validity = i64::try_from(wanted.min_validity.as_secs()).unwrap_or(i64::MAX);
+    let min_validity = wanted.min_validity.unwrap_or(MIN_VALIDITY);
+    let min_validity = i64::try_from(min_validity.as_secs()).unwrap_or(i64::MAX);
     let foreign = foreign(&profile, wanted.wait.wait);
     let found = helper::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
     Ok((asked, found))

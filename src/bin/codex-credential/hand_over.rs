@@ -1,0 +1,85 @@
+//! Hands a call over to the full program, which gets the same words and the same input.
+
+use codex_credential::clock::Deadline;
+use codex_credential::error::{Error, Kind};
+use codex_credential::program;
+use codex_credential::stdin::PatientStdin;
+use codex_credential::ui::ErrorFormat;
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+/// Every pipe takes as much before it is read (`_POSIX_PIPE_BUF` is less), in bytes.
+const PIPE: usize = 4096;
+
+/// An input that is remembered while it is read.
+pub struct Begun {
+    input: PatientStdin,
+    deadline: Deadline,
+    read: Vec<u8>,
+}
+
+impl Begun {
+    pub fn new(input: PatientStdin, deadline: Deadline) -> Self {
+        Self { input, deadline, read: Vec::new() }
+    }
+}
+
+impl Read for Begun {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.input.read(buffer)?;
+        self.read.extend_from_slice(&buffer[..length]);
+        Ok(length)
+    }
+}
+
+pub fn hand_over(begun: Option<Begun>) -> ExitCode {
+    run(begun).unwrap_or_else(|error| {
+        let what = format!("cannot run codex-credential-full: {error}");
+        let error = Error::new(Kind::Storage, what)
+            .hint("it belongs beside codex-credential; install both programs");
+        ErrorFormat::Text.show(&error);
+        ExitCode::from(error.kind.exit_code())
+    })
+}
+
+fn run(begun: Option<Begun>) -> io::Result<ExitCode> {
+    let mut full = Command::new(program::full()?);
+    full.args(std::env::args_os().skip(1));
+    let Some(begun) = begun else { return become_it(full) };
+    full.arg("--remaining").arg(format!("{}ms", begun.deadline.remaining().as_millis()));
+    if begun.read.len() > PIPE {
+        return relay(full, begun);
+    }
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(&begun.read)?;
+    drop(writer);
+    full.stdin(reader);
+    become_it(full)
+}
+
+#[cfg(unix)]
+fn become_it(mut full: Command) -> io::Result<ExitCode> {
+    Err(std::os::unix::process::CommandExt::exec(&mut full))
+}
+
+#[cfg(not(unix))]
+fn become_it(mut full: Command) -> io::Result<ExitCode> {
+    ended(full.spawn()?)
+}
+
+/// For what is too long for a pipe that nobody reads yet.
+fn relay(mut full: Command, begun: Begun) -> io::Result<ExitCode> {
+    let mut child = full.stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that has heard enough closes it.
+        let _ =
+            input.write_all(&begun.read).and_then(|()| io::copy(&mut { begun.input }, &mut input));
+    }
+    ended(child)
+}
+
+fn ended(mut child: Child) -> io::Result<ExitCode> {
+    // Ended by a signal: what a shell would say is not ours to invent.
+    let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}

@@ -1,0 +1,55 @@
+//! The answering program. A `get` that files alone can answer it answers; every other call it hands over, as it came, to
+//! the full program beside it. It links no network, no keyring and no runtime: most calls pay for its start alone.
+
+mod few_words;
+mod hand_over;
+
+use codex_credential::clock::Deadline;
+use codex_credential::helper::get::at_once;
+use codex_credential::profile::{Asked, Profile};
+use codex_credential::stdin::PatientStdin;
+use few_words::Get;
+use hand_over::{Begun, hand_over};
+use std::ffi::OsString;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::process::{self, ExitCode};
+
+/// One region that grows, where the C library makes a mapping for each size of a block.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+fn main() -> ExitCode {
+    let mut begun = None;
+    answer(&mut begun);
+    hand_over(begun)
+}
+
+/// Returns only where the full program has to answer, or to say what is wrong; `begun` is what was read by then.
+#[expect(clippy::disallowed_methods, reason = "this is main.rs")]
+fn answer(begun: &mut Option<Begun>) -> Option<()> {
+    let get = Get::of(std::env::args_os().skip(1))?;
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        return None;
+    }
+    let deadline = Deadline::after(get.wait);
+    let begun = begun.insert(Begun::new(PatientStdin::new(deadline), deadline));
+    let asked = get.format.read(BufReader::with_capacity(1024, &mut *begun)).ok()?;
+    let named = Asked {
+        profile: get.profile,
+        config: get.config,
+        host: asked.host.clone(),
+        ..Asked::default()
+    };
+    let profile = Profile::of(variable, named).ok()?;
+    let login = at_once(&profile, &asked, get.min_validity).ok()??;
+    let mut answer = Vec::with_capacity(login.access_token.expose().len() + 256);
+    get.format.write(&mut answer, &asked, &login, None).ok()?;
+    io::stdout().write_all(&answer).ok()?;
+    // Nothing is wiped here: the system takes it all back at once.
+    process::exit(0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
