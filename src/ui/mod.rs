@@ -10,13 +10,18 @@ use clap::ValueEnum;
 use console::Term;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
+use std::io::{BufRead, BufReader, Write, stderr, stdin};
 use std::sync::mpsc;
 use std::thread;
 
 /// One line for whoever reads stderr.
 pub fn say(text: &str) {
-    eprintln!("codex-credential: {text}");
+    line(&format!("codex-credential: {text}"));
+}
+
+/// Where nobody reads stderr any more, that is no reason to fail.
+pub fn line(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -32,12 +37,12 @@ impl ErrorFormat {
     pub fn show(self, error: &Error) {
         match self {
             Self::Text => {
-                eprintln!("codex-credential: {error}");
+                say(&error.message);
                 if let Some(hint) = &error.hint {
-                    eprintln!("hint: {hint}");
+                    line(&format!("hint: {hint}"));
                 }
             }
-            Self::Json => eprintln!("{}", serde_json::json!(error)),
+            Self::Json => line(&serde_json::json!(error).to_string()),
         }
     }
 }

@@ -87,6 +87,14 @@ fn each_outside_thing_has_one_home() {
     }
 }
 
+/// They panic where nobody reads what they print.
+#[test]
+fn nothing_is_printed_by_macros() {
+    for (file, code) in code() {
+        assert!(["print!(", "println!("].iter().all(|name| !code.contains(name)), "{file} prints");
+    }
+}
+
 #[test]
 fn the_architecture_document_names_every_source_file() {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");

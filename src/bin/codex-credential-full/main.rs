@@ -253,7 +253,7 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !options.json {
-        eprintln!("hint: to sign in, run: codex-credential login");
+        ui::line("hint: to sign in, run: codex-credential login");
     }
     Ok(ExitCode::from(3))
 }

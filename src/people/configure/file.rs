@@ -4,6 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::storage::place::create_private;
 use crate::storage::read::read;
 use crate::storage::replace::{replace, replace_as, target};
+use crate::ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +35,9 @@ impl TextFile {
             Some(_) => self.path.display().to_string(),
             None => "/dev/null".to_owned(),
         };
-        eprintln!("--- {}\n+++ {}", name(before), name(after));
-        eprint!("{}", difference(before.unwrap_or_default(), after.unwrap_or_default(), conceal));
+        let change = difference(before.unwrap_or_default(), after.unwrap_or_default(), conceal);
+        ui::line(&format!("--- {}\n+++ {}", name(before), name(after)));
+        ui::line(change.trim_end_matches('\n'));
     }
 
     pub fn write(&self, text: &str, is_executable: bool) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::storage::replace::replace;
 use crate::ui;
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -115,8 +115,9 @@ impl<'a> Keepalive<'a> {
         let scheduler = Scheduler::of_this_machine();
         if let Scheduler::Cron = scheduler {
             ui::say("there is no systemd user manager here; with crontab -e, add this line:");
-            println!("{}", self.cron_line());
-            return Ok(());
+            return writeln!(stdout(), "{}", self.cron_line()).map_err(|error| {
+                Error::new(Kind::Storage, format!("cannot write to standard output: {error}"))
+            });
         }
         create_private(&self.folder)?;
         for (path, text) in self.files() {
