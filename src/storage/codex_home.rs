@@ -245,13 +245,14 @@ impl Hold for Held<'_> {
         };
         let bytes = change.apply(old.as_deref().map(Vec::as_slice));
         let bytes = Zeroizing::new(bytes.map_err(|error| malformed(&self.home.file(), &error))?);
-        self.note_skew(change.grant().skew)?;
         if let (Change::Renewed(_), Some(spot)) = (change, found) {
             spot.write(&bytes)?;
+            self.note_skew(change.grant().skew)?;
             return Ok(true);
         }
         let spot = self.home.spot_of_new_login()?;
         spot.write(&bytes)?;
+        self.note_skew(change.grant().skew)?;
         if spot != self.home.file() {
             // As Codex does: the keyring's login is the only one from here on.
             self.home.file().remove()?;
@@ -277,7 +278,8 @@ impl Hold for Held<'_> {
 }
 
 impl Held<'_> {
-    /// Codex's document has no room for it.
+    /// Codex's document has no room for it. Noted once the login is there: the one before would be judged by it, too, and
+    /// whoever waits for a token would get that one.
     fn note_skew(&self, skew: Option<i64>) -> Result<()> {
         let record = self.home.place.skew();
         match skew.map(|skew| notable(Some(skew))) {
