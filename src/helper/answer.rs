@@ -1,6 +1,7 @@
 //! The forms in which a token is handed out. A refresh token is in none of them.
 
 use super::credential::Credential;
+use super::url;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -166,7 +167,7 @@ fn bazel_request(input: impl BufRead) -> Result<Credential> {
     }
     let request: Value = serde_json::from_str(&text).map_err(|_| bad("it is not JSON"))?;
     let uri = request["uri"].as_str().ok_or_else(|| bad("it has no uri"))?;
-    Credential::read(format!("url={uri}\n").as_bytes()).map_err(|error| bad(&error.message))
+    url::parse(uri.as_bytes()).map_err(bad)
 }
 
 /// The version that was asked for: another is an error to kubectl.

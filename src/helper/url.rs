@@ -26,7 +26,7 @@ pub(super) fn parse(url: &[u8]) -> Result<Credential, &'static str> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
     Ok(Credential {
-        protocol: Some(protocol.to_vec()),
+        protocol: Some(one_line(protocol.to_vec())?),
         host: Some(decode(host)?),
         path: if path.is_empty() { None } else { Some(decode(path)?) },
         username: username.map(decode).transpose()?,
@@ -36,11 +36,15 @@ pub(super) fn parse(url: &[u8]) -> Result<Credential, &'static str> {
 }
 
 fn decode(part: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let decoded: Vec<u8> = percent_decode(part).collect();
-    if decoded.iter().any(|byte| b"\n\r\0".contains(byte)) {
+    one_line(percent_decode(part).collect())
+}
+
+/// An attribute is a line, whichever way its value came.
+fn one_line(value: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
         return Err("the url contains an encoded newline, CR or NUL");
     }
-    Ok(decoded)
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ impl Machine {
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Text(1)).start();
         issuer.set(change);
+        Self::at(issuer)
+    }
+
+    /// Nobody is signed in at this server.
+    pub fn at(issuer: Issuer) -> Self {
         Self { issuer, home: tempfile::tempdir().unwrap(), more: Vec::new() }
     }
 
@@ -205,6 +210,13 @@ impl Private {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         self.machine.token()
     }
+}
+
+/// The failure of a program that was asked for JSON.
+pub fn told(output: &std::process::Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.stdout.is_empty(), "{text}");
+    serde_json::from_str(text.lines().last().expect("an error")).expect(&text)
 }
 
 /// Every file below `folder`.

@@ -16,6 +16,7 @@ mod errors;
 #[macro_use]
 mod git;
 mod git_files;
+mod hostile_caller;
 mod id_tokens;
 mod interactive;
 mod issuers;
