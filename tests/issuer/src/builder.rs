@@ -14,6 +14,7 @@ use crate::{
     server,
     settings::Settings,
     state::{Shared, State},
+    tls::Certificate,
 };
 
 /// A server about to start.
@@ -21,11 +22,17 @@ pub struct Builder {
     port: u16,
     settings: Settings,
     accounts: Vec<Account>,
+    certificate: Option<Certificate>,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { port: 0, settings: Settings::default(), accounts: Account::examples() }
+        Self {
+            port: 0,
+            settings: Settings::default(),
+            accounts: Account::examples(),
+            certificate: None,
+        }
     }
 
     /// Listen here instead of on any free port.
@@ -52,6 +59,12 @@ impl Builder {
         self
     }
 
+    /// Speak TLS with this certificate; the issuer is then `https://localhost:PORT`.
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
     /// Starts, and panics if the port is taken.
     pub fn start(self) -> Issuer {
         self.try_start().expect("the issuer starts")
@@ -61,13 +74,18 @@ impl Builder {
     pub fn try_start(self) -> io::Result<Issuer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let url = match &self.certificate {
+            Some(_) => format!("https://localhost:{}", address.port()),
+            None => format!("http://{address}"),
+        };
+        let tls = self.certificate.map(Certificate::acceptor);
         let state = State::new(url.clone(), self.settings, self.accounts);
         let shared = Arc::new(Shared::new(state));
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("issuer".into()).spawn({
             let shared = shared.clone();
-            move || server::run(listener, shared, stopped)
+            move || server::run(listener, tls, shared, stopped)
         })?;
         let server = Arc::new(Server { url, shared, stop: Some(stop), thread: Some(thread) });
         Ok(Issuer { server })

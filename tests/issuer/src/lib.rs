@@ -39,6 +39,7 @@ mod settings;
 mod standard;
 mod state;
 mod store;
+mod tls;
 mod token;
 
 pub use account::Account;
@@ -50,3 +51,4 @@ pub use keys::Signing;
 pub use log::{Counts, Entry};
 pub use settings::{CLIENT_ID, Interval, Settings, Standard, TokenForm};
 pub use store::Tokens;
+pub use tls::{Authority, Certificate};

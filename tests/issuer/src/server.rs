@@ -10,7 +10,12 @@ use hyper::{
     Response, body::Incoming, header::CONTENT_TYPE, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    time::sleep,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     answer::Answer,
@@ -25,19 +30,20 @@ use crate::{
 /// Accepts connections until `stop` is sent or dropped.
 pub(crate) fn run(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     stop: oneshot::Receiver<Infallible>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::spawn(accept(listener, shared));
+        tokio::spawn(accept(listener, tls, shared));
         let _ = stop.await;
         Ok(())
     })
 }
 
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         // Too many open files and the like: the next one may fare better.
         let Ok((stream, _)) = listener.accept().await else {
@@ -45,13 +51,28 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
+        let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| serve(shared.clone(), request));
-            // An error here is a client that hung up, or a fault that was asked for.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            match tls {
+                None => connection(stream, shared).await,
+                Some(tls) => {
+                    // An error here is a client that does not trust the certificate.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        connection(stream, shared).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    shared: Arc<Shared>,
+) {
+    let service = service_fn(|request| serve(shared.clone(), request));
+    // An error here is a client that hung up, or a fault that was asked for.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// An error makes hyper close the connection without a byte.
