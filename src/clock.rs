@@ -16,9 +16,14 @@ pub fn timestamp() -> Timestamp {
     Timestamp::now()
 }
 
+/// `seconds` since the epoch, or the first or last second that a calendar has: what a server says may be any number.
+pub fn within_calendar(seconds: i64) -> i64 {
+    seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second())
+}
+
 /// `seconds` since the epoch in RFC 3339, in UTC.
 pub fn rfc3339(seconds: i64) -> String {
-    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+    Timestamp::from_second(within_calendar(seconds)).unwrap_or_default().to_string()
 }
 
 /// Reads an RFC 3339 date; `None` when it is none.

@@ -1,6 +1,7 @@
 //! A login as every storage keeps it, and how long it is good for.
 
 use crate::account::{Account, Claims};
+use crate::clock;
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
@@ -79,7 +80,11 @@ impl Login {
             let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
             let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
             let issued_at = here(claims.iat).or(self.issued_at).or(self.last_refresh);
-            Lifetime { issued_at, expires_at: here(claims.exp).or(self.expires_at) }
+            let expires_at = here(claims.exp).or(self.expires_at);
+            Lifetime {
+                issued_at: issued_at.map(clock::within_calendar),
+                expires_at: expires_at.map(clock::within_calendar),
+            }
         })
     }
 
@@ -92,7 +97,7 @@ impl Login {
 
 /// What a `Date` tells of two clocks, in seconds; as much as a slow answer takes is nothing.
 pub fn notable(skew: Option<i64>) -> i64 {
-    skew.filter(|skew| skew.abs() > 30).unwrap_or(0)
+    skew.filter(|skew| skew.unsigned_abs() > 30).unwrap_or(0)
 }
 
 /// The life of an access token, in seconds since the epoch. A token that does not say when it ends is taken
@@ -109,7 +114,7 @@ const EARLIEST: i64 = 25 * 3600;
 
 impl Lifetime {
     fn length(&self) -> Option<i64> {
-        Some((self.expires_at? - self.issued_at?).max(0))
+        Some(self.expires_at?.saturating_sub(self.issued_at?).max(0))
     }
 
     /// Whether the token is good for `min_validity` seconds more; never asks for more than half of its life, so
@@ -117,16 +122,16 @@ impl Lifetime {
     pub fn covers(&self, min_validity: i64, now: i64) -> bool {
         let Some(end) = self.expires_at else { return true };
         let asked = self.length().map_or(min_validity, |length| min_validity.min(length / 2));
-        end > now && end - now >= asked
+        end > now && end.saturating_sub(now) >= asked
     }
 
     /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most
     /// 25 hours before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
     pub fn renew_at(&self, jitter: u8) -> Option<i64> {
         let (end, length) = (self.expires_at?, self.length()?);
-        let ahead = (length / 5).max(600);
+        let ahead = (length / 5).clamp(600, EARLIEST);
         let ahead = ahead + ahead * i64::from(jitter) / 2550;
-        Some(end - ahead.min(EARLIEST).min(length / 2))
+        Some(end.saturating_sub(ahead.min(EARLIEST).min(length / 2)))
     }
 }
 

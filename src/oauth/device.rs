@@ -37,6 +37,13 @@ pub struct Approval {
     pub code_verifier: Secret<String>,
 }
 
+/// Whether a person could read it off a line and type it.
+pub(super) fn is_code(code: &str) -> bool {
+    (1..=64).contains(&code.len())
+        && !code.contains(char::is_control)
+        && code.trim().len() == code.len()
+}
+
 /// What one poll brought.
 #[derive(Debug)]
 pub enum Poll {
@@ -82,11 +89,13 @@ pub struct Pace {
 /// RFC 8628, section 3.5.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// In seconds. No code lives longer.
+const LONGEST_INTERVAL: u64 = 24 * 3600;
 
 impl Pace {
-    /// RFC 8628, section 3.2: 5 seconds where the server names no interval; never without a pause.
+    /// `interval` in seconds; never without a pause, whatever the server says.
     pub fn new(interval: u64) -> Self {
-        let interval = Duration::from_secs(interval.max(1));
+        let interval = Duration::from_secs(interval.clamp(1, LONGEST_INTERVAL));
         Self { interval, pause: interval, has_unknown: false }
     }
 
@@ -96,7 +105,7 @@ impl Pace {
     }
 
     fn back_off(&self) -> Duration {
-        (self.pause * 2).min(LONGEST_PAUSE.max(self.interval))
+        self.pause.saturating_mul(2).min(LONGEST_PAUSE.max(self.interval))
     }
 
     pub fn interval(&self) -> Duration {
@@ -183,7 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_of_zero_is_not_taken_at_its_word() {
+    fn an_absurd_interval_or_pause_is_not_taken_at_its_word() {
         assert_eq!(pause(&mut Pace::new(0), Poll::Pending), 1);
+        let mut pace = Pace::new(u64::MAX);
+        for poll in [Poll::Trouble, Poll::SlowDown, Poll::TooFast(Some(Duration::MAX))] {
+            pause(&mut pace, poll);
+        }
+        assert_eq!(pause(&mut pace, Poll::Trouble), LONGEST_INTERVAL + 5);
     }
 }

@@ -1,7 +1,7 @@
 //! The device login by the standard (RFC 8628): the successful poll itself brings the tokens.
 
 use super::codex::expired;
-use super::device::{Pending, Poll};
+use super::device::{Pending, Poll, is_code};
 use super::http::{Failure, Reply, host};
 use super::reply::number;
 use super::standard::{Server, refusal};
@@ -59,9 +59,6 @@ impl Server<'_> {
     fn pending(&self, reply: &Reply) -> Option<Pending> {
         let started: Started = serde_json::from_slice(&reply.body).ok()?;
         // Shown on a terminal and in one-line errors, and maybe opened.
-        let is_code = |code: &str| {
-            !code.is_empty() && !code.contains(char::is_control) && code.trim().len() == code.len()
-        };
         if !is_code(&started.user_code) || !is_page(&started.verification_uri) {
             return None;
         }
