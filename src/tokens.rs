@@ -1,7 +1,8 @@
 //! Tokens, and the type that keeps them from being shown.
 
 use crate::account::Account;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write};
 use zeroize::Zeroize;
@@ -48,6 +49,27 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 impl<T: Zeroize> Drop for Secret<T> {
     fn drop(&mut self) {
         self.0.zeroize();
+    }
+}
+
+/// In bytes: with its name before it, one line of git's (65,535).
+const LONGEST: usize = 64_000;
+
+/// Whether a token can be printed on one line and sent in a header: what could break out of either is none.
+pub fn is_plain(token: &str) -> bool {
+    token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// For serde: a token that [`is_plain`], where there is one.
+pub fn plain<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Clone + Into<Option<Secret<String>>>,
+    D: Deserializer<'de>,
+{
+    let token = T::deserialize(from)?;
+    match token.clone().into() {
+        Some(odd) if !is_plain(odd.expose()) => Err(D::Error::custom("not a token")),
+        _ => Ok(token),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::Change;
-use crate::tokens::{Grant, Secret};
+use crate::tokens::{Grant, Secret, is_plain};
 
 /// Keeps what the caller gives, where it is newer than what is stored and for the same account. Callers give what
 /// they were once given, maybe long ago, so an older token is nothing to speak of.
@@ -68,7 +68,7 @@ fn is_current(profile: &Profile, token: &Secret<String>, issued_at: i64) -> Resu
 
 fn plain(token: &[u8]) -> Option<Secret<String>> {
     let token = std::str::from_utf8(token).ok()?;
-    token.bytes().all(|byte| byte.is_ascii_graphic()).then(|| Secret::from(token))
+    is_plain(token).then(|| Secret::from(token))
 }
 
 fn not_a_token() -> Error {

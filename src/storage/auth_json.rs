@@ -4,7 +4,7 @@
 use crate::account::Account;
 use crate::lenient::lenient;
 use crate::login::{Login, Provenance};
-use crate::tokens::{Grant, Secret};
+use crate::tokens::{Grant, Secret, plain};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use std::cell::OnceCell;
 pub struct AuthJson {
     #[serde(default)]
     auth_mode: Option<String>,
-    #[serde(rename = "OPENAI_API_KEY", default)]
+    #[serde(rename = "OPENAI_API_KEY", default, deserialize_with = "plain")]
     api_key: Option<Secret<String>>,
     #[serde(default)]
     tokens: Option<Tokens>,
@@ -25,6 +25,7 @@ pub struct AuthJson {
 
 #[derive(Deserialize)]
 struct Tokens {
+    #[serde(deserialize_with = "plain")]
     access_token: Secret<String>,
     #[serde(default)]
     refresh_token: Option<Secret<String>>,

@@ -3,13 +3,14 @@
 use crate::account::Account;
 use crate::clock;
 use crate::login::{Login, Provenance, notable};
-use crate::tokens::{Fingerprint, Grant, Secret};
+use crate::tokens::{Fingerprint, Grant, Secret, plain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
 
 #[derive(Serialize, Deserialize)]
 pub struct Document {
+    #[serde(deserialize_with = "plain")]
     access_token: Secret<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Secret<String>>,
