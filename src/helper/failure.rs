@@ -29,9 +29,12 @@ pub struct Failure {
 impl Failure {
     pub fn of(error: &Error, earlier: Option<&Self>) -> Self {
         let count = earlier.map_or(1, |earlier| earlier.count.saturating_add(1));
-        // A network comes back at once; a server in trouble needs its time.
+        // A network comes back at once; a server in trouble needs its time. What only another setting helps
+        // against is not asked for again by each caller either.
         let own_pause = match error.kind {
-            Kind::Network => 1 << (count - 1).min(5),
+            Kind::Network | Kind::Configuration | Kind::DeviceLoginDisabled => {
+                1 << (count - 1).min(5)
+            }
             Kind::Server => 1 << (count - 1).min(8),
             _ => 0,
         };
@@ -42,10 +45,15 @@ impl Failure {
         Self { error: error.clone(), id, count, at, not_before: at + pause }
     }
 
+    /// Seconds up to `end`; none where the clock was set back behind the failure itself.
+    fn left(&self, end: i64) -> i64 {
+        let now = clock::now();
+        if now < self.at { 0 } else { (end - now).max(0) }
+    }
+
     /// Keeps to the pause: sleeps through a short one, gives the failure back for a longer one.
     pub fn hold_back(&self) -> Result<()> {
-        let pause = (self.not_before - clock::now()).max(0).cast_unsigned();
-        let pause = Duration::from_secs(pause);
+        let pause = Duration::from_secs(self.left(self.not_before).cast_unsigned());
         if pause > Duration::from_secs(1) {
             let message = format!("{}; the next try is in {} s", self.error, pause.as_secs());
             return Err(Error { message, ..self.error.clone() }.retry_after(Some(pause)));
@@ -91,6 +99,6 @@ impl Dead {
 /// Whether early renewal has to wait because the last one failed a moment ago.
 pub fn is_held_back(place: &Place) -> bool {
     let failure = place.failure::<Failure>().load().ok().flatten();
-    let now = clock::now();
-    failure.is_some_and(|failure| now < failure.not_before.max(failure.at + EARLY_PAUSE))
+    failure
+        .is_some_and(|failure| failure.left(failure.not_before.max(failure.at + EARLY_PAUSE)) > 0)
 }

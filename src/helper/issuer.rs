@@ -130,7 +130,7 @@ impl<'a> Issuer<'a> {
                 .map(|url| token::refresh(&self.http, &url, &to.client_id, refresh_token)),
             Some(standard) => self.server(standard).map(|server| server.refresh(refresh_token)),
         };
-        outcome.unwrap_or_else(|error| Outcome::NotProcessed(error, None))
+        outcome.unwrap_or_else(Outcome::NotProcessed)
     }
 
     /// Revokes the refresh token, else the access token. Gives back the host that was told.

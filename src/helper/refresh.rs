@@ -78,11 +78,11 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 None => Err(no_access_token(&url)),
             }
         }
-        Outcome::NotProcessed(error, pause) => {
+        Outcome::NotProcessed(error) => {
             if cut_off.is_none() {
                 journal.clear()?;
             }
-            Err(error.retry_after(pause))
+            Err(error)
         }
         Outcome::Unknown(error) => Err(error),
         Outcome::Refused { error, may_be_used } => {

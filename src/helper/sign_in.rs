@@ -184,9 +184,9 @@ impl SignIn<'_> {
                 let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, &grant);
                 kept.map_err(|error| noted.err().unwrap_or(error))
             }
-            Outcome::NotProcessed(error, pause) => {
+            Outcome::NotProcessed(error) => {
                 journal.clear()?;
-                Err(error.retry_after(pause))
+                Err(error)
             }
             Outcome::Unknown(error) => Err(error),
             Outcome::Refused { error, .. } => {

@@ -1,7 +1,7 @@
 //! The device login in the dialect of auth.openai.com. It is like RFC 8628 in its steps and unlike it on the wire:
 //! an approval brings an authorization code, which is exchanged for the tokens.
 
-use super::device::{Approval, Pending, Poll};
+use super::device::{Approval, Pending, Poll, is_code};
 use super::http::{Http, Reply, host};
 use super::reply::number;
 use crate::clock;
@@ -39,7 +39,7 @@ pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
     }
     let code: Started = serde_json::from_slice(&reply.body).map_err(|_| not_understood(&url))?;
     // It is shown on a terminal and in one-line errors.
-    if code.user_code.is_empty() || !code.user_code.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !is_code(&code.user_code) || !code.user_code.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(not_understood(&url));
     }
     let expires_in = number(&code.expires_in).and_then(|seconds| i64::try_from(seconds).ok());
@@ -67,9 +67,8 @@ fn not_understood(url: &str) -> Error {
 }
 
 fn not_started(reply: &Reply, url: &str) -> Error {
-    let is_page = reply.body.trim_ascii_start().starts_with(b"<");
     match reply.status {
-        403 | 404 if !is_page => Error::new(
+        403 | 404 if reply.is_to_the_request() => Error::new(
             Kind::DeviceLoginDisabled,
             format!("{} does not offer device code login here ({})", host(url), reply.status),
         )
@@ -100,8 +99,9 @@ pub fn poll(http: &Http, pending: &Pending) -> Poll {
         ),
         (_, Some("expired_token" | "code_expired")) => Poll::Refused(expired()),
         (429, _) => Poll::TooFast(reply.retry_after),
-        (403 | 404, _) => Poll::Pending,
         (300..400 | 500.., _) => Poll::Trouble,
+        _ if !reply.is_to_the_request() => Poll::Trouble,
+        (403 | 404, _) => Poll::Pending,
         _ => Poll::Refused(reply.error(&url)),
     }
 }

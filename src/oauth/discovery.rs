@@ -2,6 +2,7 @@
 //! does not.
 
 use super::http::{Http, Reply, host};
+use super::reply::printable;
 use crate::address::is_private;
 use crate::client::Endpoints;
 use crate::clock;
@@ -77,7 +78,8 @@ impl Metadata {
     /// RFC 8414, section 3.3: exactly what was asked for, or it speaks for somebody else.
     fn check(&self, issuer: &str, url: &str) -> Result<()> {
         if self.issuer != issuer {
-            let what = format!("{url} speaks for the issuer {:?}, not for {issuer:?}", self.issuer);
+            let other = printable(&self.issuer);
+            let what = format!("{url} speaks for the issuer {other:?}, not for {issuer:?}");
             return Err(Error::new(Kind::Configuration, what)
                 .hint("issuer has to be written exactly as the server has it, to the last slash"));
         }
@@ -86,7 +88,8 @@ impl Metadata {
         let named = [device_authorization, token, revocation, jwks, userinfo];
         for endpoint in named.into_iter().flatten() {
             if !is_private(&endpoint) {
-                let what = format!("{url} names an endpoint without https: {endpoint}");
+                let what =
+                    format!("{url} names an endpoint without https: {}", printable(&endpoint));
                 return Err(Error::new(Kind::Server, what).hint("no token is sent there"));
             }
         }

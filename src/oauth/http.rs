@@ -1,6 +1,7 @@
 //! Requests to the authorization server. The only home of reqwest and tokio: the rest of the program is
 //! plain, sequential code.
 
+use super::unanswered::{Route, unanswered};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
@@ -14,7 +15,6 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the whole of one request, the answer's body included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// No answer of an authorization server comes near this; in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -33,6 +33,8 @@ pub struct Reply {
     pub etag: Option<String>,
     /// From `Cache-Control` (RFC 9111, section 5.2.2), in seconds.
     pub max_age: Option<i64>,
+    /// Cloudflare says that it wants to see a browser (`cf-mitigated`).
+    pub is_challenge: bool,
 }
 
 /// A request without an answer.
@@ -59,6 +61,9 @@ pub struct Http {
     client: reqwest::Client,
     /// For servers on this machine, which no proxy needs to see.
     local: reqwest::Client,
+    route: Route,
+    /// For the whole of one request, the answer's body included.
+    timeout: Duration,
     runtime: Option<Runtime>,
 }
 
@@ -82,8 +87,7 @@ impl Http {
             let builder = reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .redirect(redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(TIMEOUT);
+                .connect_timeout(CONNECT_TIMEOUT);
             extra_ca.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
         };
         let cannot = |error: reqwest::Error| {
@@ -96,7 +100,8 @@ impl Http {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, format!("cannot start the network runtime: {error}"))
         })?;
-        Ok(Self { client, local, runtime: Some(runtime) })
+        let route = Route::of_environment();
+        Ok(Self { client, local, route, timeout: TIMEOUT, runtime: Some(runtime) })
     }
 
     /// Plain http is for loopback alone; see `profile.rs`.
@@ -144,10 +149,10 @@ impl Http {
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
-        let request = request.header("accept", "application/json");
+        let request = request.header("accept", "application/json").timeout(self.timeout);
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
-            let response = request.send().await.map_err(|error| failure(url, &error))?;
+            let response = request.send().await.map_err(|error| self.failure(url, &error))?;
             let status = response.status().as_u16();
             let head = Reply {
                 status,
@@ -155,11 +160,12 @@ impl Http {
                 skew: skew(&response),
                 etag: header(&response, "etag").map(str::to_owned),
                 max_age: max_age(&response),
+                is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
                 ..Reply::default()
             };
             let body = body(response).await.map_err(|error| match error {
                 BodyError::Http(error) => {
-                    Failure::CutOff(status, unreachable_host(url, &causes(&error.without_url())))
+                    Failure::CutOff(status, unanswered(url, &causes(&error), None))
                 }
                 BodyError::TooLong => Failure::NoAnswer(Error::new(
                     Kind::Server,
@@ -168,6 +174,14 @@ impl Http {
             })?;
             Ok(Reply { body, ..head })
         })
+    }
+
+    fn failure(&self, url: &str, error: &reqwest::Error) -> Failure {
+        let cause = causes(error);
+        if error.is_connect() || error.is_builder() {
+            return Failure::NotSent(unanswered(url, &cause, self.route.proxy(url).as_deref()));
+        }
+        Failure::NoAnswer(unanswered(url, &cause, None))
     }
 }
 
@@ -185,21 +199,6 @@ async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Bod
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn failure(url: &str, error: &reqwest::Error) -> Failure {
-    let sent = !(error.is_connect() || error.is_builder());
-    let text = unreachable_host(url, &causes(error));
-    if sent { Failure::NoAnswer(text) } else { Failure::NotSent(text) }
-}
-
-fn unreachable_host(url: &str, cause: &str) -> Error {
-    let hint = if cause.contains("certificate") {
-        "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates"
-    } else {
-        "check the network, and the proxy variables if there is a proxy; then try again"
-    };
-    Error::new(Kind::Network, format!("no answer from {}: {cause}", host(url))).hint(hint)
 }
 
 /// The innermost cause says what happened; what reqwest wraps around it repeats the URL.

@@ -11,3 +11,4 @@ pub mod rfc8628;
 mod signature;
 pub mod standard;
 pub mod token;
+mod unanswered;

@@ -1,7 +1,7 @@
 //! An authorization server that goes by the standards, and this program as its client.
 
 use super::http::{Failure, Http, Reply, host};
-use super::reply::printable;
+use super::reply::without_secrets;
 use super::revoke::TypeHint;
 use super::token::{Outcome, outcome};
 use crate::client::{Endpoints, Standard};
@@ -55,7 +55,7 @@ impl Server<'_> {
     pub fn refresh(&self, refresh_token: &Secret<String>) -> Outcome {
         let url = match self.token_endpoint() {
             Ok(url) => url,
-            Err(error) => return Outcome::NotProcessed(error, None),
+            Err(error) => return Outcome::NotProcessed(error),
         };
         let mut fields = vec![
             ("grant_type", "refresh_token"),
@@ -106,7 +106,8 @@ pub(super) fn refusal(reply: &Reply, url: &str) -> Error {
     };
     let described =
         reply.json().and_then(|json| Some(json["error_description"].as_str()?.to_owned()));
-    let described = described.map(|text| format!(" ({})", printable(&text))).unwrap_or_default();
+    let described =
+        described.map(|text| format!(" ({})", without_secrets(&text))).unwrap_or_default();
     let error = reply.error(url);
     Error::new(Kind::Configuration, format!("{error}{described}")).hint(hint)
 }

@@ -5,7 +5,6 @@ use super::http::{Failure, Http, Reply};
 use crate::error::Error;
 use crate::tokens::{Grant, Secret};
 use serde_json::json;
-use std::time::Duration;
 
 /// What became of one request.
 #[derive(Debug)]
@@ -16,9 +15,8 @@ pub enum Outcome {
         error: Error,
         may_be_used: bool,
     },
-    /// It was not processed: it never left, or the server said so. What was sent is as good as before; the
-    /// server may have named a pause.
-    NotProcessed(Error, Option<Duration>),
+    /// It was not processed: it never left, or the server said so. What was sent is as good as before.
+    NotProcessed(Error),
     /// It may have been processed, and the answer is lost.
     Unknown(Error),
 }
@@ -69,7 +67,7 @@ pub(super) fn outcome(
 ) -> Outcome {
     let reply = match result {
         Ok(reply) => reply,
-        Err(Failure::NotSent(error)) => return Outcome::NotProcessed(error, None),
+        Err(Failure::NotSent(error)) => return Outcome::NotProcessed(error),
         Err(Failure::NoAnswer(error) | Failure::CutOff(_, error)) => {
             return Outcome::Unknown(error);
         }
@@ -80,11 +78,11 @@ pub(super) fn outcome(
             None => Outcome::Unknown(reply.error(url)),
         },
         500.. => Outcome::Unknown(reply.error(url)),
-        _ if is_final(&reply) => {
+        _ if reply.is_to_the_request() && is_final(&reply) => {
             let code = reply.error_code().unwrap_or_default();
             let may_be_used = matches!(code.as_str(), "refresh_token_reused" | "invalid_grant");
             Outcome::Refused { error: reply.error(url), may_be_used }
         }
-        _ => Outcome::NotProcessed(reply.error(url), reply.retry_after),
+        _ => Outcome::NotProcessed(reply.error(url)),
     }
 }

@@ -116,14 +116,16 @@ fn an_expired_code_is_said_to_have_expired_and_the_next_call_gets_a_fresh_one() 
 #[test]
 fn where_the_device_login_is_not_enabled_the_person_is_told_who_can() {
     let machine = Machine::with(|s| s.device_login = false);
-    let output = machine.command("get").assert().code(4);
+    let output = machine.command("get --wait 20s").assert().code(4);
     output.stderr(contains("does not offer device code login").and(contains("administrator")));
-    machine.issuer.set(|s| s.device_login = true);
-    machine.issuer.fault(Endpoint::UserCode, Fault::status(403, r#"{"error":"x"}"#), 1);
-    machine.command("get").assert().code(4).stderr(contains("Settings, Security"));
-    // A bot check is not an administrator's decision.
-    machine.issuer.fault(Endpoint::UserCode, Fault::status(403, "<!DOCTYPE html>"), 1);
-    machine.command("get").assert().code(1).stderr(contains("proxy or a bot check"));
+    let answered = |body: &str| {
+        let machine = Machine::new();
+        machine.issuer.fault(Endpoint::UserCode, Fault::status(403, body), 1);
+        machine.command("get --wait 20s").assert()
+    };
+    answered(r#"{"error":"x"}"#).code(4).stderr(contains("Settings, Security"));
+    // A web page is not an administrator's decision.
+    answered("<!DOCTYPE html>").code(1).stderr(contains("a web page came in place of the answer"));
 }
 
 #[test]

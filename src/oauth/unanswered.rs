@@ -1,0 +1,64 @@
+//! Why no answer came, in words: the network, a certificate, or the proxy in between.
+
+use super::http::host;
+use crate::error::{Error, Kind};
+use hyper_util::client::proxy::matcher::Matcher;
+
+/// Which way requests leave, by the same reading of the environment as reqwest's.
+pub struct Route(Matcher);
+
+impl Route {
+    pub fn of_environment() -> Self {
+        Self(Matcher::from_system())
+    }
+
+    /// The host and port of the proxy that `url` is asked through; none for servers on this machine by plain http. Never
+    /// its user and password.
+    pub fn proxy(&self, url: &str) -> Option<String> {
+        let target = url.parse().ok().filter(|_| !url.starts_with("http://"))?;
+        let proxy = self.0.intercept(&target)?;
+        let authority = proxy.uri().authority()?.as_str();
+        Some(authority.rsplit('@').next().unwrap_or(authority).to_owned())
+    }
+}
+
+/// `cause` is the innermost one, `proxy` the one that was to connect us.
+pub fn unanswered(url: &str, cause: &str, proxy: Option<&str>) -> Error {
+    let host = host(url);
+    let error = |what: String| Error::new(Kind::Network, what);
+    if let Some(hint) = certificate_hint(cause) {
+        return error(format!("no answer from {host}: {cause}")).hint(hint);
+    }
+    let Some(proxy) = proxy else {
+        return error(format!("no answer from {host}: {cause}")).hint(
+            "check the network, and the proxy variables if there is a proxy; then try again",
+        );
+    };
+    // What a proxy answers to CONNECT (RFC 9110, section 9.3.6); the words are hyper-util's.
+    match cause.strip_prefix("tunnel error: ") {
+        Some("proxy authorization required") => error(format!(
+            "the proxy {proxy} asks for a user and a password (407)"
+        ))
+        .hint(
+            "give them in the variable that names it: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        ),
+        Some(_) => error(format!("the proxy {proxy} did not connect us to {host}"))
+            .hint("have it allow that host, or name the host in NO_PROXY to ask without a proxy"),
+        None => error(format!("no answer from the proxy {proxy}: {cause}")).hint(
+            "check HTTPS_PROXY and ALL_PROXY; hosts that NO_PROXY names are asked without a proxy",
+        ),
+    }
+}
+
+fn certificate_hint(cause: &str) -> Option<&'static str> {
+    if !cause.contains("certificate") {
+        return None;
+    }
+    Some(if cause.contains("not valid for name") {
+        "another server answers in its place: check the name, the DNS and the proxy"
+    } else if cause.contains("expired") || cause.contains("not valid yet") {
+        "is this machine's clock right? `date` shows it; if it is, the server has to renew its certificate"
+    } else {
+        "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates"
+    })
+}

@@ -1,0 +1,150 @@
+//! No number of callers makes a storm of requests: how often a server is asked depends on the time alone, whichever
+//! process asks.
+
+use crate::machine::{Machine, eventually, told};
+use codex_credential::clock;
+use issuer::{Endpoint, Fault};
+use serde_json::json;
+use std::fs;
+use std::process::Child;
+
+/// Callers, some of them at once.
+fn callers(machine: &Machine, line: &str, count: usize) {
+    for _ in 0..count / 10 {
+        let ten: Vec<Child> = (0..10).map(|_| machine.start(line)).collect();
+        for caller in ten {
+            assert!(!caller.wait_with_output().unwrap().status.success());
+        }
+    }
+}
+
+fn seconds_since(begin: jiff::Timestamp) -> f64 {
+    clock::timestamp().duration_since(begin).as_secs_f64()
+}
+
+/// Pauses of 1, 2, 4, 8 … s, by clocks of whole seconds.
+fn fit_into(seconds: f64) -> u64 {
+    let mut count = 1;
+    while f64::from((1 << count) - 1 - count) <= seconds {
+        count += 1;
+    }
+    count.try_into().unwrap()
+}
+
+#[test]
+fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(500, ""), u32::MAX);
+    let begin = clock::timestamp();
+    callers(&machine, "get --wait 20s", 200);
+    let sent = machine.issuer.counts().refreshes;
+    let most = fit_into(seconds_since(begin));
+    assert!((1..=most).contains(&sent), "{sent} requests since {begin}");
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+    // The callers that were held back heard why, and until when.
+    let output = machine.command("get --error-format json").output().unwrap();
+    let error = told(&output);
+    assert!(error["message"].as_str().unwrap().contains("the next try is in"), "{error}");
+    assert!(error["retry_after"].as_u64().unwrap() > 0, "{error}");
+}
+
+#[test]
+fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
+    for fault in [
+        Fault::status(500, ""),
+        Fault::status(429, "{}"),
+        Fault::status(404, ""),
+        Fault::status(403, "<html>"),
+        Fault::status(200, "{"),
+        Fault::Drop,
+    ] {
+        let machine = Machine::new();
+        let name = format!("{fault:?}");
+        machine.issuer.fault(Endpoint::UserCode, fault, u32::MAX);
+        let begin = clock::timestamp();
+        callers(&machine, "get --wait 20s", 40);
+        let sent = machine.issuer.log().len() as u64;
+        let most = fit_into(seconds_since(begin));
+        assert!((1..=most).contains(&sent), "{name}: {sent} since {begin}");
+    }
+}
+
+#[test]
+fn retry_after_is_kept_to_by_all_and_told() {
+    for (code, endpoint) in
+        [(429, Endpoint::Refresh), (503, Endpoint::Refresh), (429, Endpoint::UserCode)]
+    {
+        let machine = Machine::new();
+        if endpoint == Endpoint::Refresh {
+            machine.sign_in(-1);
+        }
+        let headers = vec![("Retry-After".into(), "600".into())];
+        let body = "{}".to_owned();
+        machine.issuer.fault(endpoint, Fault::Status { code, body, headers }, 1);
+        let error = told(&machine.command("get --error-format json --wait 20s").output().unwrap());
+        assert_eq!(error["retry_after"], 600, "{error}");
+        callers(&machine, "get", 10);
+        let error = told(&machine.command("get --error-format json").output().unwrap());
+        let left = error["retry_after"].as_u64().unwrap();
+        assert!((500..=600).contains(&left), "{error}");
+        assert_eq!(machine.issuer.log().len(), 1, "{code}");
+    }
+}
+
+/// An absurd pause is no lock-out, and one that is no number is none.
+#[test]
+fn retry_after_is_an_hour_at_most() {
+    for (value, most) in
+        [("99999999999", 3600), ("Fri, 31 Dec 9999 23:59:59 GMT", 3600), ("soon", 1), ("-5", 1)]
+    {
+        let (machine, _) = Machine::signed_in(-1);
+        let headers = vec![("Retry-After".into(), value.into())];
+        machine.issuer.fault(
+            Endpoint::Refresh,
+            Fault::Status { code: 429, body: "{}".into(), headers },
+            1,
+        );
+        machine.command("get --wait 20s").assert().code(1);
+        let failure = fs::read(machine.own("failure")).unwrap();
+        let failure: serde_json::Value = serde_json::from_slice(&failure).unwrap();
+        let pause = failure["not_before"].as_i64().unwrap() - failure["at"].as_i64().unwrap();
+        assert_eq!(pause, most, "{value}");
+    }
+}
+
+#[test]
+fn a_failure_from_before_the_clock_was_set_back_holds_nobody_back() {
+    let (machine, _) = Machine::signed_in(-1);
+    fs::create_dir_all(machine.own("")).unwrap();
+    let tomorrow = clock::now() + 86_400;
+    let failure = json!({
+        "error": {"kind": "server", "message": "trouble"}, "id": "x", "count": 9,
+        "at": tomorrow, "not_before": tomorrow + 256,
+    });
+    fs::write(machine.own("failure"), failure.to_string()).unwrap();
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+}
+
+#[test]
+fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent_again() {
+    for code in [
+        "refresh_token_reused",
+        "refresh_token_expired",
+        "refresh_token_invalidated",
+        "invalid_grant",
+        "token_expired",
+    ] {
+        let (machine, tokens) = Machine::signed_in(-1);
+        let refusal = Fault::status(401, json!({"error": {"code": code}}).to_string());
+        machine.issuer.fault(Endpoint::Refresh, refusal, u32::MAX);
+        let line = "get --interactive never --wait 20s";
+        machine.command(line).assert().code(3);
+        callers(&machine, line, 30);
+        eventually(|| machine.renewers().is_empty());
+        assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1, "{code}");
+        let dead = fs::read_to_string(machine.own("dead")).unwrap();
+        assert!(!dead.contains(&tokens.refresh_token), "{code}");
+        // The login itself is where it was, for who knows better.
+        assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+    }
+}

