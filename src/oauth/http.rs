@@ -261,3 +261,31 @@ fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     }
     Ok(certificates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn however_an_answer_drips_a_request_has_an_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").unwrap();
+            while stream.write_all(b" ").is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let mut http = Http::new(None).unwrap();
+        http.timeout = Duration::from_secs(1);
+        match http.get(&url, None) {
+            Err(Failure::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
+            other => panic!("{other:?}"),
+        }
+    }
+}
