@@ -311,6 +311,8 @@ fn malformed(spot: &Spot, error: &serde_json::Error) -> Error {
 }
 
 fn unknown_mode(spot: &Spot, mode: &str) -> Error {
+    let known = mode.len() <= 32 && mode.bytes().all(|byte| byte.is_ascii_graphic());
+    let mode = if known { mode } else { "not a word" };
     let what = format!("{spot} holds a kind of login that this version does not know ({mode:?})");
     Error::new(Kind::Storage, what)
         .run("it was left alone; to sign in with ChatGPT instead", "codex-credential login")

@@ -17,6 +17,7 @@ mod erase;
 mod errors;
 #[macro_use]
 mod git;
+mod fuzzed;
 mod git_files;
 mod hostile_caller;
 mod hostile_server;

@@ -1,0 +1,589 @@
+//! Input that nobody would write, to everything that reads what comes from outside: never a panic, never a word of the
+//! content in an error, and what is taken for good is good.
+
+use crate::hostile_caller::{holds, run};
+use crate::machine::Machine;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use codex_credential::account::Claims;
+use codex_credential::address::is_private;
+use codex_credential::client::{Endpoints, Standard};
+use codex_credential::error::{Error, Kind};
+use codex_credential::helper::credential::Credential;
+use codex_credential::login::{Lifetime, Login, Provenance};
+use codex_credential::oauth::discovery::discover;
+use codex_credential::oauth::http::{Http, Reply};
+use codex_credential::oauth::{codex, standard};
+use codex_credential::profile::config::Config;
+use codex_credential::storage::Storage;
+use codex_credential::storage::codex_config::CodexConfig;
+use codex_credential::storage::codex_home::CodexHome;
+use codex_credential::storage::keyring::Patience;
+use codex_credential::tokens::is_plain;
+use issuer::{Endpoint, Fault, Issuer};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Stands for a secret; it is looked for in every error.
+const SECRET: &str = "made-up-secret-0123456789abcdef0123456789abcdef";
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// One line for a person, and nothing of what was read.
+fn is_decent(error: &Error) {
+    let text = serde_json::to_string(error).unwrap();
+    assert!(!text.contains(SECRET), "{text}");
+    is_one_line(error);
+}
+
+fn is_one_line(error: &Error) {
+    for text in [Some(&error.message), error.hint.as_ref()].into_iter().flatten() {
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert!(text.len() < 1000, "{} bytes", text.len());
+    }
+}
+
+const ODD: &[&str] = &[
+    "",
+    " ",
+    "a\nb",
+    "a\rb",
+    "a\0b",
+    "\u{1b}[2J",
+    "ä",
+    "\u{202e}",
+    "chatgpt.com",
+    "https",
+    "-1",
+    "1e400",
+    SECRET,
+    "18446744073709551615",
+    "https://a.example/%0a",
+    "pending",
+    "2026-01-01T00:00:00Z",
+];
+
+fn odd_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        20 => select(ODD).prop_map(str::to_owned),
+        5 => Just(SECRET.to_owned()),
+        4 => any::<String>(),
+        1 => select(&[64_usize, 65, 201, 64_001][..]).prop_map(|length| "x".repeat(length)),
+    ]
+}
+
+/// Objects with members of these names, of any type.
+fn json_of(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        odd_text().prop_map(Value::from),
+    ];
+    let inner = leaf.prop_recursive(3, 24, 8, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            object(names, inner).prop_map(Value::from),
+        ]
+    });
+    object(names, inner).prop_map(Value::from)
+}
+
+fn object(
+    names: &'static [&'static str],
+    value: impl Strategy<Value = Value>,
+) -> impl Strategy<Value = Map<String, Value>> {
+    let name = prop_oneof![9 => select(names).prop_map(str::to_owned), 1 => any::<String>()];
+    vec((name, value), 0..8).prop_map(|members| members.into_iter().collect())
+}
+
+/// A good document with some of its members, at the top or one below, of another kind.
+fn nearly(good: &Value, names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let good = good.clone();
+    let odd = prop_oneof![3 => odd_text().prop_map(Value::from), 1 => json_of(names)];
+    vec((select(names), odd, any::<bool>()), 0..3).prop_map(move |odds| {
+        let mut document = good.clone();
+        for (name, value, below) in odds {
+            match document.get_mut("tokens").filter(|tokens| below && tokens.is_object()) {
+                Some(tokens) => tokens[name] = value,
+                None => document[name] = value,
+            }
+        }
+        document
+    })
+}
+
+/// The bytes of a document, perhaps cut or with bytes changed.
+fn spoiled(document: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let change = proptest::option::of((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()));
+    (document, change).prop_map(|(mut bytes, change)| {
+        if let (Some((at, byte, cut)), false) = (change, bytes.is_empty()) {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if cut {
+                bytes.truncate(at);
+            }
+        }
+        bytes
+    })
+}
+
+const ATTRIBUTES: &[&str] = &[
+    "protocol",
+    "host",
+    "path",
+    "username",
+    "password",
+    "authtype",
+    "credential",
+    "password_expiry_utc",
+    "oauth_refresh_token",
+    "ephemeral",
+    "state[]",
+    "capability[]",
+    "url",
+    "wwwauth[]",
+    "quit",
+    "future",
+    "",
+];
+
+const VALUES: &[&str] = &[
+    "https",
+    "http",
+    "HTTPS",
+    "chatgpt.com",
+    "ChatGPT.com",
+    "chatgpt.com:443",
+    "chatgpt.com.",
+    "evil.example",
+    "authtype",
+    "state",
+    "codex-credential:x",
+    "",
+    "=",
+    "0",
+    "false",
+    "99999999999999999999",
+    "1",
+    "a b",
+    "ada@example.com",
+    SECRET,
+    "https://chatgpt.com/x",
+    "https://u:p@chatgpt.com@evil.example:1/%20%0a",
+    "https://chatgpt.com%00",
+    "://",
+    "a\0b",
+    "a\rb",
+    "https://%ff%fe/",
+    "x://y?z#w",
+];
+
+/// A request that is made of attributes, of lines that are none, and of any bytes.
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop_oneof![
+        6 => select(VALUES).prop_map(|value| value.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..40),
+    ];
+    let line = prop_oneof![
+        8 => (select(ATTRIBUTES), value).prop_map(|(key, value)| [key.as_bytes(), b"=", &value].concat()),
+        1 => vec(any::<u8>(), 0..20),
+    ];
+    let end = select(&["\n", "\n", "\n", "\r\n", "", "\n\n", "\0"][..]);
+    vec((line, end), 0..8).prop_map(|lines| {
+        lines.iter().flat_map(|(line, end)| [line, end.as_bytes()].concat()).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(4000))]
+
+    #[test]
+    fn a_request_is_read_or_refused_and_read_as_it_is_written(request in request()) {
+        match Credential::read(request.as_slice()) {
+            Ok(read) => {
+                let mut written = Vec::new();
+                read.write(&mut written).unwrap();
+                assert_eq!(Credential::read(written.as_slice()).unwrap(), read);
+            }
+            Err(error) => {
+                assert_eq!(error.kind, Kind::BadInput);
+                is_decent(&error);
+                assert!(error.message.starts_with("line "), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_life_of_a_token_is_too_odd(
+        issued_at in proptest::option::of(any::<i64>()),
+        expires_at in proptest::option::of(any::<i64>()),
+        (min_validity, now, jitter) in any::<(i64, i64, u8)>(),
+    ) {
+        let life = Lifetime { issued_at, expires_at };
+        let covers = life.covers(min_validity, now);
+        assert!(!covers || expires_at.is_none_or(|end| end > now));
+        let due = life.renew_at(jitter);
+        assert!(due.is_none_or(|due| Some(due) <= expires_at));
+    }
+}
+
+const CLAIMS: &[&str] = &[
+    "exp",
+    "iat",
+    "iss",
+    "sub",
+    "email",
+    "preferred_username",
+    "https://api.openai.com/profile",
+    "https://api.openai.com/auth",
+    "chatgpt_account_id",
+    "chatgpt_user_id",
+    "user_id",
+    "chatgpt_plan_type",
+];
+
+const BODY: &[&str] = &[
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "expires_in",
+    "token_type",
+    "error",
+    "code",
+    "message",
+    "error_description",
+    "device_auth_id",
+    "user_code",
+    "usercode",
+    "interval",
+    "authorization_code",
+    "code_verifier",
+    "device_code",
+    "verification_uri",
+    "verification_uri_complete",
+];
+
+const AUTH_JSON: &[&str] = &[
+    "auth_mode",
+    "OPENAI_API_KEY",
+    "tokens",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "account_id",
+    "oauth_provenance",
+    "issuer",
+    "client_id",
+    "last_refresh",
+    "agent_identity",
+];
+
+fn good_auth_json() -> Value {
+    json!({
+        "auth_mode": "chatgpt",
+        "OPENAI_API_KEY": null,
+        "tokens": {
+            "id_token": "e30.e30.c2ln", "access_token": SECRET, "refresh_token": SECRET, "account_id": "a",
+            "oauth_provenance": {"issuer": "https://a.example", "client_id": "c"},
+        },
+        "last_refresh": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn bytes_of(names: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    spoiled(json_of(names).prop_map(|json| json.to_string().into_bytes()))
+}
+
+fn login(access_token: &str) -> Login {
+    let by = Provenance { issuer: "https://a.example".into(), client_id: "c".into() };
+    let reply = json!({"access_token": "a"}).to_string().into_bytes();
+    let reply = Reply { status: 200, body: reply.into(), ..Reply::default() };
+    let login = Login::granted(&reply.grant().unwrap(), &by).unwrap();
+    Login { access_token: access_token.into(), skew: i64::MIN, ..login }
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn a_token_of_any_claims_is_a_token(claims in bytes_of(CLAIMS)) {
+        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        let _ = Claims::of(&token);
+        let login = login(&token);
+        let _ = (login.renew_at(), login.lifetime().covers(300, 0));
+        let account = login.account();
+        assert!(!account.username().contains(char::is_control));
+        let end = login.lifetime().expires_at.map(codex_credential::clock::rfc3339);
+        assert!(end.is_none_or(|end| end.ends_with('Z')));
+    }
+
+    #[test]
+    fn any_text_is_a_token_or_none(token in odd_text()) {
+        let _ = Claims::of(&token);
+        let _ = login(&token).account();
+    }
+
+    #[test]
+    fn an_answer_of_the_token_endpoint_is_tokens_or_an_error(status in 100..=999_u16, body in bytes_of(BODY)) {
+        let reply = Reply { status, body: body.into(), ..Reply::default() };
+        is_decent(&reply.error("https://a.example/oauth/token"));
+        let grant = reply.grant();
+        let tokens = grant.iter().flat_map(|grant| [&grant.access_token, &grant.refresh_token, &grant.id_token]);
+        for token in tokens.flatten() {
+            assert!(is_plain(token.expose()) && !token.expose().is_empty());
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn an_auth_json_is_a_login_or_an_error_that_does_not_quote_it(document in prop_oneof![
+        1 => bytes_of(AUTH_JSON),
+        3 => spoiled(nearly(&good_auth_json(), AUTH_JSON).prop_map(|json| json.to_string().into_bytes())),
+    ]) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("auth.json"), &document).unwrap();
+        let home = CodexHome::new(folder.path().to_owned(), Patience::default());
+        match home.load() {
+            Ok(Some(login)) => assert!(is_plain(login.access_token.expose())),
+            Ok(None) => {}
+            Err(error) => is_decent(&error),
+        }
+        if let Err(error) = home.load_api_key() {
+            is_decent(&error);
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_any_member_of_an_auth_json_is_in_no_error() {
+    for name in AUTH_JSON {
+        for odd in [json!(SECRET), json!([SECRET]), json!({ SECRET: SECRET }), json!(7)] {
+            for below in [false, true] {
+                let mut document = good_auth_json();
+                let place = if below { &mut document["tokens"] } else { &mut document };
+                place[*name] = odd.clone();
+                let folder = tempfile::tempdir().unwrap();
+                fs::write(folder.path().join("auth.json"), document.to_string()).unwrap();
+                let home = CodexHome::new(folder.path().to_owned(), Patience::default());
+                let failures = [home.load().err(), home.load_api_key().err()];
+                failures.iter().flatten().for_each(is_decent);
+            }
+        }
+    }
+}
+
+const CONFIG: &str = r#"default_profile = "company"
+[git]
+storage = "file"
+[profiles.company]
+issuer = "https://id.company.example"
+client_id = "codex"
+scope = "openid"
+hosts = ["gateway.company.example", "h.example:8443"]
+storage = "file"
+interactive = "auto"
+"#;
+
+const CODEX_CONFIG: &str = r#"model = "gpt-5"
+cli_auth_credentials_store = "file"
+forced_login_method = "chatgpt"
+forced_chatgpt_workspace_id = ["a"]
+[model_providers.x]
+experimental_bearer_token = "made-up-secret-0123456789abcdef0123456789abcdef"
+[features]
+secret_auth_storage = false
+"#;
+
+/// A document with some characters put in, some taken out, some lines twice.
+fn edited(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let put = select(
+        &["\"", "'", "=", "[", "]", "{", "}", "\n", ".", "\u{0}", "ä", "\\u", "\"\"\"", "#", "9"][..],
+    );
+    vec((any::<prop::sample::Index>(), put, 0..3_usize), 0..4).prop_map(move |edits| {
+        let mut text = text.as_bytes().to_vec();
+        for (at, put, gone) in edits {
+            let at = at.index(text.len());
+            let end = (at + gone).min(text.len());
+            text.splice(at..end, put.bytes());
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn our_configuration_is_understood_or_refused_by_line(text in prop_oneof![
+        edited(CONFIG),
+        vec(any::<u8>(), 0..200),
+    ]) {
+        let text = String::from_utf8_lossy(&text);
+        if let Err(error) = Config::parse(Path::new("/config.toml"), &text) {
+            assert!(matches!(error.kind, Kind::Configuration | Kind::Usage), "{error}");
+            is_decent(&error);
+        }
+    }
+
+    #[test]
+    fn codexs_configuration_is_understood_or_refused_without_its_secrets(text in edited(CODEX_CONFIG)) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("config.toml"), text).unwrap();
+        if let Err(error) = CodexConfig::load(folder.path()) {
+            assert_eq!(error.kind, Kind::Configuration);
+            is_decent(&error);
+        }
+    }
+}
+
+/// By real HTTP, in both dialects.
+#[test]
+fn a_reply_to_a_device_login_is_a_code_or_an_error() {
+    let issuer = Issuer::start();
+    let http = Http::new(None).unwrap();
+    let client = Provenance { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
+    let url = |path: &str| Some(format!("{}{path}", issuer.url()));
+    let endpoints = Endpoints {
+        device_authorization: url("/device_authorization"),
+        token: url("/token"),
+        ..Endpoints::default()
+    };
+    let of_standards = Standard::default();
+    let server = standard::Server {
+        http: &http,
+        client: &client,
+        standard: &of_standards,
+        endpoints,
+        secret_in_body: false,
+    };
+    let pending = codex::start(&http, &client).unwrap();
+    let pending_by_standard = server.start().unwrap();
+    let strategy = (select(&[200_u16, 200, 200, 400, 401, 403, 404, 429, 500][..]), json_of(BODY));
+    let mut runner = proptest::test_runner::TestRunner::new(cases(150));
+    let outcome = runner.run(&strategy, |(code, body)| {
+        for endpoint in [Endpoint::UserCode, Endpoint::DeviceToken] {
+            issuer.fault(endpoint, Fault::status(code, body.to_string()), 2);
+        }
+        for started in [codex::start(&http, &client), server.start()] {
+            match started {
+                Ok(pending) => {
+                    let prompt = &pending.prompt;
+                    assert!((1..=64).contains(&prompt.user_code.len()));
+                    assert!(!prompt.user_code.contains(char::is_control));
+                    assert!(prompt.verification_uri.starts_with("http"));
+                }
+                Err(error) => is_decent(&error),
+            }
+        }
+        let mut pace = codex_credential::oauth::device::Pace::new(5);
+        for poll in [codex::poll(&http, &pending), server.poll(&pending_by_standard)] {
+            use codex_credential::oauth::device::Step;
+            match pace.next_step(poll) {
+                Step::Refused(error) => is_decent(&error),
+                Step::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
+                Step::Granted(grant) => assert!(is_plain(grant.access_token.unwrap().expose())),
+                Step::Approved(_) => {}
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+const METADATA: &[&str] = &[
+    "issuer",
+    "device_authorization_endpoint",
+    "token_endpoint",
+    "revocation_endpoint",
+    "jwks_uri",
+    "userinfo_endpoint",
+    "token_endpoint_auth_methods_supported",
+];
+
+#[test]
+fn what_an_issuer_says_of_itself_is_endpoints_by_https_or_an_error() {
+    let issuer = Issuer::start();
+    let http = Http::new(None).unwrap();
+    let endpoint = |path: &str| format!("{}{path}", issuer.url());
+    let good = json!({
+        "issuer": issuer.url(),
+        "device_authorization_endpoint": endpoint("/device_authorization"),
+        "token_endpoint": endpoint("/token"),
+    });
+    let mut runner = proptest::test_runner::TestRunner::new(cases(300));
+    let outcome = runner.run(&nearly(&good, METADATA), |document| {
+        issuer.fault(Endpoint::Discovery, Fault::status(200, document.to_string()), 2);
+        let found = discover(&http, &issuer.url(), None);
+        issuer.clear_faults();
+        match found {
+            Ok(found) => {
+                let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
+                    found.metadata.endpoints();
+                let named = [device_authorization, token, revocation, jwks, userinfo];
+                assert!(named.iter().flatten().all(|url| is_private(url)), "{named:?}");
+            }
+            // What it is called is shown: anybody may ask for that.
+            Err(error) => is_one_line(&error),
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// Whether a request names nothing, or our host by https.
+fn is_ours(request: &[u8]) -> bool {
+    Credential::read(request).is_ok_and(|asked| {
+        let is = |value: &Option<Vec<u8>>, text: &[u8]| {
+            value.as_ref().is_some_and(|value| value.eq_ignore_ascii_case(text))
+        };
+        let by_https = asked.protocol == Some(b"https".to_vec());
+        !asked.names_something() || (by_https && is(&asked.host, b"chatgpt.com"))
+    })
+}
+
+/// A few hundred of them to the program itself.
+#[test]
+fn the_program_answers_no_request_but_for_its_own_host() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let before = machine.auth_json();
+    let operation = select(&["get", "get", "get --format json", "store", "erase"][..]);
+    let mut runner = proptest::test_runner::TestRunner::new(cases(250));
+    let outcome = runner.run(&(operation, request()), |(operation, request)| {
+        let named = Credential::read(request.as_slice());
+        // That removes the login, as it should.
+        let removes = named.as_ref().is_ok_and(|named| named.secret().is_none());
+        if operation == "erase" && removes && is_ours(&request) {
+            return Ok(());
+        }
+        let output = run(&machine, operation, &request);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 2)), "{operation}: {output:?}");
+        assert_eq!(
+            code == Some(0),
+            !output.stderr.starts_with(b"codex-credential: "),
+            "{output:?}"
+        );
+        assert!(!holds(&output.stderr, SECRET) && !holds(&output.stderr, "panicked"), "{output:?}");
+        if holds(&output.stdout, &tokens.access_token) {
+            assert!(is_ours(&request), "{:?}", String::from_utf8_lossy(&request));
+        }
+        assert!(!holds(&output.stdout, &tokens.refresh_token));
+        assert_eq!(machine.auth_json(), before);
+        Ok(())
+    });
+    outcome.unwrap();
+}
