@@ -32,6 +32,10 @@ pub struct Cli {
     /// How errors are written to stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub error_format: ErrorFormat,
+
+    /// Say on stderr what is done, step by step
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
 }
 
 /// Which login is meant.
@@ -283,6 +287,8 @@ pub struct Renew {
     pub sign_in: bool,
     #[arg(long, hide = true)]
     pub may_sign_in: bool,
+    #[arg(long, hide = true)]
+    pub codex_home: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

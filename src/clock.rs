@@ -86,3 +86,19 @@ impl Deadline {
         self.remaining().is_zero()
     }
 }
+
+/// Time that passes, by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Milliseconds since the start.
+    pub fn ms(&self) -> u64 {
+        self.0.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+    }
+}

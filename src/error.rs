@@ -45,6 +45,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As in JSON.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).expect("kinds serialize");
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The process's exit status: 1 try again, 2 asked wrongly, 3 a person is needed, 4 refused.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -24,5 +24,7 @@ pub mod error;
 pub mod lenient;
 pub mod login;
 pub mod program;
+pub mod secrecy;
 pub mod stdin;
 pub mod tokens;
+pub mod trace;

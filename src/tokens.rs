@@ -3,9 +3,10 @@
 use crate::account::Account;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A value that is never printed and is overwritten with zeros when it is dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,27 @@ where
     match token.clone().into() {
         Some(odd) if !is_plain(odd.expose()) => Err(D::Error::custom("not a token")),
         _ => Ok(token),
+    }
+}
+
+/// More than a request, an answer or a document with tokens takes, in bytes: a buffer that grows leaves a copy of
+/// what was in it behind, and nobody overwrites that.
+pub const ROOM: usize = 32 * 1024;
+
+/// `value` in JSON, in a buffer that is overwritten when it is dropped.
+pub fn to_json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    let mut json = Zeroizing::new(Vec::with_capacity(ROOM));
+    serde_json::to_writer(&mut *json, value).expect("what holds tokens serializes");
+    json
+}
+
+/// Overwrites all text in a JSON value, where a token may be among it.
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -6,6 +6,7 @@ use crate::login::{Login, Provenance};
 use crate::profile::Profile;
 use crate::storage::place::Place;
 use crate::tokens::{Fingerprint, Secret};
+use crate::trace::{self, Event};
 use serde::{Deserialize, Serialize};
 use std::thread;
 use std::time::Duration;
@@ -54,6 +55,9 @@ impl Failure {
     /// Keeps to the pause: sleeps through a short one, gives the failure back for a longer one.
     pub fn hold_back(&self) -> Result<()> {
         let pause = Duration::from_secs(self.left(self.not_before).cast_unsigned());
+        if !pause.is_zero() {
+            trace::tell(|| Event::BackOff { until: self.not_before, failures: self.count });
+        }
         if pause > Duration::from_secs(1) {
             let message = format!("{}; the next try is in {} s", self.error, pause.as_secs());
             return Err(Error { message, ..self.error.clone() }.retry_after(Some(pause)));

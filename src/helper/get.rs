@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::place::Place;
+use crate::trace::{self, Event, State};
 use crate::ui;
 
 /// What a request gets.
@@ -56,19 +57,24 @@ pub fn get(
     caller: &mut Caller,
 ) -> Result<Found> {
     let kept = || Ok(foreign.get(asked, &caller.deadline)?.map_or(Found::Nothing, Found::Foreign));
-    match meant(profile, asked) {
+    let meant = meant(profile, asked);
+    trace::tell(|| profile_event(profile, asked, meant));
+    match meant {
         Meant::Token | Meant::Default => {}
         Meant::ApiKey => return api_key(profile)?.map_or_else(kept, |key| Ok(Found::Login(key))),
         Meant::Foreign => return kept(),
         Meant::Nothing => return Ok(Found::Nothing),
     }
     if let Some(login) = usable(profile, min_validity)? {
-        if is_due(&login) {
+        let is_due = is_due(&login);
+        trace::tell(|| login_event(if is_due { State::Due } else { State::Warm }, Some(&login)));
+        if is_due {
             join::renew_in_background(profile);
         }
         let answers = is_asked_for(&login, asked);
         return Ok(if answers { Found::Login(login) } else { Found::Nothing });
     }
+    trace::tell(|| login_event(State::Stale, None));
     let order = Order { goal: Goal::Token { min_validity }, may_sign_in: caller.may_sign_in };
     let login = match join::renewed(profile, order, caller, || usable(profile, min_validity)) {
         Ok(login) => login,
@@ -87,6 +93,25 @@ pub fn get(
         return Ok(Found::Nothing);
     }
     Ok(Found::Login(login))
+}
+
+fn profile_event<'a>(profile: &'a Profile, asked: &'a Credential, meant: Meant) -> Event<'a> {
+    Event::Profile {
+        profile: &profile.name,
+        storage: profile.kept.name(),
+        host: asked.host.as_deref().map(String::from_utf8_lossy),
+        meant: match meant {
+            Meant::Token | Meant::Default => trace::Meant::Token,
+            Meant::ApiKey => trace::Meant::ApiKey,
+            Meant::Foreign => trace::Meant::Foreign,
+            Meant::Nothing => trace::Meant::Nothing,
+        },
+    }
+}
+
+fn login_event(state: State, login: Option<&Login>) -> Event<'static> {
+    let expires_at = login.and_then(|login| login.lifetime().expires_at);
+    Event::Login { state, expires_at, renews_at: login.and_then(Login::renew_at) }
 }
 
 fn api_key(profile: &Profile) -> Result<Option<Login>> {

@@ -3,6 +3,7 @@
 //! Waiters sleep on the renewal lock. Whoever gets it reads again, and, if nothing has changed, starts a renewal
 //! and hands the lock over to it, so that at no moment two processes think that it is their turn.
 
+use super::environment;
 use super::failure::{Failure, is_held_back};
 use super::renew::{Goal, Order};
 use super::sign_in::cancelled;
@@ -15,9 +16,10 @@ use crate::program;
 use crate::storage::lock::Lock;
 use crate::storage::place::Place;
 use crate::storage::watch::watch;
+use crate::trace;
 use crate::ui::screen::Screen;
 use crate::ui::time_left;
-use std::io::Read;
+use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -182,7 +184,8 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     if order.may_sign_in {
         command.arg("--may-sign-in");
     }
-    command.env("CODEX_HOME", profile.codex_home());
+    command.arg("--codex-home").arg(profile.codex_home());
+    environment::reduce(&mut command);
     command.arg("--profile").arg(&profile.name);
     if let Some(config) = &profile.config {
         command.arg("--config").arg(config);
@@ -191,6 +194,10 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
         command.arg("--account").arg(account);
     }
     command.stdin(lock.into_stdin()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if trace::is_verbose() {
+        // Whatever becomes of this process, the other one does not depend on being read.
+        command.arg("--verbose").stderr(Stdio::piped());
+    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     #[cfg(windows)]
@@ -202,18 +209,30 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
             DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP,
         );
     }
-    command.spawn().map_err(cannot)
+    let child = command.spawn().map_err(cannot)?;
+    let goal = match order.goal {
+        Goal::Token { .. } => "a token",
+        Goal::Early => "an early renewal",
+        Goal::SignIn => "a new sign-in",
+    };
+    trace::tell(|| trace::Event::RenewalStarted { process: child.id(), goal });
+    Ok(child)
 }
 
 /// Tells when `child` has ended and what it said of its failure: one JSON object on its standard output.
 fn report(mut child: Child, events: Sender<Event>) {
+    if let Some(mut steps) = child.stderr.take() {
+        thread::spawn(move || io::copy(&mut steps, &mut io::stderr()));
+    }
     thread::spawn(move || {
         let mut said = Vec::new();
         if let Some(mut output) = child.stdout.take() {
             let _ = output.read_to_end(&mut said);
         }
         let _ = child.wait();
-        let _ = events.send(Event::Ended(serde_json::from_slice(&said).ok()));
+        let error: Option<Error> = serde_json::from_slice(&said).ok();
+        trace::tell(|| trace::Event::RenewalEnded { failure: error.as_ref().map(|e| e.kind) });
+        let _ = events.send(Event::Ended(error));
     });
 }
 

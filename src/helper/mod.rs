@@ -3,6 +3,7 @@
 mod admit;
 pub mod answer;
 pub mod credential;
+mod environment;
 pub mod erase;
 pub mod failure;
 pub mod foreign;

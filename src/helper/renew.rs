@@ -19,6 +19,7 @@ use crate::storage::journal::{self, Intent, Left, Request};
 use crate::storage::lock::Lock;
 use crate::storage::place::Place;
 use crate::storage::{Change, Hold};
+use crate::trace::{self, Event};
 use std::time::Duration;
 
 /// What a renewal is to bring about.
@@ -130,7 +131,14 @@ pub(super) fn hold(profile: &Profile) -> Result<Box<dyn Hold + '_>> {
 }
 
 pub(super) fn commit(hold: &dyn Hold, intent: &Intent, change: &Change) -> Result<bool> {
-    hold.commit(intent.replaces.as_ref(), change, &Deadline::after(WRITE_PATIENCE))
+    let deadline = Deadline::after(WRITE_PATIENCE);
+    let kept = hold.commit(intent.replaces.as_ref(), change, &deadline)?;
+    let what = match change {
+        Change::Renewed(_) => "renewed login",
+        Change::SignedIn { .. } => "new login",
+    };
+    trace::tell(|| Event::Commit { what, kept });
+    Ok(kept)
 }
 
 /// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds

@@ -17,6 +17,7 @@ use crate::storage::record::Record;
 use crate::storage::watch::watch;
 use crate::storage::{Change, Hold};
 use crate::tokens::{Fingerprint, Grant};
+use crate::trace::{self, Event};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ pub(super) fn sign_in(
     let (record, polled) = (renewal.place.pending(), renewal.place.polled());
     let issuer = renewal.issuer()?;
     let sign_in = SignIn { renewal, issuer, record, polled, changes, cut_off };
-    let pending = sign_in.join_or_start(reason)?;
+    let (pending, joined) = sign_in.join_or_start(reason)?;
+    trace::tell(|| Event::Pending { joined, expires_at: pending.prompt.expires_at });
     let answer = match pending.approval.clone() {
         Some(approval) => Answer::Approved(approval),
         None => sign_in.wait_for_approval(&pending)?,
@@ -70,7 +72,8 @@ enum Answer {
 }
 
 impl SignIn<'_> {
-    fn join_or_start(&self, reason: Option<String>) -> Result<Pending> {
+    /// And whether it was there.
+    fn join_or_start(&self, reason: Option<String>) -> Result<(Pending, bool)> {
         let issuer = &self.renewal.profile.issuer;
         if let Some(mut pending) = self.record.load()?
             && pending.is_usable(issuer, clock::now())
@@ -79,7 +82,7 @@ impl SignIn<'_> {
                 pending.prompt.reason = Some(CUT_OFF.into());
                 self.record.save(&pending)?;
             }
-            return Ok(pending);
+            return Ok((pending, true));
         }
         // A login that could not be kept is asked of nobody.
         hold(self.renewal.profile)?.probe()?;
@@ -87,7 +90,7 @@ impl SignIn<'_> {
         pending.prompt.reason = reason;
         pending.is_needed = !self.has_another_login();
         self.record.save(&pending)?;
-        Ok(pending)
+        Ok((pending, false))
     }
 
     /// Whether those who need a token can be served while a person signs in anew.

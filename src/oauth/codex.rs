@@ -8,7 +8,7 @@ use crate::clock;
 use crate::error::{Error, Kind, Prompt, Result};
 use crate::login::Provenance;
 use crate::tokens::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How long a device code lives where the answer does not say, in seconds.
@@ -80,13 +80,16 @@ fn not_started(reply: &Reply, url: &str) -> Error {
     }
 }
 
+#[derive(Serialize)]
+struct Asked<'a> {
+    device_auth_id: &'a Secret<String>,
+    user_code: &'a str,
+}
+
 /// Asks once whether the login is approved.
 pub fn poll(http: &Http, pending: &Pending) -> Poll {
     let url = format!("{}/api/accounts/deviceauth/token", pending.issuer);
-    let body = json!({
-        "device_auth_id": pending.device_code.expose(),
-        "user_code": pending.prompt.user_code,
-    });
+    let body = Asked { device_auth_id: &pending.device_code, user_code: &pending.prompt.user_code };
     let Ok(reply) = http.post_json(&url, &body) else { return Poll::Trouble };
     match (reply.status, reply.error_code().as_deref()) {
         (200..300, _) => match serde_json::from_slice::<Approval>(&reply.body) {

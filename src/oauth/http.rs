@@ -4,10 +4,11 @@
 use super::unanswered::{Route, unanswered};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::tokens::Secret;
+use crate::tokens::{ROOM, Secret, to_json};
+use crate::trace::{self, Event};
+use bytes::Bytes;
 use reqwest::redirect;
 use serde::Serialize;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -55,6 +56,9 @@ impl From<Failure> for Error {
         }
     }
 }
+
+/// A parameter of a form.
+pub type Field<'a> = (&'a str, &'a str);
 
 pub struct Http {
     /// By the proxies of the environment.
@@ -109,14 +113,13 @@ impl Http {
         if url.starts_with("http://") { &self.local } else { &self.client }
     }
 
-    pub fn post_json(&self, url: &str, body: &Value) -> Result<Reply, Failure> {
-        let body = serde_json::to_vec(body).expect("a JSON value serializes");
+    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Reply, Failure> {
         let request = self.client(url).post(url).header("content-type", "application/json");
-        self.send(url, request.body(body))
+        self.send(url, request.body(Bytes::from_owner(to_json(body))))
     }
 
-    pub fn post_form(&self, url: &str, body: &impl Serialize) -> Result<Reply, Failure> {
-        self.send(url, self.client(url).post(url).form(body))
+    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Reply, Failure> {
+        self.send(url, self.form(url, fields))
     }
 
     /// With the client's id and secret in the header (RFC 6749, section 2.3.1).
@@ -124,13 +127,21 @@ impl Http {
         &self,
         (client_id, secret): (&str, &Secret<String>),
         url: &str,
-        body: &impl Serialize,
+        fields: &[Field],
     ) -> Result<Reply, Failure> {
-        let request = self.client(url).post(url).form(body);
+        let request = self.form(url, fields);
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let (client_id, secret): (String, Secret<String>) =
             (encoded(client_id), Secret::new(encoded(secret.expose())));
         self.send(url, request.basic_auth(client_id, Some(secret.expose())))
+    }
+
+    fn form(&self, url: &str, fields: &[Field]) -> reqwest::RequestBuilder {
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(ROOM));
+        let form = Zeroizing::new(form.extend_pairs(fields).finish().into_bytes());
+        let request = self.client(url).post(url);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(Bytes::from_owner(form))
     }
 
     /// 304 where what has this `etag` is still what is there.
@@ -149,10 +160,29 @@ impl Http {
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
+        let watch = trace::watch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
+        let request = request.build().map_err(|error| self.failure(url, &error))?;
+        let method = request.method().clone();
+        let result = self.answered(url, request);
+        trace::tell(|| Event::Request {
+            method: method.as_str(),
+            host: host(url),
+            path: path(url),
+            status: match &result {
+                Ok(Reply { status, .. }) | Err(Failure::CutOff(status, _)) => Some(*status),
+                Err(_) => None,
+            },
+            ms: trace::ms(watch.as_ref()),
+        });
+        result
+    }
+
+    fn answered(&self, url: &str, request: reqwest::Request) -> Result<Reply, Failure> {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
-            let response = request.send().await.map_err(|error| self.failure(url, &error))?;
+            let response = self.client(url).execute(request).await;
+            let response = response.map_err(|error| self.failure(url, &error))?;
             let status = response.status().as_u16();
             let head = Reply {
                 status,
@@ -191,7 +221,7 @@ enum BodyError {
 }
 
 async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
-    let mut body = Zeroizing::new(Vec::new());
+    let mut body = Zeroizing::new(Vec::with_capacity(ROOM));
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Http)? {
         if body.len() + chunk.len() > BODY_LIMIT {
             return Err(BodyError::TooLong);
@@ -214,6 +244,13 @@ fn causes(error: &dyn std::error::Error) -> String {
 pub fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
+/// Its path, without what is asked of it.
+fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |at| &rest[at..]);
+    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {

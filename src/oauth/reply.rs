@@ -3,7 +3,7 @@
 use super::http::{Reply, host};
 use crate::clock;
 use crate::error::{Error, Kind};
-use crate::tokens::{Grant, Secret, is_plain};
+use crate::tokens::{Grant, Secret, is_plain, wipe};
 use serde_json::Value;
 
 impl Reply {
@@ -20,7 +20,13 @@ impl Reply {
 
     /// The tokens of a successful answer; `None` when there is no access or refresh token in it.
     pub fn grant(&self) -> Option<Grant> {
-        let json = self.json()?;
+        let mut json = self.json()?;
+        let grant = self.granted(&json);
+        wipe(&mut json);
+        grant
+    }
+
+    fn granted(&self, json: &Value) -> Option<Grant> {
         let token = |name| {
             let token = json.get(name)?.as_str()?;
             (!token.is_empty() && is_plain(token)).then(|| Secret::from(token))

@@ -3,7 +3,7 @@
 use super::http::Http;
 use crate::error::Result;
 use crate::tokens::Secret;
-use serde_json::json;
+use serde::Serialize;
 
 /// What kind of token is revoked (RFC 7009, section 2.1).
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,13 @@ impl TypeHint {
     }
 }
 
+#[derive(Serialize)]
+struct Revocation<'a> {
+    token: &'a Secret<String>,
+    token_type_hint: &'a str,
+    client_id: &'a str,
+}
+
 pub fn revoke(
     http: &Http,
     url: &str,
@@ -28,11 +35,7 @@ pub fn revoke(
     token: &Secret<String>,
     hint: TypeHint,
 ) -> Result<()> {
-    let body = json!({
-        "token": token.expose(),
-        "token_type_hint": hint.name(),
-        "client_id": client_id,
-    });
+    let body = Revocation { token, token_type_hint: hint.name(), client_id };
     let reply = http.post_json(url, &body)?;
     if (200..300).contains(&reply.status) { Ok(()) } else { Err(reply.error(url)) }
 }

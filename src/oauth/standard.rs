@@ -1,6 +1,6 @@
 //! An authorization server that goes by the standards, and this program as its client.
 
-use super::http::{Failure, Http, Reply, host};
+use super::http::{Failure, Field, Http, Reply, host};
 use super::reply::without_secrets;
 use super::revoke::TypeHint;
 use super::token::{Outcome, outcome};
@@ -18,9 +18,6 @@ pub struct Server<'a> {
     /// A secret goes into the body, not into the header.
     pub secret_in_body: bool,
 }
-
-/// A parameter of a form.
-pub(super) type Field<'a> = (&'a str, &'a str);
 
 impl Server<'_> {
     /// Posts a form as this client (RFC 6749, section 2.3).

@@ -4,7 +4,7 @@ use super::device::{Approval, Pending};
 use super::http::{Failure, Http, Reply};
 use crate::error::Error;
 use crate::tokens::{Grant, Secret};
-use serde_json::json;
+use serde::Serialize;
 
 /// What became of one request.
 #[derive(Debug)]
@@ -21,13 +21,17 @@ pub enum Outcome {
     Unknown(Error),
 }
 
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of RFC 6749")]
+struct Refresh<'a> {
+    client_id: &'a str,
+    grant_type: &'a str,
+    refresh_token: &'a Secret<String>,
+}
+
 /// Renews by refresh token (RFC 6749, section 6, in the JSON form of auth.openai.com).
 pub fn refresh(http: &Http, url: &str, client_id: &str, refresh_token: &Secret<String>) -> Outcome {
-    let body = json!({
-        "client_id": client_id,
-        "grant_type": "refresh_token",
-        "refresh_token": refresh_token.expose(),
-    });
+    let body = Refresh { client_id, grant_type: "refresh_token", refresh_token };
     outcome(http.post_json(url, &body), url, |reply| {
         let code = reply.error_code().unwrap_or_default();
         matches!(reply.status, 400 | 401) && FINAL.contains(&code.as_str())

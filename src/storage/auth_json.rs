@@ -4,7 +4,7 @@
 use crate::account::Account;
 use crate::lenient::lenient;
 use crate::login::{Login, Provenance};
-use crate::tokens::{Grant, Secret, plain};
+use crate::tokens::{Grant, ROOM, Secret, plain, wipe};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
@@ -112,7 +112,7 @@ pub fn renewed(document: &[u8], grant: &Grant, now: &str) -> serde_json::Result<
         put_tokens(tokens, grant);
     }
     document.insert("last_refresh".into(), now.into());
-    serde_json::to_vec_pretty(&document)
+    written(document)
 }
 
 /// The document after a sign-in: new tokens, and nothing of the earlier login but the members that belong to
@@ -139,9 +139,25 @@ pub fn signed_in(
     tokens.insert("oauth_provenance".into(), json!(provenance));
     document.insert("auth_mode".into(), "chatgpt".into());
     document.entry("OPENAI_API_KEY").or_insert(Value::Null);
-    document.insert("tokens".into(), tokens.into());
+    put(&mut document, "tokens", tokens.into());
     document.insert("last_refresh".into(), now.into());
-    serde_json::to_vec_pretty(&document)
+    written(document)
+}
+
+/// Leaves no copy of it but the one that is given back.
+fn written(document: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    let mut document = Value::from(document);
+    let mut bytes = Vec::with_capacity(ROOM);
+    let written = serde_json::to_writer_pretty(&mut bytes, &document);
+    wipe(&mut document);
+    written.map(|()| bytes)
+}
+
+/// What was there before is overwritten.
+fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
+    if let Some(mut old) = members.insert(name.into(), value) {
+        wipe(&mut old);
+    }
 }
 
 fn put_tokens(tokens: &mut Map<String, Value>, grant: &Grant) {
@@ -152,7 +168,7 @@ fn put_tokens(tokens: &mut Map<String, Value>, grant: &Grant) {
     ];
     for (name, token) in members {
         if let Some(token) = token {
-            tokens.insert(name.into(), token.expose().as_str().into());
+            put(tokens, name, token.expose().as_str().into());
         }
     }
 }

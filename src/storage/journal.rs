@@ -9,12 +9,12 @@ use super::read::read;
 use super::seal::Seal;
 use crate::error::{Error, Kind, Result};
 use crate::login::Provenance;
-use crate::tokens::{Fingerprint, Grant};
+use crate::tokens::{Fingerprint, Grant, to_json};
+use crate::trace::{self, Event, Step};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// Room on the disk for the answer, in bytes; longer ones may still fit.
 const RESERVED: usize = 64 * 1024;
@@ -80,18 +80,21 @@ impl Journal {
             Ok(file)
         };
         let file = write().map_err(|error| Error::io("write", path, &error))?;
+        trace::tell(|| Event::Journal { step: Step::Intent });
         Ok(Self { file, path: path.to_owned(), seal })
     }
 
     /// Records the answer, in one write.
     pub fn answer(&mut self, grant: &Grant) -> Result<()> {
-        let mut line = Zeroizing::new(serde_json::to_vec(grant).expect("grants serialize"));
+        let mut line = to_json(grant);
         if let Some(seal) = &self.seal {
             *line = serde_json::to_vec(&seal.seal(&line)).expect("text serializes");
         }
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        written.map_err(|error| Error::io("write", &self.path, &error))
+        written.map_err(|error| Error::io("write", &self.path, &error))?;
+        trace::tell(|| Event::Journal { step: Step::Answer });
+        Ok(())
     }
 
     /// Forgets it: the answer is committed, or the request is known not to have counted.
@@ -104,7 +107,11 @@ impl Journal {
 pub fn clear(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
-        _ => Ok(()),
+        Err(_) => Ok(()),
+        Ok(()) => {
+            trace::tell(|| Event::Journal { step: Step::Cleared });
+            Ok(())
+        }
     }
 }
 
@@ -126,6 +133,8 @@ pub fn left(path: &Path, seal: impl FnOnce() -> Result<Option<Seal>>) -> Result<
         })?),
         None => None,
     };
+    let step = if grant.is_some() { Step::AnswerFound } else { Step::IntentFound };
+    trace::tell(|| Event::Journal { step });
     Ok(Some(match grant {
         Some(grant) => Left::Answered(intent, grant),
         None => Left::Unanswered(intent),

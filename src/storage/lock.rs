@@ -3,6 +3,7 @@
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::trace::{self, Event};
 use fs4::{FileExt, TryLockError};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,6 +25,7 @@ impl Lock {
     /// The lock as soon as it is free; `None` when the deadline came first.
     pub fn acquire(path: &Path, deadline: &Deadline) -> Result<Option<Self>> {
         if let Some(lock) = Self::try_acquire(path)? {
+            trace::tell(|| gained(path, 0));
             return Ok(Some(lock));
         }
         let (sender, receiver) = mpsc::channel();
@@ -47,7 +49,12 @@ impl Lock {
     /// Sleeps in the kernel, on a thread of its own, until the lock is ours, then hands it to `then`.
     pub fn wait(path: &Path, then: impl FnOnce(Result<Self>) + Send + 'static) {
         let path = path.to_owned();
-        thread::spawn(move || then(wait(&path)));
+        thread::spawn(move || {
+            let watch = trace::watch();
+            let lock = traced_wait(&path);
+            trace::tell(|| gained(&path, trace::ms(watch.as_ref())));
+            then(lock);
+        });
     }
 
     /// Who holds the lock now, by process id and name, where the system tells.
@@ -117,6 +124,21 @@ fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path, &error)),
         };
     }
+}
+
+/// Tells who is waited for.
+fn traced_wait(path: &Path) -> Result<Lock> {
+    if trace::watch().is_some()
+        && let Some(lock) = Lock::try_acquire(path)?
+    {
+        return Ok(lock);
+    }
+    trace::tell(|| Event::LockWait { path: path.to_string_lossy(), holder: Lock::holder(path) });
+    wait(path)
+}
+
+fn gained(path: &Path, ms: u64) -> Event<'_> {
+    Event::LockGained { path: path.to_string_lossy(), ms }
 }
 
 fn wait(path: &Path) -> Result<Lock> {

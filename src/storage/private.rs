@@ -26,13 +26,12 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::Login;
-use crate::tokens::{Fingerprint, Grant};
+use crate::tokens::{Fingerprint, Grant, to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use zeroize::Zeroizing;
 
 /// Where the secrets lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,9 +205,8 @@ impl Private {
     }
 
     fn write(&self, key: &Key, document: Document) -> Result<()> {
-        let bytes = Zeroizing::new(serde_json::to_vec(&document).expect("documents serialize"));
-        let copy = document.without_long_lived();
-        let copy = Zeroizing::new(serde_json::to_vec(&copy).expect("documents serialize"));
+        let bytes = to_json(&document);
+        let copy = to_json(&document.without_long_lived());
         self.login_cell(key).write(&bytes, &copy)
     }
 
@@ -228,8 +226,7 @@ impl Private {
             }
         }
         let Some(document) = self.document(key)? else { return Ok(()) };
-        let copy = serde_json::to_vec(&document.without_long_lived()).expect("documents serialize");
-        self.login_cell(key).write_copy(&Zeroizing::new(copy))
+        self.login_cell(key).write_copy(&to_json(&document.without_long_lived()))
     }
 }
 

@@ -16,8 +16,9 @@ pub fn read(path: &Path) -> io::Result<Option<Bytes>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
+    // Room for all of it: a buffer that grows leaves what was in it behind.
     let length = file.metadata()?.len().min(LIMIT);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length + 1).unwrap_or(0)));
     file.take(LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIMIT {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));

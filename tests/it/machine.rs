@@ -4,6 +4,7 @@ use assert_cmd::Command;
 use issuer::{Account, Issuer, Settings, Tokens};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -160,12 +161,12 @@ impl Machine {
 
     /// The renewing processes of this machine.
     pub fn renewers(&self) -> Vec<u32> {
-        let home = format!("CODEX_HOME={}", self.codex_home().display());
+        let home = self.codex_home().as_os_str().as_bytes();
         let is_ours = |pid: &u32| {
             let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
             let arguments = read("cmdline");
             arguments.split(|&b| b == 0).nth(2) == Some(b"--apart")
-                && read("environ").split(|&b| b == 0).any(|variable| variable == home.as_bytes())
+                && arguments.split(|&b| b == 0).any(|argument| argument == home)
         };
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

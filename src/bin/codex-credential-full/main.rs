@@ -16,12 +16,15 @@ use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive
 use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, logout::Removal, profiles, status::Status, trial};
 use codex_credential::profile::{self, Asked, Profile};
+use codex_credential::secrecy;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::storage::keyring::Patience;
+use codex_credential::trace;
 use codex_credential::ui::screen::{Extras, Screen};
 use codex_credential::ui::{self, Interactive};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -34,8 +37,10 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(2 * 60);
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
+    secrecy::keep();
     let cli = Cli::parse();
     let error_format = cli.error_format;
+    trace(cli.verbose);
     match run(cli.operation, &cli.whose) {
         Ok(code) => code,
         Err(error) => {
@@ -81,6 +86,17 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
 #[expect(clippy::disallowed_methods, reason = "the environment comes in here")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// A trace that cannot be written keeps nobody from an answer.
+fn trace(verbose: bool) {
+    let file = variable("CODEX_CREDENTIAL_TRACE").filter(|file| !file.is_empty());
+    if (verbose || file.is_some())
+        && let Err(error) = trace::start(verbose, file.as_ref().map(Path::new))
+    {
+        let file = file.unwrap_or_default();
+        ui::say(&format!("cannot write the trace {}: {error}", file.display()));
+    }
 }
 
 /// A keyring is not waited for longer than the caller waits for us.
@@ -330,7 +346,12 @@ fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };
-    let result = helper::renew::renew(&profile(whose, Some(RENEWAL_PATIENCE))?, order);
+    let of_order = |name: &str| match &options.codex_home {
+        Some(home) if name == "CODEX_HOME" => Some(home.clone().into()),
+        _ => variable(name),
+    };
+    let profile = Profile::of(of_order, asked(whose, Some(RENEWAL_PATIENCE)))?;
+    let result = helper::renew::renew(&profile, order);
     if let Err(error) = &result {
         let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
     }

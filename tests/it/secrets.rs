@@ -1,0 +1,269 @@
+//! Where a token must not be: the bytes are looked for in every output, every file and every process.
+
+use crate::machine::{Machine, PATIENCE, eventually, files};
+use issuer::{Endpoint, Fault};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// In the environment of a test that runs itself.
+const ITSELF: &str = "CODEX_CREDENTIAL_TEST_ITSELF";
+
+fn holds(bytes: &[u8], secret: &str) -> bool {
+    bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+}
+
+/// The tokens of the stored login, and the parts of them that would give them away.
+fn stored(machine: &Machine) -> Vec<String> {
+    let document = machine.auth_json();
+    let token = |name: &str| document["tokens"][name].as_str().unwrap().to_owned();
+    let tokens = ["access_token", "refresh_token", "id_token"].map(token);
+    let signature = |token: &String| token.rsplit('.').next().unwrap().to_owned();
+    tokens.iter().map(signature).chain(tokens.clone()).collect()
+}
+
+/// Asserts that none of `secrets` is in `bytes`.
+fn are_absent(secrets: &[String], bytes: &[u8], place: &str) {
+    for secret in secrets {
+        assert!(!holds(bytes, secret), "a token is in {place}");
+    }
+}
+
+fn are_in_no_output(secrets: &[String], output: &Output, line: &str) {
+    are_absent(secrets, &output.stdout, &format!("the standard output of {line}"));
+    are_absent(secrets, &output.stderr, &format!("the standard error of {line}"));
+}
+
+/// Asserts that no file but the login has any of `secrets`.
+fn are_in_no_file(secrets: &[String], machine: &Machine) {
+    for file in files(machine.codex_home()) {
+        if !file.ends_with("auth.json") {
+            are_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_login() {
+    let mut machine = Machine::new();
+    let trace = machine.path("trace").to_str().unwrap().to_owned();
+    machine.set("CODEX_CREDENTIAL_TRACE", &trace);
+    let config = machine.path("config.toml");
+    machine.set("CODEX_CREDENTIAL_CONFIG", config.to_str().unwrap());
+    let mut secrets = Vec::new();
+    let mut seen = Vec::new();
+    let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
+
+    fs::write(&config, "").unwrap();
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3));
+    let login = machine.start("-v login --wait 30s");
+    machine.approve_next();
+    seen.push(("login".into(), login.wait_with_output().unwrap()));
+    secrets.extend(stored(&machine));
+    eventually(|| !machine.issuer.is_live_access_token(&secrets[3]));
+    for fault in [
+        Fault::status(503, ""),
+        Fault::status(400, r#"{"error":"temporarily_unavailable"}"#),
+        Fault::NotJson,
+        Fault::Drop,
+    ] {
+        machine.issuer.fault(Endpoint::Refresh, fault, 1);
+        let line = "-v get --format token --wait 20s --error-format json";
+        let output = machine.command(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        seen.push((line.into(), output));
+        let _ = fs::remove_file(machine.own("failure"));
+    }
+    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
+    let renewed = machine.command("-v get --format token --wait 20s").output().unwrap();
+    assert!(renewed.status.success());
+    are_in_no_stderr(&secrets, &renewed);
+    secrets.extend(stored(&machine));
+    are_in_no_stderr(&secrets, &renewed);
+    for line in [
+        "-v status",
+        "status --json",
+        "profile show",
+        "profile test",
+        "renew -v",
+        "exec -v -- true",
+        "move --to file -v",
+        "status --error-format json",
+        "get --interactive never --error-format json -v",
+    ] {
+        seen.push(run(line));
+    }
+    are_in_no_file_but(&secrets, &machine, "login");
+    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
+    for line in ["move --to codex -v", "logout -v"] {
+        seen.push(run(line));
+    }
+    assert_eq!(machine.issuer.counts().revocations, 0, "it moved away before");
+    machine.set("CODEX_CREDENTIAL_STORAGE", "codex");
+    let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
+    seen.push(run("logout -v"));
+    assert_eq!(machine.issuer.counts().revocations, 1);
+    for (line, output) in &seen {
+        are_in_no_output(&secrets, output, line);
+    }
+    are_in_no_file(&secrets, &machine);
+    assert!(!machine.path("auth.json").exists());
+    assert!(fs::read_to_string(trace).unwrap().contains("\"status\":503"));
+}
+
+fn are_in_no_stderr(secrets: &[String], output: &Output) {
+    are_absent(secrets, &output.stderr, "standard error");
+}
+
+fn are_in_no_file_but(secrets: &[String], machine: &Machine, login: &str) {
+    for file in files(machine.codex_home()) {
+        if !file.ends_with(login) {
+            are_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn no_process_has_a_token_in_its_arguments_and_the_renewing_one_none_in_its_environment() {
+    let (mut machine, tokens) = Machine::signed_in(-1);
+    machine.set("CODEX_ACCESS_TOKEN", &tokens.access_token);
+    machine.set("OPENAI_API_KEY", "sk-made-up");
+    machine.set("GITHUB_TOKEN", "ghp-made-up");
+    machine.set("https_proxy", "http://127.0.0.1:9");
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(2)), 1);
+    let caller = machine.start("get --format token --wait 30s");
+    assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
+    let secrets = stored(&machine);
+    let read = |pid: u32, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap();
+    let renewers = machine.renewers();
+    assert_eq!(renewers.len(), 1);
+    for pid in [caller.id(), renewers[0]] {
+        are_absent(&secrets, &read(pid, "cmdline"), "arguments");
+    }
+    if let Ok(environment) = fs::read(format!("/proc/{}/environ", renewers[0])) {
+        are_absent(&secrets, &environment, "the environment");
+        assert!(!holds(&environment, "made-up"), "the caller's other secrets");
+        assert!(holds(&environment, "https_proxy=http://127.0.0.1:9"), "what it needs");
+    } else {
+        assert!(!rustix::process::geteuid().is_root(), "root may look into it");
+    }
+    assert!(caller.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn exec_gives_the_command_what_is_asked_for_alone() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    let line = "exec --env MINE=token -- /usr/bin/env";
+    let output = machine.command(line).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let with_token: Vec<_> =
+        text.lines().filter(|line| line.contains(&tokens.access_token)).collect();
+    assert_eq!(with_token, [format!("MINE={}", tokens.access_token)]);
+    assert!(!text.contains(&tokens.refresh_token));
+}
+
+/// Without the rights that root has over every process.
+fn unprivileged(program: &Path) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(program);
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_other_process_of_this_person_reads_the_memory_and_nothing_is_dumped() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_secs(20)), 1);
+    let ours = machine.std_command("get --wait 30s");
+    let mut command = unprivileged(Path::new(ours.get_program()));
+    command.args(ours.get_args()).env_clear();
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stderr(Stdio::null());
+    let mut caller = command.spawn().unwrap();
+    let mut other = unprivileged(Path::new("sleep")).arg("60").spawn().unwrap();
+    assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
+    let can_read = |pid: u32, file: &str| {
+        let path = format!("/proc/{pid}/{file}");
+        let read = unprivileged(Path::new("head")).args(["-c", "1", &path]).output().unwrap();
+        // Nothing is mapped at the start of the memory, so that reading fails later than opening.
+        read.status.success() || !String::from_utf8_lossy(&read.stderr).contains("open")
+    };
+    for file in ["environ", "mem"] {
+        eventually(|| can_read(other.id(), file));
+        for pid in [caller.id(), machine.renewers()[0]] {
+            assert!(!can_read(pid, file), "{file} of {pid}");
+        }
+    }
+    for child in [&mut caller, &mut other] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+/// The memory of a process that this one may look into.
+#[cfg(target_os = "linux")]
+fn memory(pid: u32) -> Vec<u8> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let file = File::open(format!("/proc/{pid}/mem")).unwrap();
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw-p ")) {
+        let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+        if file.read_exact_at(&mut bytes, start).is_ok() {
+            all.extend(bytes);
+        }
+    }
+    all
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root may look into the memory; run it as root");
+        return;
+    }
+    let (machine, _) = Machine::signed_in(-1);
+    let before = stored(&machine);
+    // Renews what is stored, and goes on to wait.
+    let mut login = machine.start("login --wait 60s");
+    assert!(machine.issuer.wait_until(|counts| counts.refreshes_granted == 1, PATIENCE));
+    assert!(machine.issuer.wait_until(|counts| counts.polls >= 2, PATIENCE));
+    let after = stored(&machine);
+    assert_ne!(before, after);
+    let home = machine.codex_home().to_str().unwrap();
+    let in_memory = memory(login.id());
+    assert!(holds(&in_memory, home), "it was looked into");
+    are_absent(&[before.clone(), after].concat(), &in_memory, "the memory of the caller");
+    // The answer passed through buffers of the libraries for HTTP and TLS, which nobody overwrites.
+    let in_memory = memory(machine.renewers()[0]);
+    assert!(holds(&in_memory, home), "it was looked into");
+    are_absent(&before, &in_memory, "the memory of the renewing process");
+    login.kill().unwrap();
+    login.wait().unwrap();
+}
+
+#[test]
+fn a_panic_tells_its_place_and_nothing_of_what_was_at_hand() {
+    let token = "made-up-tökén";
+    if std::env::vars_os().any(|(name, _)| name == ITSELF) {
+        codex_credential::secrecy::keep();
+        // The message of this one quotes the text.
+        let cut = &token[..9];
+        unreachable!("{cut}");
+    }
+    let mut itself = Command::new(std::env::current_exe().unwrap());
+    itself.args(["--exact", "secrets::a_panic_tells_its_place_and_nothing_of_what_was_at_hand"]);
+    let output = itself.arg("--nocapture").env(ITSELF, "1").output().unwrap();
+    let says = [output.stdout, output.stderr].concat();
+    let says = String::from_utf8_lossy(&says);
+    assert!(!says.contains("made-up"), "{says}");
+    assert!(says.contains("codex-credential: internal error at tests/it/secrets.rs:"), "{says}");
+}

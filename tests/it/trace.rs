@@ -1,0 +1,140 @@
+//! What the program does, told while it does it.
+
+use crate::machine::{Machine, PATIENCE, eventually, kill, lock, token_of};
+use issuer::{Endpoint, Fault};
+use predicates::str::contains;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+/// A machine that traces, signed in for so many seconds more.
+fn tracing(lifetime: i64) -> Machine {
+    let (mut machine, _) = Machine::signed_in(lifetime);
+    let file = machine.path("trace").to_str().unwrap().to_owned();
+    machine.set("CODEX_CREDENTIAL_TRACE", &file);
+    machine
+}
+
+fn events(machine: &Machine) -> Vec<Value> {
+    let text = fs::read_to_string(machine.path("trace")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+fn names(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["event"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_renewal_is_told_from_the_request_to_the_commit_by_both_processes() {
+    let machine = tracing(-1);
+    machine.token();
+    // The answer is there before the renewing process has ended.
+    eventually(|| fs::read_to_string(machine.path("trace")).unwrap().contains("\"cleared\""));
+    let events = events(&machine);
+    let of = |name: &str| -> Vec<&Value> {
+        events.iter().filter(|event| event["event"] == name).collect()
+    };
+    assert_eq!(
+        (&of("profile")[0]["profile"], &of("profile")[0]["meant"]),
+        (&"codex".into(), &"token".into())
+    );
+    assert_eq!(of("login")[0]["state"], "stale");
+    let requests = of("request");
+    assert_eq!(requests.len(), 1);
+    let url = machine.issuer.url();
+    assert_eq!(requests[0]["host"], url.strip_prefix("http://").unwrap());
+    let request = [&requests[0]["method"], &requests[0]["path"], &requests[0]["status"]];
+    assert_eq!(request, [&Value::from("POST"), &"/oauth/token".into(), &200.into()]);
+    assert!(requests[0]["ms"].is_u64());
+    let steps: Vec<_> = of("journal").iter().map(|event| event["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["intent", "answer", "cleared"]);
+    assert_eq!(of("commit")[0]["kept"], true);
+    assert_eq!(of("renewal_started")[0]["process"], of("commit")[0]["pid"]);
+    assert_ne!(of("renewal_started")[0]["pid"], of("commit")[0]["pid"]);
+    assert!(events.iter().all(|event| event["at"].as_str().unwrap().ends_with('Z')));
+}
+
+#[test]
+fn a_warm_get_tells_two_things_and_the_file_is_private_and_appended_to() {
+    let machine = tracing(864_000);
+    machine.token();
+    machine.token();
+    let events = events(&machine);
+    assert_eq!(names(&events), ["profile", "login", "profile", "login"]);
+    assert_eq!(events[1]["state"], "warm");
+    assert!(events[1]["expires_at"].as_i64() > events[1]["renews_at"].as_i64());
+    let mode = fs::metadata(machine.path("trace")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_told_and_the_answer_comes() {
+    let (mut machine, tokens) = Machine::signed_in(864_000);
+    machine.set("CODEX_CREDENTIAL_TRACE", "/nonexistent/trace");
+    let output = machine.command("get --format token").assert().success();
+    let output = output.stdout(format!("{}\n", tokens.access_token));
+    output.stderr(contains("cannot write the trace /nonexistent/trace: "));
+}
+
+#[test]
+fn verbose_tells_a_person_what_the_renewing_process_does_and_stdout_is_the_answer() {
+    let (machine, _) = Machine::signed_in(-1);
+    let output = machine.command("-v get --format token").assert().success();
+    let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
+    let output = output.stdout(format!("{token}\n"));
+    let host = machine.issuer.url().strip_prefix("http://").unwrap().to_owned();
+    output
+        .stderr(contains("no host means a token, by the profile codex, kept in codex"))
+        .stderr(contains("there is no token that is good for as long as is asked"))
+        .stderr(contains(format!("POST {host}/oauth/token: 200 in ")))
+        .stderr(contains("noted what is about to be sent"));
+    let quiet = machine.command("get --format token").assert().success();
+    quiet.stderr(predicates::str::is_empty());
+}
+
+#[test]
+fn a_verbose_caller_that_is_killed_does_not_take_the_renewal_along() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let mut caller = machine.start("get -v --format token --wait 30s");
+    assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
+    kill(caller.id());
+    caller.wait().unwrap();
+    eventually(|| machine.auth_json()["tokens"]["access_token"] != tokens.access_token);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+#[test]
+fn who_is_waited_for_and_the_pause_after_a_failure_are_told() {
+    let machine = tracing(-1);
+    let codex = lock(&machine.path("auth.lock"));
+    let caller = machine.start("get --format token --wait 60s");
+    let waits =
+        || fs::read_to_string(machine.path("trace")).unwrap_or_default().contains("lock_wait");
+    eventually(waits);
+    drop(codex);
+    token_of(caller);
+    let traced = events(&machine);
+    let of = |name: &str, file: &str| {
+        let is_it = |event: &&Value| {
+            event["event"] == name
+                && event["path"].as_str().is_some_and(|path| path.ends_with(file))
+        };
+        traced.iter().find(is_it).cloned().expect(name)
+    };
+    let holder = of("lock_wait", "auth.lock")["holder"].as_str().unwrap().to_owned();
+    assert!(holder.starts_with(&format!("process {} ", std::process::id())), "{holder}");
+    assert!(of("lock_gained", "auth.lock")["ms"].is_u64());
+
+    let machine = tracing(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), 9);
+    for _ in 0..4 {
+        machine.command("get --wait 20s").assert().code(1);
+    }
+    let traced = events(&machine);
+    assert!(names(&traced).contains(&"back_off"), "{traced:?}");
+    let kinds: Vec<_> = traced.iter().filter_map(|event| event["failure"].as_str()).collect();
+    assert!(kinds.iter().all(|kind| *kind == "server") && !kinds.is_empty());
+    assert!(traced.iter().any(|event| event["status"] == 503));
+}
