@@ -1,7 +1,7 @@
 //! What may be said on the command line.
 #![allow(clippy::doc_markdown, reason = "these comments are the help that people read")]
 
-use crate::clock::duration;
+use crate::clock::{self, duration};
 use crate::helper::answer::Format;
 use crate::people::exec::Variable;
 use crate::storage::Kept;
@@ -70,6 +70,8 @@ pub enum Operation {
     Exec(Exec),
     /// Show who is signed in, where the login is kept, and what is pending
     Status(Status),
+    /// Show what was done with the logins, and for which program
+    Audit(Audit),
     /// End the login at the server and remove it here
     Logout(Wait),
     /// Move the login to another storage
@@ -207,6 +209,17 @@ pub struct Status {
     pub json: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Only what happened since then: so long ago, such as 24h, or at an RFC 3339 date
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    pub since: Option<i64>,
+
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Profile {
     /// All profiles, and which one is the default
@@ -289,6 +302,8 @@ pub struct Renew {
     pub may_sign_in: bool,
     #[arg(long, hide = true)]
     pub codex_home: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    pub caller: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -349,4 +364,14 @@ pub enum Tool {
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::from_hex(text).ok_or_else(|| "write 64 hex digits".into())
+}
+
+/// Seconds since the epoch.
+fn since(text: &str) -> Result<i64, String> {
+    if let Some(at) = clock::parse_rfc3339(text) {
+        return Ok(at);
+    }
+    let ago = duration(text).map_err(|error| format!("{error}, or a date"))?;
+    let ago = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
+    Ok(clock::now().saturating_sub(ago))
 }

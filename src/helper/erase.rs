@@ -1,6 +1,7 @@
 //! `erase`: this access token was refused; or: remove the login here. (To end it at the server as well is
 //! `logout`.)
 
+use super::audit::{self, Action};
 use super::credential::Credential;
 use super::foreign::Foreign;
 use super::meant::{Meant, meant};
@@ -47,6 +48,9 @@ pub fn erase(
     let Some(secret) = named.secret() else {
         // A renewal that is under way finishes first, and what it stores is removed with the rest.
         let removed = storage.hold(deadline)?.remove(&is_meant, deadline)?;
+        if removed {
+            audit::note(profile, Action::Removal, Some(&login), None);
+        }
         return Ok(if removed { Erased::Login } else { Erased::Nothing });
     };
     refuse(profile, &login, &Fingerprint::of(secret))
@@ -60,5 +64,6 @@ pub fn refuse(profile: &Profile, stored: &Login, token: &Fingerprint) -> Result<
     let place = profile.storage.place()?;
     place.create()?;
     place.refused().save(token)?;
+    audit::note(profile, Action::Refusal, Some(stored), None);
     Ok(Erased::Token)
 }

@@ -3,6 +3,7 @@
 //! Waiters sleep on the renewal lock. Whoever gets it reads again, and, if nothing has changed, starts a renewal
 //! and hands the lock over to it, so that at no moment two processes think that it is their turn.
 
+use super::audit;
 use super::environment;
 use super::failure::{Failure, is_held_back};
 use super::renew::{Goal, Order};
@@ -185,6 +186,7 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
         command.arg("--may-sign-in");
     }
     command.arg("--codex-home").arg(profile.codex_home());
+    command.arg("--caller").arg(audit::Caller::own().to_argument());
     environment::reduce(&mut command);
     command.arg("--profile").arg(&profile.name);
     if let Some(config) = &profile.config {

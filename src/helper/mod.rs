@@ -2,6 +2,7 @@
 
 mod admit;
 pub mod answer;
+pub mod audit;
 pub mod credential;
 mod environment;
 pub mod erase;

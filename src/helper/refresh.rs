@@ -1,6 +1,7 @@
 //! One refresh: the intent on disk, one request, the answer on disk, the commit.
 
 use super::admit::{self, Refusal};
+use super::audit::{self, Action};
 use super::failure::Dead;
 use super::renew::{Renewal, commit, hold};
 use crate::clock::{self, Deadline};
@@ -52,7 +53,11 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
     let intent = Intent { request: Request::Refresh, replaces, to, at };
     let mut journal = hold.begin(&intent)?;
-    match issuer.refresh(&intent.to, refresh_token) {
+    let outcome = issuer.refresh(&intent.to, refresh_token);
+    if let Some(error) = outcome.error() {
+        audit::note(profile, Action::Renewal, Some(&login), Some(error));
+    }
+    match outcome {
         Outcome::Granted(grant) => {
             let noted = journal.answer(&grant);
             let grant = match admit::renewed(&issuer, &grant, &login) {
@@ -65,7 +70,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                     return Err(error);
                 }
             };
-            let kept = commit(&*hold, &intent, &Change::Renewed(&grant));
+            let kept = commit(profile, &*hold, &intent, &Change::Renewed(&grant));
             // Only when neither the note nor the login could be written is the answer lost.
             let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
             journal.clear()?;

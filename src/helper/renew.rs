@@ -5,6 +5,7 @@
 //! readable login: the intent is on disk before the request, the answer before it is used.
 
 use super::admit::{self, Refusal};
+use super::audit::{self, Action};
 use super::failure::Failure;
 use super::get::is_refused;
 use super::issuer::Issuer;
@@ -130,14 +131,22 @@ pub(super) fn hold(profile: &Profile) -> Result<Box<dyn Hold + '_>> {
     profile.storage.hold(&Deadline::after(LOCK_PATIENCE))
 }
 
-pub(super) fn commit(hold: &dyn Hold, intent: &Intent, change: &Change) -> Result<bool> {
+pub(super) fn commit(
+    profile: &Profile,
+    hold: &dyn Hold,
+    intent: &Intent,
+    change: &Change,
+) -> Result<bool> {
     let deadline = Deadline::after(WRITE_PATIENCE);
     let kept = hold.commit(intent.replaces.as_ref(), change, &deadline)?;
-    let what = match change {
-        Change::Renewed(_) => "renewed login",
-        Change::SignedIn { .. } => "new login",
+    let (what, action) = match change {
+        Change::Renewed(_) => ("renewed login", Action::Renewal),
+        Change::SignedIn { .. } => ("new login", Action::SignIn),
     };
     trace::tell(|| Event::Commit { what, kept });
+    if kept {
+        audit::note(profile, action, profile.storage.load().ok().flatten().as_ref(), None);
+    }
     Ok(kept)
 }
 
@@ -159,7 +168,7 @@ pub fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
                             return Err(error);
                         }
                         Some(Ok(grant)) => {
-                            commit(&*hold, &intent, &Change::Renewed(&grant))?;
+                            commit(profile, &*hold, &intent, &Change::Renewed(&grant))?;
                         }
                         None => {}
                     }

@@ -2,6 +2,7 @@
 //! shown; polls until it is approved, denied, expired, cancelled, or no longer needed.
 
 use super::admit::{self, Refusal};
+use super::audit::{self, Action};
 use super::issuer::Issuer;
 use super::refresh::refresh;
 use super::renew::{Goal, Renewal, commit, hold};
@@ -41,6 +42,14 @@ pub(super) fn sign_in(
     cut_off: Option<&Intent>,
     reason: Option<String>,
 ) -> Result<()> {
+    let result = ask(renewal, cut_off, reason);
+    if let Err(error) = &result {
+        audit::note(renewal.profile, Action::SignIn, None, Some(error));
+    }
+    result
+}
+
+fn ask(renewal: &Renewal, cut_off: Option<&Intent>, reason: Option<String>) -> Result<()> {
     // Before a person is asked for what would be refused.
     rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
@@ -240,7 +249,12 @@ pub(super) fn keep(
         }
     };
     let profile = issuer.profile;
-    commit(hold, intent, &Change::SignedIn { grant: &grant, by: &intent.to, at: intent.at })?;
+    commit(
+        profile,
+        hold,
+        intent,
+        &Change::SignedIn { grant: &grant, by: &intent.to, at: intent.at },
+    )?;
     rules::pin(profile, place)?;
     place.signed_in().save(&clock::timestamp().to_string())?;
     place.forget()

@@ -1,5 +1,6 @@
 //! `store`: a caller vouches for a token that it has used; or gives us a credential of another host to keep.
 
+use super::audit::{self, Action};
 use super::credential::Credential;
 use super::foreign::Foreign;
 use super::meant::{Meant, meant};
@@ -47,7 +48,10 @@ pub fn store(
     // Only the access token: a refresh token was never handed out, so nobody can vouch for one.
     let grant = Grant { access_token: Some(token), ..Grant::default() };
     let replaces = storage.fingerprint();
-    hold.commit(replaces.as_ref(), &Change::Renewed(&grant), deadline).map(drop)
+    if hold.commit(replaces.as_ref(), &Change::Renewed(&grant), deadline)? {
+        audit::note(profile, Action::Store, storage.load()?.as_ref(), None);
+    }
+    Ok(())
 }
 
 /// Whether the stored token is this one or a newer one.

@@ -21,6 +21,18 @@ pub enum Outcome {
     Unknown(Error),
 }
 
+impl Outcome {
+    /// Why nothing was granted.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Granted(_) => None,
+            Self::Refused { error, .. } | Self::NotProcessed(error) | Self::Unknown(error) => {
+                Some(error)
+            }
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names of RFC 6749")]
 struct Refresh<'a> {

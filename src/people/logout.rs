@@ -2,6 +2,7 @@
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::helper::audit::{self, Action};
 use crate::helper::revoke::revoke;
 use crate::login::Login;
 use crate::oauth::device::Pending;
@@ -44,6 +45,9 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     if !hold.remove(&is_meant, deadline)? {
         return Err(changed());
     }
+    let action = if removal.revoke { Action::Logout } else { Action::Removal };
+    let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
+    audit::note(profile, action, Some(&login), failed);
     let codex_too =
         if profile.storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));

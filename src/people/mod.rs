@@ -1,5 +1,6 @@
 //! Commands for a person.
 
+pub mod audit;
 pub mod configure;
 pub mod exec;
 pub mod login;

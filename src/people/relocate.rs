@@ -2,6 +2,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
+use crate::helper::audit::{self, Action};
 use crate::helper::renew::recover;
 use crate::login::Login;
 use crate::profile::Profile;
@@ -35,6 +36,7 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
                 "the login is in both places; see who is signed in with codex-credential status",
             ));
     }
+    audit::note(profile, Action::Move, Some(&login), None);
     ui::say(&format!("moved the login of {} from {old} to {new}", login.account().username()));
     let (name, kept) = (&profile.name, to.name());
     ui::say(&format!(

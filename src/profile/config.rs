@@ -6,6 +6,7 @@
 use super::table::{PROFILE_KEYS, Table};
 use super::{BUILT_IN, BUILT_IN_HOSTS};
 use crate::error::{Error, Kind, Result};
+use crate::storage::audit::Extent;
 use crate::storage::bucket::GitStorage;
 use crate::storage::read::read;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub const TOP_KEYS: [&str; 3] = ["default_profile", "git", "profiles"];
+pub const TOP_KEYS: [&str; 4] = ["audit", "default_profile", "git", "profiles"];
 pub const GIT_KEYS: [&str; 1] = ["storage"];
 
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,8 @@ pub struct Config {
     pub default_profile: Option<String>,
     /// Where git's credentials for hosts that are no profile's are kept.
     pub git: GitStorage,
+    /// What is written down of what is done.
+    pub audit: Extent,
     pub profiles: BTreeMap<String, Table>,
 }
 
@@ -59,6 +62,7 @@ impl Config {
         for (key, value) in table.get_ref() {
             match key.get_ref().as_ref() {
                 "default_profile" => config.default_profile = Some(reader.text(key, value)?),
+                "audit" => config.audit = reader.audit(key, value)?,
                 "git" => config.git = reader.git(key, value)?,
                 "profiles" => {
                     for (name, value) in reader.table(key, value)? {
@@ -190,6 +194,11 @@ impl Reader<'_> {
     ) -> Result<&'t DeTable<'i>> {
         let what = || self.bad(&value.span(), &format!("{} is a table", key.get_ref()));
         value.get_ref().as_table().ok_or_else(what)
+    }
+
+    fn audit(&self, key: &Key, value: &Spanned<DeValue>) -> Result<Extent> {
+        let words = [("none", Extent::Nothing), ("changes", Extent::Changes), ("all", Extent::All)];
+        self.word(key, value, &words)
     }
 
     fn git(&self, key: &Key, value: &Spanned<DeValue>) -> Result<GitStorage> {

@@ -9,6 +9,7 @@ use crate::client::{Dialect, Standard};
 use crate::error::{Error, Kind, Result};
 use crate::folders::{self, Folders};
 use crate::login::{Login, Provenance};
+use crate::storage::audit::Extent;
 use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::keyring::Patience;
@@ -42,6 +43,8 @@ pub struct Profile {
     pub hosts: Vec<String>,
     /// Where git's credentials for hosts that are no profile's are kept.
     pub git: GitStorage,
+    /// What is written down of what is done.
+    pub audit: Extent,
     pub storage: Opened,
     /// Whose login is meant, where that is said.
     pub account: Option<String>,
@@ -145,12 +148,13 @@ impl Profile {
             Some(name) => name.parse()?,
             None => config.git,
         };
+        let audit = config.audit;
         let profile = if name == BUILT_IN {
             Self::built_in(&variable, table, config.path, asked)
         } else {
             Self::standard(&variable, name, table, config.path, asked)
         }?;
-        Ok(Self { git, ..profile })
+        Ok(Self { git, audit, ..profile })
     }
 
     fn built_in<F: Fn(&str) -> Option<OsString>>(
@@ -225,6 +229,7 @@ impl Profile {
             dialect,
             hosts: table.hosts,
             git: GitStorage::default(),
+            audit: Extent::default(),
             storage,
             account,
             pin: table.pin,

@@ -1,5 +1,6 @@
 //! Keeps logins, and the files that protect them.
 
+pub mod audit;
 pub mod auth_json;
 pub mod bucket;
 mod cell;

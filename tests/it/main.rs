@@ -6,6 +6,7 @@ mod machine;
 mod gateway;
 
 mod architecture;
+mod audit;
 mod back_off;
 mod certificates;
 mod clocks;

@@ -56,7 +56,7 @@ fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_lo
     let mut seen = Vec::new();
     let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
 
-    fs::write(&config, "").unwrap();
+    fs::write(&config, "audit = \"all\"\n").unwrap();
     machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3));
     let login = machine.start("-v login --wait 30s");
     machine.approve_next();
@@ -84,6 +84,8 @@ fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_lo
     are_in_no_stderr(&secrets, &renewed);
     for line in [
         "-v status",
+        "audit",
+        "audit --json",
         "status --json",
         "profile show",
         "profile test",

@@ -6,6 +6,7 @@ use codex_credential::cli::{self, Cli, MIN_VALIDITY, Operation, PROGRAMS_PATIENC
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::helper;
+use codex_credential::helper::audit::{self, Action};
 use codex_credential::helper::credential::Credential;
 use codex_credential::helper::foreign::Foreign;
 use codex_credential::helper::get::Found;
@@ -64,6 +65,9 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
         Operation::Login(options) => login(whose, &options),
         Operation::Exec(options) => return exec(whose, &options),
         Operation::Status(options) => return status(whose, &options),
+        Operation::Audit(options) => {
+            people::audit::audit(options.since, options.json).and_then(|text| print(&text))
+        }
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
             let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
@@ -186,6 +190,9 @@ fn wanted(
     let min_validity = i64::try_from(min_validity.as_secs()).unwrap_or(i64::MAX);
     let foreign = foreign(&profile, wanted.wait.wait);
     let found = helper::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
+    if let Found::Login(login) = &found {
+        audit::note(&profile, Action::HandOut, Some(login), None);
+    }
     Ok((asked, found))
 }
 
@@ -346,6 +353,9 @@ fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };
+    if let Some(caller) = options.caller.as_deref().and_then(audit::Caller::of_argument) {
+        audit::on_behalf_of(caller);
+    }
     let of_order = |name: &str| match &options.codex_home {
         Some(home) if name == "CODEX_HOME" => Some(home.clone().into()),
         _ => variable(name),

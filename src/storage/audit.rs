@@ -1,0 +1,82 @@
+//! The audit log: one file of JSON lines in the state folder, and the one before it. A line is appended in one write,
+//! so that those of several processes do not mix, and no lock is waited for.
+
+use super::lock::Lock;
+use super::place::create_private;
+use super::read::read;
+use crate::error::{Error, Result};
+use crate::folders::Folders;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// When the file becomes the one before, in bytes: some thousand lines, and less than is read whole.
+const FULL: u64 = 1024 * 1024;
+
+/// What is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    Nothing,
+    /// What changes a login.
+    #[default]
+    Changes,
+    /// Each token that is handed out, too.
+    All,
+}
+
+#[derive(Clone, Debug)]
+pub struct Log {
+    path: PathBuf,
+}
+
+impl Log {
+    /// # Errors
+    /// `Usage` when there is no home folder.
+    pub fn of_this_person() -> Result<Self> {
+        Folders::of_this_person().map(|folders| Self { path: folders.state.join("audit.log") })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `line` has no line break.
+    pub fn append(&self, line: &str) -> Result<()> {
+        create_private(self.path.parent().unwrap_or(Path::new(".")))?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let cannot = |error| Error::io("write", &self.path, &error);
+        let mut file = options.open(&self.path).map_err(cannot)?;
+        file.write_all(format!("{line}\n").as_bytes()).map_err(cannot)?;
+        if file.metadata().is_ok_and(|file| file.len() > FULL) { self.rotate() } else { Ok(()) }
+    }
+
+    /// Of several who find it full, one turns it over, once.
+    fn rotate(&self) -> Result<()> {
+        let Some(_lock) = Lock::try_acquire(&self.path.with_extension("lock"))? else {
+            return Ok(());
+        };
+        if self.path.metadata().is_ok_and(|file| file.len() > FULL) {
+            fs::rename(&self.path, self.before())
+                .map_err(|error| Error::io("rename", &self.path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn before(&self) -> PathBuf {
+        self.path.with_extension("log.1")
+    }
+
+    /// All lines that are kept, the oldest first.
+    pub fn lines(&self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for path in [self.before(), self.path.clone()] {
+            let bytes = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+            let bytes = bytes.unwrap_or_default();
+            lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
+        }
+        Ok(lines)
+    }
+}
