@@ -72,6 +72,8 @@ pub enum Operation {
     Status(Status),
     /// Show what was done with the logins, and for which program
     Audit(Audit),
+    /// Look at and try all that a login depends on; safe to paste into an issue
+    Doctor(Doctor),
     /// End the login at the server and remove it here
     Logout(Wait),
     /// Move the login to another storage
@@ -218,6 +220,20 @@ pub struct Audit {
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Show e-mail addresses whole
+    #[arg(long)]
+    pub show: bool,
+
+    #[arg(long, hide = true)]
+    pub try_lock: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

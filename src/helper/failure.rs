@@ -46,6 +46,11 @@ impl Failure {
         Self { error: error.clone(), id, count, at, not_before: at + pause }
     }
 
+    /// Seconds until the next request may be sent.
+    pub fn pause_left(&self) -> i64 {
+        self.left(self.not_before)
+    }
+
     /// Seconds up to `end`; none where the clock was set back behind the failure itself.
     fn left(&self, end: i64) -> i64 {
         let now = clock::now();
@@ -54,7 +59,7 @@ impl Failure {
 
     /// Keeps to the pause: sleeps through a short one, gives the failure back for a longer one.
     pub fn hold_back(&self) -> Result<()> {
-        let pause = Duration::from_secs(self.left(self.not_before).cast_unsigned());
+        let pause = Duration::from_secs(self.pause_left().cast_unsigned());
         if !pause.is_zero() {
             trace::tell(|| Event::BackOff { until: self.not_before, failures: self.count });
         }

@@ -8,6 +8,7 @@ pub mod id_token;
 pub mod reply;
 pub mod revoke;
 pub mod rfc8628;
+pub mod route;
 mod signature;
 pub mod standard;
 pub mod token;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod configure;
+pub mod doctor;
 pub mod exec;
 pub mod login;
 pub mod logout;

@@ -146,7 +146,7 @@ impl Status {
 }
 
 /// `skew` is how far the server's clock is ahead.
-fn wrong_clock(skew: i64) -> String {
+pub(super) fn wrong_clock(skew: i64) -> String {
     let which = if skew > 0 { "behind" } else { "ahead of" };
     format!("this machine's is {} {which} the issuer's; set it right", time_left(skew.abs()))
 }

@@ -86,7 +86,7 @@ fn hosts(profile: &Profile) -> String {
     profile.hosts.join(" ")
 }
 
-fn storage(profile: &Profile) -> Result<String> {
+pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
     storage.place()?.create()?;
     storage.hold(&Deadline::after(PATIENCE))?.probe()?;

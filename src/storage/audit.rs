@@ -7,7 +7,7 @@ use super::read::read;
 use crate::error::{Error, Result};
 use crate::folders::Folders;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// When the file becomes the one before, in bytes: some thousand lines, and less than is read whole.
@@ -38,6 +38,18 @@ impl Log {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a line could be appended, in words; makes no file.
+    pub fn probe(&self) -> Result<String> {
+        let shown = self.path.display();
+        match OpenOptions::new().append(true).open(&self.path) {
+            Ok(_) => Ok(format!("{shown} is written")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(format!("{shown} has nothing yet"))
+            }
+            Err(error) => Err(Error::io("write", &self.path, &error)),
+        }
     }
 
     /// `line` has no line break.

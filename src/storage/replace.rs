@@ -40,6 +40,11 @@ pub fn probe(path: &Path) -> io::Result<()> {
     file.write_all(&[0; 16 * 1024])
 }
 
+/// A name in `folder` for a file that is soon removed; where its maker is killed, [`sweep`] removes it.
+pub fn scratch(folder: &Path) -> PathBuf {
+    folder.join(format!("{PREFIX}scratch-{}", std::process::id()))
+}
+
 /// Makes a rename or a removal in `folder` last.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

@@ -32,7 +32,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn short_hash(token: &str) -> String {
     let hash = Sha256::digest(token.as_bytes());
-    hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash[..6].iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 fn configure(machine: &mut Machine, text: &str) {

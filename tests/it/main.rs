@@ -14,6 +14,7 @@ mod configuration;
 mod configure;
 mod device_login;
 mod discovery;
+mod doctor;
 mod erase;
 mod errors;
 #[macro_use]

@@ -86,6 +86,7 @@ fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_lo
         "-v status",
         "audit",
         "audit --json",
+        "doctor --show",
         "status --json",
         "profile show",
         "profile test",

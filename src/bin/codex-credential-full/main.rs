@@ -14,6 +14,7 @@ use codex_credential::helper::join::Caller;
 use codex_credential::helper::meant::{Meant, meant};
 use codex_credential::helper::renew::{Goal, Order};
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
+use codex_credential::people::doctor;
 use codex_credential::people::exec::Variable;
 use codex_credential::people::{self, logout::Removal, profiles, status::Status, trial};
 use codex_credential::profile::{self, Asked, Profile};
@@ -68,6 +69,7 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
         Operation::Audit(options) => {
             people::audit::audit(options.since, options.json).and_then(|text| print(&text))
         }
+        Operation::Doctor(options) => return doctor(whose, &options),
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
             let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
@@ -279,6 +281,17 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
         ui::line("hint: to sign in, run: codex-credential login");
     }
     Ok(ExitCode::from(3))
+}
+
+/// Exits 1 when something failed.
+fn doctor(whose: &Whose, options: &cli::Doctor) -> Result<ExitCode> {
+    if let Some(path) = &options.try_lock {
+        return doctor::locks::try_lock(path).map(ExitCode::from);
+    }
+    let (text, code) =
+        doctor::Report::of(profile(whose, None), &variable).report(options.json, options.show);
+    print(&text)?;
+    Ok(ExitCode::from(code))
 }
 
 fn profiles(whose: &Whose, command: cli::Profile) -> Result<ExitCode> {

@@ -111,6 +111,16 @@ impl<'a> Keepalive<'a> {
         format!("{files}# or, with crontab -e:\n{}\n", self.cron_line())
     }
 
+    /// The first of the files that is there, and whether all are as `install` would write them.
+    pub fn found(&self) -> Option<(PathBuf, bool)> {
+        let files = self.files();
+        let first = files.iter().map(|(path, _)| path).find(|path| path.exists())?.clone();
+        let is_ours = |(path, text): &(PathBuf, String)| {
+            fs::read_to_string(path).is_ok_and(|found| found == *text)
+        };
+        Some((first, files.iter().all(is_ours)))
+    }
+
     pub fn install(&self) -> Result<()> {
         let scheduler = Scheduler::of_this_machine();
         if let Scheduler::Cron = scheduler {

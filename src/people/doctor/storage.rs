@@ -1,0 +1,31 @@
+//! Who is signed in, and whether the storage reads and writes.
+
+use super::Report;
+use crate::clock;
+use crate::helper::rules;
+use crate::people::trial;
+use crate::profile::Profile;
+use crate::storage::audit::{Extent, Log};
+use crate::ui::time_left;
+
+pub fn check(report: &mut Report, profile: &Profile) {
+    match profile.storage.load() {
+        Err(error) => report.fail("login", &error),
+        Ok(None) => report.warn("login", "nobody is signed in", "run: codex-credential login"),
+        Ok(Some(login)) => {
+            let who = login.account().username().to_owned();
+            let left = login.lifetime().expires_at.map(|end| end - clock::now());
+            let until = match left {
+                None => "a token that does not say when it ends".into(),
+                Some(left) if left > 0 => format!("a token for {} more", time_left(left)),
+                Some(left) => format!("a token that ended {} ago", time_left(-left)),
+            };
+            let allowed = rules::check(profile, &login);
+            report.result("login", allowed.map(|()| format!("{who}, with {until}")));
+        }
+    }
+    report.result("storage", trial::storage(profile));
+    if profile.audit > Extent::Nothing {
+        report.result("audit", Log::of_this_person().and_then(|log| log.probe()));
+    }
+}
