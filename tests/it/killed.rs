@@ -228,7 +228,7 @@ fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
     names.sort_by_key(fs::DirEntry::file_name);
     let names: Vec<_> =
         names.iter().map(|entry| entry.file_name().into_string().unwrap()).collect();
-    assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential"]);
+    assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential", "state"]);
 }
 
 #[test]
