@@ -91,18 +91,20 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
         }
         Outcome::Unknown(error) => Err(error),
         Outcome::Refused { error, may_be_used } => {
-            // Another program may hold the answer and wait for this lock to store it.
-            drop(hold);
-            let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
-            if is_superseded(profile, &login, patience) {
-                journal.clear()?;
-                return Ok(Refreshed::Superseded);
-            }
+            // Known from here on, should this process be killed while it waits.
             let reason = end_of_login(&error, cut_off);
             let dead = Dead::new(refresh_token, url, &intent.to, reason);
             renewal.place.dead().save(&dead)?;
+            // Another program may hold the answer and wait for this lock to store it.
+            drop(hold);
+            let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
+            let is_superseded = is_superseded(profile, &login, patience);
             journal.clear()?;
-            Ok(Refreshed::Impossible(Some(dead.error())))
+            Ok(if is_superseded {
+                Refreshed::Superseded
+            } else {
+                Refreshed::Impossible(Some(dead.error()))
+            })
         }
     }
 }

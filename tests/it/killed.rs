@@ -168,6 +168,21 @@ fn sixty_four_callers_outlive_a_renewer_killed_between_the_answer_and_the_commit
     reader.finish();
 }
 
+#[test]
+fn killed_while_it_waits_for_another_programs_login_it_has_noted_the_refusal() {
+    let (machine, _) = Machine::signed_in(-1);
+    let reused = Fault::status(401, r#"{"error":{"code":"refresh_token_reused"}}"#);
+    machine.issuer.fault(Endpoint::Refresh, reused, 1);
+    let mut caller = machine.start("get --interactive never --wait 60s");
+    eventually(|| machine.own("dead").exists());
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    machine.kill_renewer();
+    let output = machine.command("get --interactive never --wait 20s").assert().code(3);
+    output.stderr(contains("the login has ended"));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
 fn crowd(machine: &Machine) -> Vec<Child> {
     (0..64).map(|_| machine.start("get --format token --wait 60s")).collect()
 }
