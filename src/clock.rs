@@ -57,12 +57,6 @@ pub mod as_rfc3339 {
     }
 }
 
-/// How long ago `moment` was by the wall clock; zero for one to come.
-#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
-pub fn since(moment: SystemTime) -> Duration {
-    SystemTime::now().duration_since(moment).unwrap_or_default()
-}
-
 /// A moment on the monotonic clock at which waiting ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);

@@ -59,7 +59,7 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
         // Somebody signed in before we had the lock, and another lock protects that login.
         return Ok(());
     }
-    place.sweep();
+    profile.storage.sweep();
     let earlier = place.failure::<Failure>().load()?;
     if order.goal != Goal::SignIn
         && let Some(failure) = &earlier

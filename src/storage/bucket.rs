@@ -23,7 +23,6 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Where the documents are.
@@ -155,8 +154,7 @@ impl Bucket {
         create_private(&self.folder)?;
         let _lock = Lock::acquire_or_name(&self.folder.join("lock"), deadline)?;
         let Some(entries) = change(&self.read(deadline)?) else { return Ok(false) };
-        // Every write here is made under the lock; what is unfinished was left by a process that was killed.
-        sweep(&self.folder, Duration::ZERO);
+        sweep(&self.folder);
         self.write(entries, deadline)?;
         Ok(true)
     }

@@ -20,7 +20,6 @@ use crate::login::{Login, notable};
 use crate::tokens::{Fingerprint, Grant};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 #[derive(Clone, Debug)]
@@ -175,6 +174,11 @@ impl Storage for CodexHome {
         Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
     }
 
+    fn sweep(&self) {
+        let file = target(&self.dir.join("auth.json"));
+        [self.place.dir(), file.parent().unwrap_or(Path::new("."))].into_iter().for_each(sweep);
+    }
+
     fn left(&self) -> Result<Option<Left>> {
         journal::left(&self.place.journal(), || self.spot()?.seal())
     }
@@ -296,9 +300,7 @@ impl Held<'_> {
         name.push(".lock");
         let lock_path = path.with_file_name(name);
         let lock = Lock::acquire(&lock_path, deadline)?;
-        let lock = lock.ok_or_else(|| busy(&lock_path))?;
-        sweep(path.parent().unwrap_or(Path::new(".")), Duration::ZERO);
-        Ok(lock)
+        lock.ok_or_else(|| busy(&lock_path))
     }
 }
 

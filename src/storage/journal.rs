@@ -6,13 +6,14 @@
 //! its tokens belong in no file.
 
 use super::read::read;
+use super::replace::replace_open;
 use super::seal::Seal;
 use crate::error::{Error, Kind, Result};
 use crate::login::Provenance;
 use crate::tokens::{Fingerprint, Grant, to_json};
 use crate::trace::{self, Event, Step};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -66,17 +67,11 @@ impl Journal {
     /// Records `intent` and reserves the answer's place on the disk.
     pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
         let write = || -> io::Result<File> {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(path)?;
             let mut line = serde_json::to_vec(intent)?;
             line.push(b'\n');
-            file.write_all(&line)?;
-            file.write_all(&vec![b' '; RESERVED])?;
+            // In the place of what is there, be it a link or somebody else's.
+            let mut file = replace_open(path, &[&line, &vec![b' '; RESERVED]])?;
             file.seek(SeekFrom::Start(line.len() as u64))?;
-            file.sync_all()?;
             Ok(file)
         };
         let file = write().map_err(|error| Error::io("write", path, &error))?;

@@ -103,6 +103,9 @@ pub trait Storage: std::fmt::Debug {
         None
     }
 
+    /// Removes what killed processes left unfinished. For whoever holds the renewal lock.
+    fn sweep(&self);
+
     /// What a killed renewal left in the journal. For whoever holds the renewal lock.
     fn left(&self) -> Result<Option<Left>>;
 

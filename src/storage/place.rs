@@ -3,7 +3,6 @@
 
 use super::lock::Lock;
 use super::record::Record;
-use super::replace::sweep;
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::tokens::Fingerprint;
@@ -12,7 +11,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// ```text
 /// lock      the kernel lock of a whole renewal; empty, never deleted
@@ -97,12 +95,6 @@ impl Place {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())
-    }
-
-    /// Removes what killed processes left here.
-    pub fn sweep(&self) {
-        // Some of these files are written without the lock, in a moment.
-        sweep(&self.dir, Duration::from_secs(60));
     }
 
     /// The renewal lock, if nobody has it before `deadline`.

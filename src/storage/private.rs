@@ -19,6 +19,7 @@ use super::keyring::{Item, Patience};
 use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::Bytes;
+use super::replace::sweep;
 use super::spot::Spot;
 use super::{Change, Hold, Storage};
 use crate::account::Account;
@@ -260,6 +261,14 @@ impl Storage for Private {
     fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn Hold + '_>> {
         // Nobody else refreshes what is kept here; the lock of each write is enough.
         Ok(Box::new(Held(self)))
+    }
+
+    /// All the logins' folders: a sign-in begins in one, and ends in another.
+    fn sweep(&self) {
+        sweep(&self.dir);
+        for folder in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            sweep(&folder.path());
+        }
     }
 
     fn left(&self) -> Result<Option<Left>> {

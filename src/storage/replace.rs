@@ -1,43 +1,69 @@
 //! Write, sync, rename: a reader sees the old file or the new one, never a part.
 
-use crate::clock;
 use crate::error::{Error, Result};
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tempfile::Builder;
 
 /// Begins the name of every temporary file, so that a later run knows one that a killed process left.
 const PREFIX: &str = ".codex-credential-";
 
+/// More sweeps than one file meets.
+const TRIES: u32 = 5;
+
 /// Puts `bytes` in the place of `path`, 0600 from creation and on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, None).map_err(|error| Error::io("write", path, &error))
+    write(path, &[bytes], None).map(drop).map_err(|error| Error::io("write", path, &error))
 }
 
 /// As [`replace`], with `permissions` in the end: for a file that is no login.
-pub fn replace_as(path: &Path, bytes: &[u8], permissions: Permissions) -> Result<()> {
-    write(path, bytes, Some(permissions)).map_err(|error| Error::io("write", path, &error))
+pub fn replace_as(path: &Path, bytes: &[u8], permissions: &Permissions) -> Result<()> {
+    let written = write(path, &[bytes], Some(permissions));
+    written.map(drop).map_err(|error| Error::io("write", path, &error))
 }
 
-fn write(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
+/// As [`replace`]; the file stays open, to be written to.
+pub fn replace_open(path: &Path, parts: &[&[u8]]) -> io::Result<File> {
+    write(path, parts, None)
+}
+
+/// A [`sweep`] takes unfinished files, whoever is at them: then it is written once more.
+fn write(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match write_once(path, parts, permissions) {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES => {}
+            written => return written,
+        }
+    }
+}
+
+fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions)?;
+        file.as_file().set_permissions(permissions.clone())?;
     }
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync_folder(folder)
+    let file = file.persist(path)?;
+    sync_folder(folder)?;
+    Ok(file)
 }
 
 /// Whether [`replace`] could put a file of a login's size in the place of `path` now.
-pub fn probe(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-    file.write_all(&[0; 16 * 1024])
+pub fn probe(path: &Path) -> Result<()> {
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        file.write_all(&[0; 16 * 1024])?;
+        file.as_file().sync_all()
+    };
+    write().map_err(|error| Error::io("write", path, &error))
 }
 
 /// A name in `folder` for a file that is soon removed; where its maker is killed, [`sweep`] removes it.
@@ -50,14 +76,11 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes what a killed process left unfinished `age` ago; with no age at all only for a caller who holds the lock
-/// under which `folder` is written.
-pub fn sweep(folder: &Path, age: Duration) {
+/// Removes what killed processes left unfinished in `folder`.
+pub fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        if is_ours && modified.is_ok_and(|modified| clock::since(modified) >= age) {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
     }

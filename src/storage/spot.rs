@@ -55,8 +55,7 @@ impl Spot {
     pub fn probe(&self) -> Result<Option<Seal>> {
         match self {
             Self::File(path) => {
-                let path = target(path);
-                probe(&path).map_err(|error| Error::io("write", &path, &error))?;
+                probe(&target(path))?;
                 Ok(None)
             }
             Self::Keyring(item) => {

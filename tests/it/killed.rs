@@ -236,9 +236,13 @@ fn a_commit_kept_waiting_by_a_stuck_lock_is_made_up_for_later() {
 #[test]
 fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
     let (machine, _) = Machine::signed_in(-1);
-    fs::write(machine.path(".codex-credential-left"), "half").unwrap();
+    fs::create_dir(machine.path("codex-credential")).unwrap();
+    let left = [machine.path(".codex-credential-left"), machine.own(".codex-credential-left")];
+    for path in &left {
+        fs::write(path, "half").unwrap();
+    }
     machine.token();
-    assert!(!machine.path(".codex-credential-left").exists());
+    assert!(!left.iter().any(|path| path.exists()));
     let mut names: Vec<_> = fs::read_dir(machine.codex_home()).unwrap().flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);
     let names: Vec<_> =

@@ -116,6 +116,17 @@ fn every_file_is_its_owners_alone_whatever_the_umask() {
 }
 
 #[test]
+fn a_link_in_the_place_of_the_journal_is_not_written_through() {
+    let (machine, _) = Machine::signed_in(-1);
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    fs::write(elsewhere.path(), "another's").unwrap();
+    fs::create_dir(machine.path("codex-credential")).unwrap();
+    symlink(elsewhere.path(), machine.own("journal")).unwrap();
+    machine.token();
+    assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "another's");
+}
+
+#[test]
 fn what_is_no_regular_file_neither_hangs_nor_fills_the_memory() {
     let machine = Machine::new();
     rustix::fs::mknodat(

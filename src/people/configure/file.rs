@@ -47,8 +47,8 @@ impl TextFile {
         }
         // A file keeps its permissions; a new one is its owner's alone.
         match fs::metadata(&self.target) {
-            Ok(metadata) => replace_as(&self.target, text.as_bytes(), metadata.permissions()),
-            Err(_) if is_executable => replace_as(&self.target, text.as_bytes(), executable()),
+            Ok(metadata) => replace_as(&self.target, text.as_bytes(), &metadata.permissions()),
+            Err(_) if is_executable => replace_as(&self.target, text.as_bytes(), &executable()),
             Err(_) => replace(&self.target, text.as_bytes()),
         }
     }
