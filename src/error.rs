@@ -113,7 +113,11 @@ impl Error {
 
     /// An I/O error together with the path it happened on.
     pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(Kind::Storage, format!("cannot {what} {}: {error}", path.display()))
+        let failed = Self::new(Kind::Storage, format!("cannot {what} {}: {error}", path.display()));
+        match way_out(error.kind()) {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -147,6 +151,22 @@ impl Error {
         self.prompt = Some(Box::new(prompt));
         self
     }
+}
+
+/// What a person can do about it, where that is the same whatever failed.
+fn way_out(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Io;
+    Some(match kind {
+        Io::PermissionDenied => {
+            "ls -ld shows whose it is; a command that was run as root may have made it"
+        }
+        Io::StorageFull | Io::QuotaExceeded => "make room there, and try again",
+        Io::ReadOnlyFilesystem => {
+            "that file system takes no writes; a login is renewed where it can be written alone"
+        }
+        Io::ResourceBusy => "it may be mounted by itself; mount the folder that it is in instead",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Error {

@@ -12,6 +12,7 @@ use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::{Bytes, read};
 use super::replace::{sweep, target};
+use super::seal::Seal;
 use super::spot::Spot;
 use super::{Change, Hold, Storage};
 use crate::clock::{self, Deadline};
@@ -208,11 +209,11 @@ impl Change<'_> {
 
 impl Hold for Held<'_> {
     fn probe(&self) -> Result<()> {
-        self.home.spot()?.probe().map(drop)
+        self.seal().map(drop)
     }
 
     fn begin(&self, intent: &Intent) -> Result<Journal> {
-        let seal = self.home.spot()?.probe()?;
+        let seal = self.seal()?;
         Journal::begin(&self.home.place.journal(), intent, seal)
     }
 
@@ -282,6 +283,12 @@ impl Hold for Held<'_> {
 }
 
 impl Held<'_> {
+    /// Proves that [`Hold::commit`] could write. Its lock may be taken now; that passes.
+    fn seal(&self) -> Result<Option<Seal>> {
+        Lock::try_acquire(&self.write_lock())?;
+        self.home.spot()?.probe()
+    }
+
     /// Codex's document has no room for it. Noted once the login is there: the one before would be judged by it, too, and
     /// whoever waits for a token would get that one.
     fn note_skew(&self, skew: Option<i64>) -> Result<()> {
@@ -294,13 +301,16 @@ impl Held<'_> {
     }
 
     /// Codex's second lock lies beside the file that is written, symbolic links followed.
-    fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
+    fn write_lock(&self) -> PathBuf {
         let path = target(&self.home.dir.join("auth.json"));
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
-        let lock_path = path.with_file_name(name);
-        let lock = Lock::acquire(&lock_path, deadline)?;
-        lock.ok_or_else(|| busy(&lock_path))
+        path.with_file_name(name)
+    }
+
+    fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
+        let path = self.write_lock();
+        Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))
     }
 }
 

@@ -63,9 +63,12 @@ impl Place {
         Record::new(self.dir.join("refused"))
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Makes the folder, for its owner alone; one of ours that others can look into becomes so again.
     pub fn create(&self) -> Result<()> {
-        create_private(&self.dir)
+        create_private(&self.dir)?;
+        #[cfg(unix)]
+        close(&self.dir);
+        Ok(())
     }
 
     /// Which sign-in was the last one to be stored.
@@ -101,6 +104,16 @@ impl Place {
     pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
         self.create()?;
         Lock::acquire(&self.lock(), deadline)
+    }
+}
+
+/// What is in there is 0600 in any case, so that a folder of somebody else's may stay as it is.
+#[cfg(unix)]
+fn close(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let is_open = dir.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    if is_open {
+        let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
     }
 }
 

@@ -20,6 +20,7 @@ use super::lock::Lock;
 use super::place::{Place, create_private};
 use super::read::Bytes;
 use super::replace::sweep;
+use super::seal::Seal;
 use super::spot::Spot;
 use super::{Change, Hold, Storage};
 use crate::account::Account;
@@ -285,6 +286,13 @@ impl Storage for Private {
 struct Held<'a>(&'a Private);
 
 impl Held<'_> {
+    /// Proves that [`Hold::commit`] could write. Its lock may be taken now; that passes.
+    fn seal(&self) -> Result<Option<Seal>> {
+        create_private(&self.0.dir)?;
+        Lock::try_acquire(&self.0.dir.join("write"))?;
+        self.0.login_cell(&self.0.place_name()?).probe()
+    }
+
     fn renew(&self, replaces: Option<&Fingerprint>, grant: &Grant) -> Result<bool> {
         let Some(key) = self.0.key()? else { return Ok(false) };
         let Some(stored) = self.0.document(&key)? else { return Ok(false) };
@@ -320,13 +328,13 @@ impl Held<'_> {
 
 impl Hold for Held<'_> {
     fn probe(&self) -> Result<()> {
-        self.0.login_cell(&self.0.place_name()?).probe().map(drop)
+        self.seal().map(drop)
     }
 
     fn begin(&self, intent: &Intent) -> Result<Journal> {
-        let name = self.0.place_name()?;
-        let seal = self.0.login_cell(&name).probe()?;
-        Journal::begin(&self.0.place_called(&name).journal(), intent, seal)
+        let seal = self.seal()?;
+        let place = self.0.place_called(&self.0.place_name()?);
+        Journal::begin(&place.journal(), intent, seal)
     }
 
     fn commit(

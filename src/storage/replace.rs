@@ -1,6 +1,6 @@
 //! Write, sync, rename: a reader sees the old file or the new one, never a part.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,28 @@ pub fn probe(path: &Path) -> Result<()> {
         file.write_all(&[0; 16 * 1024])?;
         file.as_file().sync_all()
     };
-    write().map_err(|error| Error::io("write", path, &error))
+    write().map_err(|error| Error::io("write", path, &error))?;
+    #[cfg(target_os = "linux")]
+    is_replaceable(path)?;
+    Ok(())
+}
+
+/// Nothing can be renamed over a mount, nor over a file that must not change.
+#[cfg(target_os = "linux")]
+fn is_replaceable(path: &Path) -> Result<()> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let Ok(stat) = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) else {
+        return Ok(());
+    };
+    let (what, hint) = if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        ("it is mounted by itself", "mount the folder that it is in")
+    } else if stat.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
+        ("it is marked as not to be changed", "see lsattr(1); chattr -i -a allows it")
+    } else {
+        return Ok(());
+    };
+    let what = format!("cannot replace {}: {what}", path.display());
+    Err(Error::new(Kind::Storage, what).hint(hint))
 }
 
 /// A name in `folder` for a file that is soon removed; where its maker is killed, [`sweep`] removes it.

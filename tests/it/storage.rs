@@ -1,6 +1,6 @@
 //! The login file in states that real machines have.
 
-use crate::machine::{Machine, OURS, PATIENCE, token_of};
+use crate::machine::{Machine, OURS, PATIENCE, eventually, lock, token_of};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::json;
@@ -113,6 +113,32 @@ fn every_file_is_its_owners_alone_whatever_the_umask() {
             assert_eq!(mode, 0, "{}", entry.path().display());
         }
     }
+}
+
+#[test]
+fn what_others_could_read_is_ours_alone_after_a_renewal() {
+    let (machine, _) = Machine::signed_in(-1);
+    let folder = machine.path("codex-credential");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("journal"), "").unwrap();
+    let open = [
+        (folder.clone(), 0o777),
+        (folder.join("journal"), 0o666),
+        (machine.path("auth.json"), 0o666),
+    ];
+    for (path, mode) in open {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    // While the answer is in the journal alone, and in the end.
+    let foreign = lock(&machine.path("auth.json.lock"));
+    let caller = machine.start("get --format token --wait 60s");
+    let is_noted = |journal: String| journal.contains("access_token");
+    eventually(|| fs::read_to_string(folder.join("journal")).is_ok_and(is_noted));
+    assert_eq!((mode(&folder), mode(&folder.join("journal"))), (0o700, 0o600));
+    drop(foreign);
+    token_of(caller);
+    assert_eq!(mode(&machine.path("auth.json")), 0o600);
 }
 
 #[test]
