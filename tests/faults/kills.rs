@@ -1,0 +1,55 @@
+//! SIGKILL in the place of each system call: of the caller, of the renewing process, and of whoever comes to it first.
+
+use crate::many::{chosen, each};
+use crate::report::report;
+use crate::scene::{Act, Scene};
+use crate::strace::{Call, Fault, Who};
+
+pub fn refresh() {
+    kills(
+        "refresh",
+        "kills::refresh",
+        &[(Act::Refresh, Who::Caller), (Act::RefreshApart, Who::All), (Act::Refresh, Who::All)],
+    );
+}
+
+pub fn device_login() {
+    kills(
+        "device login",
+        "kills::device_login",
+        &[
+            (Act::DeviceLogin, Who::Caller),
+            (Act::DeviceLoginApart, Who::All),
+            (Act::DeviceLogin, Who::All),
+        ],
+    );
+}
+
+pub fn store() {
+    kills("store", "kills::store", &[(Act::Store, Who::All)]);
+}
+
+pub fn erase() {
+    kills("erase", "kills::erase", &[(Act::EraseToken, Who::All), (Act::EraseLogin, Who::All)]);
+}
+
+pub fn logout() {
+    kills("logout", "kills::logout", &[(Act::Logout, Who::All)]);
+}
+
+pub fn move_() {
+    kills("move", "kills::move_", &[(Act::MoveOut, Who::All), (Act::MoveIn, Who::All)]);
+}
+
+fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
+    let tries: Vec<(Act, Who, Call)> = acts
+        .iter()
+        .flat_map(|&(act, who)| {
+            let calls = chosen(Scene::calls(act, who), 20);
+            calls.into_iter().map(move |call| (act, who, call))
+        })
+        .collect();
+    println!("{} tries", tries.len());
+    let results = each(&tries, |(act, who, call)| Scene::play(*act, *who, call, Fault::Kill));
+    report(format!("killed at a system call: {what}"), test, results);
+}
