@@ -94,7 +94,8 @@ impl Place {
 
     /// Forgets what was known of the login: it is removed, or another takes its place.
     pub fn forget(&self) -> Result<()> {
-        for name in ["journal", "pending", "polled", "dead", "refused"] {
+        // The journal last: whoever is killed before leaves the rest to be ended by it.
+        for name in ["pending", "polled", "dead", "refused", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())

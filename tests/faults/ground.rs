@@ -2,6 +2,7 @@
 //! injected errors. What cannot be written is noticed before a refresh token is spent.
 
 use crate::machine::{Machine, PATIENCE, eventually, files, token_of};
+use crate::many::each;
 use crate::report::report;
 use crate::scene::Left;
 use issuer::{Endpoint, Fault};
@@ -220,7 +221,7 @@ pub fn planted_links() {
         "pinned",
         "lock",
     ];
-    for name in own {
+    each(&own, |name| {
         let (machine, _) = Machine::signed_in(-1);
         let elsewhere = tempfile::NamedTempFile::new().unwrap();
         fs::write(elsewhere.path(), "another's").unwrap();
@@ -233,7 +234,7 @@ pub fn planted_links() {
         machine.approve_next();
         token_of(login);
         assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "another's", "{name}");
-    }
+    });
     none_lost("a link planted in our folder", "ground::planted_links", own.len());
 }
 

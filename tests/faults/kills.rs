@@ -1,6 +1,6 @@
 //! SIGKILL in the place of each system call: of the caller, of the renewing process, and of whoever comes to it first.
 
-use crate::many::{chosen, each};
+use crate::many::{chosen, each, some};
 use crate::report::report;
 use crate::scene::{Act, Scene};
 use crate::strace::{Call, Fault, Who};
@@ -41,11 +41,17 @@ pub fn move_() {
     kills("move", "kills::move_", &[(Act::MoveOut, Who::All), (Act::MoveIn, Who::All)]);
 }
 
+pub fn move_keyring() {
+    let acts = [(Act::MoveToKeyring, Who::All), (Act::MoveFromKeyring, Who::All)];
+    kills("move to a keyring and back", "kills::move_keyring", &acts);
+}
+
 fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
     let tries: Vec<(Act, Who, Call)> = acts
         .iter()
         .flat_map(|&(act, who)| {
-            let calls = chosen(Scene::calls(act, who), 20);
+            let calls = Scene::calls(act, who);
+            let calls = if act.has_keyring() { some(calls, 20) } else { chosen(calls, 20) };
             calls.into_iter().map(move |call| (act, who, call))
         })
         .collect();

@@ -11,6 +11,9 @@
 
 mod errors;
 mod ground;
+#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[path = "../codex/keyring.rs"]
+mod keyring;
 mod kills;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 #[path = "../it/machine.rs"]
@@ -22,6 +25,7 @@ mod soak;
 mod strace;
 
 use libtest_mimic::{Arguments, Trial};
+use many::Form;
 use std::process::ExitCode;
 
 macro_rules! trials {
@@ -41,7 +45,7 @@ fn main() -> ExitCode {
     }
     // Each of them uses the whole machine.
     arguments.test_threads = Some(1);
-    let trials = trials![
+    let mut trials = trials![
         kills::refresh,
         kills::device_login,
         kills::store,
@@ -63,6 +67,9 @@ fn main() -> ExitCode {
         ground::open_to_others,
         soak::sixteen_callers,
     ];
+    if many::form() == Some(Form::Long) {
+        trials.extend(trials![kills::move_keyring]);
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     report::print();
     conclusion.exit_code()

@@ -22,13 +22,15 @@ pub fn form() -> Option<Form> {
     }
 }
 
-/// All of those that matter in the long form, else `some`, spread over the whole run.
-pub fn chosen(calls: Vec<Call>, some: usize) -> Vec<Call> {
+/// All of those that matter in the long form, else [`some`].
+pub fn chosen(calls: Vec<Call>, count: usize) -> Vec<Call> {
+    if form() == Some(Form::Long) { some(calls, usize::MAX) } else { some(calls, count) }
+}
+
+/// About `count` of those that matter, spread over the whole run.
+pub fn some(calls: Vec<Call>, count: usize) -> Vec<Call> {
     let calls: Vec<Call> = calls.into_iter().filter(|call| matters(&call.name)).collect();
-    if form() == Some(Form::Long) {
-        return calls;
-    }
-    let step = calls.len().div_ceil(some).max(1);
+    let step = calls.len().div_ceil(count).max(1);
     calls.into_iter().skip(step / 2).step_by(step).collect()
 }
 

@@ -1,5 +1,6 @@
 //! What is done when the fault comes, and how it is judged afterwards.
 
+use crate::keyring::Keyring;
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, files};
 use crate::strace::{Call, Fault, Who, calls, disturbed};
 use issuer::Tokens;
@@ -27,9 +28,29 @@ pub enum Act {
     /// With none: the login.
     EraseLogin,
     Logout,
-    /// From Codex's login to a file of our own.
+    /// From Codex's login to a file of our own, and back.
     MoveOut,
     MoveIn,
+    /// To a real keyring, and back.
+    MoveToKeyring,
+    MoveFromKeyring,
+}
+
+impl Act {
+    /// A try with a keyring of its own takes many times as long as another.
+    pub fn has_keyring(self) -> bool {
+        matches!(self, Self::MoveToKeyring | Self::MoveFromKeyring)
+    }
+
+    /// Where the login is before and after a move.
+    fn places(self) -> (&'static str, &'static str) {
+        match self {
+            Self::MoveIn => ("file", "codex"),
+            Self::MoveToKeyring => ("codex", "keyring"),
+            Self::MoveFromKeyring => ("keyring", "codex"),
+            _ => ("codex", "file"),
+        }
+    }
 }
 
 /// What a fault left, where nothing was lost.
@@ -44,6 +65,8 @@ pub enum Left {
 
 pub struct Scene {
     machine: Machine,
+    /// Ends with the scene.
+    keyring: Option<Keyring>,
     act: Act,
     tokens: Option<Tokens>,
 }
@@ -59,12 +82,13 @@ impl Scene {
             Act::Refresh | Act::RefreshApart => Some(machine.sign_in(-1)),
             _ => Some(machine.aged_sign_in(7200, 100)),
         };
-        if act == Act::MoveIn {
-            let moved = machine.std_command("move --to file").output().unwrap();
-            assert!(moved.status.success());
-            machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+        let keyring = act.has_keyring().then(|| Keyring::unlocked(&mut machine));
+        if let (Act::MoveIn | Act::MoveFromKeyring, (from, _)) = (act, act.places()) {
+            let moved = machine.std_command(&format!("move --to {from}")).output().unwrap();
+            assert!(moved.status.success(), "{}", stderr(&moved));
+            machine.set("CODEX_CREDENTIAL_STORAGE", from);
         }
-        let scene = Self { machine, act, tokens };
+        let scene = Self { machine, keyring, act, tokens };
         scene.write_input();
         scene
     }
@@ -97,7 +121,8 @@ impl Scene {
             Act::EraseToken | Act::EraseLogin => "erase",
             Act::Logout => "logout",
             Act::MoveOut => "move --to file",
-            Act::MoveIn => "move --to codex",
+            Act::MoveToKeyring => "move --to keyring",
+            Act::MoveIn | Act::MoveFromKeyring => "move --to codex",
         }
     }
 
@@ -139,8 +164,9 @@ impl Scene {
         self.is_whole()?;
         let left = match self.act {
             Act::EraseLogin | Act::Logout => self.is_removed_or_not(),
-            Act::MoveOut => self.is_in_one_place("codex", "file"),
-            Act::MoveIn => self.is_in_one_place("file", "codex"),
+            Act::MoveOut | Act::MoveIn | Act::MoveToKeyring | Act::MoveFromKeyring => {
+                self.is_in_one_place(self.act.places())
+            }
             _ => self.is_answered(struck),
         }?;
         self.is_tidy()?;
@@ -215,7 +241,7 @@ impl Scene {
     }
 
     /// It can be read in one place at least; and the same once more ends what was begun.
-    fn is_in_one_place(&self, from: &str, to: &str) -> Result<Left, String> {
+    fn is_in_one_place(&self, (from, to): (&str, &str)) -> Result<Left, String> {
         let answers = || {
             [from, to].map(|place| {
                 let mut get = self.machine.std_command(GET_UNASKED);
@@ -235,7 +261,9 @@ impl Scene {
 
     /// After the next renewal, nothing is left of the one that was disturbed.
     fn is_tidy(&self) -> Result<(), String> {
-        for storage in ["codex", "file"] {
+        let storages = ["codex", "file", "keyring"];
+        let reachable = if self.keyring.is_some() { &storages[..] } else { &storages[..2] };
+        for storage in reachable {
             let mut renewal = self.machine.std_command("renew --apart");
             renewal.env("CODEX_CREDENTIAL_STORAGE", storage).output().unwrap();
         }
