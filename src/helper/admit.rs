@@ -78,7 +78,11 @@ fn same_person(grant: &Grant, stored: &Login) -> Result<()> {
     }
 }
 
+/// A rule that cannot be read now refuses nobody.
 fn end(issuer: &Issuer, login: &Login, refusal: Error) -> Refusal {
+    if matches!(refusal.kind, Kind::Storage | Kind::Busy) {
+        return Refusal::NotNow(refusal);
+    }
     Refusal::Ended(match issuer.revoke(login) {
         Ok(_) => refusal,
         Err(error) => Error {
