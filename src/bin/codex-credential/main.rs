@@ -7,7 +7,9 @@ mod hand_over;
 use codex_credential::clock::Deadline;
 use codex_credential::helper::get::at_once;
 use codex_credential::profile::{Asked, Profile};
+use codex_credential::secrecy;
 use codex_credential::stdin::PatientStdin;
+use codex_credential::storage::audit::Extent;
 use few_words::Get;
 use hand_over::{Begun, hand_over};
 use std::ffi::OsString;
@@ -19,6 +21,7 @@ use std::process::{self, ExitCode};
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
+    secrecy::keep();
     let mut begun = None;
     answer(&mut begun);
     hand_over(begun)
@@ -28,6 +31,10 @@ fn main() -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "this is main.rs")]
 fn answer(begun: &mut Option<Begun>) -> Option<()> {
     let get = Get::of(std::env::args_os().skip(1))?;
+    // Traces, and the audit of every answer, are written by the full program.
+    if variable("CODEX_CREDENTIAL_TRACE").is_some() {
+        return None;
+    }
     if io::stdin().is_terminal() || io::stdout().is_terminal() {
         return None;
     }
@@ -40,7 +47,7 @@ fn answer(begun: &mut Option<Begun>) -> Option<()> {
         host: asked.host.clone(),
         ..Asked::default()
     };
-    let profile = Profile::of(variable, named).ok()?;
+    let profile = Profile::of(variable, named).ok().filter(|it| it.audit != Extent::All)?;
     let login = at_once(&profile, &asked, get.min_validity).ok()??;
     let mut answer = Vec::with_capacity(login.access_token.expose().len() + 256);
     get.format.write(&mut answer, &asked, &login, None).ok()?;
