@@ -202,7 +202,7 @@ mod tests {
 
     fn bucket(protocol: &str, host: &str) -> Bucket {
         let root = || PathBuf::from("/nowhere");
-        let folders = Folders { config: root(), state: root(), runtime: None };
+        let folders = Folders { state: root(), runtime: None };
         let which = (protocol.as_bytes(), host.as_bytes());
         Bucket::open(GitStorage::File, &folders, Patience::default(), which).unwrap()
     }

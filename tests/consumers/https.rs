@@ -10,8 +10,10 @@ pub fn docker(machine: &Machine) -> Outcome {
     let gate = Gate::of(machine);
     let bin = tools::home(machine).join("bin");
     fs::create_dir(&bin).unwrap();
+    for name in ["codex-credential", "codex-credential-full"] {
+        fs::copy(tools::helper().with_file_name(name), bin.join(name)).unwrap();
+    }
     let program = bin.join("codex-credential");
-    fs::copy(tools::helper(), &program).unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let docker = || {
         let mut docker = gate.command(machine, tools::program("REAL_DOCKER").unwrap());

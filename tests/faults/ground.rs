@@ -26,8 +26,11 @@ fn as_nobody(machine: &Machine, line: &str) -> Output {
     let (_, program) = PROGRAM.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
+        let built = Path::new(plain.get_program());
+        for name in ["codex-credential", "codex-credential-full"] {
+            fs::copy(built.with_file_name(name), folder.path().join(name)).unwrap();
+        }
         let program = folder.path().join("codex-credential");
-        fs::copy(plain.get_program(), &program).unwrap();
         (folder, program)
     });
     let mut command = Command::new(program);

@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &str)] = &[
     ("reqwest::", "oauth/http.rs"),
     ("tokio::", "oauth/http.rs"),
-    ("hyper_util::", "oauth/route.rs"),
+    ("hyper_util::", "oauth/"),
     ("fs4::", "storage/lock.rs"),
     ("tempfile::", "storage/replace.rs"),
     ("jsonwebtoken::", "oauth/"),

@@ -88,6 +88,17 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// Both programs of the folder `from`, in `into` as well; the one that others run.
+fn install(from: &Path, into: &Path) -> PathBuf {
+    for name in ["codex-credential", "codex-credential-full"] {
+        let (from, into) = (from.join(name), into.join(name));
+        if !into.exists() {
+            fs::hard_link(&from, &into).or_else(|_| fs::copy(&from, &into).map(drop)).unwrap();
+        }
+    }
+    into.join("codex-credential")
+}
+
 /// A person with a home folder and the program in a folder of its own.
 struct Person {
     machine: Machine,
@@ -105,9 +116,8 @@ impl Person {
         let (home, bin) = (machine.path("home"), machine.path(folder));
         fs::create_dir(&home).unwrap();
         fs::create_dir(&bin).unwrap();
-        let (built, program) =
-            (assert_cmd::cargo::cargo_bin!("codex-credential"), bin.join("codex-credential"));
-        fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).unwrap();
+        let built = assert_cmd::cargo::cargo_bin!("codex-credential");
+        let program = install(built.parent().unwrap(), &bin);
         Self { machine, home, program }
     }
 
@@ -304,9 +314,7 @@ fn a_program_that_has_moved_takes_its_entry_along() {
         person.run(&format!("configure {tool}")).assert().success();
         let moved = person.machine.path("elsewhere");
         fs::create_dir_all(&moved).unwrap();
-        let moved = moved.join("codex-credential");
-        let _ = fs::hard_link(&person.program, &moved)
-            .or_else(|_| fs::copy(&person.program, &moved).map(drop));
+        let moved = install(person.program.parent().unwrap(), &moved);
         let mut command = Command::new(&moved);
         command.env("HOME", &person.home).env_remove("CODEX_HOME").args(["configure", tool]);
         command.assert().success();

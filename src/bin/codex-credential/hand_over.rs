@@ -16,17 +16,21 @@ pub struct Begun {
     input: PatientStdin,
     deadline: Deadline,
     read: Vec<u8>,
+    /// It did not come in time, or could not be read.
+    has_failed: bool,
 }
 
 impl Begun {
     pub fn new(input: PatientStdin, deadline: Deadline) -> Self {
-        Self { input, deadline, read: Vec::new() }
+        Self { input, deadline, read: Vec::new(), has_failed: false }
     }
 }
 
 impl Read for Begun {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.input.read(buffer)?;
+        let read = self.input.read(buffer);
+        self.has_failed = read.is_err();
+        let length = read?;
         self.read.extend_from_slice(&buffer[..length]);
         Ok(length)
     }
@@ -47,7 +51,10 @@ fn run(begun: Option<Begun>) -> io::Result<ExitCode> {
     full.args(std::env::args_os().skip(1));
     let Some(begun) = begun else { return become_it(full) };
     full.arg("--remaining").arg(format!("{}ms", begun.deadline.remaining().as_millis()));
-    if begun.read.len() > PIPE {
+    if begun.has_failed && begun.read.is_empty() {
+        return become_it(full);
+    }
+    if begun.has_failed || begun.read.len() > PIPE {
         return relay(full, begun);
     }
     let (reader, mut writer) = io::pipe()?;
@@ -67,15 +74,20 @@ fn become_it(mut full: Command) -> io::Result<ExitCode> {
     ended(full.spawn()?)
 }
 
-/// For what is too long for a pipe that nobody reads yet.
+/// For what is too long for a pipe that nobody reads yet, and for what has not come to its end.
 fn relay(mut full: Command, begun: Begun) -> io::Result<ExitCode> {
     let mut child = full.stdin(Stdio::piped()).spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        // One that has heard enough closes it.
-        let _ =
-            input.write_all(&begun.read).and_then(|()| io::copy(&mut { begun.input }, &mut input));
+    let mut input = child.stdin.take();
+    if let Some(pipe) = &mut input {
+        let Begun { input: mut rest, read, .. } = begun;
+        // One that has heard enough closes it. The end of what did not come is not told.
+        if pipe.write_all(&read).and_then(|()| io::copy(&mut rest, pipe)).is_ok() {
+            input = None;
+        }
     }
-    ended(child)
+    let code = ended(child);
+    drop(input);
+    code
 }
 
 fn ended(mut child: Child) -> io::Result<ExitCode> {
