@@ -64,14 +64,13 @@ pub fn is_plain(token: &str) -> bool {
 /// For serde: a token that [`is_plain`], where there is one.
 pub fn plain<'de, T, D>(from: D) -> Result<T, D::Error>
 where
-    T: Deserialize<'de> + Clone + Into<Option<Secret<String>>>,
+    T: Deserialize<'de>,
+    for<'a> &'a T: Into<Option<&'a Secret<String>>>,
     D: Deserializer<'de>,
 {
     let token = T::deserialize(from)?;
-    match token.clone().into() {
-        Some(odd) if !is_plain(odd.expose()) => Err(D::Error::custom("not a token")),
-        _ => Ok(token),
-    }
+    let is_odd = (&token).into().is_some_and(|token| !is_plain(token.expose()));
+    if is_odd { Err(D::Error::custom("not a token")) } else { Ok(token) }
 }
 
 /// More than a request, an answer or a document with tokens takes, in bytes: a buffer that grows leaves a copy of

@@ -194,7 +194,7 @@ fn a_file_that_was_not_there_goes_again() {
         let nothing = person.run(&format!("unconfigure {tool}")).assert().success();
         nothing.stderr(contains("not configured"));
     }
-    assert_eq!(fs::read_dir(person.program.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(person.program.parent().unwrap()).unwrap().count(), 2);
 }
 
 #[test]
