@@ -107,7 +107,7 @@ impl Soak {
             Some(1 | 3) if output.stdout.is_empty() && !said.is_empty() => {}
             code => self.fail(format!("{code:?}: {said}")),
         }
-        if said.contains("panicked") {
+        if said.contains("internal error") {
             self.fail(said.into_owned());
         }
     }
