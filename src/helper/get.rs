@@ -134,7 +134,7 @@ pub fn stored(profile: &Profile) -> Result<Option<(Login, Place)>> {
     if let Some(found) = storage.glance()? {
         return Ok(Some(found));
     }
-    storage.refresh_copies();
+    storage.refresh_copies()?;
     let Some(login) = storage.load()? else { return Ok(None) };
     Ok(Some((login, storage.place()?)))
 }

@@ -87,7 +87,12 @@ pub trait Storage: std::fmt::Debug {
     fn load(&self) -> Result<Option<Login>>;
 
     /// Makes anew what [`Opened::glance`] reads, where that does not outlive a restart. Nothing depends on it.
-    fn refresh_copies(&self) {}
+    ///
+    /// # Errors
+    /// `Storage` when the storage itself does not answer.
+    fn refresh_copies(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Where the login is, or would be, in words for a person.
     fn describe(&self) -> Result<String>;

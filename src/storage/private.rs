@@ -246,12 +246,13 @@ impl Storage for Private {
         Ok(self.document(&key)?.map(Document::login))
     }
 
-    fn refresh_copies(&self) {
-        if let Ok(Some(key)) = self.key()
+    fn refresh_copies(&self) -> Result<()> {
+        if let Some(key) = self.key()?
             && self.login_cell(&key).copy.is_some()
         {
             let _ = self.copy(&key);
         }
+        Ok(())
     }
 
     fn describe(&self) -> Result<String> {

@@ -577,7 +577,10 @@ fn the_program_answers_no_request_but_for_its_own_host() {
             !output.stderr.starts_with(b"codex-credential: "),
             "{output:?}"
         );
-        assert!(!holds(&output.stderr, SECRET) && !holds(&output.stderr, "internal error"), "{output:?}");
+        assert!(
+            !holds(&output.stderr, SECRET) && !holds(&output.stderr, "internal error"),
+            "{output:?}"
+        );
         if holds(&output.stdout, &tokens.access_token) {
             assert!(is_ours(&request), "{:?}", String::from_utf8_lossy(&request));
         }
