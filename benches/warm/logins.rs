@@ -1,0 +1,101 @@
+//! A home with one login in each storage, and the environment that finds it.
+
+use issuer::{Account, Issuer};
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Ten days, in seconds: not due for renewal.
+const LIFETIME: i64 = 864_000;
+/// Brings an access token to the size of a real one, in bytes.
+const PADDING: usize = 500;
+
+pub struct Logins {
+    issuer: Issuer,
+    home: TempDir,
+    /// In memory, as a session's is.
+    runtime: TempDir,
+}
+
+impl Logins {
+    /// Codex's own login alone.
+    pub fn new() -> Self {
+        let issuer = Issuer::builder().token_padding(PADDING).start();
+        let home = tempfile::tempdir().unwrap();
+        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+        fs::set_permissions(runtime.path(), Permissions::from_mode(0o700)).unwrap();
+        let ada: Account = Issuer::accounts().swap_remove(0);
+        let [a, b] = [(); 2].map(|()| issuer.grant(&ada, LIFETIME));
+        let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
+            "id_token": a.id_token, "access_token": a.access_token,
+            // Codex's is a JWT, too.
+            "refresh_token": b.access_token, "account_id": a.account_id,
+        }, "last_refresh": "2026-01-01T00:00:00Z" });
+        fs::create_dir(home.path().join(".codex")).unwrap();
+        let text = serde_json::to_string_pretty(&login).unwrap();
+        fs::write(home.path().join(".codex/auth.json"), text).unwrap();
+        Self { issuer, home, runtime }
+    }
+
+    pub fn auth_json(&self) -> PathBuf {
+        self.path(".codex/auth.json")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        vec![
+            ("HOME".into(), text(self.home.path())),
+            ("PATH".into(), std::env::var("PATH").unwrap_or_default()),
+            ("XDG_RUNTIME_DIR".into(), text(self.runtime.path())),
+        ]
+    }
+
+    /// A profile for each storage of our own, signed in to by `program`; those whose storage is here.
+    pub fn sign_in(&self, program: &Path) -> Vec<&'static str> {
+        self.issuer.set(|settings| {
+            settings.auto_approve = Some(Duration::ZERO);
+            settings.access_token_lifetime = Duration::from_secs(LIFETIME.unsigned_abs());
+            settings.client_id = None;
+        });
+        let profile = |storage: &&str| {
+            let issuer = self.issuer.url();
+            format!(
+                "[profiles.{storage}]\nissuer = {issuer:?}\nclient_id = {storage:?}\nstorage = {storage:?}\n"
+            )
+        };
+        let config: Vec<String> = ["file", "memory", "keyring"].iter().map(profile).collect();
+        fs::write(self.config(), config.concat()).unwrap();
+        let mut kept = vec!["file", "memory", "keyring"];
+        kept.retain(|storage| self.sign_in_to(program, storage));
+        kept
+    }
+
+    /// Of the profiles; Codex's login needs none.
+    pub fn config(&self) -> PathBuf {
+        self.path("profiles.toml")
+    }
+
+    fn sign_in_to(&self, program: &Path, storage: &str) -> bool {
+        let mut login = Command::new("sh");
+        let words = match storage {
+            // A keyring of its own, which is gone when the warm calls begin: they need none.
+            "keyring" => {
+                "exec dbus-run-session -- sh -c 'printf pass | gnome-keyring-daemon --unlock >/dev/null && \"$@\"' -- \"$@\""
+            }
+            _ => "exec \"$@\"",
+        };
+        login.args(["-c", words, "--"]).arg(program);
+        login.args(["login", "--profile", storage, "--wait", "60s", "--config"]).arg(self.config());
+        login.env_clear().envs(self.environment());
+        login.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        login.status().is_ok_and(|status| status.success())
+    }
+}

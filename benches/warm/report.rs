@@ -1,0 +1,64 @@
+//! The table, for people and for docs/performance.md.
+
+use crate::contenders::Contender;
+use crate::measure::{Counts, median};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+pub fn table(contenders: &[Contender], walls: &[Vec<f64>], counts: &[Counts]) -> String {
+    let mut table =
+        format!("{}; medians of {} rounds in shuffled order.\n\n", machine(), walls.len());
+    table += "| call | µs | × floor | instructions | page faults | system calls | memory, KiB | size, KiB |\n";
+    table += "|---|---:|---:|---:|---:|---:|---:|---:|\n";
+    for (index, (contender, counts)) in contenders.iter().zip(counts).enumerate() {
+        let wall = median(walls.iter().map(|round| round[index]));
+        // Of each round, so that a slow moment slows both.
+        let ratio = median(walls.iter().map(|round| round[index] / round[0]));
+        let cells = [
+            Some(format!("{wall:.0}")),
+            Some(format!("{ratio:.2}")),
+            counts.instructions.map(thousands),
+            counts.page_faults.map(thousands),
+            counts.system_calls.map(thousands),
+            counts.memory.map(thousands),
+            Some(thousands(counts.size / 1024)),
+        ];
+        let cells = cells.map(|cell| cell.unwrap_or_else(|| "–".into()));
+        let _ = writeln!(table, "| {} | {} |", contender.name, cells.join(" | "));
+    }
+    table
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+/// The processor, the kernel and the versions.
+fn machine() -> String {
+    let shell = "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2; nproc; uname -r; rustc --version | cut -d' ' -f2; git --version | cut -d' ' -f3";
+    let said = Command::new("sh")
+        .args(["-c", shell])
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let mut lines = said.lines().map(str::trim);
+    let mut next = || lines.next().unwrap_or("unknown");
+    format!("{}, {} cores, Linux {}, Rust {}, git {}", next(), next(), next(), next(), next())
+}
+
+/// Prints the table and puts it between its marks in docs/performance.md.
+pub fn write(table: &str) {
+    println!("{table}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+    let document = fs::read_to_string(&path).unwrap();
+    let (head, rest) =
+        document.split_once("<!-- warm -->\n").expect("the mark of the table's begin");
+    let (_, tail) = rest.split_once("<!-- end -->").expect("the mark of its end");
+    fs::write(&path, format!("{head}<!-- warm -->\n{table}<!-- end -->{tail}")).unwrap();
+}
