@@ -4,6 +4,7 @@
 use crate::clock::{self, duration};
 use crate::helper::answer::Format;
 use crate::people::exec::Variable;
+use crate::people::export::Bundle;
 use crate::storage::Kept;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
@@ -78,6 +79,13 @@ pub enum Operation {
     Logout(Wait),
     /// Move the login to another storage
     Move(Move),
+    /// Write the access token for a place that cannot ask
+    Export(Export),
+    /// Take the login of an auth.json
+    Import(Import),
+    /// The hosts that share the login
+    #[command(subcommand)]
+    Fleet(Fleet),
     /// Profiles: other issuers than Codex's
     #[command(subcommand)]
     Profile(Profile),
@@ -236,6 +244,44 @@ pub struct Doctor {
     pub try_lock: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub wanted: Wanted,
+
+    /// Only what cannot renew the login; nothing else leaves
+    #[arg(long, required = true)]
+    pub access_only: bool,
+
+    /// The form of the bundle
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Bundle,
+
+    /// Print it even on a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    pub wait: Wait,
+
+    /// The file [default: Codex's auth.json]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Remove the file without asking
+    #[arg(long)]
+    pub remove: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Fleet {
+    /// Who renewed the login, who is at it now, and what is pending
+    Status(Status),
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Profile {
     /// All profiles, and which one is the default
@@ -279,7 +325,7 @@ pub struct Add {
     /// A host that the tokens are for; may be given more than once
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<String>,
-    /// file, keyring or memory
+    /// file, keyring, memory or etcd
     #[arg(long, value_name = "STORAGE")]
     pub storage: Option<String>,
     /// runtime or none

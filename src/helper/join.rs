@@ -111,7 +111,7 @@ pub fn renewed(
                 queue_for_lock(&place, &sender);
             }
             Ok(Event::Ended(None)) => queue_for_lock(&place, &sender),
-            Ok(Event::Interrupted) => return Err(caller.failed(interrupt(&place)?)),
+            Ok(Event::Interrupted) => return Err(caller.failed(interrupt(profile, &place)?)),
             Ok(Event::Changed) => {
                 if let Some(login) = wanted()? {
                     return Ok(caller.done(login));
@@ -129,10 +129,11 @@ pub fn renewed(
 }
 
 /// Ctrl-C at the prompt cancels the sign-in, for all; a renewal that asks nobody goes on.
-fn interrupt(place: &Place) -> Result<Error> {
+fn interrupt(profile: &Profile, place: &Place) -> Result<Error> {
     let pending = place.pending::<Pending>();
     if pending.load()?.is_some() {
         pending.remove()?;
+        profile.storage.withdraw()?;
         return Ok(cancelled());
     }
     Ok(Error::new(Kind::Interrupted, "interrupted; what was begun goes on in the background"))

@@ -3,6 +3,7 @@
 use super::admit::{self, Refusal};
 use super::audit::{self, Action};
 use super::failure::Dead;
+use super::get::is_refused;
 use super::renew::{Renewal, commit, hold};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
@@ -13,6 +14,7 @@ use crate::profile::Profile;
 use crate::storage::Change;
 use crate::storage::journal::{Intent, Request};
 use crate::storage::watch::watch;
+use serde_json::json;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -52,7 +54,13 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     // The first request without an answer is the one to tell of.
     let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
     let intent = Intent { request: Request::Refresh, replaces, to, at };
-    let mut journal = hold.begin(&intent)?;
+    if let Some(doubt) = hold.doubt()
+        && login.lifetime().covers(0, clock::now())
+        && !is_refused(&renewal.place, &login)?
+    {
+        return Err(doubt);
+    }
+    let Some(mut journal) = hold.begin(&intent)? else { return Ok(Refreshed::Superseded) };
     let outcome = issuer.refresh(&intent.to, refresh_token);
     if let Some(error) = outcome.error() {
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
@@ -66,6 +74,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 Err(Refusal::Ended(error)) => {
                     let dead = Dead::new(refresh_token, url, &intent.to, error.message.clone());
                     renewal.place.dead().save(&dead)?;
+                    hold.settle(Some(&json!(dead)))?;
                     journal.clear()?;
                     return Err(error);
                 }
@@ -85,6 +94,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
         }
         Outcome::NotProcessed(error) => {
             if cut_off.is_none() {
+                hold.settle(None)?;
                 journal.clear()?;
             }
             Err(error)
@@ -92,19 +102,22 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
         Outcome::Unknown(error) => Err(error),
         Outcome::Refused { error, may_be_used } => {
             // Known from here on, should this process be killed while it waits.
-            let reason = end_of_login(&error, cut_off);
+            let reason = match hold.doubt() {
+                Some(doubt) => format!("{}: {doubt}", end_of_login(&error, cut_off)),
+                None => end_of_login(&error, cut_off),
+            };
             let dead = Dead::new(refresh_token, url, &intent.to, reason);
             renewal.place.dead().save(&dead)?;
+            hold.settle(Some(&json!(dead)))?;
             // Another program may hold the answer and wait for this lock to store it.
             drop(hold);
             let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
             let is_superseded = is_superseded(profile, &login, patience);
             journal.clear()?;
-            Ok(if is_superseded {
-                Refreshed::Superseded
-            } else {
-                Refreshed::Impossible(Some(dead.error()))
-            })
+            if is_superseded {
+                return Ok(Refreshed::Superseded);
+            }
+            Ok(Refreshed::Impossible(Some(dead.error())))
         }
     }
 }

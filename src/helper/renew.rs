@@ -84,6 +84,10 @@ pub(super) struct Renewal<'a> {
 
 impl Renewal<'_> {
     fn run(&self) -> Result<()> {
+        if let Some(error) = self.profile.storage.cannot_renew()? {
+            let is_enough = self.order.goal != Goal::SignIn && self.is_satisfied()?;
+            return if is_enough { Ok(()) } else { Err(error) };
+        }
         let recovered = recover(self.profile, &self.place);
         if self.order.goal == Goal::SignIn {
             // What was left belongs to a login that is about to be replaced.

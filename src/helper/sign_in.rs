@@ -19,6 +19,7 @@ use crate::storage::watch::watch;
 use crate::storage::{Change, Hold};
 use crate::tokens::{Fingerprint, Grant};
 use crate::trace::{self, Event};
+use serde_json::json;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -54,6 +55,14 @@ fn ask(renewal: &Renewal, cut_off: Option<&Intent>, reason: Option<String>) -> R
     rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&renewal.profile.watched(&renewal.place), move || sender.send(()).is_ok());
+    let signed_in = renewal.place.signed_in();
+    let before = signed_in.load()?;
+    let is_needed = || {
+        // On another host, meanwhile.
+        let is_other = signed_in.load()? != before;
+        Ok(!(is_other || renewal.order.goal != Goal::SignIn && renewal.is_satisfied()?))
+    };
+    let Some(_turn) = renewal.profile.storage.turn(&is_needed)? else { return Ok(()) };
     let (record, polled) = (renewal.place.pending(), renewal.place.polled());
     let issuer = renewal.issuer()?;
     let sign_in = SignIn { renewal, issuer, record, polled, changes, cut_off };
@@ -89,7 +98,7 @@ impl SignIn<'_> {
         {
             if self.was_polled(&pending)? {
                 pending.prompt.reason = Some(CUT_OFF.into());
-                self.record.save(&pending)?;
+                self.save(&pending)?;
             }
             return Ok((pending, true));
         }
@@ -98,8 +107,14 @@ impl SignIn<'_> {
         let mut pending = self.issuer.start()?;
         pending.prompt.reason = reason;
         pending.is_needed = !self.has_another_login();
-        self.record.save(&pending)?;
+        self.save(&pending)?;
         Ok((pending, false))
+    }
+
+    /// On all hosts that share the storage before it is shown here.
+    fn save(&self, pending: &Pending) -> Result<()> {
+        self.renewal.profile.storage.publish(&json!(pending), &pending.prompt)?;
+        self.record.save(pending)
     }
 
     /// Whether those who need a token can be served while a person signs in anew.
@@ -186,10 +201,10 @@ impl SignIn<'_> {
     fn exchange(&self, mut pending: Pending, approval: &Approval) -> Result<()> {
         // From here on a new process must exchange, not poll.
         pending.approval = Some(approval.clone());
-        self.record.save(&pending)?;
+        self.save(&pending)?;
         let hold = hold(self.renewal.profile)?;
         let intent = self.intent();
-        let mut journal = hold.begin(&intent)?;
+        let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;
         match self.issuer.exchange(&pending, approval) {
             Outcome::Granted(grant) => {
                 let noted = journal.answer(&grant);
@@ -214,7 +229,8 @@ impl SignIn<'_> {
     fn receive(&self, grant: &Grant) -> Result<()> {
         let hold = hold(self.renewal.profile)?;
         let intent = self.intent();
-        let noted = hold.begin(&intent).and_then(|mut journal| journal.answer(grant));
+        let begun = hold.begin(&intent).and_then(|journal| journal.ok_or_else(cancelled));
+        let noted = begun.and_then(|mut journal| journal.answer(grant));
         let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, grant);
         kept.map_err(|error| noted.err().unwrap_or(error))
     }

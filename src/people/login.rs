@@ -23,6 +23,7 @@ pub fn cancel(profile: &Profile) -> Result<()> {
     let pending = profile.storage.place()?.pending::<Pending>();
     let was_pending = pending.load()?.is_some();
     pending.remove()?;
+    profile.storage.withdraw()?;
     ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
     Ok(())
 }

@@ -36,6 +36,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     }
     // A sign-in that is pending would bring a login back.
     storage.place()?.pending::<Pending>().remove()?;
+    storage.withdraw()?;
     let Some(_lock) = storage.place()?.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
     // A renewal may have replaced it while we waited; another person's login is not the one that was shown.

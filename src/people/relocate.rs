@@ -48,6 +48,14 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
     Ok(())
 }
 
+/// Puts a login that came from elsewhere into the profile's storage, unless another one is there.
+pub fn adopt(profile: &Profile, login: &Login, deadline: &Deadline) -> Result<()> {
+    let storage = &*profile.storage;
+    let place = storage.place()?;
+    let Some(_lock) = place.acquire(deadline)? else { return Err(busy()) };
+    if is_same(storage, login)? { Ok(()) } else { put(profile, login, deadline) }
+}
+
 fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
     match into.load()? {
         Some(stored) if stored.version() == login.version() => Ok(true),

@@ -3,6 +3,7 @@
 //! A mistake names the file, the line and the nearest right word; nothing is guessed and nothing passed over, for a
 //! misspelt key would send a token elsewhere or keep it elsewhere.
 
+use super::etcd::ETCD_KEYS;
 use super::table::{PROFILE_KEYS, Table};
 use super::{BUILT_IN, BUILT_IN_HOSTS};
 use crate::error::{Error, Kind, Result};
@@ -230,7 +231,7 @@ fn instead(word: &str, known: &[&str]) -> String {
 
 /// All keys, for the test that holds the documentation to them.
 pub fn keys() -> impl Iterator<Item = &'static str> {
-    TOP_KEYS.into_iter().chain(GIT_KEYS).chain(PROFILE_KEYS)
+    TOP_KEYS.into_iter().chain(GIT_KEYS).chain(PROFILE_KEYS).chain(ETCD_KEYS)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Which issuer, client, hosts and storage a request means: the built-in profile `codex`, or one of `config.toml`.
 
 pub mod config;
+pub mod etcd;
 pub mod table;
 
 use crate::account::Claims;
@@ -12,6 +13,9 @@ use crate::login::{Login, Provenance};
 use crate::storage::audit::Extent;
 use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
+#[cfg(feature = "etcd")]
+use crate::storage::etcd::Etcd;
+use crate::storage::etcd::settings::Settings;
 use crate::storage::keyring::Patience;
 use crate::storage::place::Place;
 use crate::storage::private::{Medium, Private};
@@ -219,7 +223,7 @@ impl Profile {
     ) -> Result<Self> {
         let codex_home = codex_home(variable.raw("CODEX_HOME"))?;
         let cache = table.cache.unwrap_or(true);
-        let opener = Opener { codex_home, patience: asked.patience, cache };
+        let opener = Opener { codex_home, patience: asked.patience, cache, etcd: table.etcd };
         let account = asked.account.or_else(|| table.pin.account.clone());
         let storage = opener.open(kept, &issuer, &dialect, account.clone())?;
         Ok(Self {
@@ -360,6 +364,7 @@ struct Opener {
     patience: Patience,
     /// Whether a copy of the access token may lie in memory.
     cache: bool,
+    etcd: Option<Settings>,
 }
 
 impl Opener {
@@ -378,16 +383,45 @@ impl Opener {
             }
             Kept::File => Medium::File,
             Kept::Keyring => Medium::Keyring { cache: self.cache, patience: self.patience },
-            Kept::Memory => Medium::Memory,
+            Kept::Memory | Kept::Etcd => Medium::Memory,
         };
         let folders = Folders::of_this_person()?;
         let mut granted_by = vec![by.issuer.as_str(), by.client_id.as_str()];
         if let Dialect::Standard(standard) = dialect {
             granted_by.extend(standard.asks_for());
         }
+        if kept == Kept::Etcd {
+            let settings = self.etcd.as_ref().ok_or_else(no_etcd)?;
+            return etcd(settings, &folders, &granted_by, self.cache, self.patience);
+        }
         let private = Private::new(medium, &folders, &granted_by, account)?;
         Ok(Opened::Private(Rc::new(private)))
     }
+}
+
+#[cfg(feature = "etcd")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn etcd(
+    settings: &Settings,
+    folders: &Folders,
+    granted_by: &[&str],
+    cache: bool,
+    patience: Patience,
+) -> Result<Opened> {
+    let etcd = Etcd::new(settings.clone(), folders, granted_by, cache, patience.all);
+    Ok(Opened::Etcd(Rc::new(etcd)))
+}
+
+#[cfg(not(feature = "etcd"))]
+fn etcd(_: &Settings, _: &Folders, _: &[&str], _: bool, _: Patience) -> Result<Opened> {
+    let what = "this program was built without etcd, which the profile is kept in";
+    Err(Error::new(Kind::Configuration, what)
+        .hint("build it with cargo install --path . --features etcd"))
+}
+
+fn no_etcd() -> Error {
+    let what = "storage = \"etcd\" needs a table etcd in the profile";
+    Error::new(Kind::Configuration, what).hint("docs/fleet.md shows one")
 }
 
 fn endpoint(granted_by: &Provenance, path: &str) -> Result<String> {

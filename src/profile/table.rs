@@ -2,17 +2,19 @@
 
 use super::BUILT_IN;
 use super::config::{Key, Reader};
+use super::etcd;
 use crate::address::is_private;
 use crate::client::Standard;
 use crate::error::Result;
 use crate::storage::Kept;
+use crate::storage::etcd::settings::Settings;
 use crate::ui::Interactive;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
-pub const PROFILE_KEYS: [&str; 17] = [
+pub const PROFILE_KEYS: [&str; 18] = [
     "issuer",
     "client_id",
     "client_secret_file",
@@ -22,6 +24,7 @@ pub const PROFILE_KEYS: [&str; 17] = [
     "hosts",
     "storage",
     "cache",
+    "etcd",
     "account",
     "workspace",
     "interactive",
@@ -33,7 +36,8 @@ pub const PROFILE_KEYS: [&str; 17] = [
 ];
 
 /// What may be said of the built-in profile: its issuer and its hosts are what they are.
-const BUILT_IN_KEYS: [&str; 5] = ["storage", "cache", "account", "workspace", "interactive"];
+const BUILT_IN_KEYS: [&str; 6] =
+    ["storage", "cache", "etcd", "account", "workspace", "interactive"];
 
 /// Which account a login has to be of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Table {
     pub storage: Option<Kept>,
     /// A copy of the access token may lie in memory.
     pub cache: Option<bool>,
+    /// Where the etcd is that `storage` names.
+    pub etcd: Option<Settings>,
     pub pin: Pin,
     pub interactive: Option<Interactive>,
     /// Where the table is, for messages.
@@ -78,6 +84,11 @@ impl Table {
         if !is_built_in {
             read.check(reader, name, table)?;
         }
+        if read.storage == Some(Kept::Etcd) && read.etcd.is_none() {
+            let span = table.get("storage").map_or(name.span(), Spanned::span);
+            let what = "storage = \"etcd\" needs a table etcd in the profile";
+            return Err(reader.bad(&span, what));
+        }
         Ok(read)
     }
 
@@ -102,6 +113,7 @@ impl Table {
                     ("file", Kept::File),
                     ("keyring", Kept::Keyring),
                     ("memory", Kept::Memory),
+                    ("etcd", Kept::Etcd),
                 ];
                 self.storage = Some(reader.word(key, value, &words)?);
             }
@@ -109,6 +121,7 @@ impl Table {
                 let words = [("runtime", true), ("none", false)];
                 self.cache = Some(reader.word(key, value, &words)?);
             }
+            "etcd" => self.etcd = Some(etcd::read(reader, key, value)?),
             "account" => self.pin.account = Some(text()?),
             "workspace" => self.pin.workspace = Some(text()?),
             "interactive" => {

@@ -91,7 +91,7 @@ impl Tokens {
         Login {
             access_token: self.access_token,
             // Codex needs the members to be there; what is empty is no token.
-            refresh_token: self.refresh_token.filter(|token| !token.expose().is_empty()),
+            refresh_token: self.refresh_token.filter(|token| is_token(token.expose())),
             id_token: self.id_token.filter(|token| !token.expose().is_empty()),
             recorded: Account { account_id: self.account_id, ..Account::default() },
             last_refresh,
@@ -102,6 +102,13 @@ impl Tokens {
             lifetime: OnceCell::new(),
         }
     }
+}
+
+/// In place of a refresh token, where there is none to be given away: see `export`.
+pub const ACCESS_ONLY: &str = "codex-credential-export-has-no-refresh-token";
+
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token != ACCESS_ONLY
 }
 
 /// The document after a renewal: the tokens of the answer, and all else as it was.

@@ -212,9 +212,9 @@ impl Hold for Held<'_> {
         self.seal().map(drop)
     }
 
-    fn begin(&self, intent: &Intent) -> Result<Journal> {
+    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
         let seal = self.seal()?;
-        Journal::begin(&self.home.place.journal(), intent, seal)
+        Journal::begin(&self.home.place.journal(), intent, seal).map(Some)
     }
 
     /// A renewal goes where the login was; a sign-in where Codex would put it, and before it replaces a file that

@@ -7,6 +7,7 @@ mod cell;
 pub mod codex_config;
 pub mod codex_home;
 mod document;
+pub mod etcd;
 pub mod journal;
 pub mod keyring;
 pub mod lock;
@@ -23,14 +24,18 @@ pub mod watch;
 
 use crate::account::Account;
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Prompt, Result};
 use crate::login::{Login, Provenance};
 use crate::tokens::{Fingerprint, Grant};
 use clap::ValueEnum;
 use codex_home::CodexHome;
+#[cfg(feature = "etcd")]
+use etcd::Etcd;
+use etcd::Fleet;
 use journal::{Intent, Journal, Left};
 use place::Place;
 use private::Private;
+use serde_json::Value;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -47,6 +52,8 @@ pub enum Kept {
     Keyring,
     /// in memory, until the machine restarts
     Memory,
+    /// in etcd, shared by many hosts
+    Etcd,
 }
 
 impl Kept {
@@ -57,6 +64,7 @@ impl Kept {
             Self::File => "file",
             Self::Keyring => "keyring",
             Self::Memory => "memory",
+            Self::Etcd => "etcd",
         }
     }
 }
@@ -67,7 +75,7 @@ impl FromStr for Kept {
     fn from_str(name: &str) -> Result<Self> {
         ValueEnum::from_str(name, false).map_err(|_| {
             let what = format!("there is no storage {name:?}");
-            Error::new(Kind::Usage, what).hint("there are codex, file, keyring and memory")
+            Error::new(Kind::Usage, what).hint("there are codex, file, keyring, memory and etcd")
         })
     }
 }
@@ -119,6 +127,33 @@ pub trait Storage: std::fmt::Debug {
         Ok(Vec::new())
     }
 
+    /// Why this machine cannot renew the login, where it only reads what others renew.
+    fn cannot_renew(&self) -> Result<Option<Error>> {
+        Ok(None)
+    }
+
+    /// Waits until no other host asks a person; what is given back keeps others from asking until it is dropped. `None`
+    /// when `is_needed` says that nobody has to be asked any more.
+    fn turn(&self, is_needed: &dyn Fn() -> Result<bool>) -> Result<Option<Box<dyn Turn + '_>>> {
+        Ok(is_needed()?.then(|| Box::new(()) as Box<dyn Turn>))
+    }
+
+    /// Shows a pending device login on the other hosts that share the storage: all of it to those who may take it up,
+    /// `prompt` to the others.
+    fn publish(&self, _pending: &Value, _prompt: &Prompt) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends the pending device login on the other hosts, too.
+    fn withdraw(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The hosts that share the login, where there are others.
+    fn fleet(&self) -> Result<Option<Fleet>> {
+        Ok(None)
+    }
+
     /// Which login is stored, for comparison; `None` when there is none that can be read.
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.load().ok().flatten().map(|login| login.fingerprint())
@@ -130,6 +165,8 @@ pub trait Storage: std::fmt::Debug {
 pub enum Opened {
     Codex(Rc<CodexHome>),
     Private(Rc<Private>),
+    #[cfg(feature = "etcd")]
+    Etcd(Rc<Etcd>),
 }
 
 impl Opened {
@@ -139,6 +176,8 @@ impl Opened {
         match self {
             Self::Codex(home) => home.glance(),
             Self::Private(private) => private.glance(),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(etcd) => etcd.glance(),
         }
     }
 
@@ -147,6 +186,8 @@ impl Opened {
         match self {
             Self::Codex(home) => Some(home),
             Self::Private(_) => None,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => None,
         }
     }
 
@@ -154,6 +195,8 @@ impl Opened {
     pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
         match self {
             Self::Codex(_) => Ok(None),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => Ok(None),
             Self::Private(private) => Ok(private.of_account(name)?.map(Rc::new).map(Self::Private)),
         }
     }
@@ -166,17 +209,34 @@ impl Deref for Opened {
         match self {
             Self::Codex(home) => &**home,
             Self::Private(private) => &**private,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(etcd) => &**etcd,
         }
     }
 }
+/// That no other host asks a person, until it is dropped.
+pub trait Turn {}
+
+impl Turn for () {}
 
 /// A login that no other program changes.
 pub trait Hold {
     /// Proves that a commit could write, before something that can be used once is spent on it.
     fn probe(&self) -> Result<()>;
 
-    /// Records what is about to be sent. The answer will be as safe there as in the storage itself.
-    fn begin(&self, intent: &Intent) -> Result<Journal>;
+    /// Why another host may have spent the refresh token already, and may come back with the answer.
+    fn doubt(&self) -> Option<Error> {
+        None
+    }
+
+    /// Records what is about to be sent. The answer will be as safe there as in the storage itself. `None` when
+    /// another host was first, and the login is to be read again.
+    fn begin(&self, intent: &Intent) -> Result<Option<Journal>>;
+
+    /// The request is known to have brought nothing; `dead` says so of its refresh token for good.
+    fn settle(&self, _dead: Option<&Value>) -> Result<()> {
+        Ok(())
+    }
 
     /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
     /// alone and returns false.

@@ -82,11 +82,7 @@ impl Private {
         granted_by: &[&str],
         account: Option<String>,
     ) -> Result<Self> {
-        let host = granted_by[0].split("://").last().unwrap_or_default();
-        let host: String =
-            host.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-        let hash = Fingerprint::of(granted_by.join("\0").as_bytes());
-        let name = format!("{host}-{}", hash.prefix(16));
+        let name = name_of(granted_by);
         let root = match (medium, &folders.runtime) {
             (Medium::File, _) | (Medium::Keyring { .. }, None) => &folders.state,
             // Beside the keyring's own socket, so that all who share the keyring meet.
@@ -332,10 +328,10 @@ impl Hold for Held<'_> {
         self.seal().map(drop)
     }
 
-    fn begin(&self, intent: &Intent) -> Result<Journal> {
+    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
         let seal = self.seal()?;
         let place = self.0.place_called(&self.0.place_name()?);
-        Journal::begin(&place.journal(), intent, seal)
+        Journal::begin(&place.journal(), intent, seal).map(Some)
     }
 
     fn commit(
@@ -375,6 +371,15 @@ impl Hold for Held<'_> {
         self.0.write_index("accounts", &accounts)?;
         Ok(removed)
     }
+}
+
+/// The name of a login's folder or keys.
+pub fn name_of(granted_by: &[&str]) -> String {
+    let host = granted_by[0].split("://").last().unwrap_or_default();
+    let host: String =
+        host.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+    let hash = Fingerprint::of(granted_by.join("\0").as_bytes());
+    format!("{host}-{}", hash.prefix(16))
 }
 
 /// By user and workspace; two workspaces of one person are two accounts.

@@ -16,7 +16,7 @@ use codex_credential::helper::renew::{Goal, Order};
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
 use codex_credential::people::doctor;
 use codex_credential::people::exec::Variable;
-use codex_credential::people::{self, logout::Removal, profiles, status::Status, trial};
+use codex_credential::people::{self, import, logout::Removal, profiles, status::Status, trial};
 use codex_credential::profile::{self, Asked, Profile};
 use codex_credential::secrecy;
 use codex_credential::stdin::PatientStdin;
@@ -80,6 +80,9 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
             let profile = profile(whose, options.wait.wait)?;
             people::relocate::relocate(&profile, options.to, &deadline)
         }
+        Operation::Export(options) => export(whose, &options),
+        Operation::Import(options) => import(whose, options),
+        Operation::Fleet(cli::Fleet::Status(options)) => fleet_status(whose, &options),
         Operation::Profile(command) => return profiles(whose, command),
         Operation::Renew(options) => renew(whose, &options),
         Operation::Configure(options) => configure(whose, options),
@@ -292,6 +295,36 @@ fn doctor(whose: &Whose, options: &cli::Doctor) -> Result<ExitCode> {
         doctor::Report::of(profile(whose, None), &variable).report(options.json, options.show);
     print(&text)?;
     Ok(ExitCode::from(code))
+}
+
+fn export(whose: &Whose, options: &cli::Export) -> Result<()> {
+    let nothing = |_| Ok(Credential::default());
+    let (_, Found::Login(login)) = wanted(whose, &options.wanted, nothing)? else {
+        unreachable!("the default profile answers a request that names nothing");
+    };
+    if io::stdout().is_terminal() && !options.show {
+        ui::say("there is a token; add --show to print it on this terminal");
+        return Ok(());
+    }
+    let bundle = people::export::bundle(&login, options.format)?;
+    io::stdout().write_all(&bundle).map_err(|error| cannot_write(&error))
+}
+
+fn import(whose: &Whose, options: cli::Import) -> Result<()> {
+    let profile = profile(whose, options.wait.wait)?;
+    let copy = match options.remove {
+        true => import::Copy::Remove,
+        false if io::stdin().is_terminal() => import::Copy::Ask,
+        false => import::Copy::Keep,
+    };
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(LOGOUT_PATIENCE));
+    let file = options.file.unwrap_or_else(|| profile.codex_home().join("auth.json"));
+    import::import(&profile, &file, copy, &deadline)
+}
+
+fn fleet_status(whose: &Whose, options: &cli::Status) -> Result<()> {
+    let status = people::fleet::Status::of(&profile(whose, None)?)?;
+    print(&if options.json { format!("{}\n", status.json()) } else { status.text() })
 }
 
 fn profiles(whose: &Whose, command: cli::Profile) -> Result<ExitCode> {

@@ -1,0 +1,223 @@
+//! Hosts: each with a home, state and memory of its own, the login in etcd, and one authorization server for all.
+
+use crate::cluster::Cluster;
+use crate::machine::{PATIENCE, ada, eventually, token_of};
+use age::secrecy::ExposeSecret;
+use age::x25519::Identity;
+use codex_credential::storage::etcd::settings::Settings;
+use issuer::Issuer;
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Of the tests in which a lease ends, in seconds; the others have the default, for a machine that is busy with a crowd
+/// keeps no lease of three seconds.
+pub const LEASE: u64 = 3;
+
+pub struct Fleet {
+    pub issuer: Issuer,
+    writers: Identity,
+    readers: Identity,
+    pub endpoints: Vec<String>,
+    /// Every test has keys of its own.
+    pub prefix: String,
+    /// In seconds.
+    pub lease: u64,
+    /// More lines of the table etcd.
+    pub more: String,
+}
+
+pub struct Host {
+    pub home: TempDir,
+    pub runtime: TempDir,
+    issuer: String,
+    /// Words before the program, such as to enter a namespace.
+    pub within: Vec<String>,
+}
+
+impl Fleet {
+    pub fn new(endpoints: Vec<String>) -> Self {
+        let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Text(1)).start();
+        let prefix = format!("test-{}", fastrand::u64(..));
+        let (writers, readers) = (Identity::generate(), Identity::generate());
+        Self { issuer, writers, readers, endpoints, prefix, lease: 10, more: String::new() }
+    }
+
+    pub fn with_short_lease(endpoints: Vec<String>) -> Self {
+        Self { lease: LEASE, ..Self::new(endpoints) }
+    }
+
+    pub fn host(&self) -> Host {
+        self.host_at(&self.endpoints, "writer")
+    }
+
+    pub fn reader(&self) -> Host {
+        self.host_at(&self.endpoints, "reader")
+    }
+
+    pub fn host_at(&self, endpoints: &[String], role: &str) -> Host {
+        let home = tempfile::tempdir().unwrap();
+        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+        fs::set_permissions(runtime.path(), Permissions::from_mode(0o700)).unwrap();
+        let identity = if role == "reader" { &self.readers } else { &self.writers };
+        fs::write(home.path().join("identity"), identity.to_string().expose_secret()).unwrap();
+        let recipients = if role == "reader" {
+            String::new()
+        } else {
+            let (writers, readers) = (self.writers.to_public(), self.readers.to_public());
+            format!("recipients = [\"{writers}\"]\nreaders = [\"{readers}\"]\n")
+        };
+        let config = format!(
+            "[profiles.codex]\nstorage = \"etcd\"\n[profiles.codex.etcd]\nendpoints = {endpoints:?}\n\
+             prefix = \"{}\"\nidentity_file = \"identity\"\nrole = \"{role}\"\nlease = \"{}s\"\n{recipients}{}",
+            self.prefix, self.lease, self.more
+        );
+        fs::write(home.path().join("config.toml"), config).unwrap();
+        Host { home, runtime, issuer: self.issuer.url(), within: Vec::new() }
+    }
+
+    /// Signs Ada in on `host`; her access token has `lifetime` seconds left.
+    pub fn sign_in(&self, host: &Host, lifetime: u64) -> String {
+        self.login(host, lifetime);
+        host.token()
+    }
+
+    fn login(&self, host: &Host, lifetime: u64) {
+        self.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(lifetime));
+        let login = host.start("login");
+        let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
+        self.issuer.approve_as(&code, &ada());
+        let output = login.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
+    }
+
+    /// Ada's login, with an access token that has just expired. Nobody has asked for it: who does so may renew it.
+    pub fn expired(&self, host: &Host) {
+        self.login(host, 2);
+        eventually(|| host.json("status --json")["access_token_usable"] == false);
+    }
+}
+
+impl Fleet {
+    /// For a writer with this folder.
+    pub fn settings(&self, folder: &Path) -> Settings {
+        Settings {
+            endpoints: self.endpoints.clone(),
+            prefix: self.prefix.clone(),
+            recipients: vec![self.writers.to_public().to_string()],
+            readers: vec![self.readers.to_public().to_string()],
+            identity_file: folder.join("identity"),
+            ..Settings::default()
+        }
+    }
+
+    pub fn write_identity(&self, folder: &Path) {
+        fs::write(folder.join("identity"), self.writers.to_string().expose_secret()).unwrap();
+    }
+
+    fn open(&self, cluster: &Cluster, name: &str, identity: &Identity) -> Option<Value> {
+        use base64::Engine;
+        let keys = cluster.keys(&self.prefix);
+        let key = keys.iter().find(|key| key.ends_with(&format!("/{name}"))).expect("it is there");
+        let record: Value = serde_json::from_str(&cluster.value(key)).unwrap();
+        let sealed = record["sealed"].as_str().unwrap();
+        let sealed = base64::engine::general_purpose::STANDARD.decode(sealed).unwrap();
+        serde_json::from_slice(&age::decrypt(identity, &sealed).ok()?).ok()
+    }
+
+    pub fn access_token(&self, cluster: &Cluster) -> String {
+        let login = self.open(cluster, "login", &self.writers).unwrap();
+        login["access_token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn refresh_token(&self, cluster: &Cluster) -> String {
+        let login = self.open(cluster, "login", &self.writers).unwrap();
+        login["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether a reader's identity opens the record; and there is no refresh token in it.
+    pub fn is_open_to_readers(&self, cluster: &Cluster, name: &str) -> bool {
+        let opened = self.open(cluster, name, &self.readers);
+        opened.is_some_and(|opened| opened.get("refresh_token").is_none())
+    }
+}
+
+impl Host {
+    pub fn command(&self, line: &str) -> Command {
+        let program = assert_cmd::cargo::cargo_bin!("codex-credential");
+        let mut words: Vec<String> = self.within.clone();
+        words.push(program.to_str().unwrap().to_owned());
+        words.extend(line.split_whitespace().map(str::to_owned));
+        let mut command = Command::new(&words[0]);
+        let home = self.home.path();
+        command.args(&words[1..]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOME", home).env("CODEX_HOME", home).env("XDG_STATE_HOME", home.join("state"));
+        command.env("XDG_RUNTIME_DIR", self.runtime.path());
+        command.env("CODEX_CREDENTIAL_CONFIG", home.join("config.toml"));
+        command.env("CODEX_CREDENTIAL_ISSUER", &self.issuer);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn start(&self, line: &str) -> Child {
+        let mut command = self.command(line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    pub fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    pub fn get(&self) -> Child {
+        self.start("get --format token --wait 60s")
+    }
+
+    pub fn token(&self) -> String {
+        token_of(self.get())
+    }
+
+    pub fn json(&self, line: &str) -> Value {
+        let output = self.run(line);
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    pub fn files(&self) -> Vec<PathBuf> {
+        [self.home.path(), self.runtime.path()]
+            .into_iter()
+            .flat_map(crate::machine::files)
+            .collect()
+    }
+
+    /// The renewing processes of this host.
+    pub fn renewers(&self) -> Vec<u32> {
+        let home = self.home.path().as_os_str().as_bytes();
+        let is_ours = |pid: &u32| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            arguments.split(|&b| b == 0).nth(2) == Some(b"--apart")
+                && arguments.split(|&b| b == 0).any(|argument| argument == home)
+        };
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(is_ours).collect()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        for pid in self.renewers() {
+            let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a crowd of hosts asks of etcd when a token becomes due: virtual hosts in this process, each with folders of its
+//! own and this crate's own storage, against the real cluster. `FLEET_HOSTS` says how many; docs/fleet.md has the
+//! figures for ten thousand.
+
+use crate::cluster::Cluster;
+use crate::hosts::Fleet;
+use codex_credential::clock::{self, Deadline};
+use codex_credential::folders::Folders;
+use codex_credential::login::Provenance;
+use codex_credential::storage::etcd::Etcd;
+use codex_credential::storage::journal::{Intent, Request};
+use codex_credential::storage::{Change, Storage};
+use codex_credential::tokens::Grant;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const THREADS: usize = 32;
+
+fn host(fleet: &Fleet, folder: &Path) -> Etcd {
+    let folders = Folders { state: folder.join("state"), runtime: Some(folder.join("runtime")) };
+    let issuer = fleet.issuer.url();
+    Etcd::new(fleet.settings(folder), &folders, &[&issuer, "load"], true, Duration::from_secs(60))
+}
+
+fn grant(number: u32) -> Grant {
+    let token = |kind: &str| Some(format!("{kind}-made-up-{number}").as_str().into());
+    Grant { access_token: token("access"), refresh_token: token("refresh"), ..Grant::default() }
+}
+
+/// The requests that the nodes have taken from clients, by method.
+fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for endpoint in cluster.endpoints() {
+        let metrics = ureq::get(format!("{endpoint}/metrics")).call().unwrap();
+        let metrics = metrics.into_body().read_to_string().unwrap();
+        let lines = metrics.lines().filter(|line| line.starts_with("grpc_server_started_total{"));
+        for line in lines {
+            let method = line.split("grpc_method=\"").nth(1).unwrap().split('"').next().unwrap();
+            // A float by its format, a count by its meaning; large ones are written as 1.2e+06.
+            let count = line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+            let count: u64 = format!("{count:.0}").parse().unwrap();
+            *counts.entry(method.to_owned()).or_default() += count;
+        }
+    }
+    counts
+}
+
+/// As a renewing process does it, without its issuer. Gives back whether it was this host that renewed.
+fn renew(storage: &Etcd, old: &Grant, new: &Grant, by: &Provenance) -> bool {
+    let is_new =
+        || storage.load().unwrap().unwrap().access_token != *old.access_token.as_ref().unwrap();
+    loop {
+        if is_new() {
+            return false;
+        }
+        let hold = storage.hold(&Deadline::after(Duration::from_secs(60))).unwrap();
+        let login = storage.load().unwrap().unwrap();
+        if login.access_token == *new.access_token.as_ref().unwrap() {
+            return false;
+        }
+        let replaces = Some(login.fingerprint());
+        let intent = Intent {
+            request: Request::Refresh,
+            replaces: replaces.clone(),
+            to: by.clone(),
+            at: clock::now(),
+        };
+        let Some(journal) = hold.begin(&intent).unwrap() else { continue };
+        // The issuer's part.
+        thread::sleep(Duration::from_millis(300));
+        let deadline = Deadline::after(Duration::from_secs(10));
+        assert!(hold.commit(replaces.as_ref(), &Change::Renewed(new), &deadline).unwrap());
+        journal.clear().unwrap();
+        return true;
+    }
+}
+
+pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
+    let variable = std::env::var_os("FLEET_HOSTS");
+    let count = variable.map_or(300, |count| count.to_str().unwrap().parse().unwrap());
+    let cluster = Cluster::start();
+    let fleet = Fleet::new(cluster.endpoints());
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    fleet.write_identity(folder.path());
+    let by = Provenance { issuer: fleet.issuer.url(), client_id: "load".into() };
+    let (old, new) = (grant(1), grant(2));
+    let first = host(&fleet, folder.path());
+    let change = Change::SignedIn { grant: &old, by: &by, at: 1 };
+    let deadline = Deadline::after(Duration::from_secs(10));
+    assert!(first.hold(&deadline).unwrap().commit(None, &change, &deadline).unwrap());
+    let before = requests(&cluster);
+    let (next, renewals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= count {
+                        return;
+                    }
+                    let own = folder.path().join(number.to_string());
+                    std::fs::create_dir(&own).unwrap();
+                    fleet.write_identity(&own);
+                    let storage = host(&fleet, &own);
+                    if renew(&storage, &old, &new, &by) {
+                        renewals.fetch_add(1, Ordering::SeqCst);
+                    }
+                    let (found, _) = storage.glance().unwrap().unwrap();
+                    assert!(found.access_token == *new.access_token.as_ref().unwrap());
+                }
+            });
+        }
+    });
+    let took = started.elapsed();
+    let after = requests(&cluster);
+    let asked: BTreeMap<&String, u64> = after
+        .iter()
+        .map(|(method, count)| (method, count - before.get(method).unwrap_or(&0)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let total: u64 = asked.values().sum();
+    println!(
+        "{count} hosts, {} renewal, {total} requests in {took:.1?}: {asked:?}",
+        renewals.load(Ordering::SeqCst)
+    );
+    assert_eq!(renewals.load(Ordering::SeqCst), 1);
+    // One for each host; those that came during the renewal ask some more.
+    let most = count as u64 + 20 * THREADS as u64;
+    assert!(total <= most, "{total} requests, {most} are allowed");
+}
