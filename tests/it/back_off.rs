@@ -111,7 +111,7 @@ fn retry_after_is_an_hour_at_most() {
         );
         machine.command("get --wait 20s").assert().code(1);
         let failure = fs::read(machine.own("failure")).unwrap();
-        let failure: serde_json::Value = serde_json::from_slice(&failure).unwrap();
+        let failure: Value = serde_json::from_slice(&failure).unwrap();
         let pause = failure["not_before"].as_i64().unwrap() - failure["at"].as_i64().unwrap();
         assert_eq!(pause, most, "{value}");
     }
