@@ -434,6 +434,5 @@ fn since(text: &str) -> Result<i64, String> {
         return Ok(at);
     }
     let ago = duration(text).map_err(|error| format!("{error}, or a date"))?;
-    let ago = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
-    Ok(clock::now().saturating_sub(ago))
+    Ok(clock::now().saturating_sub(clock::seconds(ago)))
 }

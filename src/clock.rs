@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 #[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    seconds(since)
 }
 
 /// The present moment with all its digits, as `last_refresh` in `auth.json` has them.
@@ -40,6 +40,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "write a number with its unit, such as 4s, 2m or 1h".to_owned())?;
     Duration::try_from(duration).map_err(|_| "must not be negative".into())
+}
+
+/// Whole seconds; as many as fit for a duration that has more.
+pub fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// For serde: seconds since the epoch, written as RFC 3339.

@@ -3,7 +3,7 @@
 
 use clap::Parser;
 use codex_credential::cli::{self, Cli, MIN_VALIDITY, Operation, PROGRAMS_PATIENCE, Whose};
-use codex_credential::clock::Deadline;
+use codex_credential::clock::{self, Deadline};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::helper;
 use codex_credential::helper::audit::{self, Action};
@@ -13,6 +13,7 @@ use codex_credential::helper::get::Found;
 use codex_credential::helper::join::Caller;
 use codex_credential::helper::meant::{Meant, meant};
 use codex_credential::helper::renew::{Goal, Order};
+use codex_credential::login::Login;
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
 use codex_credential::people::doctor;
 use codex_credential::people::exec::Variable;
@@ -170,7 +171,16 @@ fn request(deadline: Deadline) -> Result<Credential> {
     input(deadline).map_or(Ok(Credential::default()), Credential::read)
 }
 
-/// What `get` and `exec` have in common.
+/// What `exec` and `export` have in common: nothing is read from standard input.
+fn wanted_login(whose: &Whose, options: &cli::Wanted) -> Result<Login> {
+    let nothing = |_| Ok(Credential::default());
+    match wanted(whose, options, nothing)? {
+        (_, Found::Login(login)) => Ok(login),
+        _ => unreachable!("the default profile answers a request that names nothing"),
+    }
+}
+
+/// What `get` and those have in common.
 fn wanted(
     whose: &Whose,
     wanted: &cli::Wanted,
@@ -191,8 +201,7 @@ fn wanted(
     {
         helper::erase::refuse(&profile, &stored, token)?;
     }
-    let min_validity = wanted.min_validity.unwrap_or(MIN_VALIDITY);
-    let min_validity = i64::try_from(min_validity.as_secs()).unwrap_or(i64::MAX);
+    let min_validity = clock::seconds(wanted.min_validity.unwrap_or(MIN_VALIDITY));
     let foreign = foreign(&profile, wanted.wait.wait);
     let found = helper::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
     if let Found::Login(login) = &found {
@@ -233,10 +242,7 @@ fn get(whose: &Whose, options: &cli::Get) -> Result<()> {
 
 /// The command gets standard input; nothing is read from it here.
 fn exec(whose: &Whose, options: &cli::Exec) -> Result<ExitCode> {
-    let nothing = |_| Ok(Credential::default());
-    let (_, Found::Login(login)) = wanted(whose, &options.wanted, nothing)? else {
-        unreachable!("the default profile answers a request that names nothing");
-    };
+    let login = wanted_login(whose, &options.wanted)?;
     let default = [Variable::default()];
     let variables = if options.env.is_empty() { &default[..] } else { &options.env };
     people::exec::exec(&login, variables, &options.command)
@@ -298,10 +304,7 @@ fn doctor(whose: &Whose, options: &cli::Doctor) -> Result<ExitCode> {
 }
 
 fn export(whose: &Whose, options: &cli::Export) -> Result<()> {
-    let nothing = |_| Ok(Credential::default());
-    let (_, Found::Login(login)) = wanted(whose, &options.wanted, nothing)? else {
-        unreachable!("the default profile answers a request that names nothing");
-    };
+    let login = wanted_login(whose, &options.wanted)?;
     if io::stdout().is_terminal() && !options.show {
         ui::say("there is a token; add --show to print it on this terminal");
         return Ok(());
@@ -393,9 +396,7 @@ fn renew(whose: &Whose, options: &cli::Renew) -> Result<()> {
 fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
     let goal = match options.min_validity {
         _ if options.sign_in => Goal::SignIn,
-        Some(validity) => {
-            Goal::Token { min_validity: i64::try_from(validity.as_secs()).unwrap_or(i64::MAX) }
-        }
+        Some(validity) => Goal::Token { min_validity: clock::seconds(validity) },
         None => Goal::Early,
     };
     let order = Order { goal, may_sign_in: options.may_sign_in };

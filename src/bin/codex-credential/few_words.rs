@@ -26,7 +26,7 @@ impl Get {
             format: Format::default(),
             profile: None,
             config: None,
-            min_validity: seconds(MIN_VALIDITY)?,
+            min_validity: clock::seconds(MIN_VALIDITY),
             wait: PROGRAMS_PATIENCE,
         };
         let mut is_get = false;
@@ -45,7 +45,7 @@ impl Get {
                 "format" => get.format = Format::from_str(&value, false).ok()?,
                 "profile" => get.profile = Some(value),
                 "config" => get.config = Some(value.into()),
-                "min-validity" => get.min_validity = seconds(clock::duration(&value).ok()?)?,
+                "min-validity" => get.min_validity = clock::seconds(clock::duration(&value).ok()?),
                 "wait" => get.wait = clock::duration(&value).ok()?,
                 // For what is handed over alone; but a mistake in it has to be told.
                 "interactive" => drop(Interactive::from_str(&value, false).ok()?),
@@ -56,8 +56,4 @@ impl Get {
         // The version that Kubernetes asks for is read by the full program.
         (is_get && get.format != Format::ExecCredential).then_some(get)
     }
-}
-
-fn seconds(duration: Duration) -> Option<i64> {
-    i64::try_from(duration.as_secs()).ok()
 }

@@ -170,7 +170,7 @@ impl<'a> Held<'a> {
     }
 
     fn forget_old_hosts(&self, snapshot: &Snapshot) -> Vec<TxnOp> {
-        let oldest = crate::clock::now() - i64::try_from(MEMORY.as_secs()).unwrap_or(i64::MAX);
+        let oldest = crate::clock::now() - crate::clock::seconds(MEMORY);
         let old = snapshot.hosts().into_iter().filter(|deed| deed.at < oldest);
         old.map(|deed| self.etcd.delete(&format!("hosts/{}", deed.host.id))).take(50).collect()
     }

@@ -23,7 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Lease {
     pub fn grant(wire: &Wire, length: Duration, deadline: &Deadline) -> Result<Self> {
-        let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+        let seconds = crate::clock::seconds(length);
         let (endpoints, runtime) = (wire.endpoints(), wire.runtime()?.handle().clone());
         let granted = endpoints.call(deadline, |client| async move {
             client.lease_client().grant(seconds, None).await
