@@ -48,6 +48,10 @@ impl Default for Patience {
     }
 }
 
+/// How long a connection is given to close, and the keyring to notice: the keyring crate makes one for each call, and
+/// closes it after its answer is here.
+const FAREWELL: Duration = Duration::from_millis(10);
+
 /// The longest value of one item, in bytes: what Credential Manager takes (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
 const LIMIT: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 
@@ -173,8 +177,9 @@ impl Item {
         })
     }
 
-    /// One process of ours at a time: gnome-keyring 42 aborts when it is asked for an item that another client is
-    /// just making or removing, and takes the session's keyring with it.
+    /// One client of ours at a time, and none while another takes its leave: gnome-keyring loses count of its clients
+    /// when one comes as another goes, or asks for an item that another is just making or removing. It aborts then,
+    /// and takes the session's keyring with it.
     fn call<T: Send + 'static>(
         &self,
         what: &str,
@@ -195,7 +200,9 @@ impl Item {
             let _ = sender.send(entry.and_then(|entry| until_it_stays(|| act(&entry))));
         });
         let patience = self.patience.answer.min(deadline.remaining());
-        match receiver.recv_timeout(patience) {
+        let answer = receiver.recv_timeout(patience);
+        thread::sleep(FAREWELL);
+        match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(what, &words(&error))),
             Err(_) => {
