@@ -88,18 +88,18 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let extra_ca = extra_ca.map(certificates).transpose()?.unwrap_or_default();
         let builder = || {
-            let builder = reqwest::Client::builder()
+            reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .redirect(redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT);
-            extra_ca.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
+                .connect_timeout(CONNECT_TIMEOUT)
         };
         let cannot = |error: reqwest::Error| {
             Error::new(Kind::Network, format!("cannot set up HTTPS: {}", causes(&error)))
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
-        let client = builder().build().map_err(cannot)?;
-        let local = builder().no_proxy().build().map_err(cannot)?;
+        let client = builder().tls_certs_merge(extra_ca).build().map_err(cannot)?;
+        // Without the platform's certificates, which take longer to read than a renewal on this machine.
+        let local = builder().no_proxy().tls_certs_only([]).build().map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, format!("cannot start the network runtime: {error}"))
