@@ -19,18 +19,18 @@ pub struct Contender {
 }
 
 impl Contender {
-    fn new(name: impl Into<String>, program: impl Into<PathBuf>, logins: &Logins) -> Self {
+    pub fn new(name: impl Into<String>, program: impl Into<PathBuf>, logins: &Logins) -> Self {
         let (name, program) = (name.into(), program.into());
         let (arguments, input) = (Vec::new(), "/dev/null".into());
         Self { name, program, arguments, environment: logins.environment(), input }
     }
 
-    fn args(mut self, arguments: &[&str]) -> Self {
+    pub fn args(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }

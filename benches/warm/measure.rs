@@ -20,12 +20,11 @@ pub struct Counts {
 }
 
 pub fn counts(contender: &Contender) -> Counts {
-    let (page_faults, memory) = at_its_end(contender).unzip();
     Counts {
         instructions: instructions(contender),
         system_calls: system_calls(contender),
-        page_faults,
-        memory,
+        page_faults: page_faults(contender),
+        memory: memory(contender),
         size: size(contender),
     }
 }
@@ -56,9 +55,36 @@ fn system_calls(contender: &Contender) -> Option<u64> {
     (output.status.success() && calls > 0).then_some(calls as u64)
 }
 
-/// Page faults and memory, asked of the kernel while the call is held at its last system call. (What `wait4` tells of
-/// memory is never less than what its parent had.)
-fn at_its_end(contender: &Contender) -> Option<(u64, u64)> {
+fn page_faults(contender: &Contender) -> Option<u64> {
+    let before = of_children()?;
+    contender.command(&[]).status().ok()?;
+    Some(of_children()?.page_faults - before.page_faults)
+}
+
+/// The processor time of all children that have ended, in milliseconds, to the next ten.
+pub fn processor_time() -> f64 {
+    of_children().expect("proc is mounted").processor
+}
+
+struct OfChildren {
+    page_faults: u64,
+    processor: f64,
+}
+
+/// What proc(5) tells of those that have been waited for: `cminflt`, `cmajflt`, `cutime` and `cstime`.
+fn of_children() -> Option<OfChildren> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some(OfChildren {
+        page_faults: field(11)? + field(13)?,
+        processor: u32::try_from(field(16)? + field(17)?).map(f64::from).ok()? * 10.0,
+    })
+}
+
+/// Asked of the kernel while the call is held at its last system call. (What `wait4` tells of memory is never less than
+/// what its parent had.)
+fn memory(contender: &Contender) -> Option<u64> {
     let tool =
         ["strace", "-qq", "-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=400000"];
     let mut strace = contender.command(&tool).spawn().ok()?;
@@ -66,22 +92,14 @@ fn at_its_end(contender: &Contender) -> Option<(u64, u64)> {
     let mut last = None;
     while strace.try_wait().ok()?.is_none() {
         let child = fs::read_to_string(&children).unwrap_or_default();
-        let of = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", child.trim()));
-        if let (Ok(stat), Ok(status)) = (of("stat"), of("status")) {
-            last = faults(&stat).zip(memory(&status)).or(last);
-        }
+        let status = fs::read_to_string(format!("/proc/{}/status", child.trim()));
+        last = status.ok().and_then(|status| high_water_mark(&status)).or(last);
         std::thread::sleep(Duration::from_millis(2));
     }
     last
 }
 
-/// `minflt` and `majflt` of proc(5).
-fn faults(stat: &str) -> Option<u64> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(7)?.parse::<u64>().ok()? + fields.get(9)?.parse::<u64>().ok()?)
-}
-
-fn memory(status: &str) -> Option<u64> {
+fn high_water_mark(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -31,7 +31,7 @@ pub fn table(contenders: &[Contender], walls: &[Vec<f64>], counts: &[Counts]) ->
     table
 }
 
-fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
@@ -53,12 +53,12 @@ fn machine() -> String {
 }
 
 /// Prints the table and puts it between its marks in docs/performance.md.
-pub fn write(table: &str) {
+pub fn write(name: &str, table: &str) {
     println!("{table}");
+    let mark = format!("<!-- {name} -->\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
     let document = fs::read_to_string(&path).unwrap();
-    let (head, rest) =
-        document.split_once("<!-- warm -->\n").expect("the mark of the table's begin");
+    let (head, rest) = document.split_once(&mark).expect("the mark of the table's begin");
     let (_, tail) = rest.split_once("<!-- end -->").expect("the mark of its end");
-    fs::write(&path, format!("{head}<!-- warm -->\n{table}<!-- end -->{tail}")).unwrap();
+    fs::write(&path, format!("{head}{mark}{table}<!-- end -->{tail}")).unwrap();
 }
