@@ -33,7 +33,7 @@ impl Claims {
 }
 
 fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
-    let payload = token.split('.').nth(1)?;
+    let payload = token.split(['.']).nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&json).ok()
 }
@@ -121,9 +121,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// What claims say, those of a JWT or of an issuer's userinfo endpoint.
-    pub fn claimed(claims: Value) -> Self {
-        serde_json::from_value(claims).map(Identity::into).unwrap_or_default()
+    /// What the claims of an issuer's userinfo endpoint say.
+    pub fn claimed(claims: &Value) -> Self {
+        serde_json::from_str(&claims.to_string()).map(Identity::into).unwrap_or_default()
     }
 
     /// What the tokens of one login say together, the earlier ones first.

@@ -31,6 +31,25 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
+/// A moment as a document has it: a date is read when somebody asks for it, and mostly nobody does.
+#[derive(Clone, Debug)]
+pub enum Moment {
+    /// Seconds since the epoch.
+    At(i64),
+    /// RFC 3339, perhaps.
+    Written(String),
+}
+
+impl Moment {
+    /// Seconds since the epoch.
+    pub fn seconds(&self) -> Option<i64> {
+        match self {
+            Self::At(seconds) => Some(*seconds),
+            Self::Written(date) => parse_rfc3339(date),
+        }
+    }
+}
+
 /// Reads a duration such as `4s`, `2m` or `1h 30m`.
 ///
 /// # Errors

@@ -1,20 +1,13 @@
 //! For serde: a member that is not as we know it is as good as absent.
 
-use serde::de::IgnoredAny;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Known<T> {
-    As(T),
-    Not(IgnoredAny),
-}
-
-pub fn lenient<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// Of JSON that lies in memory as text.
+pub fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
-    Ok(match Known::deserialize(from)? {
-        Known::As(known) => Some(known),
-        Known::Not(_) => None,
-    })
+    let member = <&RawValue>::deserialize(from)?;
+    Ok(serde_json::from_str(member.get()).ok())
 }

@@ -1,7 +1,7 @@
 //! A login as every storage keeps it, and how long it is good for.
 
 use crate::account::{Account, Claims};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
@@ -21,8 +21,8 @@ pub struct Login {
     pub id_token: Option<Secret<String>>,
     /// What the storage knows of the account: it goes before what the tokens claim.
     pub recorded: Account,
-    /// When the tokens were last renewed, seconds since the epoch.
-    pub last_refresh: Option<i64>,
+    /// When the tokens were last renewed.
+    pub last_refresh: Option<Moment>,
     /// The access token's life as it was told beside it, seconds since the epoch; what it says itself goes before.
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
@@ -79,13 +79,22 @@ impl Login {
         *self.lifetime.get_or_init(|| {
             let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
             let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
-            let issued_at = here(claims.iat).or(self.issued_at).or(self.last_refresh);
+            let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
+            let issued_at = here(claims.iat).or(self.issued_at).or_else(last_refresh);
             let expires_at = here(claims.exp).or(self.expires_at);
             Lifetime {
                 issued_at: issued_at.map(clock::within_calendar),
                 expires_at: expires_at.map(clock::within_calendar),
             }
         })
+    }
+
+    /// The account's user name. Mostly the id token alone tells it.
+    pub fn username(&self) -> String {
+        let recorded = || self.recorded.clone();
+        let first = recorded().or(Account::of(self.id_token.iter().map(|t| t.expose().as_str())));
+        let account = if first.email.is_some() { first } else { self.account() };
+        account.username().to_owned()
     }
 
     pub fn account(&self) -> Account {

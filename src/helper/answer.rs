@@ -114,7 +114,7 @@ fn git(output: &mut impl Write, asked: &Credential, login: &Login) -> io::Result
         answer.credential = token;
         answer.ephemeral = true;
     } else {
-        let own = || login.account().username().into();
+        let own = || login.username().into();
         answer.username = Some(asked.username.clone().unwrap_or_else(own));
         answer.password = token;
     }

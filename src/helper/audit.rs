@@ -113,7 +113,7 @@ pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Op
         action,
         outcome: failed.map_or_else(|| "ok".into(), |error| error.kind.name()),
         profile: short(&profile.name),
-        account: login.map(|login| short(login.account().username())),
+        account: login.map(|login| short(&login.username())),
         token: login.map(|login| login.access_token.fingerprint().prefix(12).to_owned()),
         caller: Caller::own(),
     };

@@ -26,7 +26,7 @@ impl Found {
     /// For a person, without the secret.
     pub fn in_words(&self) -> Option<String> {
         match self {
-            Self::Login(login) => Some(format!("a token for {}", login.account().username())),
+            Self::Login(login) => Some(format!("a token for {}", login.username())),
             Self::Foreign(_) => Some("a credential".into()),
             Self::Nothing => None,
         }

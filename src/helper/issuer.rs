@@ -161,7 +161,7 @@ impl<'a> Issuer<'a> {
         let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
         let reply = self.http.get_as(token, &url)?;
         match reply.status {
-            200 => Ok(reply.json().map(Account::claimed)),
+            200 => Ok(reply.json().map(|claims| Account::claimed(&claims))),
             // Not for this scope.
             401 | 403 => Ok(None),
             _ => Err(reply.error(&url)),

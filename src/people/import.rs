@@ -27,11 +27,7 @@ pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -
     let login = login_in(from)?;
     adopt(profile, &login, deadline)?;
     let into = profile.storage.describe()?;
-    ui::say(&format!(
-        "took the login of {} from {} into {into}",
-        login.account().username(),
-        from.display()
-    ));
+    ui::say(&format!("took the login of {} from {} into {into}", login.username(), from.display()));
     let left = format!("{} still holds a copy", from.display());
     let removes = match copy {
         Copy::Remove => true,

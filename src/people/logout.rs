@@ -28,7 +28,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
         ui::say("nobody is signed in; there is nothing to remove");
         return storage.place()?.pending::<Pending>().remove();
     };
-    let what = format!("the login of {} in {}", login.account().username(), storage.describe()?);
+    let what = format!("the login of {} in {}", login.username(), storage.describe()?);
     let codex_too =
         if profile.storage.as_codex().is_some() { " Codex will be signed out, too." } else { "" };
     if removal.ask && !ui::confirm(&format!("remove {what}?{codex_too}"), deadline) {

@@ -37,7 +37,7 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
             ));
     }
     audit::note(profile, Action::Move, Some(&login), None);
-    ui::say(&format!("moved the login of {} from {old} to {new}", login.account().username()));
+    ui::say(&format!("moved the login of {} from {old} to {new}", login.username()));
     let (name, kept) = (&profile.name, to.name());
     ui::say(&format!(
         "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml"

@@ -441,6 +441,9 @@ fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
             |home| Ok(home.join(".codex")),
         )?,
     };
+    if path.is_absolute() {
+        return Ok(path);
+    }
     std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
 }
 

@@ -2,6 +2,7 @@
 //! every level and in their order.
 
 use crate::account::Account;
+use crate::clock::Moment;
 use crate::lenient::lenient;
 use crate::login::{Login, Provenance};
 use crate::tokens::{Grant, ROOM, Secret, plain, wipe};
@@ -64,7 +65,7 @@ impl AuthJson {
     /// The `auth_mode`, when it is one of a later Codex.
     pub fn content(self) -> Result<Content, String> {
         let key = self.api_key.filter(|key| !key.expose().is_empty()).map(Tokens::api_key);
-        let last_refresh = self.last_refresh.as_deref().and_then(crate::clock::parse_rfc3339);
+        let last_refresh = self.last_refresh.map(Moment::Written);
         let tokens = self.tokens.filter(|tokens| !tokens.access_token.expose().is_empty());
         let login = tokens.map(|tokens| tokens.login(last_refresh));
         Ok(match (self.auth_mode.as_deref(), key, login) {
@@ -87,7 +88,7 @@ impl Tokens {
         }
     }
 
-    fn login(self, last_refresh: Option<i64>) -> Login {
+    fn login(self, last_refresh: Option<Moment>) -> Login {
         Login {
             access_token: self.access_token,
             // Codex needs the members to be there; what is empty is no token.

@@ -1,7 +1,7 @@
 //! A login as this program's own storages keep it: one JSON object. Members it does not know are preserved.
 
 use crate::account::Account;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::login::{Login, Provenance, notable};
 use crate::tokens::{Fingerprint, Grant, Secret, plain};
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Document {
             refresh_token: self.refresh_token,
             id_token: self.id_token,
             recorded: self.account,
-            last_refresh: Some(self.last_refresh),
+            last_refresh: Some(Moment::At(self.last_refresh)),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: self.skew,

@@ -5,8 +5,9 @@ use codex_credential::error::{Error, Kind};
 use codex_credential::program;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::ErrorFormat;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::{mem, thread};
 
 /// Every pipe takes as much before it is read (`_POSIX_PIPE_BUF` is less), in bytes.
 const PIPE: usize = 4096;
@@ -28,6 +29,10 @@ impl Begun {
 
 impl Read for Begun {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // What does not fit into a pipe is for the full program from here on.
+        if self.read.len() > PIPE {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
         let read = self.input.read(buffer);
         self.has_failed = read.is_err();
         let length = read?;
@@ -36,6 +41,9 @@ impl Read for Begun {
     }
 }
 
+/// Not inlined: its frame takes three pages of the stack, and a warm call touches none of them.
+#[cold]
+#[inline(never)]
 pub fn hand_over(begun: Option<Begun>) -> ExitCode {
     run(begun).unwrap_or_else(|error| {
         let what = format!("cannot run codex-credential-full: {error}");
@@ -77,17 +85,17 @@ fn become_it(mut full: Command) -> io::Result<ExitCode> {
 /// For what is too long for a pipe that nobody reads yet, and for what has not come to its end.
 fn relay(mut full: Command, begun: Begun) -> io::Result<ExitCode> {
     let mut child = full.stdin(Stdio::piped()).spawn()?;
-    let mut input = child.stdin.take();
-    if let Some(pipe) = &mut input {
+    let mut pipe = child.stdin.take();
+    // One that has heard enough ends, whether or not there is more to say.
+    thread::spawn(move || {
         let Begun { input: mut rest, read, .. } = begun;
-        // One that has heard enough closes it. The end of what did not come is not told.
-        if pipe.write_all(&read).and_then(|()| io::copy(&mut rest, pipe)).is_ok() {
-            input = None;
+        let Some(to) = &mut pipe else { return };
+        if to.write_all(&read).and_then(|()| io::copy(&mut rest, to)).is_err() {
+            // The end of what did not come is not told.
+            mem::forget(pipe);
         }
-    }
-    let code = ended(child);
-    drop(input);
-    code
+    });
+    ended(child)
 }
 
 fn ended(mut child: Child) -> io::Result<ExitCode> {

@@ -13,7 +13,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Err(error) => report.fail("login", &error),
         Ok(None) => report.warn("login", "nobody is signed in", "run: codex-credential login"),
         Ok(Some(login)) => {
-            let who = login.account().username().to_owned();
+            let who = login.username();
             let left = login.lifetime().expires_at.map(|end| end - clock::now());
             let until = match left {
                 None => "a token that does not say when it ends".into(),
