@@ -66,5 +66,5 @@ fn play(attack: &str, test: &'static str, fault: Fault, names: &[&str]) {
         .collect();
     println!("{} tries", tries.len());
     let results = each(&tries, |(act, call)| Scene::play(*act, Who::All, call, fault));
-    report(attack.to_owned(), test, results);
+    report(attack, test, results);
 }

@@ -57,5 +57,5 @@ fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
         .collect();
     println!("{} tries", tries.len());
     let results = each(&tries, |(act, who, call)| Scene::play(*act, *who, call, Fault::Kill));
-    report(format!("killed at a system call: {what}"), test, results);
+    report(&format!("killed at a system call: {what}"), test, results);
 }

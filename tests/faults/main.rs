@@ -9,6 +9,10 @@
     reason = "how long is asked for by a variable; time is what a soak is made of"
 )]
 
+#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[macro_use]
+#[path = "../it/attack.rs"]
+mod attack;
 mod errors;
 mod ground;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
@@ -70,7 +74,5 @@ fn main() -> ExitCode {
     if many::form() == Some(Form::Long) {
         trials.extend(trials![kills::move_keyring]);
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    report::print();
-    conclusion.exit_code()
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -30,8 +30,11 @@ struct Soak {
     failures: Mutex<Vec<String>>,
 }
 
+fn length() -> Duration {
+    Duration::from_secs(if form() == Some(Form::Long) { 600 } else { 120 })
+}
+
 pub fn sixteen_callers() {
-    let length = Duration::from_secs(if form() == Some(Form::Long) { 600 } else { 120 });
     let machine = Machine::with(|s| {
         s.access_token_lifetime = Duration::from_secs(5);
         s.auto_approve = Some(Duration::ZERO);
@@ -55,7 +58,7 @@ pub fn sixteen_callers() {
         scope.spawn(|| soak.read());
         scope.spawn(|| soak.kill(Rng::with_seed(SEED)));
         scope.spawn(|| soak.disturb_the_server(Rng::with_seed(SEED + 100)));
-        thread::sleep(length);
+        thread::sleep(length());
         soak.is_over.store(true, Ordering::Relaxed);
     });
     soak.judge();
@@ -194,20 +197,20 @@ impl Soak {
             failures.push(format!("{} spent tokens came back, {cuts} answers cut", counts.reuses));
         }
         let calls = self.calls.into_inner();
-        println!("{calls} calls, {} kills, {cuts} cuts, {counts:?}", self.killed.into_inner());
-        println!(
-            "sent again after the answer had arrived: {}",
-            machine.issuer.resent_after_answer()
-        );
+        let killed = self.killed.into_inner();
+        println!("{calls} calls, {killed} kills, {cuts} cuts, {counts:?}");
         let lost = usize::try_from(counts.reuses).unwrap();
         let well = vec![Ok(Left::AllWell); calls - lost - failures.len().min(calls - lost)];
         let told = vec![Ok(Left::CutOff); lost];
         let failed = failures.into_iter().map(Err);
         let results = well.into_iter().chain(told).chain(failed).collect();
-        report(
-            "sixteen callers, tokens of 5 s, random kills and faults".into(),
-            "soak::sixteen_callers",
-            results,
+        // Killed between the arrival of the last byte and the write that records it.
+        let whole = machine.issuer.resent_after_answer();
+        let attack = format!(
+            "sixteen callers for {} minutes, tokens of 5 s; {killed} random kills, faults of the server; of the answers \
+             lost, {whole} had been sent whole",
+            length().as_secs() / 60,
         );
+        report(&attack, "soak::sixteen_callers", results);
     }
 }

@@ -33,6 +33,10 @@ fn fit_into(seconds: f64) -> u64 {
 
 #[test]
 fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
+    let attack = attack!(
+        Servers,
+        "callers at a server in trouble: no more requests than pauses of 1, 2, 4 … s leave room for"
+    );
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(500, ""), u32::MAX);
     let begin = clock::timestamp();
@@ -48,10 +52,12 @@ fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
         says && error["retry_after"].as_u64().unwrap() > 0
     };
     assert!(calls.into_iter().any(|error| is_held_back(&error)));
+    attack.tries(200);
 }
 
 #[test]
 fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
+    let attack = attack!(Servers, "callers without a login at six broken servers: the same");
     for fault in [
         Fault::status(500, ""),
         Fault::status(429, "{}"),
@@ -66,6 +72,7 @@ fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
         let begin = clock::timestamp();
         // One after the other: those who wait together share one failure.
         for _ in 0..20 {
+            attack.again();
             machine.command("get --wait 20s").assert().failure();
         }
         let sent = machine.issuer.log().len() as u64;
@@ -76,6 +83,7 @@ fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
 
 #[test]
 fn retry_after_is_kept_to_by_all_and_told() {
+    let attack = attack!(Servers, "callers at three servers with `Retry-After`: one request each");
     for (code, endpoint) in
         [(429, Endpoint::Refresh), (503, Endpoint::Refresh), (429, Endpoint::UserCode)]
     {
@@ -94,6 +102,7 @@ fn retry_after_is_kept_to_by_all_and_told() {
         assert!((500..=600).contains(&left), "{error}");
         assert_eq!(machine.issuer.log().len(), 1, "{code}");
     }
+    attack.tries(3 * 12);
 }
 
 /// An absurd pause is no lock-out, and one that is no number is none.
@@ -132,6 +141,10 @@ fn a_failure_from_before_the_clock_was_set_back_holds_nobody_back() {
 
 #[test]
 fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent_again() {
+    let attack = attack!(
+        Servers,
+        "callers with a refresh token that was refused for good, by five codes: sent once"
+    );
     for code in [
         "refresh_token_reused",
         "refresh_token_expired",
@@ -152,4 +165,5 @@ fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent
         // The login itself is where it was, for who knows better.
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
     }
+    attack.tries(5 * 21);
 }

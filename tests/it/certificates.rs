@@ -47,6 +47,10 @@ fn says(error: &Value, message: &str, hint: &str) {
 
 #[test]
 fn an_unknown_authority_gets_nothing_until_it_is_named() {
+    let attack = attack!(
+        Servers,
+        "a certificate of an authority that is unknown, or another than the named one"
+    );
     let (mut machine, authority) = machine("localhost", today());
     says(&unsent(&machine), "UnknownIssuer", "CODEX_CA_CERTIFICATE names a file");
     // Another one does not help.
@@ -58,6 +62,7 @@ fn an_unknown_authority_gets_nothing_until_it_is_named() {
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     fs::remove_file(machine.own("failure")).unwrap();
     assert!(machine.issuer.is_live_access_token(&machine.token()));
+    attack.tries(2);
 }
 
 /// As OpenSSL has it: in place of the platform's authorities, where `CODEX_CA_CERTIFICATE` is beside them.
@@ -80,17 +85,21 @@ fn both_together_are_trusted() {
 
 #[test]
 fn a_certificate_for_another_name_is_another_server() {
+    let attack = attack!(Servers, "a certificate of another name");
     let (mut machine, authority) = machine("auth.example", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     says(&unsent(&machine), "not valid for name", "another server answers in its place");
+    attack.tries(1);
 }
 
 #[test]
 fn a_certificate_of_another_time_raises_the_question_of_the_clock() {
+    let attack = attack!(Servers, "a certificate that has expired, or is not valid yet");
     let today = today();
     for (valid, words) in
         [(today.start - DAY..today.start, "expired"), (today.end..today.end + DAY, "not valid yet")]
     {
+        attack.again();
         let (mut machine, authority) = machine("localhost", valid);
         machine.set("CODEX_CA_CERTIFICATE", &authority);
         says(&unsent(&machine), words, "is this machine's clock right?");

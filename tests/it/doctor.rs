@@ -82,9 +82,14 @@ fn where_all_is_well_each_line_says_so() {
 
 #[test]
 fn it_can_be_pasted_into_an_issue() {
+    let attack = attack!(
+        Secrets,
+        "the output of `doctor`, which is made to be passed on: tokens, and e-mail addresses unless `--show` is given"
+    );
     let machine = machine(864_000);
     let tokens = machine.auth_json()["tokens"].clone();
     for line in ["doctor", "doctor --json", "doctor --show", "doctor -v"] {
+        attack.again();
         let output = machine.command(line).output().unwrap();
         let all = [output.stdout, output.stderr].concat();
         let all = String::from_utf8(all).unwrap();
@@ -268,6 +273,7 @@ fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
 
 #[test]
 fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
+    let attack = attack!(Secrets, "the password of a proxy, in `doctor`");
     let mut machine = machine(864_000);
     machine.set("https_proxy", "http://ada:hidden@proxy.invalid:3128");
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
@@ -280,6 +286,7 @@ fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
     machine.set("no_proxy", "issuer.invalid");
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
     only(&checks, "dns", "failure");
+    attack.tries(1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Input that nobody would write, to everything that reads what comes from outside: never a panic, never a word of the
 //! content in an error, and what is taken for good is good.
 
+use crate::attack::Attack;
 use crate::hostile_caller::{holds, run};
 use crate::machine::Machine;
 use base64::Engine;
@@ -24,6 +25,7 @@ use issuer::{Endpoint, Fault, Issuer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
@@ -32,8 +34,16 @@ use std::time::Duration;
 /// Stands for a secret; it is looked for in every error.
 const SECRET: &str = "made-up-secret-0123456789abcdef0123456789abcdef";
 
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+/// `count` of them to `one`, which panics at what must not be.
+fn each<S: Strategy>(attack: &Attack, count: u32, inputs: &S, one: impl Fn(S::Value)) {
+    let config =
+        ProptestConfig { cases: count, failure_persistence: None, ..ProptestConfig::default() };
+    let outcome = TestRunner::new(config).run(inputs, |input| {
+        attack.again();
+        one(input);
+        Ok(())
+    });
+    outcome.unwrap();
 }
 
 /// One line for a person, and nothing of what was read.
@@ -204,37 +214,38 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-proptest! {
-    #![proptest_config(cases(4000))]
-
-    #[test]
-    fn a_request_is_read_or_refused_and_read_as_it_is_written(request in request()) {
-        match Credential::read(request.as_slice()) {
-            Ok(read) => {
-                let mut written = Vec::new();
-                read.write(&mut written).unwrap();
-                assert_eq!(Credential::read(written.as_slice()).unwrap(), read);
-            }
-            Err(error) => {
-                assert_eq!(error.kind, Kind::BadInput);
-                is_decent(&error);
-                assert!(error.message.starts_with("line "), "{error}");
-            }
+#[test]
+fn a_request_is_read_or_refused_and_read_as_it_is_written() {
+    let attack = attack!(Callers, "the grammar of requests, to the reader");
+    each(&attack, 4000, &request(), |request| match Credential::read(request.as_slice()) {
+        Ok(read) => {
+            let mut written = Vec::new();
+            read.write(&mut written).unwrap();
+            assert_eq!(Credential::read(written.as_slice()).unwrap(), read);
         }
-    }
+        Err(error) => {
+            assert_eq!(error.kind, Kind::BadInput);
+            is_decent(&error);
+            assert!(error.message.starts_with("line "), "{error}");
+        }
+    });
+}
 
-    #[test]
-    fn no_life_of_a_token_is_too_odd(
-        issued_at in proptest::option::of(any::<i64>()),
-        expires_at in proptest::option::of(any::<i64>()),
-        (min_validity, now, jitter) in any::<(i64, i64, u8)>(),
-    ) {
-        let life = Lifetime { issued_at, expires_at };
-        let covers = life.covers(min_validity, now);
-        assert!(!covers || expires_at.is_none_or(|end| end > now));
-        let due = life.renew_at(jitter);
-        assert!(due.is_none_or(|due| Some(due) <= expires_at));
-    }
+#[test]
+fn no_life_of_a_token_is_too_odd() {
+    let attack = attack!(Servers, "lives of tokens, by any numbers");
+    each(
+        &attack,
+        4000,
+        &any::<(Option<i64>, Option<i64>, i64, i64, u8)>(),
+        |(issued_at, expires_at, min_validity, now, jitter)| {
+            let life = Lifetime { issued_at, expires_at };
+            let covers = life.covers(min_validity, now);
+            assert!(!covers || expires_at.is_none_or(|end| end > now));
+            let due = life.renew_at(jitter);
+            assert!(due.is_none_or(|due| Some(due) <= expires_at));
+        },
+    );
 }
 
 const CLAIMS: &[&str] = &[
@@ -312,11 +323,10 @@ fn login(access_token: &str) -> Login {
     Login { access_token: access_token.into(), skew: i64::MIN, ..login }
 }
 
-proptest! {
-    #![proptest_config(cases(1000))]
-
-    #[test]
-    fn a_token_of_any_claims_is_a_token(claims in bytes_of(CLAIMS)) {
+#[test]
+fn a_token_of_any_claims_is_a_token() {
+    let attack = attack!(Servers, "claims of any form in a token");
+    each(&attack, 1000, &bytes_of(CLAIMS), |claims| {
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
         let _ = Claims::of(&token);
         let login = login(&token);
@@ -325,35 +335,44 @@ proptest! {
         assert!(!account.username().contains(char::is_control));
         let end = login.lifetime().expires_at.map(codex_credential::clock::rfc3339);
         assert!(end.is_none_or(|end| end.ends_with('Z')));
-    }
+    });
+}
 
-    #[test]
-    fn any_text_is_a_token_or_none(token in odd_text()) {
+#[test]
+fn any_text_is_a_token_or_none() {
+    let attack = attack!(Servers, "any text for a token");
+    each(&attack, 1000, &odd_text(), |token| {
         let _ = Claims::of(&token);
         let _ = login(&token).account();
-    }
+    });
+}
 
-    #[test]
-    fn an_answer_of_the_token_endpoint_is_tokens_or_an_error(status in 100..=999_u16, body in bytes_of(BODY)) {
+#[test]
+fn an_answer_of_the_token_endpoint_is_tokens_or_an_error() {
+    let attack = attack!(Servers, "answers of the token endpoint of any form");
+    each(&attack, 1000, &(100..=999_u16, bytes_of(BODY)), |(status, body)| {
         let reply = Reply { status, body: body.into(), ..Reply::default() };
         is_decent(&reply.error("https://a.example/oauth/token"));
         let grant = reply.grant();
-        let tokens = grant.iter().flat_map(|grant| [&grant.access_token, &grant.refresh_token, &grant.id_token]);
+        let tokens = grant
+            .iter()
+            .flat_map(|grant| [&grant.access_token, &grant.refresh_token, &grant.id_token]);
         for token in tokens.flatten() {
             assert!(is_plain(token.expose()) && !token.expose().is_empty());
         }
-    }
-
+    });
 }
 
-proptest! {
-    #![proptest_config(cases(300))]
-
-    #[test]
-    fn an_auth_json_is_a_login_or_an_error_that_does_not_quote_it(document in prop_oneof![
+#[test]
+fn an_auth_json_is_a_login_or_an_error_that_does_not_quote_it() {
+    let attack = attack!(Callers, "`auth.json`, spoilt in any way: nothing of it quoted");
+    let good = good_auth_json();
+    let nearly = nearly(&good, AUTH_JSON);
+    let documents = prop_oneof![
         1 => bytes_of(AUTH_JSON),
-        3 => spoiled(nearly(&good_auth_json(), AUTH_JSON).prop_map(|json| json.to_string().into_bytes())),
-    ]) {
+        3 => spoiled(nearly.prop_map(|json| json.to_string().into_bytes())),
+    ];
+    each(&attack, 300, &documents, |document| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("auth.json"), &document).unwrap();
         let home = CodexHome::new(folder.path().to_owned(), Patience::default());
@@ -365,14 +384,16 @@ proptest! {
         if let Err(error) = home.load_api_key() {
             is_decent(&error);
         }
-    }
+    });
 }
 
 #[test]
 fn a_secret_in_any_member_of_an_auth_json_is_in_no_error() {
+    let attack = attack!(Secrets, "a token in any member of `auth.json`, quoted in an error");
     for name in AUTH_JSON {
         for odd in [json!(SECRET), json!([SECRET]), json!({ SECRET: SECRET }), json!(7)] {
             for below in [false, true] {
+                attack.again();
                 let mut document = good_auth_json();
                 let place = if below { &mut document["tokens"] } else { &mut document };
                 place[*name] = odd.clone();
@@ -424,35 +445,35 @@ fn edited(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-proptest! {
-    #![proptest_config(cases(1000))]
-
-    #[test]
-    fn our_configuration_is_understood_or_refused_by_line(text in prop_oneof![
-        edited(CONFIG),
-        vec(any::<u8>(), 0..200),
-    ]) {
+#[test]
+fn our_configuration_is_understood_or_refused_by_line() {
+    let attack = attack!(Callers, "`config.toml`, spoilt in any way: nothing of it quoted");
+    each(&attack, 1000, &prop_oneof![edited(CONFIG), vec(any::<u8>(), 0..200)], |text| {
         let text = String::from_utf8_lossy(&text);
         if let Err(error) = Config::parse(Path::new("/config.toml"), &text) {
             assert!(matches!(error.kind, Kind::Configuration | Kind::Usage), "{error}");
             is_decent(&error);
         }
-    }
+    });
+}
 
-    #[test]
-    fn codexs_configuration_is_understood_or_refused_without_its_secrets(text in edited(CODEX_CONFIG)) {
+#[test]
+fn codexs_configuration_is_understood_or_refused_without_its_secrets() {
+    let attack = attack!(Callers, "Codex's `config.toml`, spoilt in any way: nothing of it quoted");
+    each(&attack, 1000, &edited(CODEX_CONFIG), |text| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("config.toml"), text).unwrap();
         if let Err(error) = CodexConfig::load(folder.path()) {
             assert_eq!(error.kind, Kind::Configuration);
             is_decent(&error);
         }
-    }
+    });
 }
 
 /// By real HTTP, in both dialects.
 #[test]
 fn a_reply_to_a_device_login_is_a_code_or_an_error() {
+    let attack = attack!(Servers, "replies to a device login of any form, in both dialects");
     let issuer = Issuer::start();
     let http = Http::new(None).unwrap();
     let client = Provenance { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
@@ -473,8 +494,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
     let pending = codex::start(&http, &client).unwrap();
     let pending_by_standard = server.start().unwrap();
     let strategy = (select(&[200_u16, 200, 200, 400, 401, 403, 404, 429, 500][..]), json_of(BODY));
-    let mut runner = proptest::test_runner::TestRunner::new(cases(150));
-    let outcome = runner.run(&strategy, |(code, body)| {
+    each(&attack, 150, &strategy, |(code, body)| {
         for endpoint in [Endpoint::UserCode, Endpoint::DeviceToken] {
             issuer.fault(endpoint, Fault::status(code, body.to_string()), 2);
         }
@@ -499,9 +519,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
                 Step::Approved(_) => {}
             }
         }
-        Ok(())
     });
-    outcome.unwrap();
 }
 
 const METADATA: &[&str] = &[
@@ -516,6 +534,7 @@ const METADATA: &[&str] = &[
 
 #[test]
 fn what_an_issuer_says_of_itself_is_endpoints_by_https_or_an_error() {
+    let attack = attack!(Servers, "discovery of any form");
     let issuer = Issuer::start();
     let http = Http::new(None).unwrap();
     let endpoint = |path: &str| format!("{}{path}", issuer.url());
@@ -524,8 +543,7 @@ fn what_an_issuer_says_of_itself_is_endpoints_by_https_or_an_error() {
         "device_authorization_endpoint": endpoint("/device_authorization"),
         "token_endpoint": endpoint("/token"),
     });
-    let mut runner = proptest::test_runner::TestRunner::new(cases(300));
-    let outcome = runner.run(&nearly(&good, METADATA), |document| {
+    each(&attack, 300, &nearly(&good, METADATA), |document| {
         issuer.fault(Endpoint::Discovery, Fault::status(200, document.to_string()), 2);
         let found = discover(&http, &issuer.url(), None);
         issuer.clear_faults();
@@ -539,9 +557,7 @@ fn what_an_issuer_says_of_itself_is_endpoints_by_https_or_an_error() {
             // What it is called is shown: anybody may ask for that.
             Err(error) => is_one_line(&error),
         }
-        Ok(())
     });
-    outcome.unwrap();
 }
 
 /// Whether a request names nothing, or our host by https.
@@ -558,16 +574,16 @@ fn is_ours(request: &[u8]) -> bool {
 /// A few hundred of them to the program itself.
 #[test]
 fn the_program_answers_no_request_but_for_its_own_host() {
+    let attack = attack!(Callers, "the grammar of requests, to the program");
     let (machine, tokens) = Machine::signed_in(3600);
     let before = machine.auth_json();
     let operation = select(&["get", "get", "get --format json", "store", "erase"][..]);
-    let mut runner = proptest::test_runner::TestRunner::new(cases(250));
-    let outcome = runner.run(&(operation, request()), |(operation, request)| {
+    each(&attack, 250, &(operation, request()), |(operation, request)| {
         let named = Credential::read(request.as_slice());
         // That removes the login, as it should.
         let removes = named.as_ref().is_ok_and(|named| named.secret().is_none());
         if operation == "erase" && removes && is_ours(&request) {
-            return Ok(());
+            return;
         }
         let output = run(&machine, operation, &request);
         let code = output.status.code();
@@ -586,7 +602,5 @@ fn the_program_answers_no_request_but_for_its_own_host() {
         }
         assert!(!holds(&output.stdout, &tokens.refresh_token));
         assert_eq!(machine.auth_json(), before);
-        Ok(())
     });
-    outcome.unwrap();
 }

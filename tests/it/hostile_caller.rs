@@ -64,12 +64,17 @@ const RESEMBLING_URLS: [&str; 14] = [
 
 #[test]
 fn no_host_that_resembles_ours_gets_the_token() {
+    let attack = attack!(
+        Callers,
+        "hosts that resemble ours: case, dot, port, space, user, other letters, punycode, a domain below another, `http`"
+    );
     let (mut machine, tokens) = Machine::signed_in(3600);
     machine.set("CODEX_CREDENTIAL_GIT_STORAGE", "none");
     let attributes =
         RESEMBLING.map(|(protocol, host)| format!("protocol={protocol}\nhost={host}\n"));
     let urls = RESEMBLING_URLS.map(|url| format!("url={url}\n"));
     for request in attributes.iter().chain(&urls) {
+        attack.again();
         for capability in ["", "capability[]=authtype\ncapability[]=state\n"] {
             let output = run(&machine, "get", format!("{request}{capability}"));
             assert!(output.status.success(), "{request}: {output:?}");
@@ -82,6 +87,7 @@ fn no_host_that_resembles_ours_gets_the_token() {
         assert!(!machine.own("refused").exists(), "{request}");
     }
     for url in RESEMBLING_URLS {
+        attack.again();
         let request = serde_json::json!({ "uri": url }).to_string();
         let output = run(&machine, "get --format bazel", request);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "{}\n", "{url}");
@@ -92,6 +98,7 @@ fn no_host_that_resembles_ours_gets_the_token() {
 
 #[test]
 fn no_user_and_no_path_moves_the_token_to_another_host() {
+    let attack = attack!(Callers, "users, paths and repeated attributes that move the token");
     let (machine, tokens) = Machine::signed_in(3600);
     for (request, answered) in [
         ("url=https://evil.example%2f@chatgpt.com/\n", false),
@@ -101,6 +108,7 @@ fn no_user_and_no_path_moves_the_token_to_another_host() {
         ("protocol=https\nhost=chatgpt.com\nhost=evil.example\n", false),
         ("protocol=https\nhost=chatgpt.com\nurl=https://evil.example\n", false),
     ] {
+        attack.again();
         let output = run(&machine, "get", request);
         assert_eq!(holds(&output.stdout, &tokens.access_token), answered, "{request}");
         // An answer names the host that it is for.
@@ -111,6 +119,7 @@ fn no_user_and_no_path_moves_the_token_to_another_host() {
 
 #[test]
 fn a_newline_in_a_url_makes_no_line() {
+    let attack = attack!(Callers, "a newline, CR or NUL in a URL, in git's form and in Bazel's");
     let (machine, tokens) = Machine::signed_in(3600);
     for newline in ["%0a", "%0A", "%0d", "%00", "%0d%0a"] {
         for url in [
@@ -120,11 +129,13 @@ fn a_newline_in_a_url_makes_no_line() {
             format!("https://a:b{newline}host=chatgpt.com@evil.example/"),
         ] {
             for operation in ["get", "store", "erase"] {
+                attack.again();
                 let output = run(&machine, operation, format!("url={url}\n"));
                 assert_eq!(output.status.code(), Some(2), "{url}");
                 assert!(output.stdout.is_empty(), "{url}");
                 assert!(!holds(&output.stderr, "evil"), "{url}: an input is not quoted");
             }
+            attack.again();
             let request = serde_json::json!({ "uri": url }).to_string();
             assert_eq!(
                 run(&machine, "get --format bazel", request).status.code(),
@@ -157,6 +168,10 @@ fn pour(mut into: impl Write, chunk: &[u8]) -> usize {
 
 #[test]
 fn a_gigabyte_of_input_is_refused_at_its_first_megabyte_and_kept_nowhere() {
+    let attack = attack!(
+        Callers,
+        "a gigabyte of input, in one line, in many, of any bytes, after the end of a request: less than 2 MB are taken"
+    );
     let (machine, tokens) = Machine::signed_in(3600);
     let line = [b"path=".as_slice(), &b"x".repeat(1 << 16)].concat();
     let lines = "future=attribute\n".repeat(4096);
@@ -168,6 +183,7 @@ fn a_gigabyte_of_input_is_refused_at_its_first_megabyte_and_kept_nowhere() {
             b"\0".repeat(1 << 16).as_slice(),
             b"\xff".repeat(1 << 16).as_slice(),
         ] {
+            attack.again();
             let mut process = machine.std_command(operation);
             process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut process = process.spawn().unwrap();
@@ -186,10 +202,12 @@ fn a_gigabyte_of_input_is_refused_at_its_first_megabyte_and_kept_nowhere() {
     stdin.write_all(OURS.as_bytes()).unwrap();
     assert!(pour(stdin, lines.as_bytes()) < 2 << 20);
     assert!(holds(&process.wait_with_output().unwrap().stdout, &tokens.access_token));
+    attack.tries(1);
 }
 
 #[test]
 fn a_request_of_nearly_a_megabyte_takes_no_memory_to_speak_of() {
+    let attack = attack!(Callers, "a request of nearly a megabyte: less than 24 MiB in use");
     let (machine, _) = Machine::signed_in(3600);
     let mut process = machine.std_command("get --wait 20s");
     process.stdin(Stdio::piped()).stdout(Stdio::null());
@@ -202,6 +220,7 @@ fn a_request_of_nearly_a_megabyte_takes_no_memory_to_speak_of() {
     assert!(most < 24 << 10, "{most} KiB");
     drop(stdin);
     assert!(process.wait().unwrap().success());
+    attack.tries(1);
 }
 
 fn shell(machine: &Machine, script: &str) -> Output {
@@ -214,6 +233,7 @@ fn shell(machine: &Machine, script: &str) -> Output {
 
 #[test]
 fn closed_streams_end_in_no_panic_and_their_numbers_in_no_file() {
+    let attack = attack!(Callers, "streams that are closed or full");
     let (machine, tokens) = Machine::signed_in(-1);
     let good = "get --wait 20s --format token";
     for (redirected, operation, code) in [
@@ -228,6 +248,7 @@ fn closed_streams_end_in_no_panic_and_their_numbers_in_no_file() {
         ("2>/dev/full", "get --interactive never", 3),
         (">/dev/full", "capability", 1),
     ] {
+        attack.again();
         let output = shell(&machine, &format!("\"$0\" {operation} {redirected}"));
         assert_eq!(output.status.code(), Some(code), "{operation} {redirected}: {output:?}");
     }
@@ -242,6 +263,7 @@ fn closed_streams_end_in_no_panic_and_their_numbers_in_no_file() {
 /// The other end of a pipe is gone.
 #[test]
 fn a_reader_that_hangs_up_is_an_error_and_not_the_end_of_the_login() {
+    let attack = attack!(Callers, "pipes that nobody reads (SIGPIPE)");
     let (machine, tokens) = Machine::signed_in(3600);
     let gone = || {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -249,6 +271,7 @@ fn a_reader_that_hangs_up_is_an_error_and_not_the_end_of_the_login() {
         Stdio::from(writer)
     };
     for (line, code) in [("get", 1), ("capability", 1), ("status", 1), ("get --bogus", 2)] {
+        attack.again();
         let status = machine.std_command(line).stdout(gone()).stderr(gone()).status().unwrap();
         assert_eq!(status.code(), Some(code), "{line}: neither a signal nor a panic");
     }
@@ -262,10 +285,12 @@ fn a_reader_that_hangs_up_is_an_error_and_not_the_end_of_the_login() {
     machine.approve_next();
     assert!(caller.wait().unwrap().success());
     assert!(machine.path("auth.json").exists());
+    attack.tries(2);
 }
 
 #[test]
 fn without_a_home_or_a_temporary_folder_ours_is_answered_all_the_same() {
+    let attack = attack!(Callers, "no home, no temporary folder");
     let (machine, _) = Machine::signed_in(-1);
     let state = machine.path("state");
     for (name, value) in [
@@ -275,6 +300,7 @@ fn without_a_home_or_a_temporary_folder_ours_is_answered_all_the_same() {
         ("TMPDIR", "/nonexistent"),
         ("TMPDIR", ""),
     ] {
+        attack.again();
         machine.sign_in(-1);
         let mut command = machine.command("get --format token --wait 20s");
         command.env(name, value).env("XDG_STATE_HOME", &state).assert().success();
@@ -292,6 +318,8 @@ fn without_a_home_or_a_temporary_folder_ours_is_answered_all_the_same() {
 
 #[test]
 fn a_umask_of_zero_opens_nothing() {
+    let attack =
+        attack!(Callers, "a umask of 0: files and folders of a sign-in, a renewal and a store");
     let machine = Machine::new();
     let umask = |line: &str| {
         let output = shell(&machine, &format!("umask 0; \"$0\" {line}"));
@@ -311,6 +339,7 @@ fn a_umask_of_zero_opens_nothing() {
     assert!(written.iter().any(|file| file.ends_with("auth.json")));
     assert!(written.len() > 3, "{written:?}");
     for file in written {
+        attack.again();
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&file), 0o600, "{}", file.display());
         let folder = file.parent().unwrap();
@@ -348,6 +377,7 @@ const PROGRAMS: [&str; 22] = [
 
 #[test]
 fn no_program_on_the_path_is_run_unless_it_is_asked_for() {
+    let attack = attack!(Callers, "commands with 22 false programs in front on the PATH");
     let mut machine = Machine::new();
     let (folder, log) = (machine.path("fake"), machine.path("ran"));
     fs::create_dir(&folder).unwrap();
@@ -381,6 +411,7 @@ fn no_program_on_the_path_is_run_unless_it_is_asked_for() {
         ("get --interactive always --format json", ""),
         ("logout", ""),
     ] {
+        attack.again();
         run(&machine, line, input);
     }
     assert!(!log.exists(), "{}", fs::read_to_string(&log).unwrap_or_default());
@@ -389,11 +420,13 @@ fn no_program_on_the_path_is_run_unless_it_is_asked_for() {
     machine.approve_next();
     assert!(caller.wait_with_output().unwrap().status.success());
     eventually(|| log.exists());
+    attack.tries(3);
 }
 
 /// A caller that never ends its request, byte by byte.
 #[test]
 fn a_request_that_drips_is_waited_for_as_long_as_was_said() {
+    let attack = attack!(Callers, "a request that drips");
     let (machine, _) = Machine::signed_in(3600);
     let mut process = machine.std_command("get --wait 600ms");
     process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -404,4 +437,5 @@ fn a_request_that_drips_is_waited_for_as_long_as_was_said() {
     }
     let output = process.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+    attack.tries(1);
 }

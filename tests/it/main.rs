@@ -3,6 +3,10 @@
 #[allow(dead_code, reason = "each of the two suites uses a part of it")]
 mod machine;
 
+#[allow(dead_code, reason = "each of the two suites uses a part of it")]
+#[macro_use]
+mod attack;
+
 mod gateway;
 
 mod architecture;

@@ -91,7 +91,9 @@ fn trusting_machine() -> Machine {
 
 #[test]
 fn a_proxy_that_is_named_connects_us_and_sees_no_token() {
+    let attack = attack!(Servers, "a proxy that looks for tokens in what it connects");
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        attack.again();
         let (proxy, mut machine) = (Proxy::start(Policy::Connect), trusting_machine());
         machine.set(variable, &proxy.url());
         assert!(machine.issuer.is_live_access_token(&machine.token()), "{variable}");
@@ -122,6 +124,7 @@ fn hosts_that_no_proxy_names_are_asked_without_it() {
 
 #[test]
 fn a_proxy_that_asks_for_a_password_gets_the_one_in_the_variable() {
+    let attack = attack!(Servers, "a proxy that asks for a password, and gets none or a wrong one");
     // ada:pass word
     let proxy = Proxy::start(Policy::Ask("YWRhOnBhc3Mgd29yZA=="));
     let mut machine = trusting_machine();
@@ -139,11 +142,14 @@ fn a_proxy_that_asks_for_a_password_gets_the_one_in_the_variable() {
     machine.set("HTTPS_PROXY", &format!("http://ada:pass%20word@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
     assert!(machine.issuer.is_live_access_token(&machine.token()));
+    attack.tries(2);
 }
 
 #[test]
 fn a_proxy_that_refuses_or_is_not_there_is_told_from_the_server() {
+    let attack = attack!(Servers, "a proxy that refuses, or is not there");
     for status in ["403 Forbidden", "502 Bad Gateway", "503 Service Unavailable", "302 Found"] {
+        attack.again();
         let (proxy, mut machine) = (Proxy::start(Policy::Refuse(status)), trusting_machine());
         machine.set("HTTPS_PROXY", &proxy.url());
         let host = machine.issuer.url().replace("https://", "");
@@ -163,16 +169,19 @@ fn a_proxy_that_refuses_or_is_not_there_is_told_from_the_server() {
         "{error}"
     );
     assert!(error["hint"].as_str().unwrap().contains("check HTTPS_PROXY"), "{error}");
+    attack.tries(1);
 }
 
 /// A proxy that opens TLS shows a certificate of its own.
 #[test]
 fn a_proxy_that_reads_along_is_told_by_its_certificate() {
+    let attack = attack!(Servers, "a proxy that reads along");
     let (mut machine, _) = machine("localhost", today());
     let proxy = Proxy::start(Policy::Connect);
     machine.set("HTTPS_PROXY", &proxy.url());
     let error = unsent(&machine);
     assert!(error["hint"].as_str().unwrap().contains("if a company's proxy"), "{error}");
+    attack.tries(1);
 }
 
 /// Another's proxy, as a process, killed when it is dropped.
@@ -204,6 +213,7 @@ fn tinyproxy_does_the_same() {
         return;
     };
     let _running = Tinyproxy(child);
+    let attack = attack!(Servers, "tinyproxy, without the password");
     eventually(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
     machine.set("HTTPS_PROXY", &format!("http://127.0.0.1:{port}"));
     let error = unsent(&machine);
@@ -216,4 +226,5 @@ fn tinyproxy_does_the_same() {
     assert!(machine.issuer.is_live_access_token(&machine.token()));
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains(&format!("CONNECT localhost:{server}")), "{log}");
+    attack.tries(1);
 }

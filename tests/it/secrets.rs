@@ -47,6 +47,10 @@ fn are_in_no_file(secrets: &[String], machine: &Machine) {
 
 #[test]
 fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_login() {
+    let attack = attack!(
+        Secrets,
+        "the tokens' bytes, and their signatures alone, in the output of every command with `-v`, in errors, in traces, and in every file but the login: a sign-in, failed renewals, a renewal, status, audit, doctor, trial, exec, moves, logouts"
+    );
     let mut machine = Machine::new();
     let trace = machine.path("trace").to_str().unwrap().to_owned();
     machine.set("CODEX_CREDENTIAL_TRACE", &trace);
@@ -110,11 +114,13 @@ fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_lo
     seen.push(run("logout -v"));
     assert_eq!(machine.issuer.counts().revocations, 1);
     for (line, output) in &seen {
+        attack.again();
         are_in_no_output(&secrets, output, line);
     }
     are_in_no_file(&secrets, &machine);
     assert!(!machine.path("auth.json").exists());
     assert!(fs::read_to_string(trace).unwrap().contains("\"status\":503"));
+    attack.tries(1);
 }
 
 fn are_in_no_stderr(secrets: &[String], output: &Output) {
@@ -131,6 +137,10 @@ fn are_in_no_file_but(secrets: &[String], machine: &Machine, login: &str) {
 
 #[test]
 fn no_process_has_a_token_in_its_arguments_and_the_renewing_one_none_in_its_environment() {
+    let attack = attack!(
+        Secrets,
+        "in the arguments of the caller and of the renewing process, and in the environment of the latter, which outlives the caller: the token of `exec`, keys and tokens of others"
+    );
     let (mut machine, tokens) = Machine::signed_in(-1);
     machine.set("CODEX_ACCESS_TOKEN", &tokens.access_token);
     machine.set("OPENAI_API_KEY", "sk-made-up");
@@ -154,10 +164,13 @@ fn no_process_has_a_token_in_its_arguments_and_the_renewing_one_none_in_its_envi
         assert!(!rustix::process::geteuid().is_root(), "root may look into it");
     }
     assert!(caller.wait_with_output().unwrap().status.success());
+    attack.tries(3);
 }
 
 #[test]
 fn exec_gives_the_command_what_is_asked_for_alone() {
+    let attack =
+        attack!(Secrets, "in the environment of the command of `exec`: more than was asked for");
     let (machine, tokens) = Machine::signed_in(864_000);
     let line = "exec --env MINE=token -- /usr/bin/env";
     let output = machine.command(line).output().unwrap();
@@ -166,6 +179,7 @@ fn exec_gives_the_command_what_is_asked_for_alone() {
         text.lines().filter(|line| line.contains(&tokens.access_token)).collect();
     assert_eq!(with_token, [format!("MINE={}", tokens.access_token)]);
     assert!(!text.contains(&tokens.refresh_token));
+    attack.tries(1);
 }
 
 /// Without the rights that root has over every process.
@@ -181,6 +195,10 @@ fn unprivileged(program: &Path) -> Command {
 #[cfg(target_os = "linux")]
 #[test]
 fn no_other_process_of_this_person_reads_the_memory_and_nothing_is_dumped() {
+    let attack = attack!(
+        Secrets,
+        "another process of the same person reads memory or environment of a process that has tokens; core dumps"
+    );
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_secs(20)), 1);
     let ours = machine.std_command("get --wait 30s");
@@ -200,6 +218,7 @@ fn no_other_process_of_this_person_reads_the_memory_and_nothing_is_dumped() {
     for file in ["environ", "mem"] {
         eventually(|| can_read(other.id(), file));
         for pid in [caller.id(), machine.renewers()[0]] {
+            attack.again();
             assert!(!can_read(pid, file), "{file} of {pid}");
         }
     }
@@ -234,6 +253,10 @@ fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
         return;
     }
     let (machine, _) = Machine::signed_in(-1);
+    let attack = attack!(
+        Secrets,
+        "what stays in the memory of a process that waits for a person: tokens that were read, sent and replaced; the whole memory of both processes"
+    );
     let before = stored(&machine);
     // Renews what is stored, and goes on to wait.
     let mut login = machine.start("login --wait 60s");
@@ -251,6 +274,7 @@ fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
     are_absent(&before, &in_memory, "the memory of the renewing process");
     login.kill().unwrap();
     login.wait().unwrap();
+    attack.tries(2);
 }
 
 #[test]
@@ -263,10 +287,12 @@ fn a_panic_tells_its_place_and_nothing_of_what_was_at_hand() {
         unreachable!("{cut}");
     }
     let mut itself = Command::new(std::env::current_exe().unwrap());
+    let attack = attack!(Secrets, "a panic whose message quotes a token");
     itself.args(["--exact", "secrets::a_panic_tells_its_place_and_nothing_of_what_was_at_hand"]);
     let output = itself.arg("--nocapture").env(ITSELF, "1").output().unwrap();
     let says = [output.stdout, output.stderr].concat();
     let says = String::from_utf8_lossy(&says);
     assert!(!says.contains("made-up"), "{says}");
     assert!(says.contains("codex-credential: internal error at tests/it/secrets.rs:"), "{says}");
+    attack.tries(1);
 }

@@ -1,0 +1,79 @@
+//! What an attack came to: a row for docs/security.md, appended to the file that `ATTACKS` names. `.ci/attacks` makes the
+//! tables of them.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a variable names the file, as it is common to several programs"
+)]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// The tables of docs/security.md.
+#[derive(Clone, Copy)]
+pub enum Table {
+    Faults,
+    Servers,
+    Callers,
+    Secrets,
+}
+
+/// An attack by a test that panics at the first loss.
+pub struct Attack {
+    table: Table,
+    what: &'static str,
+    test: String,
+    tried: AtomicUsize,
+}
+
+/// `attack!(Servers, "what is done")`, by the test in which that stands.
+#[allow(unused_macros, reason = "each of the suites uses a part of it")]
+macro_rules! attack {
+    ($table:ident, $what:expr) => {{
+        fn here() {}
+        let table = crate::attack::Table::$table;
+        crate::attack::Attack::by(std::any::type_name_of_val(&here), table, $what)
+    }};
+}
+
+impl Attack {
+    /// Where: as the compiler calls a function in the test.
+    pub fn by(place: &str, table: Table, what: &'static str) -> Self {
+        let test = place.trim_end_matches("::here").trim_start_matches("it::").to_owned();
+        Self { table, what, test, tried: AtomicUsize::new(0) }
+    }
+
+    /// One more try begins.
+    pub fn again(&self) {
+        self.tries(1);
+    }
+
+    pub fn tries(&self, count: usize) {
+        self.tried.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        let (tried, lost) = (*self.tried.get_mut(), thread::panicking());
+        record(self.table, self.what, tried, usize::from(lost), "", &self.test);
+        assert!(tried > 0 || lost, "{} was not tried", self.what);
+    }
+}
+
+/// One row; `told` is what the loss of nothing came with.
+pub fn record(table: Table, what: &str, tried: usize, lost: usize, told: &str, test: &str) {
+    let Some(path) = std::env::var_os("ATTACKS") else { return };
+    let table = match table {
+        Table::Faults => "faults",
+        Table::Servers => "servers",
+        Table::Callers => "callers",
+        Table::Secrets => "secrets",
+    };
+    let row = format!("{table}\t{test}\t{what}\t{tried}\t{lost}\t{told}\n");
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    // In one write, as others append theirs meanwhile.
+    file.and_then(|mut file| file.write_all(row.as_bytes())).expect("the file that ATTACKS names");
+}
