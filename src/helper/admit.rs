@@ -17,10 +17,23 @@ pub enum Refusal {
     Ended(Error),
 }
 
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::NotNow(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let (Refusal::NotNow(error) | Refusal::Ended(error)) = refusal;
+        error
+    }
+}
+
 /// What of a sign-in's answer may be stored.
 pub fn signed_in(issuer: &Issuer, grant: &Grant, by: &Provenance) -> Result<Grant, Refusal> {
     let mut grant = grant.clone();
-    let identity = issuer.identity(&grant).map_err(Refusal::NotNow)?;
+    let identity = issuer.identity(&grant)?;
     let refused = match identity {
         Identity::Good => None,
         Identity::Unproven => {
@@ -29,7 +42,7 @@ pub fn signed_in(issuer: &Issuer, grant: &Grant, by: &Provenance) -> Result<Gran
         }
         Identity::False(why) => Some(false_identity(by, &why)),
     };
-    grant.account = issuer.account(&grant).map_err(Refusal::NotNow)?;
+    grant.account = issuer.account(&grant)?;
     let Some(login) = Login::granted(&grant, by) else {
         return Err(Refusal::Ended(no_access_token()));
     };

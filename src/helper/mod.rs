@@ -9,6 +9,7 @@ pub mod erase;
 pub mod failure;
 pub mod foreign;
 pub mod get;
+mod insist;
 pub mod issuer;
 pub mod join;
 pub mod meant;

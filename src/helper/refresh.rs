@@ -4,6 +4,7 @@ use super::admit::{self, Refusal};
 use super::audit::{self, Action};
 use super::failure::Dead;
 use super::get::is_refused;
+use super::insist::until_one_holds;
 use super::renew::{Renewal, commit, hold};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
@@ -67,9 +68,13 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     }
     match outcome {
         Outcome::Granted(grant) => {
-            let noted = journal.answer(&grant);
-            let grant = match admit::renewed(&issuer, &grant, &login) {
-                Ok(grant) => grant,
+            let store = || {
+                let grant = admit::renewed(&issuer, &grant, &login)?;
+                let kept = commit(profile, &*hold, &intent, &Change::Renewed(&grant))?;
+                Ok((grant, kept))
+            };
+            let (grant, kept) = match until_one_holds(|| journal.answer(&grant), store) {
+                Ok(stored) => stored,
                 Err(Refusal::NotNow(error)) => return Err(error),
                 Err(Refusal::Ended(error)) => {
                     let dead = Dead::new(refresh_token, url, &intent.to, error.message.clone());
@@ -79,9 +84,6 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                     return Err(error);
                 }
             };
-            let kept = commit(profile, &*hold, &intent, &Change::Renewed(&grant));
-            // Only when neither the note nor the login could be written is the answer lost.
-            let kept = kept.map_err(|error| noted.err().unwrap_or(error))?;
             journal.clear()?;
             if !kept {
                 return Ok(Refreshed::Superseded);

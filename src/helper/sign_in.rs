@@ -3,6 +3,7 @@
 
 use super::admit::{self, Refusal};
 use super::audit::{self, Action};
+use super::insist::until_one_holds;
 use super::issuer::Issuer;
 use super::refresh::refresh;
 use super::renew::{Goal, Renewal, commit, hold};
@@ -207,9 +208,8 @@ impl SignIn<'_> {
         let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;
         match self.issuer.exchange(&pending, approval) {
             Outcome::Granted(grant) => {
-                let noted = journal.answer(&grant);
-                let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, &grant);
-                kept.map_err(|error| noted.err().unwrap_or(error))
+                let store = || keep(&self.issuer, &self.renewal.place, &*hold, &intent, &grant);
+                Ok(until_one_holds(|| journal.answer(&grant), store)?)
             }
             Outcome::NotProcessed(error) => {
                 journal.clear()?;
@@ -229,10 +229,9 @@ impl SignIn<'_> {
     fn receive(&self, grant: &Grant) -> Result<()> {
         let hold = hold(self.renewal.profile)?;
         let intent = self.intent();
-        let begun = hold.begin(&intent).and_then(|journal| journal.ok_or_else(cancelled));
-        let noted = begun.and_then(|mut journal| journal.answer(grant));
-        let kept = keep(&self.issuer, &self.renewal.place, &*hold, &intent, grant);
-        kept.map_err(|error| noted.err().unwrap_or(error))
+        let note = || hold.begin(&intent)?.ok_or_else(cancelled)?.answer(grant);
+        let store = || keep(&self.issuer, &self.renewal.place, &*hold, &intent, grant);
+        Ok(until_one_holds(note, store)?)
     }
 
     fn intent(&self) -> Intent {
@@ -253,17 +252,14 @@ pub(super) fn keep(
     hold: &dyn Hold,
     intent: &Intent,
     grant: &Grant,
-) -> Result<()> {
-    let grant = match admit::signed_in(issuer, grant, &intent.to) {
-        Ok(grant) => grant,
-        Err(Refusal::NotNow(error)) => return Err(error),
-        Err(Refusal::Ended(error)) => {
-            place.pending::<Pending>().remove()?;
-            place.polled().remove()?;
-            journal::clear(&place.journal())?;
-            return Err(error);
-        }
-    };
+) -> Result<(), Refusal> {
+    let admitted = admit::signed_in(issuer, grant, &intent.to);
+    if let Err(Refusal::Ended(_)) = &admitted {
+        place.pending::<Pending>().remove()?;
+        place.polled().remove()?;
+        journal::clear(&place.journal())?;
+    }
+    let grant = admitted?;
     let profile = issuer.profile;
     commit(
         profile,
@@ -273,7 +269,7 @@ pub(super) fn keep(
     )?;
     rules::pin(profile, place)?;
     place.signed_in().save(&clock::timestamp().to_string())?;
-    place.forget()
+    Ok(place.forget()?)
 }
 
 /// For the person who may have approved already.

@@ -52,6 +52,8 @@ pub enum Left {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Where line 2 begins.
+    line_2: u64,
     seal: Option<Seal>,
 }
 
@@ -66,28 +68,31 @@ enum Answer {
 impl Journal {
     /// Records `intent` and reserves the answer's place on the disk.
     pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
-        let write = || -> io::Result<File> {
+        let write = || -> io::Result<_> {
             let mut line = serde_json::to_vec(intent)?;
             line.push(b'\n');
             // In the place of what is there, be it a link or somebody else's.
-            let mut file = replace_open(path, &[&line, &vec![b' '; RESERVED]])?;
-            file.seek(SeekFrom::Start(line.len() as u64))?;
-            Ok(file)
+            let file = replace_open(path, &[&line, &vec![b' '; RESERVED]])?;
+            Ok((file, line.len() as u64))
         };
-        let file = write().map_err(|error| Error::io("write", path, &error))?;
+        let (file, line_2) = write().map_err(|error| Error::io("write", path, &error))?;
         trace::tell(|| Event::Journal { step: Step::Intent });
-        Ok(Self { file, path: path.to_owned(), seal })
+        Ok(Self { file, path: path.to_owned(), line_2, seal })
     }
 
-    /// Records the answer, in one write.
+    /// Records the answer, in one write; once more where that failed.
     pub fn answer(&mut self, grant: &Grant) -> Result<()> {
         let mut line = to_json(grant);
         if let Some(seal) = &self.seal {
             *line = serde_json::to_vec(&seal.seal(&line)).expect("text serializes");
         }
         line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        written.map_err(|error| Error::io("write", &self.path, &error))?;
+        let mut write = || {
+            self.file.seek(SeekFrom::Start(self.line_2))?;
+            self.file.write_all(&line)?;
+            self.file.sync_data()
+        };
+        write().map_err(|error| Error::io("write", &self.path, &error))?;
         trace::tell(|| Event::Journal { step: Step::Answer });
         Ok(())
     }
