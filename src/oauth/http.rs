@@ -1,7 +1,7 @@
 //! Requests to the authorization server. The only home of reqwest and tokio: the rest of the program is
 //! plain, sequential code.
 
-use super::unanswered::{Route, unanswered};
+use super::unanswered::{Route, cause, unanswered};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::{ROOM, Secret, to_json};
@@ -94,7 +94,7 @@ impl Http {
                 .connect_timeout(CONNECT_TIMEOUT)
         };
         let cannot = |error: reqwest::Error| {
-            Error::new(Kind::Network, format!("cannot set up HTTPS: {}", causes(&error)))
+            Error::new(Kind::Network, format!("cannot set up HTTPS: {}", cause(&error)))
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
         let client = builder().tls_certs_merge(extra_ca).build().map_err(cannot)?;
@@ -194,9 +194,7 @@ impl Http {
                 ..Reply::default()
             };
             let body = body(response).await.map_err(|error| match error {
-                BodyError::Http(error) => {
-                    Failure::CutOff(status, unanswered(url, &causes(&error), None))
-                }
+                BodyError::Http(error) => Failure::CutOff(status, unanswered(url, &error, None)),
                 BodyError::TooLong => Failure::NoAnswer(Error::new(
                     Kind::Server,
                     format!("{} sent an answer of more than {BODY_LIMIT} bytes", host(url)),
@@ -207,11 +205,10 @@ impl Http {
     }
 
     fn failure(&self, url: &str, error: &reqwest::Error) -> Failure {
-        let cause = causes(error);
         if error.is_connect() || error.is_builder() {
-            return Failure::NotSent(unanswered(url, &cause, self.route.proxy(url).as_deref()));
+            return Failure::NotSent(unanswered(url, error, self.route.proxy(url).as_deref()));
         }
-        Failure::NoAnswer(unanswered(url, &cause, None))
+        Failure::NoAnswer(unanswered(url, error, None))
     }
 }
 
@@ -229,15 +226,6 @@ async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Bod
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// The innermost cause says what happened; what reqwest wraps around it repeats the URL.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// The host and port of `url`, for messages.
@@ -292,7 +280,7 @@ fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     };
     let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let certificates =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(causes(&error)))?;
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(cause(&error)))?;
     if certificates.is_empty() {
         return Err(unusable("there are none in it".into()));
     }

@@ -11,5 +11,6 @@ pub mod rfc8628;
 pub mod route;
 mod signature;
 pub mod standard;
+mod tls;
 pub mod token;
 mod unanswered;

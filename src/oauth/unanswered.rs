@@ -1,6 +1,7 @@
 //! Why no answer came, in words: the network, a certificate, or the proxy in between.
 
 use super::http::host;
+use super::tls::{Complaint, complaint};
 use crate::error::{Error, Kind};
 use hyper_util::client::proxy::matcher::Matcher;
 
@@ -22,12 +23,16 @@ impl Route {
     }
 }
 
-/// `cause` is the innermost one, `proxy` the one that was to connect us.
-pub fn unanswered(url: &str, cause: &str, proxy: Option<&str>) -> Error {
-    let host = host(url);
+/// `proxy` is the one that was to connect us.
+pub fn unanswered(
+    url: &str,
+    failed: &(dyn std::error::Error + 'static),
+    proxy: Option<&str>,
+) -> Error {
+    let (host, cause) = (host(url), cause(failed));
     let error = |what: String| Error::new(Kind::Network, what);
-    if let Some(hint) = certificate_hint(cause) {
-        return error(format!("no answer from {host}: {cause}")).hint(hint);
+    if let Some(Complaint { what, hint }) = complaint(failed) {
+        return error(format!("no answer from {host}: {what} ({cause})")).hint(hint);
     }
     let Some(proxy) = proxy else {
         return error(format!("no answer from {host}: {cause}")).hint(
@@ -50,15 +55,11 @@ pub fn unanswered(url: &str, cause: &str, proxy: Option<&str>) -> Error {
     }
 }
 
-fn certificate_hint(cause: &str) -> Option<&'static str> {
-    if !cause.contains("certificate") {
-        return None;
+/// The innermost cause says what happened; what is wrapped around it repeats the URL.
+pub fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    Some(if cause.contains("not valid for name") {
-        "another server answers in its place: check the name, the DNS and the proxy"
-    } else if cause.contains("expired") || cause.contains("not valid yet") {
-        "is this machine's clock right? `date` shows it; if it is, the server has to renew its certificate"
-    } else {
-        "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates"
-    })
+    cause.to_string()
 }

@@ -57,7 +57,10 @@ fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
 
 #[test]
 fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
-    let attack = attack!(Servers, "callers without a login at six broken servers: the same");
+    let attack = attack!(
+        Servers,
+        "callers without a login at six broken servers: no more requests than such pauses leave room for"
+    );
     for fault in [
         Fault::status(500, ""),
         Fault::status(429, "{}"),

@@ -6,13 +6,12 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 /// A person with a home; Codex is not installed.
-fn machine(lifetime: i64) -> Machine {
+pub fn machine(lifetime: i64) -> Machine {
     let (mut machine, _) = Machine::signed_in(lifetime);
     let home = machine.codex_home().to_str().unwrap().to_owned();
     machine.set("HOME", &home);
@@ -22,7 +21,7 @@ fn machine(lifetime: i64) -> Machine {
 }
 
 /// The checks by (name, level), each with all of it; and whether all is well.
-fn examined(machine: &Machine) -> (Vec<Value>, bool) {
+pub fn examined(machine: &Machine) -> (Vec<Value>, bool) {
     let output = machine.command("doctor --json").output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let is_well = report["ok"].as_bool().unwrap();
@@ -31,14 +30,14 @@ fn examined(machine: &Machine) -> (Vec<Value>, bool) {
 }
 
 /// The one check of that name and level.
-fn only(checks: &[Value], name: &str, level: &str) -> Value {
+pub fn only(checks: &[Value], name: &str, level: &str) -> Value {
     let is_it = |check: &&Value| check["name"] == name && check["level"] == level;
     let found: Vec<&Value> = checks.iter().filter(is_it).collect();
     assert_eq!(found.len(), 1, "{name} {level} in {checks:?}");
     found[0].clone()
 }
 
-fn says(check: &Value, text: &str) {
+pub fn says(check: &Value, text: &str) {
     let whole = check.to_string();
     assert!(whole.contains(text), "{text:?} in {whole}");
 }
@@ -247,66 +246,6 @@ fn a_lock_that_codex_holds_is_told_with_its_holder() {
     let (checks, is_well) = examined(&machine);
     assert!(!is_well);
     says(&only(&checks, "storage", "failure"), &format!("process {} ", std::process::id()));
-}
-
-fn with_issuer(machine: &mut Machine, url: &str) -> Vec<Value> {
-    machine.set("CODEX_CREDENTIAL_ISSUER", url);
-    let (checks, is_well) = examined(machine);
-    assert!(!is_well, "{checks:?}");
-    checks
-}
-
-#[test]
-fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
-    let mut machine = machine(864_000);
-    let checks = with_issuer(&mut machine, "https://issuer.invalid");
-    says(&only(&checks, "dns", "failure"), "the name issuer.invalid leads to no address");
-    assert!(checks.iter().all(|check| check["name"] != "https" && check["name"] != "tcp"));
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = closed.local_addr().unwrap().port();
-    drop(closed);
-    let checks = with_issuer(&mut machine, &format!("http://127.0.0.1:{port}"));
-    only(&checks, "dns", "ok");
-    says(&only(&checks, "tcp", "failure"), "no connection to 127.0.0.1");
-    assert!(checks.iter().all(|check| check["name"] != "https"));
-}
-
-#[test]
-fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
-    let attack = attack!(Secrets, "the password of a proxy, in `doctor`");
-    let mut machine = machine(864_000);
-    machine.set("https_proxy", "http://ada:hidden@proxy.invalid:3128");
-    let checks = with_issuer(&mut machine, "https://issuer.invalid");
-    says(
-        &only(&checks, "proxy", "ok"),
-        "issuer.invalid is asked through http://proxy.invalid:3128",
-    );
-    says(&only(&checks, "proxy dns", "failure"), "the name proxy.invalid leads to no address");
-    assert!(checks.iter().all(|check| !check.to_string().contains("hidden")));
-    machine.set("no_proxy", "issuer.invalid");
-    let checks = with_issuer(&mut machine, "https://issuer.invalid");
-    only(&checks, "dns", "failure");
-    attack.tries(1);
-}
-
-#[test]
-fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
-    let mut machine = machine(864_000);
-    machine.issuer.set(|s| s.clock_ahead = 3600);
-    let (checks, is_well) = examined(&machine);
-    assert!(is_well);
-    says(&only(&checks, "clock", "warning"), "this machine's is 1 h behind the issuer's");
-    machine.issuer.set(|s| s.clock_ahead = 0);
-    for (status, words) in [(503, "is in trouble"), (403, "a bot check"), (302, "redirects")] {
-        machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
-        says(&only(&examined(&machine).0, "https", "warning"), words);
-    }
-    let missing = machine.path("ca.pem").to_str().unwrap().to_owned();
-    machine.set("CODEX_CA_CERTIFICATE", &missing);
-    let (checks, is_well) = examined(&machine);
-    assert!(!is_well);
-    only(&checks, "variables", "warning");
-    says(&only(&checks, "https", "failure"), "ca.pem");
 }
 
 #[test]

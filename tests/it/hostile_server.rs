@@ -107,7 +107,7 @@ fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
 
 #[test]
 fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
-    let attack = attack!(Servers, "the same in place of a user code");
+    let attack = attack!(Servers, "in place of a user code: the same as of tokens");
     let mut messages = BTreeSet::new();
     for (fault, kind, _) in in_place_of_an_answer() {
         attack.again();
@@ -130,7 +130,7 @@ fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
 fn a_pending_sign_in_outlives_what_comes_in_place_of_its_polls_and_of_its_tokens() {
     let attack = attack!(
         Servers,
-        "the same in place of the polls and the tokens of a sign-in that a person has approved"
+        "in place of the polls and the tokens of a sign-in that a person has approved: the same"
     );
     let is_its_own_word = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
     let faults = in_place_of_an_answer().into_iter().map(|(fault, ..)| fault);

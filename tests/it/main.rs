@@ -19,6 +19,7 @@ mod configure;
 mod device_login;
 mod discovery;
 mod doctor;
+mod doctor_way;
 mod erase;
 mod errors;
 #[macro_use]

@@ -12,7 +12,7 @@ use std::thread;
 
 /// What the proxy does with who wants to be connected.
 #[derive(Clone, Copy, PartialEq)]
-enum Policy {
+pub enum Policy {
     Connect,
     /// This status in place of a connection.
     Refuse(&'static str),
@@ -21,14 +21,14 @@ enum Policy {
 }
 
 /// A proxy on loopback, which lives as long as the process.
-struct Proxy {
+pub struct Proxy {
     address: String,
     /// The heads of the requests.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start(policy: Policy) -> Self {
+    pub fn start(policy: Policy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -42,7 +42,7 @@ impl Proxy {
         proxy
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 

@@ -1,7 +1,7 @@
 //! The way to the issuer, as requests take it: the proxy, its name, a connection, TLS, an answer, and the clock.
 
 use super::Report;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::login::notable;
 use crate::oauth::http::{Http, Reply, host};
 use crate::oauth::route::Route;
@@ -29,7 +29,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
             let error = Error::from(failure);
             // What cannot be connected to has been told.
             if is_reached {
-                report.fail("https", &in_words(error));
+                report.fail("https", &error);
             }
         }
     }
@@ -99,36 +99,5 @@ fn answered(report: &mut Report, url: &str, reply: &Reply) {
         Some(skew) => {
             report.warn("clock", wrong_clock(skew), "`date` shows it");
         }
-    }
-}
-
-/// What TLS complains of, in words.
-fn in_words(error: Error) -> Error {
-    const CAUSES: [(&[&str], &str, &str); 4] = [
-        (
-            &["UnknownIssuer"],
-            "the certificate is by an authority that this machine does not trust",
-            "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates",
-        ),
-        (
-            &["Expired", "expired", "NotValidYet", "not valid yet"],
-            "the certificate is not valid at this time",
-            "is this machine's clock right? `date` shows it; else the server's certificate has run out",
-        ),
-        (
-            &["NotValidForName", "not valid for name"],
-            "the certificate is another server's",
-            "something answers in its place: a proxy, or the sign-in page of a network",
-        ),
-        (
-            &["InvalidContentType", "corrupt message", "InvalidMessage"],
-            "what answers there does not speak TLS",
-            "is the proxy's address right, http:// or https://?",
-        ),
-    ];
-    let is_it = |words: &[&str]| words.iter().any(|word| error.message.contains(word));
-    match CAUSES.iter().find(|(words, ..)| is_it(words)) {
-        Some((_, what, next)) => Error::new(Kind::Network, format!("{what} ({error})")).hint(*next),
-        None => error,
     }
 }

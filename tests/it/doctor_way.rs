@@ -1,0 +1,174 @@
+//! `doctor` on the way to the issuer: the name, the proxy, the connection, the certificate, the clock and the server are told
+//! apart. Over TLS it is a real server, with a certificate authority of the test's own.
+
+use crate::certificates::{self, today};
+use crate::doctor::{examined, machine, only, says};
+use crate::machine::Machine;
+use crate::proxies::{Policy, Proxy};
+use issuer::{Authority, Endpoint, Fault};
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+fn with_issuer(machine: &mut Machine, url: &str) -> Vec<Value> {
+    machine.set("CODEX_CREDENTIAL_ISSUER", url);
+    let (checks, is_well) = examined(machine);
+    assert!(!is_well, "{checks:?}");
+    checks
+}
+
+#[test]
+fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
+    let mut machine = machine(864_000);
+    let checks = with_issuer(&mut machine, "https://issuer.invalid");
+    says(&only(&checks, "dns", "failure"), "the name issuer.invalid leads to no address");
+    assert!(checks.iter().all(|check| check["name"] != "https" && check["name"] != "tcp"));
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let checks = with_issuer(&mut machine, &format!("http://127.0.0.1:{port}"));
+    only(&checks, "dns", "ok");
+    says(&only(&checks, "tcp", "failure"), "no connection to 127.0.0.1");
+    assert!(checks.iter().all(|check| check["name"] != "https"));
+}
+
+#[test]
+fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
+    let attack = attack!(Secrets, "the password of a proxy, in `doctor`");
+    let mut machine = machine(864_000);
+    machine.set("https_proxy", "http://ada:hidden@proxy.invalid:3128");
+    let checks = with_issuer(&mut machine, "https://issuer.invalid");
+    says(
+        &only(&checks, "proxy", "ok"),
+        "issuer.invalid is asked through http://proxy.invalid:3128",
+    );
+    says(&only(&checks, "proxy dns", "failure"), "the name proxy.invalid leads to no address");
+    assert!(checks.iter().all(|check| !check.to_string().contains("hidden")));
+    machine.set("no_proxy", "issuer.invalid");
+    let checks = with_issuer(&mut machine, "https://issuer.invalid");
+    only(&checks, "dns", "failure");
+    attack.tries(1);
+}
+
+#[test]
+fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
+    let mut machine = machine(864_000);
+    machine.issuer.set(|s| s.clock_ahead = 3600);
+    let (checks, is_well) = examined(&machine);
+    assert!(is_well);
+    says(&only(&checks, "clock", "warning"), "this machine's is 1 h behind the issuer's");
+    machine.issuer.set(|s| s.clock_ahead = 0);
+    for (status, words) in [(503, "is in trouble"), (403, "a bot check"), (302, "redirects")] {
+        machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
+        says(&only(&examined(&machine).0, "https", "warning"), words);
+    }
+    let missing = machine.path("ca.pem").to_str().unwrap().to_owned();
+    machine.set("CODEX_CA_CERTIFICATE", &missing);
+    let (checks, is_well) = examined(&machine);
+    assert!(!is_well);
+    only(&checks, "variables", "warning");
+    says(&only(&checks, "https", "failure"), "ca.pem");
+}
+
+/// What fails, and how it is told; the steps before it are told to be well, and no token is sent.
+fn fails(machine: &Machine, words: &str, next: &str) -> Vec<Value> {
+    let (checks, is_well) = examined(machine);
+    assert!(!is_well, "{checks:?}");
+    let check = only(&checks, "https", "failure");
+    says(&check, words);
+    assert!(check["next"].as_str().unwrap().contains(next), "{check}");
+    let failures: Vec<_> = checks.iter().filter(|check| check["level"] == "failure").collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(checks.iter().all(|check| check["name"] != "clock"), "no answer, no time");
+    let sent = issuer::Counts { discoveries: 0, ..machine.issuer.counts() };
+    assert_eq!(sent, issuer::Counts::default());
+    checks
+}
+
+/// As [`machine`], at a server that shows such a certificate.
+fn with_certificate(
+    name: &str,
+    valid: std::ops::Range<std::time::SystemTime>,
+) -> (Machine, String) {
+    let (mut machine, authority) = certificates::machine(name, valid);
+    machine.sign_in(864_000);
+    let home = machine.codex_home().to_str().unwrap().to_owned();
+    machine.set("HOME", &home);
+    machine.set("PATH", "/nonexistent");
+    (machine, authority)
+}
+
+#[test]
+fn an_authority_that_is_not_trusted_is_told_until_it_is_named() {
+    let (mut machine, authority) = with_certificate("localhost", today());
+    let unknown = "by an authority that this machine does not trust";
+    let checks = fails(&machine, unknown, "CODEX_CA_CERTIFICATE names a file");
+    only(&checks, "dns", "ok");
+    only(&checks, "tcp", "ok");
+    let other = machine.path("other.pem");
+    fs::write(&other, Authority::new().pem()).unwrap();
+    machine.set("CODEX_CA_CERTIFICATE", other.to_str().unwrap());
+    fails(&machine, unknown, "CODEX_CA_CERTIFICATE names a file");
+    machine.set("CODEX_CA_CERTIFICATE", &authority);
+    let (checks, is_well) = examined(&machine);
+    assert!(is_well, "{checks:?}");
+    only(&checks, "https", "ok");
+    says(&only(&checks, "clock", "ok"), "as the issuer's");
+}
+
+#[test]
+fn a_certificate_of_another_name_is_another_server_to_doctor() {
+    let (mut machine, authority) = with_certificate("auth.example", today());
+    machine.set("CODEX_CA_CERTIFICATE", &authority);
+    fails(&machine, "the certificate is another server's", "check the name, the DNS and the proxy");
+}
+
+/// Two times, so that a person sees which of them is wrong.
+#[test]
+fn a_certificate_of_another_time_is_told_with_this_machines_time() {
+    let day = Duration::from_secs(86_400);
+    let today = today();
+    for (valid, words, at) in [
+        (today.start - day..today.start, "was good until", today.start),
+        (today.end..today.end + day, "is good from", today.end),
+    ] {
+        let (mut machine, authority) = with_certificate("localhost", valid);
+        machine.set("CODEX_CA_CERTIFICATE", &authority);
+        let checks = fails(&machine, words, "is this machine's clock right?");
+        let check = only(&checks, "https", "failure");
+        let at = at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let at = codex_credential::clock::rfc3339(at.try_into().unwrap());
+        says(&check, &format!("{words} {at}, and this machine's clock says 2"));
+    }
+}
+
+#[test]
+fn what_does_not_speak_tls_is_told_from_a_server_that_cannot_be_reached() {
+    let mut machine = machine(864_000);
+    let plain = machine.issuer.url().replace("http://127.0.0.1", "https://localhost");
+    machine.set("CODEX_CREDENTIAL_ISSUER", &plain);
+    let checks = fails(&machine, "what answers there does not speak TLS", "http:// or https://?");
+    only(&checks, "tcp", "ok");
+}
+
+#[test]
+fn a_proxy_that_refuses_one_that_wants_a_password_and_one_that_reads_along_are_told_apart() {
+    let (mut machine, authority) = with_certificate("localhost", today());
+    let reading = Proxy::start(Policy::Connect);
+    machine.set("HTTPS_PROXY", &reading.url());
+    let checks = fails(&machine, "does not trust", "if a company's proxy stands in between");
+    says(&only(&checks, "proxy", "ok"), &reading.url());
+    machine.set("CODEX_CA_CERTIFICATE", &authority);
+    let (checks, is_well) = examined(&machine);
+    assert!(is_well, "{checks:?}");
+    for (policy, words, next) in [
+        (Policy::Refuse("403 Forbidden"), "did not connect us to localhost", "NO_PROXY"),
+        (Policy::Ask("nobody"), "asks for a user and a password (407)", "HTTPS_PROXY=http://USER"),
+    ] {
+        let proxy = Proxy::start(policy);
+        machine.set("HTTPS_PROXY", &proxy.url());
+        let checks = fails(&machine, words, next);
+        only(&checks, "proxy tcp", "ok");
+    }
+}
