@@ -19,6 +19,7 @@ mod ground;
 #[path = "../codex/keyring.rs"]
 mod keyring;
 mod kills;
+mod locks;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 #[path = "../it/machine.rs"]
 mod machine;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         ground::foreign_lock_files,
         ground::planted_links,
         ground::open_to_others,
+        locks::exclude_nobody,
         soak::sixteen_callers,
     ];
     if many::form() == Some(Form::Long) {

@@ -2,6 +2,7 @@
 //! grant a lock to everybody.
 
 use super::Report;
+use super::mounts::{Reach, reach};
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::lock::Lock;
@@ -20,8 +21,26 @@ pub fn check(report: &mut Report, profile: &Profile) {
     folders.extend(profile.storage.place().map(|place| place.dir().to_owned()));
     folders.retain(|folder| folder.is_dir());
     for folder in folders {
-        let excludes = || format!("a lock in {} excludes a second process", folder.display());
-        report.result("locks", in_time(folder.clone()).map(|()| excludes()));
+        match in_time(folder.clone()) {
+            Ok(()) => excludes(report, &folder),
+            Err(error) => report.fail("locks", &error),
+        }
+    }
+}
+
+/// As far as one machine can tell.
+fn excludes(report: &mut Report, folder: &Path) {
+    let found = format!("a lock in {} excludes a second process", folder.display());
+    match reach(folder) {
+        Reach::Everybody => report.ok("locks", found),
+        Reach::Unknown(kind) => {
+            let rest = format!("of this machine; whether others see it on {kind} was not tried");
+            report.ok("locks", format!("{found} {rest}"));
+        }
+        Reach::ThisMachine(option) => {
+            let rest = format!("of this machine alone: it is mounted with {option}");
+            report.warn("locks", format!("{found} {rest}"), ELSEWHERE);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod issuer;
 mod keepalive;
 pub mod locks;
 mod logins;
+mod mounts;
 mod permissions;
 mod storage;
 
