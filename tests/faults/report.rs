@@ -10,7 +10,7 @@ pub fn report(attack: &str, test: &str, results: Vec<Result<Left, String>>) {
     // With the login, which the next run said.
     let told = match count(Left::CutOff) {
         0 => String::new(),
-        cut_off => format!("; {cut_off} answers lost on the wire, each told once"),
+        cut_off => format!("; {cut_off} with an answer lost on the wire, told by the next run"),
     };
     let lost: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     record(Table::Faults, attack, tried, lost.len(), &told, test);

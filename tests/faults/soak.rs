@@ -208,7 +208,7 @@ impl Soak {
         let whole = machine.issuer.resent_after_answer();
         let attack = format!(
             "sixteen callers for {} minutes, tokens of 5 s; {killed} random kills, faults of the server; of the answers \
-             lost, {whole} had been sent whole",
+             lost on the wire, {whole} had been sent whole",
             length().as_secs() / 60,
         );
         report(&attack, "soak::sixteen_callers", results);

@@ -126,3 +126,49 @@ fn the_architecture_document_names_every_source_file() {
         assert!(name == "mod.rs" || document.contains(name), "{file} is not in the picture");
     }
 }
+
+/// The test of each `attack!`, as docs/security.md names it.
+fn attacks() -> Vec<String> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut files = Vec::new();
+    sources(&tests, &mut files);
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("attack.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        let module = file.file_stem().unwrap().to_str().unwrap();
+        let mut function = "";
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
+                function = name;
+            }
+            if line.contains("let attack = attack!(") {
+                found.push(format!("{module}::{function}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_security_document_has_a_row_of_each_attack_and_nothing_was_lost() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md");
+    let document = fs::read_to_string(document).unwrap();
+    let rows = document.lines().filter(|line| line.ends_with("` |"));
+    let mut named = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, tried, lost, test] = cells[..] else { panic!("{row}") };
+        assert!(tried.parse::<u32>().unwrap() > 0, "{row}");
+        assert!(lost == "0" || lost.starts_with("0; "), "{row}");
+        named.push(test.trim_end_matches(" |").trim_matches('`').to_owned());
+    }
+    let attacks = attacks();
+    assert!(attacks.len() > 50, "{attacks:?}");
+    let missing: Vec<_> = attacks.iter().filter(|test| !named.contains(test)).collect();
+    assert!(missing.is_empty(), "{missing:?}: .ci/attacks --long writes them");
+    let is_there = |test: &String| attacks.contains(test);
+    let faults = ["errors::", "ground::", "kills::", "soak::"];
+    let is_fault = |test: &&String| faults.iter().any(|module| test.starts_with(module));
+    let gone: Vec<_> = named.iter().filter(|test| !is_fault(test) && !is_there(test)).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
