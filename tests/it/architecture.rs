@@ -141,7 +141,7 @@ fn attacks() -> Vec<String> {
             if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
                 function = name;
             }
-            if line.contains("let attack = attack!(") {
+            if line.trim_start().starts_with("let attack = attack!(") {
                 found.push(format!("{module}::{function}"));
             }
         }
