@@ -1,6 +1,6 @@
 //! SIGKILL in the place of each system call: of the caller, of the renewing process, and of whoever comes to it first.
 
-use crate::many::{chosen, each, some};
+use crate::many::{AT_ONCE, chosen, each_of_some, some};
 use crate::report::report;
 use crate::scene::{Act, Scene};
 use crate::strace::{Call, Fault, Who};
@@ -56,6 +56,9 @@ fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
         })
         .collect();
     println!("{} tries", tries.len());
-    let results = each(&tries, |(act, who, call)| Scene::play(*act, *who, call, Fault::Kill));
+    // A keyring answers in 3 s or is taken for locked; many of them at once do not.
+    let at_once = if acts.iter().any(|(act, _)| act.has_keyring()) { 2 } else { AT_ONCE };
+    let play = |(act, who, call): &(Act, Who, Call)| Scene::play(*act, *who, call, Fault::Kill);
+    let results = each_of_some(at_once, &tries, play);
     report(&format!("killed at a system call: {what}"), test, results);
 }

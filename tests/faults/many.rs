@@ -12,7 +12,7 @@ pub enum Form {
 }
 
 /// Tries at a time: they sleep for most of their time.
-const AT_ONCE: usize = 8;
+pub const AT_ONCE: usize = 8;
 
 pub fn form() -> Option<Form> {
     match std::env::var("FAULTS").ok()?.as_str() {
@@ -85,9 +85,18 @@ fn matters(name: &str) -> bool {
 
 /// Makes each of `tries`, and gives back what came of them in any order.
 pub fn each<T: Sync, R: Send>(tries: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    each_of_some(AT_ONCE, tries, one)
+}
+
+/// As [`each`], so many at a time.
+pub fn each_of_some<T: Sync, R: Send>(
+    at_once: usize,
+    tries: &[T],
+    one: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(try_) = tries.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = one(try_);
