@@ -58,6 +58,13 @@ pub enum Event<'a> {
         status: Option<u16>,
         ms: u64,
     },
+    /// A question to one node of etcd.
+    Etcd {
+        asked: &'a str,
+        endpoint: &'a str,
+        answered: bool,
+        ms: u64,
+    },
     Journal {
         step: Step,
     },
@@ -234,6 +241,10 @@ impl fmt::Display for Event<'_> {
                     Some(status) => write!(f, "{status} in {ms} ms"),
                     None => write!(f, "no answer in {ms} ms"),
                 }
+            }
+            Self::Etcd { asked, endpoint, answered, ms } => {
+                let ended = if *answered { "answered" } else { "no answer" };
+                write!(f, "{asked} at {endpoint}: {ended} in {ms} ms")
             }
             Self::Journal { step } => f.write_str(match step {
                 Step::Intent => "noted what is about to be sent",

@@ -89,7 +89,10 @@ fn hosts(profile: &Profile) -> String {
 pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
     storage.place()?.create()?;
-    storage.hold(&Deadline::after(PATIENCE))?.probe()?;
     let place = storage.describe()?;
+    if storage.cannot_renew()?.is_some() {
+        return Ok(format!("{place} can be read; this host writes nothing there"));
+    }
+    storage.hold(&Deadline::after(PATIENCE))?.probe()?;
     Ok(format!("{place} can be written"))
 }

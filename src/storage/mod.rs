@@ -149,6 +149,11 @@ pub trait Storage: std::fmt::Debug {
         Ok(())
     }
 
+    /// What else the storage depends on, each under its name, tried for a person.
+    fn inspect(&self) -> Vec<(&'static str, Result<String>)> {
+        Vec::new()
+    }
+
     /// The hosts that share the login, where there are others.
     fn fleet(&self) -> Result<Option<Fleet>> {
         Ok(None)
@@ -210,7 +215,7 @@ impl Deref for Opened {
             Self::Codex(home) => &**home,
             Self::Private(private) => &**private,
             #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => &**etcd,
+            Self::Etcd(etcd) => &***etcd,
         }
     }
 }

@@ -21,8 +21,8 @@ pub const LEASE: u64 = 3;
 
 pub struct Fleet {
     pub issuer: Issuer,
-    writers: Identity,
-    readers: Identity,
+    pub writers: Identity,
+    pub readers: Identity,
     pub endpoints: Vec<String>,
     /// Every test has keys of its own.
     pub prefix: String,
@@ -121,7 +121,8 @@ impl Fleet {
         fs::write(folder.join("identity"), self.writers.to_string().expose_secret()).unwrap();
     }
 
-    fn open(&self, cluster: &Cluster, name: &str, identity: &Identity) -> Option<Value> {
+    /// None when it is not encrypted for `identity`.
+    pub fn open(&self, cluster: &Cluster, name: &str, identity: &Identity) -> Option<Value> {
         use base64::Engine;
         let keys = cluster.keys(&self.prefix);
         let key = keys.iter().find(|key| key.ends_with(&format!("/{name}"))).expect("it is there");

@@ -9,9 +9,13 @@
 )]
 
 #[cfg(feature = "etcd")]
+mod away;
+#[cfg(feature = "etcd")]
 mod cluster;
 #[cfg(feature = "etcd")]
 mod hosts;
+#[cfg(feature = "etcd")]
+mod keys;
 #[cfg(feature = "etcd")]
 mod load;
 #[path = "../it/machine.rs"]
@@ -27,6 +31,8 @@ mod secure;
 mod sharing;
 #[cfg(feature = "etcd")]
 mod trouble;
+#[cfg(feature = "etcd")]
+mod words;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::{Command, ExitCode};
@@ -74,6 +80,9 @@ fn main() -> ExitCode {
         roles::an_auth_json_is_taken_once_and_its_copy_is_spoken_of,
         roles::status_tells_of_all,
         roles::a_sign_in_is_pending_on_all_hosts_and_taken_up_by_another,
+        keys::the_keys_are_replaced_while_all_hosts_go_on,
+        words::doctor_tries_each_endpoint_the_identity_and_the_role,
+        words::traces_and_the_audit_log_tell_of_a_renewal,
         secure::a_client_certificate_is_asked_for,
         secure::a_user_and_a_password_are_asked_for,
         secure::a_network_of_its_own_is_cut,
@@ -83,6 +92,10 @@ fn main() -> ExitCode {
         trouble::frozen_without_an_answer,
         trouble::cut_off_from_etcd,
         trouble::nodes_of_etcd,
+        away::frozen_before_the_request,
+        away::frozen_with_the_answer,
+        away::cut_off_with_the_answer,
+        away::killed_with_the_answer,
     ];
     let code = libtest_mimic::run(&arguments, trials).exit_code();
     drop(cluster);

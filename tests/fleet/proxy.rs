@@ -1,4 +1,4 @@
-//! What stands between a host and etcd: it records what passes, and can be cut.
+//! What stands between a host and etcd: it records what passes, can be cut, and can keep the answers back.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,6 +11,16 @@ use std::time::Duration;
 pub struct Proxy {
     pub recorded: Arc<Mutex<Vec<u8>>>,
     is_cut: Arc<AtomicBool>,
+    /// No answer passes.
+    is_mute: Arc<AtomicBool>,
+    /// The first request that holds this is the last that is answered, late.
+    last: Arc<Mutex<Option<&'static str>>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Requests,
+    Answers,
 }
 
 impl Proxy {
@@ -29,11 +39,10 @@ impl Proxy {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&to) else { continue };
-                for (from, to) in
-                    [(stream.try_clone().unwrap(), server.try_clone().unwrap()), (server, stream)]
-                {
+                let back = (server.try_clone().unwrap(), stream.try_clone().unwrap());
+                for (way, (from, to)) in [(Way::Requests, (stream, server)), (Way::Answers, back)] {
                     let proxy = proxy.clone();
-                    thread::spawn(move || proxy.pass(from, to));
+                    thread::spawn(move || proxy.pass(way, from, to));
                 }
             }
         });
@@ -45,14 +54,32 @@ impl Proxy {
         self.is_cut.store(true, Ordering::SeqCst);
     }
 
-    pub fn mend(&self) {
-        self.is_cut.store(false, Ordering::SeqCst);
+    /// From the request on that holds `text` no answer passes.
+    pub fn mute_after(&self, text: &'static str) {
+        *self.last.lock().unwrap() = Some(text);
     }
 
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream) {
+    pub fn mend(&self) {
+        *self.last.lock().unwrap() = None;
+        self.is_cut.store(false, Ordering::SeqCst);
+        self.is_mute.store(false, Ordering::SeqCst);
+    }
+
+    fn is_stopped(&self, way: Way) -> bool {
+        self.is_cut.load(Ordering::SeqCst)
+            || (way == Way::Answers && self.is_mute.load(Ordering::SeqCst))
+    }
+
+    fn pass(&self, way: Way, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            while self.is_cut.load(Ordering::SeqCst) {
+            let is_last = |text: &str| {
+                buffer[..count].windows(text.len()).any(|window| window == text.as_bytes())
+            };
+            if way == Way::Requests && self.last.lock().unwrap().is_some_and(is_last) {
+                self.is_mute.store(true, Ordering::SeqCst);
+            }
+            while self.is_stopped(way) {
                 thread::sleep(Duration::from_millis(10));
             }
             self.recorded.lock().unwrap().extend_from_slice(&buffer[..count]);

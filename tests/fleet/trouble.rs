@@ -9,18 +9,18 @@ use issuer::{Endpoint, Fault};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-const RECOVERY: Duration = Duration::from_secs(LEASE + 5);
+pub const RECOVERY: Duration = Duration::from_secs(LEASE + 5);
 
 fn refresh_is_under_way(fleet: &Fleet) {
     assert!(fleet.issuer.wait_until(|counts| counts.refreshes == 1, PATIENCE));
 }
 
-fn lease_is_over(fleet: &Fleet, cluster: &Cluster) {
+pub fn lease_is_over(fleet: &Fleet, cluster: &Cluster) {
     eventually(|| !cluster.keys(&fleet.prefix).iter().any(|key| key.ends_with("/lock")));
 }
 
 /// `fault` strikes the first refresh; that of `first`, whose caller is given back.
-fn first_refresh(fleet: &Fleet, first: &Host, fault: Fault) -> std::process::Child {
+pub fn first_refresh(fleet: &Fleet, first: &Host, fault: Fault) -> std::process::Child {
     fleet.expired(first);
     fleet.issuer.fault(Endpoint::Refresh, fault, 1);
     let caller = first.get();

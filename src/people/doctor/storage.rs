@@ -25,6 +25,9 @@ pub fn check(report: &mut Report, profile: &Profile) {
         }
     }
     report.result("storage", trial::storage(profile));
+    for (name, found) in profile.storage.inspect() {
+        report.result(name, found);
+    }
     if profile.audit > Extent::Nothing {
         report.result("audit", Log::of_this_person().and_then(|log| log.probe()));
     }

@@ -25,7 +25,7 @@ impl Lease {
     pub fn grant(wire: &Wire, length: Duration, deadline: &Deadline) -> Result<Self> {
         let seconds = crate::clock::seconds(length);
         let (endpoints, runtime) = (wire.endpoints(), wire.runtime()?.handle().clone());
-        let granted = endpoints.call(deadline, |client| async move {
+        let granted = endpoints.call("grant", deadline, |client| async move {
             client.lease_client().grant(seconds, None).await
         });
         let id = runtime.block_on(granted)?.id();
@@ -46,9 +46,9 @@ impl Drop for Lease {
         self.keeper.abort();
         if !self.is_lost() {
             let (id, deadline) = (self.id, Deadline::after(FAREWELL));
-            let revoked = self
-                .endpoints
-                .call(&deadline, |client| async move { client.lease_client().revoke(id).await });
+            let revoked = self.endpoints.call("revoke", &deadline, |client| async move {
+                client.lease_client().revoke(id).await
+            });
             let _ = self.runtime.block_on(revoked);
         }
     }
@@ -63,7 +63,7 @@ async fn keep_alive(
     loop {
         tokio::time::sleep(length / 3).await;
         let deadline = Deadline::after(length / 3);
-        let kept = endpoints.call(&deadline, |client| async move {
+        let kept = endpoints.call("keep_alive", &deadline, |client| async move {
             match client.lease_client().keep_alive(id).await {
                 Ok(_) => Ok(true),
                 Err(etcd_client::Error::LeaseKeepAliveError(_)) => Ok(false),

@@ -19,7 +19,17 @@ mod access;
 #[cfg(feature = "etcd")]
 mod hold;
 #[cfg(feature = "etcd")]
+mod inspect;
+#[cfg(feature = "etcd")]
 mod lease;
+#[cfg(feature = "etcd")]
+mod local;
+#[cfg(feature = "etcd")]
+mod lock;
+#[cfg(feature = "etcd")]
+mod mirror;
+#[cfg(feature = "etcd")]
+mod opened;
 #[cfg(feature = "etcd")]
 mod sealed;
 pub mod settings;
@@ -31,7 +41,7 @@ mod turn;
 mod wire;
 
 #[cfg(feature = "etcd")]
-pub use access::Etcd;
+pub use opened::Etcd;
 
 use crate::error::Prompt;
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::io::{Read, Write};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// For `recipients` alone, in base64.
@@ -40,10 +41,7 @@ pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a String>) ->
 /// `Configuration` when it was encrypted for others, `Storage` when it is damaged.
 pub fn open(sealed: &str, settings: &Settings) -> Result<Zeroizing<Vec<u8>>> {
     let path = &settings.identity_file;
-    let file = std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
-    let identities = IdentityFile::from_buffer(std::io::BufReader::new(file))
-        .and_then(|file| file.into_identities().map_err(std::io::Error::other))
-        .map_err(|error| Error::io("use the identity in", path, &error))?;
+    let identities = identities(path)?;
     let damaged = |why: &str| {
         Error::new(Kind::Storage, format!("the login in etcd cannot be decrypted: {why}"))
     };
@@ -61,4 +59,19 @@ pub fn open(sealed: &str, settings: &Settings) -> Result<Zeroizing<Vec<u8>>> {
     let mut message = Zeroizing::new(Vec::new());
     reader.read_to_end(&mut message).map_err(|why| damaged(&why.to_string()))?;
     Ok(message)
+}
+
+fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
+    let file = std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    IdentityFile::from_buffer(std::io::BufReader::new(file))
+        .and_then(|file| file.into_identities().map_err(std::io::Error::other))
+        .map_err(|error| Error::io("use the identity in", path, &error))
+}
+
+/// How many identities this host has.
+///
+/// # Errors
+/// `Storage` when their file cannot be read, or is none.
+pub fn count_identities(path: &Path) -> Result<usize> {
+    identities(path).map(|identities| identities.len())
 }

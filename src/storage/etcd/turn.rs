@@ -1,6 +1,6 @@
 //! One host asks a person at a time; the others show what it asks, and take it up when that host is gone.
 
-use super::access::Etcd;
+use super::access::Access;
 use super::lease::Lease;
 use super::sealed;
 use super::settings::Role;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// Kept by whoever asks; what it has published ends with it.
 pub struct Turn<'a> {
-    etcd: &'a Etcd,
+    etcd: &'a Access,
     _lease: Lease,
     watcher: tokio::task::JoinHandle<()>,
 }
@@ -27,13 +27,13 @@ impl<'a> Turn<'a> {
     ///
     /// # Errors
     /// `LoginCancelled` when the sign-in of another host ended without a login.
-    pub fn take(etcd: &'a Etcd, is_needed: &dyn Fn() -> Result<bool>) -> Result<Option<Self>> {
+    pub fn take(etcd: &'a Access, is_needed: &dyn Fn() -> Result<bool>) -> Result<Option<Self>> {
         etcd.check_writes()?;
         let deadline = Deadline::after(PATIENCE);
         let mut was_pending = false;
         loop {
             let snapshot = etcd.snapshot()?;
-            etcd.mirror(&snapshot)?;
+            etcd.local.mirror(&snapshot)?;
             if !is_needed()? {
                 return Ok(None);
             }
@@ -49,13 +49,13 @@ impl<'a> Turn<'a> {
             if deadline.is_over() {
                 return Err(ended());
             }
-            etcd.wire.wait(&etcd.prefix, snapshot.revision, &deadline)?;
+            etcd.wire.wait(&etcd.local.prefix, snapshot.revision, &deadline)?;
         }
     }
 
-    fn try_take(etcd: &'a Etcd, snapshot: &Snapshot) -> Result<Option<Self>> {
+    fn try_take(etcd: &'a Access, snapshot: &Snapshot) -> Result<Option<Self>> {
         let deadline = Deadline::after(Duration::from_secs(5));
-        let lease = Lease::grant(&etcd.wire, etcd.settings.lease, &deadline)?;
+        let lease = Lease::grant(&etcd.wire, etcd.local.settings.lease, &deadline)?;
         let key = etcd.key("sign-in");
         let deed = serde_json::to_vec(&etcd.deed(snapshot.generation())?).expect("it serializes");
         let bound = PutOptions::new().with_lease(lease.id);
@@ -80,13 +80,13 @@ impl Drop for Turn<'_> {
 }
 
 /// Whoever cancels removes the record in etcd: here the file goes, too, and whoever polls sees that.
-fn cancelled_elsewhere(etcd: &Etcd) -> Result<tokio::task::JoinHandle<()>> {
+fn cancelled_elsewhere(etcd: &Access) -> Result<tokio::task::JoinHandle<()>> {
     let (endpoints, key) = (etcd.wire.endpoints(), etcd.key("pending"));
-    let here: Record<Value> = etcd.place.pending();
+    let here: Record<Value> = etcd.local.place.pending();
     Ok(etcd.wire.runtime()?.spawn(async move {
         loop {
             let deadline = Deadline::after(PATIENCE);
-            let watched = endpoints.call(&deadline, |client| {
+            let watched = endpoints.call("watch", &deadline, |client| {
                 let key = key.clone();
                 async move { client.watch_client().watch(key, None).await }
             });
@@ -104,10 +104,10 @@ fn cancelled_elsewhere(etcd: &Etcd) -> Result<tokio::task::JoinHandle<()>> {
 }
 
 /// Shows a device login on all hosts, before it is shown on this one.
-pub fn publish(etcd: &Etcd, pending: &Value, prompt: &Prompt) -> Result<()> {
+pub fn publish(etcd: &Access, pending: &Value, prompt: &Prompt) -> Result<()> {
     let deed = etcd.deed(0)?;
     let seal = |value: &Value, readers: &[String]| -> Result<Sealed> {
-        let recipients = etcd.settings.recipients.iter().chain(readers);
+        let recipients = etcd.local.settings.recipients.iter().chain(readers);
         let bytes = zeroize::Zeroizing::new(value.to_string());
         Ok(Sealed { deed: deed.clone(), sealed: sealed::seal(bytes.as_bytes(), recipients)? })
     };
@@ -121,16 +121,16 @@ pub fn publish(etcd: &Etcd, pending: &Value, prompt: &Prompt) -> Result<()> {
     }
     let ops = [
         etcd.put("pending", &seal(pending, &[])?),
-        etcd.put("prompt", &seal(&shown, &etcd.settings.readers)?),
+        etcd.put("prompt", &seal(&shown, &etcd.local.settings.readers)?),
     ];
     let deadline = Deadline::after(Duration::from_secs(10));
     etcd.wire.commit(&Txn::new().and_then(ops), &deadline)?;
-    etcd.mirrored().save(&true)
+    etcd.local.mirrored().save(&true)
 }
 
 /// Ends the device login that is pending, on all hosts.
-pub fn withdraw(etcd: &Etcd) -> Result<()> {
-    if etcd.settings.role == Role::Reader {
+pub fn withdraw(etcd: &Access) -> Result<()> {
+    if etcd.local.settings.role == Role::Reader {
         return Ok(());
     }
     let ops = ["pending", "prompt"].map(|name| etcd.delete(name));

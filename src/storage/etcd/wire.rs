@@ -6,6 +6,7 @@
 use super::settings::Settings;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::trace::{self, Event};
 use etcd_client::{
     Certificate, Client, ConnectOptions, GetOptions, Identity, KeyValue, TlsOptions, Txn,
     WatchOptions,
@@ -89,21 +90,23 @@ impl Wire {
 
     /// All pairs below `prefix`, as a majority of the nodes has them.
     pub fn range(&self, prefix: &str, deadline: &Deadline) -> Result<Found> {
-        let response = self.runtime()?.block_on(self.endpoints.call(deadline, |client| {
-            let prefix = prefix.to_owned();
-            let options = GetOptions::new().with_prefix();
-            async move { client.kv_client().get(prefix, Some(options)).await }
-        }))?;
+        let response =
+            self.runtime()?.block_on(self.endpoints.call("range", deadline, |client| {
+                let prefix = prefix.to_owned();
+                let options = GetOptions::new().with_prefix();
+                async move { client.kv_client().get(prefix, Some(options)).await }
+            }))?;
         let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
         Ok(Found { revision, pairs: response.kvs().to_vec() })
     }
 
     /// The revision at which the transaction was made; `None` when its comparisons did not hold.
     pub fn commit(&self, txn: &Txn, deadline: &Deadline) -> Result<Option<i64>> {
-        let response = self.runtime()?.block_on(self.endpoints.call(deadline, |client| {
-            let txn = txn.clone();
-            async move { client.kv_client().txn(txn).await }
-        }))?;
+        let response =
+            self.runtime()?.block_on(self.endpoints.call("txn", deadline, |client| {
+                let txn = txn.clone();
+                async move { client.kv_client().txn(txn).await }
+            }))?;
         let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
         Ok(response.succeeded().then_some(revision))
     }
@@ -113,7 +116,7 @@ impl Wire {
     pub fn wait(&self, prefix: &str, revision: i64, deadline: &Deadline) -> Result<()> {
         let options = WatchOptions::new().with_prefix().with_start_revision(revision + 1);
         let watch = async {
-            let opened = self.endpoints.call(deadline, |client| {
+            let opened = self.endpoints.call("watch", deadline, |client| {
                 let (prefix, options) = (prefix.to_owned(), options.clone());
                 async move { client.watch_client().watch(prefix, Some(options)).await }
             });
@@ -134,9 +137,10 @@ impl Wire {
 
 impl Endpoints {
     /// Asks one endpoint after the other, and all of them again until the deadline. What is asked has to be harmless
-    /// when it is asked twice.
+    /// when it is asked twice. `asked` is the name of it, for traces.
     pub async fn call<T, F: Future<Output = Answer<T>>>(
         &self,
+        asked: &str,
         deadline: &Deadline,
         ask: impl Fn(Client) -> F,
     ) -> Result<T> {
@@ -148,7 +152,15 @@ impl Endpoints {
                 let attempt = async { ask(self.connect(index).await?).await };
                 // The first round is made, whatever is left of the time, for less than an instant asks nobody.
                 let patience = ATTEMPT.min(deadline.remaining().max(Duration::from_millis(250)));
-                let why = match timeout(patience, attempt).await {
+                let watch = trace::watch();
+                let answer = timeout(patience, attempt).await;
+                trace::tell(|| Event::Etcd {
+                    asked,
+                    endpoint: &self.settings.endpoints[index],
+                    answered: matches!(answer, Ok(Ok(_))),
+                    ms: trace::ms(watch.as_ref()),
+                });
+                let why = match answer {
                     Ok(Ok(answer)) => return Ok(answer),
                     Ok(Err(error)) if is_final(&error) => {
                         return Err(self.refused(index, &error));

@@ -1,0 +1,48 @@
+//! A login in etcd, opened as far as it is asked: etcd itself by the first question that files do not answer.
+
+use super::access::Access;
+use super::local::Local;
+use super::settings::Settings;
+use crate::error::Result;
+use crate::folders::Folders;
+use crate::login::Login;
+use crate::storage::Storage;
+use crate::storage::place::Place;
+use std::cell::OnceCell;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Etcd {
+    local: Rc<Local>,
+    /// Behind its interface, so that whoever glances links nothing of it.
+    access: OnceCell<Box<dyn Storage>>,
+}
+
+impl Etcd {
+    /// See [`Local::new`].
+    pub fn new(
+        settings: Settings,
+        folders: &Folders,
+        granted_by: &[&str],
+        is_cached: bool,
+        patience: Duration,
+    ) -> Self {
+        let local = Local::new(settings, folders, granted_by, is_cached, patience);
+        Self { local: Rc::new(local), access: OnceCell::new() }
+    }
+
+    /// See [`crate::storage::Opened::glance`].
+    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+        self.local.glance()
+    }
+}
+
+impl Deref for Etcd {
+    type Target = dyn Storage;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.access.get_or_init(|| Box::new(Access::new(Rc::clone(&self.local))))
+    }
+}
