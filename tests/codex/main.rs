@@ -11,6 +11,7 @@ mod keyring;
 #[path = "../it/machine.rs"]
 mod machine;
 
+mod bundle;
 mod early;
 mod helper;
 mod locks;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         sign_out::our_logout_signs_codex_out_of_the_keyring,
         early::callers_and_codex_together_cost_one_refresh,
         early::what_codex_does_by_itself,
+        bundle::codex_works_with_a_bundle_to_its_end,
         helper::from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approval,
         race::a_refresh_by_codex_that_wins_loses_no_login,
         race::a_refresh_by_us_that_wins_is_taken_up_by_codex,
