@@ -3,6 +3,7 @@
 use crate::cluster::Cluster;
 use crate::hosts::{Fleet, LEASE};
 use crate::machine::{eventually, token_of};
+use crate::words::is_found;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ pub fn a_client_certificate_is_asked_for(_: &Cluster) {
     let (host, other) = (fleet.host(), fleet.host());
     let token = fleet.sign_in(&host, 3600);
     assert_eq!(other.token(), token);
+    is_found(&other, "endpoint", "ok", "over TLS, with this host's certificate");
     fleet.more = lines(folder.path(), false);
     let output = fleet.host().run("get --format token --wait 5s");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));

@@ -16,7 +16,7 @@ fn found(host: &Host, name: &str) -> Vec<(String, String)> {
     named.map(|check| (text(&check["level"]), text(&check["found"]))).collect()
 }
 
-fn is_found(host: &Host, name: &str, level: &str, words: &str) {
+pub fn is_found(host: &Host, name: &str, level: &str, words: &str) {
     let found = found(host, name);
     assert!(
         found.iter().any(|(is, said)| is == level && said.contains(words)),
