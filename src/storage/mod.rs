@@ -182,7 +182,7 @@ impl Opened {
             Self::Codex(home) => home.glance(),
             Self::Private(private) => private.glance(),
             #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => etcd.glance(),
+            Self::Etcd(etcd) => Ok(etcd.glance()),
         }
     }
 

@@ -85,7 +85,7 @@ pub fn killed_with_the_answer(cluster: &Cluster) {
 
 fn is_answered(file: &std::path::Path) -> bool {
     file.ends_with("journal")
-        && fs::read(file).is_ok_and(|it| it.iter().filter(|&&byte| byte == b'\n').count() == 2)
+        && fs::read(file).is_ok_and(|it| it.split(|&byte| byte == b'\n').count() == 3)
 }
 
 /// It has the lock, and has not sent its request. Awake again it does not send it.

@@ -2,7 +2,6 @@
 //! `get` asks nobody. It knows no wire: the answering program links this file alone of the folder.
 
 use super::settings::Settings;
-use crate::error::Result;
 use crate::folders::Folders;
 use crate::login::Login;
 use crate::storage::document::Document;
@@ -65,11 +64,9 @@ impl Local {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
-        Ok(self
-            .read_copy()
-            .filter(|_| self.is_cached)
-            .map(|copy| (copy.login.login(), self.place.clone())))
+    pub fn glance(&self) -> Option<(Login, Place)> {
+        let copy = self.read_copy().filter(|_| self.is_cached)?;
+        Some((copy.login.login(), self.place.clone()))
     }
 
     pub fn read_copy(&self) -> Option<Copy> {

@@ -3,7 +3,6 @@
 use super::access::Access;
 use super::local::Local;
 use super::settings::Settings;
-use crate::error::Result;
 use crate::folders::Folders;
 use crate::login::Login;
 use crate::storage::Storage;
@@ -34,7 +33,7 @@ impl Etcd {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+    pub fn glance(&self) -> Option<(Login, Place)> {
         self.local.glance()
     }
 }
