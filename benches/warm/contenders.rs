@@ -73,7 +73,8 @@ pub fn built() -> Built {
 pub fn build(target: Option<&str>) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--bins"]);
-    cargo.args(target.iter().flat_map(|target| ["--target", target]));
+    // As the packages have it.
+    cargo.args(target.iter().flat_map(|target| ["--features", "etcd", "--target", target]));
     assert!(cargo.status().is_ok_and(|status| status.success()), "the release builds");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let folder = target.map_or(folder.to_owned(), |target| folder.join(target));

@@ -83,7 +83,13 @@ impl Machine {
         let file = self.home.path().join("body");
         fs::write(&file, body.to_string()).unwrap();
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--fail", "--header", "Content-Type: application/json"]);
+        command.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--header",
+            "Content-Type: application/json",
+        ]);
         command.arg("--cacert").arg(self.home.path().join("authority.pem"));
         command.arg("--data").arg(format!("@{}", file.display()));
         command.arg(format!("{}/oauth/token", self.issuer.url()));
