@@ -13,6 +13,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The release, and in parentheses its commit and date, as far as build.rs knows them.
+pub const VERSION: &str = env!("CODEX_CREDENTIAL_VERSION");
 /// How long a program is kept waiting that says nothing of it: Codex kills its helper after 5 seconds.
 pub const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a token is good for, at least, where nothing is said of it.
@@ -22,7 +24,7 @@ pub const MIN_VALIDITY: Duration = Duration::from_secs(5 * 60);
 ///
 /// Speaks git's credential protocol: get, store and erase read attributes on standard input.
 #[derive(Debug, Parser)]
-#[command(name = "codex-credential", bin_name = "codex-credential", version, max_term_width = 100)]
+#[command(name = "codex-credential", bin_name = "codex-credential", version = VERSION, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub operation: Operation,
@@ -95,6 +97,8 @@ pub enum Operation {
     Configure(Configure),
     /// Take back what configure did
     Unconfigure(Unconfigure),
+    /// Print completions for a shell
+    Completions(Completions),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -366,6 +370,12 @@ pub struct Renew {
     pub codex_home: Option<PathBuf>,
     #[arg(long, hide = true)]
     pub caller: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,8 @@
 //! The full program: arguments, environment and standard streams come in, an exit code goes out; nothing else has
 //! process state.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 use codex_credential::cli::{self, Cli, MIN_VALIDITY, Operation, PROGRAMS_PATIENCE, Whose};
 use codex_credential::clock::{self, Deadline};
 use codex_credential::error::{Error, Kind, Result};
@@ -88,6 +89,7 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
         Operation::Renew(options) => renew(whose, &options),
         Operation::Configure(options) => configure(whose, options),
         Operation::Unconfigure(options) => unconfigure(whose, options),
+        Operation::Completions(options) => completions(options.shell),
         Operation::Other(words) => unknown(&words),
     };
     done.map(|()| ExitCode::SUCCESS)
@@ -464,6 +466,12 @@ fn unconfigure(whose: &Whose, what: cli::Unconfigure) -> Result<()> {
         }
         Err(Other::Keepalive) => Keepalive::new(&profile(whose, None)?, &variable)?.remove(),
     }
+}
+
+fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "codex-credential", &mut script);
+    io::stdout().write_all(&script).map_err(|error| cannot_write(&error))
 }
 
 /// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one

@@ -170,17 +170,7 @@ impl<'a> Keepalive<'a> {
     }
 }
 
-const TIMER: &str = "[Unit]
-Description=Renew the Codex login before it expires
-
-[Timer]
-OnCalendar=*-*-* 0/6:17:00
-RandomizedDelaySec=30min
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-";
+const TIMER: &str = include_str!("../../../helpers/keepalive/codex-credential-keepalive.timer");
 
 /// For a quoted value in a unit file.
 fn escaped(path: &Path) -> String {
