@@ -54,10 +54,10 @@ fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
 #[test]
 fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
     let mut machine = machine(864_000);
-    machine.issuer.set(|s| s.clock_ahead = 3600);
+    machine.issuer.set(|s| s.clock_ahead = 3690);
     let (checks, is_well) = examined(&machine);
     assert!(is_well);
-    says(&only(&checks, "clock", "warning"), "this machine's is 1 h behind the issuer's");
+    says(&only(&checks, "clock", "warning"), "this machine's is 1 h 1 min behind the issuer's");
     machine.issuer.set(|s| s.clock_ahead = 0);
     for (status, words) in [(503, "is in trouble"), (403, "a bot check"), (302, "redirects")] {
         machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
