@@ -52,5 +52,6 @@ mod store;
 mod terminal;
 mod trace;
 mod version;
+mod troubleshooting;
 mod waiting;
 mod warm;
