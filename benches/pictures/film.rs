@@ -1,0 +1,163 @@
+//! What a terminal shows over time, as an SVG that plays itself.
+
+use expectrl::session::OsSession;
+use expectrl::{Expect, Session};
+use std::fmt::Write as _;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two letters of what is typed.
+const KEY: Duration = Duration::from_millis(45);
+/// How long the end is shown before it begins again.
+const LAST: f64 = 6.0;
+/// A longer silence is cut to this.
+const SILENCE: f64 = 1.0;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Of a letter, and the space around the screen, in pixels.
+const LETTER: (f64, f64) = (8.4, 19.0);
+const MARGIN: f64 = 16.0;
+
+pub struct Film {
+    session: OsSession,
+    screen: vt100::Parser,
+    /// Columns and rows.
+    size: (u16, u16),
+    began: Instant,
+    /// When the screen had changed, and what was on it then.
+    frames: Vec<(f64, String)>,
+}
+
+impl Film {
+    pub fn start(command: Command, (columns, rows): (u16, u16)) -> Self {
+        let mut session = Session::spawn(command).expect("a terminal");
+        session.get_process_mut().set_window_size(columns, rows).expect("its size");
+        session.get_process_mut().set_echo(true, None).expect("what is typed is seen");
+        let size = |count| std::num::NonZero::new(count).expect("a terminal has a size");
+        let screen = vt100::Parser::new(size(rows), size(columns), 0);
+        let size = (columns, rows);
+        Self { session, screen, size, began: Instant::now(), frames: Vec::new() }
+    }
+
+    /// Watches until `text` is on the screen.
+    pub fn until(&mut self, text: &str) {
+        self.watch_until(|contents| contents.contains(text), text);
+    }
+
+    /// Watches until the shell asks for the next command.
+    pub fn until_prompt(&mut self) {
+        self.watch_until(|contents| contents.trim_end().ends_with('$'), "the prompt");
+    }
+
+    /// As a person types, once the shell asks.
+    pub fn types(&mut self, text: &str) {
+        self.until_prompt();
+        for letter in text.chars() {
+            thread::sleep(KEY);
+            self.session.send(letter.to_string()).expect("a letter is taken");
+            self.watch();
+        }
+    }
+
+    fn watch_until(&mut self, is_there: impl Fn(&str) -> bool, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !is_there(&self.screen.screen().contents()) {
+            assert!(Instant::now() < end, "{what} never came: {}", self.screen.screen().contents());
+            self.watch();
+        }
+    }
+
+    fn watch(&mut self) {
+        let mut bytes = [0; 4096];
+        let Ok(length) = self.session.try_read(&mut bytes) else {
+            thread::sleep(Duration::from_millis(5));
+            return;
+        };
+        self.screen.process(&bytes[..length]);
+        let contents = self.screen.screen().contents();
+        if self.frames.last().is_none_or(|(_, last)| *last != contents) {
+            self.frames.push((self.began.elapsed().as_secs_f64(), contents));
+        }
+    }
+
+    /// Each line is a text that is visible in its time; who wants no motion sees the end.
+    pub fn to_svg(&self) -> String {
+        let (columns, rows) = self.size;
+        let width = f64::from(columns).mul_add(LETTER.0, 2.0 * MARGIN);
+        let height = f64::from(rows).mul_add(LETTER.1, 2.0 * MARGIN);
+        let mut starts = self.starts();
+        let length = starts.last().expect("a frame") + LAST;
+        starts.push(length);
+        let (mut style, mut texts) = (STYLE.to_owned(), String::new());
+        for (number, line) in self.lines().iter().enumerate() {
+            let (from, to) = (starts[line.from] / length * 100.0, starts[line.to] / length * 100.0);
+            let _ = writeln!(
+                style,
+                "#l{number}{{animation:k{number} {length:.2}s step-end infinite}}\
+                 @keyframes k{number}{{0%{{visibility:hidden}}{from:.2}%{{visibility:visible}}\
+                 {to:.2}%{{visibility:hidden}}}}"
+            );
+            let last = if line.to == self.frames.len() { "last" } else { "" };
+            let y = MARGIN + (f64::from(line.row) + 0.75) * LETTER.1;
+            let text = line.text.replace('&', "&amp;").replace('<', "&lt;");
+            // Not every reader of SVG keeps two blanks.
+            let text = text.replace(' ', "\u{a0}");
+            let _ = writeln!(
+                texts,
+                "<text id=\"l{number}\" class=\"{last}\" x=\"{MARGIN}\" y=\"{y:.1}\">{text}</text>"
+            );
+        }
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+             width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n\
+             <title>A device login, recorded</title>\n<style>\n{style}{STILL}</style>\n\
+             <rect width=\"100%\" height=\"100%\" rx=\"8\"/>\n{texts}</svg>\n"
+        )
+    }
+
+    /// Each line with the frames that show it.
+    fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for (frame, (_, contents)) in self.frames.iter().enumerate() {
+            for (row, text) in (0..).zip(contents.lines()) {
+                let text = text.trim_end();
+                let goes_on =
+                    |line: &&mut Line| line.to == frame && line.row == row && line.text == text;
+                match lines.iter_mut().find(goes_on) {
+                    Some(line) => line.to = frame + 1,
+                    None if text.is_empty() => {}
+                    None => {
+                        lines.push(Line { row, text: text.to_owned(), from: frame, to: frame + 1 })
+                    }
+                }
+            }
+        }
+        lines
+    }
+
+    /// When each frame begins, with long silences cut.
+    fn starts(&self) -> Vec<f64> {
+        let mut at = 0.0;
+        let mut before = self.frames.first().map_or(0.0, |(time, _)| *time);
+        let cut = |(time, _): &(f64, String)| {
+            at += (time - before).min(SILENCE);
+            before = *time;
+            at
+        };
+        self.frames.iter().map(cut).collect()
+    }
+}
+
+/// One line of the screen, from one frame to before another.
+struct Line {
+    row: u16,
+    text: String,
+    from: usize,
+    to: usize,
+}
+
+const STYLE: &str = "rect{fill:#161b22}\n\
+    text{font:14px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#e6edf3;visibility:hidden}\n\
+    .last{visibility:visible}\n";
+const STILL: &str = "@media (prefers-reduced-motion:reduce){text{animation:none !important}}\n";

@@ -1,0 +1,81 @@
+//! Many Codex at once: how often the one refresh token is sent, and refused.
+
+use crate::codex;
+use crate::machine::{Machine, eventually};
+use issuer::{Endpoint, Fault};
+use std::process::Child;
+use std::time::Duration;
+
+const CROWDS: [usize; 5] = [1, 2, 4, 8, 16];
+const ROUNDS: usize = 3;
+/// What a server across an ocean takes; on loopback one would be done before the next begins.
+const ROUND_TRIP: Duration = Duration::from_millis(300);
+/// Seconds left of a token that is due for us, and not yet for Codex.
+const DUE: i64 = 8 * 60;
+const EXPIRED: i64 = -1;
+
+/// Who asks whom, and for which token.
+#[derive(Clone, Copy)]
+enum Case {
+    /// Codex by itself, its token expired.
+    Alone,
+    /// Codex with us as its token command; the login is Codex's own, its token due.
+    Shared,
+    /// The same, its token expired: Codex does not wait for us.
+    SharedExpired,
+    /// Codex with us as its token command; the login is ours alone, its token expired.
+    Apart,
+}
+
+const CASES: [(Case, &str); 4] = [
+    (Case::Alone, "alone"),
+    (Case::Shared, "shared"),
+    (Case::SharedExpired, "shared_expired"),
+    (Case::Apart, "apart"),
+];
+
+/// One line for each crowd.
+pub fn table() -> String {
+    let mut table = "case,processes,round,refresh_requests,refused,answered\n".to_owned();
+    for processes in CROWDS {
+        for round in 1..=ROUNDS {
+            for (case, name) in CASES {
+                let line = format!("{name},{processes},{round},{}\n", crowd(processes, case));
+                print!("{line}");
+                table.push_str(&line);
+            }
+        }
+    }
+    table
+}
+
+fn crowd(processes: usize, case: Case) -> String {
+    let mut machine = Machine::new();
+    codex::configure(&machine, "file");
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(ROUND_TRIP), u32::MAX);
+    let lifetime = if matches!(case, Case::Shared) { DUE } else { EXPIRED };
+    machine.aged_sign_in(lifetime, 3600);
+    if matches!(case, Case::Apart) {
+        let state = machine.path("state").to_str().expect("UTF-8").to_owned();
+        machine.set("XDG_STATE_HOME", &state);
+        machine.command("move --to file").assert().success();
+        machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    }
+    let mut exec = vec!["exec", "--skip-git-repo-check", "Return OK."];
+    if !matches!(case, Case::Alone) {
+        let url = machine.issuer.url();
+        machine.command(&format!("configure codex --base-url {url}/v1")).assert().success();
+        exec.splice(0..0, ["-c", "model_provider=codex-credential"]);
+    }
+    let started: Vec<Child> = (0..processes).map(|_| start(&machine, &exec)).collect();
+    let answered = started.into_iter().map(codex::answered).filter(|answered| *answered).count();
+    // A renewal that was due is made in the background.
+    eventually(|| machine.renewers().is_empty() && machine.issuer.counts().in_flight == 0);
+    let counts = machine.issuer.counts();
+    format!("{},{},{answered}", counts.refreshes, counts.refreshes - counts.refreshes_granted)
+}
+
+fn start(machine: &Machine, exec: &[&str]) -> Child {
+    let mut command = codex::command(machine, exec);
+    command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).spawn().expect("Codex starts")
+}
