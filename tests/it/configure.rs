@@ -89,7 +89,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Both programs of the folder `from`, in `into` as well; the one that others run.
-fn install(from: &Path, into: &Path) -> PathBuf {
+pub fn install(from: &Path, into: &Path) -> PathBuf {
     for name in ["codex-credential", "codex-credential-full"] {
         let (from, into) = (from.join(name), into.join(name));
         if !into.exists() {

@@ -14,6 +14,7 @@ mod audit;
 mod back_off;
 mod certificates;
 mod clocks;
+mod commands;
 mod configuration;
 mod configure;
 mod dependencies;
