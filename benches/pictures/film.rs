@@ -128,7 +128,7 @@ impl Film {
                     Some(line) => line.to = frame + 1,
                     None if text.is_empty() => {}
                     None => {
-                        lines.push(Line { row, text: text.to_owned(), from: frame, to: frame + 1 })
+                        lines.push(Line { row, text: text.to_owned(), from: frame, to: frame + 1 });
                     }
                 }
             }

@@ -97,7 +97,7 @@ fn end(issuer: &Issuer, login: &Login, refusal: Error) -> Refusal {
         return Refusal::NotNow(refusal);
     }
     Refusal::Ended(match issuer.revoke(login) {
-        Ok(_) => refusal,
+        Ok(_) => Error { message: format!("{refusal}; it was ended, and not stored"), ..refusal },
         Err(error) => Error {
             message: format!("{refusal}; it was not stored, but could not be revoked ({error})"),
             ..refusal

@@ -10,6 +10,9 @@ use crate::storage::codex_config::{CodexConfig, Method};
 use crate::storage::codex_home::CodexHome;
 use crate::storage::place::Place;
 
+/// What names the account that is wanted for one command.
+const BY_OPTION: &str = "--account";
+
 /// Codex's configuration rules over Codex's login alone.
 fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
     profile.storage.as_codex().map(CodexHome::config).transpose()
@@ -57,7 +60,7 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
 fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
     let by_config = profile.pin.account.clone().map(|wanted| (wanted, "account in config.toml"));
     let named = profile.account.clone().filter(|name| Some(name) != profile.pin.account.as_ref());
-    let mut named = named.map(|wanted| (wanted, "--account"));
+    let mut named = named.map(|wanted| (wanted, BY_OPTION));
     if named.is_none()
         && let Some(home) = profile.storage.as_codex()
     {
@@ -114,8 +117,9 @@ fn wrong_workspace(used: &str, login: &Login, wanted: &[String], said_by: &str) 
 fn wrong_account(used: &Account, wanted: &str, said_by: &str) -> Error {
     let message =
         format!("the login is of {}, and {wanted} is wanted ({said_by})", used.username());
+    let again = if said_by == BY_OPTION { format!(" {BY_OPTION} {wanted}") } else { String::new() };
     Error::new(Kind::WrongAccount, message).hint(format!(
-        "run codex-credential login, open the page in a private window, and sign in as {wanted}"
+        "run codex-credential login{again}, open the page in a private window, and sign in as {wanted}"
     ))
 }
 

@@ -25,7 +25,7 @@ fn row(entry: &Entry) -> String {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let program = Some(entry.caller.program.as_str()).filter(|program| !program.is_empty());
     format!(
-        "{}  {:<9}{:<15}{:<9} {:<24} {:<13} {} ({})",
+        "{}  {:<8} {:<21} {:<9} {:<24} {:<13} {} ({})",
         clock::rfc3339(entry.at),
         entry.action.name(),
         entry.outcome,

@@ -15,7 +15,9 @@ use crate::ui;
 /// `LoginRequired` when nobody is signed in; `Usage` when another login is there already.
 pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> {
     if to == profile.kept {
-        ui::say("the login is kept there already");
+        ui::say(
+            "logins are kept there already; CODEX_CREDENTIAL_STORAGE names another storage to move one out of",
+        );
         return Ok(());
     }
     let target = profile.kept_in(to)?;

@@ -56,6 +56,11 @@ impl Status {
         self.login.is_some() && !(self.is_stale && self.end.is_some())
     }
 
+    /// Whether a device login waits for a person.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// For a person: the first line as `codex login status` has it.
     pub fn text(&self) -> String {
         let mut text = String::new();

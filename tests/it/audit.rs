@@ -42,6 +42,14 @@ fn configure(machine: &mut Machine, text: &str) {
 }
 
 #[test]
+fn each_column_of_the_log_stands_by_itself() {
+    let machine = Machine::with(|s| s.device_login = false);
+    machine.command("get --wait 20s").assert().code(4);
+    let log = machine.command("audit").assert().success();
+    log.stdout(contains(" sign_in  device_login_disabled codex  "));
+}
+
+#[test]
 fn each_change_of_a_login_is_one_line_with_its_outcome() {
     let machine = Machine::new();
     machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(2));

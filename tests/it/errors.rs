@@ -25,7 +25,7 @@ fn run(machine: &Machine, line: &str) -> Output {
     machine.command(&format!("{line} --error-format json")).output().unwrap()
 }
 
-fn situation(kind: Kind) -> Output {
+pub fn situation(kind: Kind) -> Output {
     match kind {
         Kind::Storage => {
             let machine = Machine::new();
@@ -116,6 +116,8 @@ macro_rules! kinds {
         fn $name() {
             assert_eq!(failure(&situation(Kind::$kind)), (stringify!($name).to_owned(), $code));
         })*
+
+        pub const KINDS: &[Kind] = &[$(Kind::$kind),*];
 
         /// The kinds that have a test, with their exit codes.
         const TESTED: &[(&str, u8)] = &[$((stringify!($name), $code)),*];

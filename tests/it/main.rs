@@ -37,6 +37,7 @@ mod keepalive;
 mod killed;
 mod killed_at_random;
 mod logout;
+mod messages;
 mod outputs;
 mod pins;
 mod private;

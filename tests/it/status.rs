@@ -60,7 +60,8 @@ fn a_dead_login_is_not_signed_in_and_the_pending_one_is_shown() {
     assert_eq!(status["pending"]["user_code"], code);
     assert!(status["cannot_renew"].as_str().unwrap().contains("the login has ended"));
     let output = machine.command("status").assert().code(3);
-    output.stdout(contains(code.as_str()).and(contains("never: the login has ended")));
+    let output = output.stdout(contains(code.as_str()).and(contains("never: the login has ended")));
+    output.stderr(contains("hint").not());
     caller.kill().unwrap();
     caller.wait().unwrap();
 }

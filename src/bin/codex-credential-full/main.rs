@@ -288,7 +288,7 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
     if status.is_signed_in() {
         return Ok(ExitCode::SUCCESS);
     }
-    if !options.json {
+    if !options.json && !status.is_pending() {
         ui::line("hint: to sign in, run: codex-credential login");
     }
     Ok(ExitCode::from(3))
