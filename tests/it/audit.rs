@@ -141,6 +141,7 @@ fn a_log_that_cannot_be_written_keeps_nobody_from_an_answer() {
 fn it_is_read_by_a_person_and_since_a_moment() {
     let (machine, _) = Machine::signed_in(-1);
     machine.token();
+    eventually(|| machine.renewers().is_empty());
     let row = contains("renewal").count(1);
     let output = machine.command("audit").assert().success();
     output
