@@ -31,11 +31,7 @@ fn version() -> String {
     let commit = git("%h");
     let date = source_date().or_else(|| git("%cs"));
     let known: Vec<_> = [commit, date].into_iter().flatten().collect();
-    if known.is_empty() {
-        release.to_owned()
-    } else {
-        format!("{release} ({})", known.join(" "))
-    }
+    if known.is_empty() { release.to_owned() } else { format!("{release} ({})", known.join(" ")) }
 }
 
 /// Of the last commit. Sources in a folder of another repository have none.

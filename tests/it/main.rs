@@ -53,7 +53,7 @@ mod storage;
 mod store;
 mod terminal;
 mod trace;
-mod version;
 mod troubleshooting;
+mod version;
 mod waiting;
 mod warm;
