@@ -33,7 +33,7 @@ impl Claims {
 }
 
 fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
-    let payload = token.split(['.']).nth(1)?;
+    let payload = token.split('.').nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&json).ok()
 }
