@@ -4,6 +4,7 @@ use crate::clock::Deadline;
 use std::io::{self, Read};
 
 pub struct PatientStdin {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a read cannot be given up there"))]
     deadline: Deadline,
 }
 

@@ -1,6 +1,6 @@
 //! Write, sync, rename: a reader sees the old file or the new one, never a part.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ fn is_replaceable(path: &Path) -> Result<()> {
         return Ok(());
     };
     let what = format!("cannot replace {}: {what}", path.display());
-    Err(Error::new(Kind::Storage, what).hint(hint))
+    Err(Error::new(crate::error::Kind::Storage, what).hint(hint))
 }
 
 /// A name in `folder` for a file that is soon removed; where its maker is killed, [`sweep`] removes it.

@@ -13,20 +13,14 @@ pub enum Reach {
     ThisMachine(String),
 }
 
-#[cfg(target_os = "linux")]
+/// By `/proc/self/mountinfo`; where there is none, nobody else is known of.
 pub fn reach(folder: &Path) -> Reach {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     reach_by(&mounts, &folder)
 }
 
-#[cfg(not(target_os = "linux"))]
-pub fn reach(_folder: &Path) -> Reach {
-    Reach::Everybody
-}
-
 /// By `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
-#[cfg(any(target_os = "linux", test))]
 fn reach_by(mounts: &str, folder: &Path) -> Reach {
     const SHARED: &[&str] = &[
         "9p", "afs", "ceph", "cifs", "fuse", "gfs2", "lustre", "nfs", "nfs4", "ocfs2", "smb3",
@@ -46,14 +40,12 @@ fn reach_by(mounts: &str, folder: &Path) -> Reach {
     }
 }
 
-#[cfg(any(target_os = "linux", test))]
 struct Mount<'a> {
     at: String,
     kind: &'a str,
     options: &'a str,
 }
 
-#[cfg(any(target_os = "linux", test))]
 impl<'a> Mount<'a> {
     fn of(line: &'a str) -> Option<Self> {
         let (place, system) = line.split_once(" - ")?;
