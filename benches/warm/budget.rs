@@ -12,10 +12,10 @@ struct Budget {
 }
 
 /// What it costs now and a little more, so that no change makes it dearer unseen; docs/performance.md says what is wanted.
-const TOKEN: Budget = Budget { instructions: 106_000, system_calls: 37, page_faults: 43 };
-const GIT: Budget = Budget { instructions: 150_000, ..TOKEN };
-/// Times the static floor's.
-const MEMORY: f64 = 1.75;
+const TOKEN: Budget = Budget { instructions: 100_000, system_calls: 37, page_faults: 48 };
+const GIT: Budget = Budget { instructions: 140_000, ..TOKEN };
+/// Times the static floor's. This and page faults differ by a few windows with what the page cache has.
+const MEMORY: f64 = 1.9;
 
 pub fn hold(logins: &Logins) -> ExitCode {
     let program = contenders::build(Some(STATIC_TARGET));
