@@ -26,7 +26,7 @@ pub fn rfc3339(seconds: i64) -> String {
     Timestamp::from_second(within_calendar(seconds)).unwrap_or_default().to_string()
 }
 
-/// Reads an RFC 3339 date; `None` when it is none.
+/// Reads an RFC 3339 date, as seconds since the epoch; `None` when it is none.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }

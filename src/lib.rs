@@ -4,6 +4,9 @@
 //! person runs by hand; [`oauth`] talks to the authorization server; [`storage`] keeps logins;
 //! [`profile`] says which issuer, hosts and storage a request means; [`account`] reads who a token is for;
 //! [`ui`] is how the program speaks. [`tokens`], [`clock`] and [`error`] are the words they share.
+//!
+//! A moment is an `i64` of seconds since the Unix epoch, a span one of seconds, or a `Duration`. What fails, fails with
+//! [`error::Error`], whose kinds are documented there.
 
 pub mod cli;
 

@@ -136,6 +136,7 @@ impl Lifetime {
 
     /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most
     /// 25 hours before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
+    /// Seconds since the epoch.
     pub fn renew_at(&self, jitter: u8) -> Option<i64> {
         let (end, length) = (self.expires_at?, self.length()?);
         let ahead = (length / 5).clamp(600, EARLIEST);

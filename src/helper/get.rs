@@ -34,7 +34,8 @@ impl Found {
 }
 
 /// The login that answers `asked`, where files alone tell that it does; `None` where more has to be done: somebody
-/// asked, or a renewal started. This is the warm path: no lock, socket, thread or child is made.
+/// asked, or a renewal started. This is the warm path: no lock, socket, thread or child is made. `min_validity` is in
+/// seconds, here and below.
 pub fn at_once(profile: &Profile, asked: &Credential, min_validity: i64) -> Result<Option<Login>> {
     // Several accounts may be kept in our own storages, and the index of them in a keyring.
     let by_name = asked.username.is_some() && profile.storage.as_codex().is_none();

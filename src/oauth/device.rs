@@ -24,7 +24,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Whether a renewal for this issuer and client can go on with it.
+    /// Whether a renewal for this issuer and client can go on with it, at `now` (seconds since the epoch).
     pub fn is_usable(&self, at: &Provenance, now: i64) -> bool {
         self.issuer == at.issuer && self.client_id == at.client_id && self.prompt.expires_at > now
     }

@@ -40,7 +40,7 @@ pub struct Discovered {
 }
 
 impl Discovered {
-    /// By a clock that may have been set meanwhile.
+    /// At `now`, seconds since the epoch by a clock that may have been set meanwhile.
     pub fn is_fresh(&self, now: i64) -> bool {
         (self.asked_at..self.asked_at.saturating_add(self.fresh_for)).contains(&now)
     }

@@ -35,7 +35,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// What a sign-in brought; `None` without an access token.
+    /// What a sign-in brought at `at`, seconds since the epoch; `None` without an access token.
     pub fn signed_in(grant: &Grant, by: &Provenance, at: i64) -> Option<Self> {
         let account = Login::granted(grant, by)?.account();
         let skew = notable(grant.skew);
@@ -76,6 +76,7 @@ impl Document {
         &self.account
     }
 
+    /// Seconds since the epoch.
     pub fn signed_in_at(&self) -> i64 {
         self.signed_in_at
     }

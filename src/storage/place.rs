@@ -76,6 +76,7 @@ impl Place {
         Record::new(self.dir.join("signed-in"))
     }
 
+    /// How far the issuer's clock is ahead of this machine's, in seconds.
     pub fn skew(&self) -> Record<i64> {
         Record::new(self.dir.join("skew"))
     }
