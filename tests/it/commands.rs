@@ -71,7 +71,10 @@ fn person() -> (Machine, PathBuf) {
     let home = machine.codex_home().to_str().unwrap().to_owned();
     machine.set("HOME", &home);
     machine.set("PATH", &format!("{}:/usr/bin:/bin", bin.display()));
-    machine.set("XDG_CONFIG_HOME", machine.path("config").to_str().unwrap().to_owned().as_str());
+    for (variable, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_RUNTIME_DIR", "run")] {
+        let folder = machine.path(folder).to_str().unwrap().to_owned();
+        machine.set(variable, &folder);
+    }
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
     machine.set("TOKEN", &token);
     (machine, program)
