@@ -122,17 +122,17 @@ pub fn after_a_restart_the_copy_is_made_anew() {
 pub fn a_crowd_renews_once() {
     let (private, _keyring) = private();
     let machine = &private.machine;
-    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(10));
     let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token --wait 60s")).collect();
     machine.approve_next();
     let mut tokens: Vec<String> = callers.into_iter().map(token_of).collect();
     tokens.dedup();
     assert_eq!(tokens.len(), 1);
-    machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
-    eventually(|| !machine.issuer.is_live_access_token(&tokens[0]));
+    let refused = format!("protocol=https\nhost=chatgpt.com\npassword={}\n\n", tokens[0]);
+    machine.command("erase").write_stdin(refused).assert().success();
     let mut renewed = machine.crowd(16);
     renewed.dedup();
     assert_eq!(renewed.len(), 1);
+    assert_ne!(renewed, tokens);
     let counts = machine.issuer.counts();
     assert_eq!((counts.user_codes, counts.refreshes), (1, 1));
 }

@@ -1,5 +1,5 @@
-//! Requests to etcd. With its neighbour `lease.rs` the only home of etcd-client, and beside `oauth/http.rs` of tokio:
-//! a lease is kept alive while the rest of the program, which is sequential, waits for a server or a person.
+//! Requests to etcd. As in `oauth/http.rs`, tokio runs beside the rest of the program, which is sequential: a lease is
+//! kept alive while that waits for a server or a person.
 //!
 //! One endpoint is asked at a time, and the next one when it does not answer, so that an error can name it.
 
