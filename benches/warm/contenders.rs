@@ -73,10 +73,11 @@ pub fn built() -> Built {
 pub fn build(target: Option<&str>) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     // What cargo tells a bench of its package makes build scripts of dependencies run again.
-    let told = env::vars_os().map(|(name, _)| name.into_string().unwrap_or_default());
-    let is_told =
-        |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|its| name.starts_with(its));
-    told.filter(is_told).for_each(|name| drop(cargo.env_remove(name)));
+    for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|its| name.starts_with(its)) {
+            cargo.env_remove(name);
+        }
+    }
     cargo.args(["build", "--quiet", "--release", "--bins"]);
     // As the packages have it.
     cargo.args(target.iter().flat_map(|target| ["--features", "etcd", "--target", target]));
