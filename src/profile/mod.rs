@@ -13,9 +13,9 @@ use crate::login::{Login, Provenance};
 use crate::storage::audit::Extent;
 use crate::storage::bucket::GitStorage;
 use crate::storage::codex_home::CodexHome;
-#[cfg(feature = "etcd")]
-use crate::storage::etcd::Etcd;
 use crate::storage::etcd::settings::Settings;
+#[cfg(feature = "etcd")]
+use crate::storage::etcd::{Etcd, Local};
 use crate::storage::keyring::Patience;
 use crate::storage::place::Place;
 use crate::storage::private::{Medium, Private};
@@ -408,8 +408,8 @@ fn etcd(
     cache: bool,
     patience: Patience,
 ) -> Result<Opened> {
-    let etcd = Etcd::new(settings.clone(), folders, granted_by, cache, patience.all);
-    Ok(Opened::Etcd(Rc::new(etcd)))
+    let local = Local::new(settings.clone(), folders, granted_by, cache, patience.all);
+    Ok(Opened::Etcd(Rc::new(Etcd::new(local))))
 }
 
 #[cfg(not(feature = "etcd"))]

@@ -8,7 +8,7 @@ use codex_credential::clock::{self, Deadline};
 use codex_credential::folders::Folders;
 use codex_credential::login::Provenance;
 use codex_credential::storage::Change;
-use codex_credential::storage::etcd::Etcd;
+use codex_credential::storage::etcd::{Etcd, Local};
 use codex_credential::storage::journal::{Intent, Request};
 use codex_credential::tokens::Grant;
 use std::collections::BTreeMap;
@@ -22,7 +22,8 @@ const THREADS: usize = 32;
 fn host(fleet: &Fleet, folder: &Path) -> Etcd {
     let folders = Folders { state: folder.join("state"), runtime: Some(folder.join("runtime")) };
     let issuer = fleet.issuer.url();
-    Etcd::new(fleet.settings(folder), &folders, &[&issuer, "load"], true, Duration::from_secs(60))
+    let (settings, patience) = (fleet.settings(folder), Duration::from_secs(60));
+    Etcd::new(Local::new(settings, &folders, &[&issuer, "load"], true, patience))
 }
 
 fn grant(number: u32) -> Grant {

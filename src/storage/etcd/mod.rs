@@ -41,7 +41,7 @@ mod turn;
 mod wire;
 
 #[cfg(feature = "etcd")]
-pub use opened::Etcd;
+pub use {local::Local, opened::Etcd};
 
 use crate::error::Prompt;
 use serde::{Deserialize, Serialize};

@@ -2,15 +2,12 @@
 
 use super::access::Access;
 use super::local::Local;
-use super::settings::Settings;
-use crate::folders::Folders;
 use crate::login::Login;
 use crate::storage::Storage;
 use crate::storage::place::Place;
 use std::cell::OnceCell;
 use std::ops::Deref;
 use std::rc::Rc;
-use std::time::Duration;
 
 #[derive(Debug)]
 pub struct Etcd {
@@ -20,15 +17,7 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// See [`Local::new`].
-    pub fn new(
-        settings: Settings,
-        folders: &Folders,
-        granted_by: &[&str],
-        is_cached: bool,
-        patience: Duration,
-    ) -> Self {
-        let local = Local::new(settings, folders, granted_by, is_cached, patience);
+    pub fn new(local: Local) -> Self {
         Self { local: Rc::new(local), access: OnceCell::new() }
     }
 
