@@ -135,7 +135,7 @@ fn killed_while_the_server_has_the_request_the_login_is_lost_only_if_it_was_repl
 #[test]
 fn sixty_four_callers_outlive_a_renewer_killed_with_the_request_at_the_server() {
     let (machine, old) = Machine::signed_in(-1);
-    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(10)), 1);
     let reader = Reader::of(machine.path("auth.json"));
     let callers = crowd(&machine);
     assert!(machine.issuer.wait_until(|c| c.in_flight == 1 && c.refreshes_granted == 1, PATIENCE));
