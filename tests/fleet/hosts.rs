@@ -150,6 +150,13 @@ impl Fleet {
 }
 
 impl Host {
+    /// As [`crate::machine::Machine::refuse`].
+    pub fn refuse(&self, token: &str) {
+        let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+        let mut command = assert_cmd::Command::from_std(self.command("erase"));
+        command.write_stdin(erase).assert().success();
+    }
+
     pub fn command(&self, line: &str) -> Command {
         let program = assert_cmd::cargo::cargo_bin!("codex-credential");
         let mut words: Vec<String> = self.within.clone();

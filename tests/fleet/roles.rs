@@ -72,8 +72,7 @@ pub fn a_reader_serves_and_never_renews(cluster: &Cluster) {
             said(&output)
         );
     }
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    assert_cmd::Command::from_std(reader.command("erase")).write_stdin(erase).assert().success();
+    reader.refuse(&token);
     let output = reader.run("get --format token --wait 10s");
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -86,8 +85,7 @@ pub fn a_reader_serves_and_never_renews(cluster: &Cluster) {
     writer.run(
         "get --rejected-sha256 0000000000000000000000000000000000000000000000000000000000000000",
     );
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    assert_cmd::Command::from_std(writer.command("erase")).write_stdin(erase).assert().success();
+    writer.refuse(&token);
     let renewed = writer.token();
     assert_ne!(renewed, token);
     assert_eq!(reader.token(), renewed);

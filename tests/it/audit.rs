@@ -62,8 +62,7 @@ fn each_change_of_a_login_is_one_line_with_its_outcome() {
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), 1);
     machine.command("get --wait 20s").assert().code(1);
     let renewed = machine.token();
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={renewed}\n");
-    machine.command("erase").write_stdin(erase).assert().success();
+    machine.refuse(&renewed);
     machine.command("logout").assert().success();
     let expected = [
         ("sign_in", "ok"),

@@ -230,8 +230,7 @@ fn a_dead_login_a_failed_renewal_and_a_pending_sign_in_are_told() {
 fn a_refused_token_and_a_login_that_cannot_be_renewed_are_told() {
     let machine = machine(864_000);
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
-    let input = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n");
-    machine.command("erase").write_stdin(input).assert().success();
+    machine.refuse(&token);
     only(&examined(&machine).0, "refused", "warning");
     let mut document = machine.auth_json();
     document["tokens"]["refresh_token"] = json!("");

@@ -143,6 +143,12 @@ impl Machine {
         callers.into_iter().map(token_of).collect()
     }
 
+    /// Says that `token` was refused, as a program does whose request a server turned down.
+    pub fn refuse(&self, token: &str) {
+        let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
+        self.command("erase").write_stdin(erase).assert().success();
+    }
+
     /// Approves the next device login that somebody starts.
     pub fn approve_next(&self) -> String {
         let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");

@@ -173,8 +173,7 @@ fn a_login_moves_and_stays_the_same_login() {
     machine.set("CODEX_CREDENTIAL_STORAGE", "file");
     assert_eq!(machine.token(), tokens.access_token);
     // Renewed where it is now, by the issuer that granted it.
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={}\n\n", tokens.access_token);
-    machine.command("erase").write_stdin(erase).assert().success();
+    machine.refuse(&tokens.access_token);
     assert_ne!(machine.token(), tokens.access_token);
     machine.command("move --to file").assert().success().stderr(contains("there already"));
     let renewed = machine.token();

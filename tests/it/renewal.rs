@@ -50,14 +50,10 @@ fn min_validity_asks_for_more_and_short_lived_tokens_still_work() {
     // More than half of its life is never asked for, so this one will do.
     machine.command("get --min-validity 2h").assert().success();
     assert_eq!(machine.issuer.counts().refreshes, 0);
-    machine.command("erase").write_stdin(refused(&tokens.access_token)).assert().success();
+    machine.refuse(&tokens.access_token);
     let short = machine.token();
     assert_eq!(machine.token(), short);
     assert_eq!(machine.issuer.counts().refreshes, 1);
-}
-
-fn refused(token: &str) -> String {
-    format!("protocol=https\nhost=chatgpt.com\npassword={token}\n")
 }
 
 #[test]

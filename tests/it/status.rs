@@ -69,8 +69,7 @@ fn a_dead_login_is_not_signed_in_and_the_pending_one_is_shown() {
 #[test]
 fn a_refused_token_is_told() {
     let (machine, tokens) = Machine::signed_in(3600);
-    let input = format!("protocol=https\nhost=chatgpt.com\npassword={}\n", tokens.access_token);
-    machine.command("erase").write_stdin(input).assert().success();
+    machine.refuse(&tokens.access_token);
     machine.command("status").assert().code(0).stdout(contains("a caller found it refused"));
 }
 

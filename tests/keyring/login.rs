@@ -70,8 +70,7 @@ pub fn the_refresh_token_is_in_no_file() {
     let during_login = written(&private, "login", || drop(machine.approve_next()));
     let first = refresh_token(&keyring);
     let token = machine.token();
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    machine.command("erase").write_stdin(erase).assert().success();
+    machine.refuse(&token);
     let during_renewal = written(&private, "get --wait 20s", || ());
     let second = refresh_token(&keyring);
     assert_ne!(first, second);
@@ -127,8 +126,7 @@ pub fn a_crowd_renews_once() {
     let mut tokens: Vec<String> = callers.into_iter().map(token_of).collect();
     tokens.dedup();
     assert_eq!(tokens.len(), 1);
-    let refused = format!("protocol=https\nhost=chatgpt.com\npassword={}\n\n", tokens[0]);
-    machine.command("erase").write_stdin(refused).assert().success();
+    machine.refuse(&tokens[0]);
     let mut renewed = machine.crowd(16);
     renewed.dedup();
     assert_eq!(renewed.len(), 1);
@@ -143,8 +141,7 @@ pub fn two_homes_meet_at_the_lock() {
     let slow = Fault::DelayAfter(Duration::from_millis(500));
     private.machine.issuer.fault(Endpoint::Refresh, slow, 1);
     let token = private.machine.token();
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    private.machine.command("erase").write_stdin(erase).assert().success();
+    private.machine.refuse(&token);
     let first = private.machine.start("get --format token --wait 30s");
     let other_home = tempfile::tempdir().unwrap();
     for variable in ["HOME", "XDG_STATE_HOME"] {

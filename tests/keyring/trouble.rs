@@ -72,8 +72,7 @@ pub fn a_keyring_killed_in_mid_renewal_loses_nothing() {
     let (private, mut keyring) = private();
     let machine = &private.machine;
     let token = private.sign_in(&ada(), "");
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    machine.command("erase").write_stdin(erase).assert().success();
+    machine.refuse(&token);
     let slow = Fault::DelayAfter(Duration::from_secs(1));
     machine.issuer.fault(Endpoint::Refresh, slow, 1);
     let caller = machine.start("get --format token --wait 20s");
