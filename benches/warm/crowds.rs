@@ -1,10 +1,9 @@
 //! Many callers at once: with a valid token, with none, and with an expired one.
 
+use crate::logins;
 use crate::measure::{median, processor_time};
 use issuer::{Account, Endpoint, Fault, Interval, Issuer};
-use serde_json::json;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -109,7 +108,6 @@ fn machine(state: State) -> (Issuer, TempDir) {
         .start();
     issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_millis(200)), 1000);
     let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".codex")).unwrap();
     let lifetime = match state {
         State::Warm => 864_000,
         State::Expired => -1,
@@ -117,10 +115,6 @@ fn machine(state: State) -> (Issuer, TempDir) {
     };
     let ada: Account = Issuer::accounts().swap_remove(0);
     let tokens = issuer.grant(&ada, lifetime);
-    let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
-        "id_token": tokens.id_token, "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
-    }, "last_refresh": "2026-01-01T00:00:00Z" });
-    fs::write(home.path().join(".codex/auth.json"), login.to_string()).unwrap();
+    logins::write(home.path(), &tokens);
     (issuer, home)
 }

@@ -1,6 +1,6 @@
 //! A home with one login in each storage, and the environment that finds it.
 
-use issuer::{Account, Issuer};
+use issuer::{Account, Issuer, Tokens};
 use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -30,14 +30,8 @@ impl Logins {
         fs::set_permissions(runtime.path(), Permissions::from_mode(0o700)).unwrap();
         let ada: Account = Issuer::accounts().swap_remove(0);
         let [a, b] = [(); 2].map(|()| issuer.grant(&ada, LIFETIME));
-        let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
-            "id_token": a.id_token, "access_token": a.access_token,
-            // Codex's is a JWT, too.
-            "refresh_token": b.access_token, "account_id": a.account_id,
-        }, "last_refresh": "2026-01-01T00:00:00Z" });
-        fs::create_dir(home.path().join(".codex")).unwrap();
-        let text = serde_json::to_string_pretty(&login).unwrap();
-        fs::write(home.path().join(".codex/auth.json"), text).unwrap();
+        // Codex's refresh token is a JWT, too.
+        write(home.path(), &Tokens { refresh_token: b.access_token, ..a });
         Self { issuer, home, runtime }
     }
 
@@ -98,4 +92,15 @@ impl Logins {
         login.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         login.status().is_ok_and(|status| status.success())
     }
+}
+
+/// As Codex's own login, in `home`.
+pub fn write(home: &Path, tokens: &Tokens) {
+    let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
+        "id_token": tokens.id_token, "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
+    }, "last_refresh": "2026-01-01T00:00:00Z" });
+    fs::create_dir_all(home.join(".codex")).unwrap();
+    let text = serde_json::to_string_pretty(&login).unwrap();
+    fs::write(home.join(".codex/auth.json"), text).unwrap();
 }

@@ -1,5 +1,6 @@
 //! A renewal over TLS beside curl, which sends the same request.
 
+use crate::logins;
 use crate::measure::median;
 use issuer::{Account, Authority, Issuer, Tokens};
 use serde_json::json;
@@ -51,7 +52,6 @@ impl Machine {
         let certificate = authority.certificate("localhost", today);
         let issuer = Issuer::builder().certificate(certificate).token_padding(500).start();
         let home = tempfile::tempdir().unwrap();
-        fs::create_dir(home.path().join(".codex")).unwrap();
         fs::write(home.path().join("authority.pem"), authority.pem()).unwrap();
         Self { issuer, home }
     }
@@ -63,12 +63,7 @@ impl Machine {
 
     /// Milliseconds.
     fn get(&self, program: &Path) -> f64 {
-        let tokens = self.grant();
-        let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
-            "id_token": tokens.id_token, "access_token": tokens.access_token,
-            "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
-        }, "last_refresh": "2026-01-01T00:00:00Z" });
-        fs::write(self.home.path().join(".codex/auth.json"), login.to_string()).unwrap();
+        logins::write(self.home.path(), &self.grant());
         let mut command = Command::new(program);
         command.args(["get", "--format", "token"]).env_clear();
         command.env("HOME", self.home.path()).env("CODEX_CREDENTIAL_ISSUER", self.issuer.url());
