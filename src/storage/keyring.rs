@@ -201,7 +201,9 @@ impl Item {
         });
         let patience = self.patience.answer.min(deadline.remaining());
         let answer = receiver.recv_timeout(patience);
-        thread::sleep(FAREWELL);
+        if answer.is_ok() {
+            thread::sleep(FAREWELL);
+        }
         match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(what, &words(&error))),
