@@ -91,9 +91,9 @@ impl Login {
 
     /// The account's user name. Mostly the id token alone tells it.
     pub fn username(&self) -> String {
-        let recorded = || self.recorded.clone();
-        let first = recorded().or(Account::of(self.id_token.iter().map(|t| t.expose().as_str())));
-        let account = if first.email.is_some() { first } else { self.account() };
+        let claimed = Account::of(self.id_token.iter().map(|t| t.expose().as_str()));
+        let known = self.recorded.clone().or(claimed);
+        let account = if known.email.is_some() { known } else { self.account() };
         account.username().to_owned()
     }
 

@@ -1,5 +1,5 @@
-//! Requests to the authorization server. The only home of reqwest and tokio: the rest of the program is
-//! plain, sequential code.
+//! Requests to the authorization server. The only home of reqwest, and but for storage/etcd of tokio: the rest of the
+//! program is plain, sequential code.
 
 use super::unanswered::{Route, cause, unanswered};
 use crate::clock;
