@@ -83,19 +83,22 @@ impl CodexHome {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
+        let skew = self.skew()?;
         let path = self.dir.join("auth.json");
         let bytes = read(&path).map_err(|error| Error::io("read", &path, &error))?;
         match bytes.map(|bytes| AuthJson::parse(&bytes).map(AuthJson::content)) {
             Some(Ok(Ok(Content::ChatGpt(login)))) => {
-                Ok(Some((self.with_skew(login)?, self.place.clone())))
+                Ok(Some((Login { skew, ..login }, self.place.clone())))
             }
             // Whoever loads it says what is wrong with it.
             _ => Ok(None),
         }
     }
 
-    fn with_skew(&self, login: Login) -> Result<Login> {
-        Ok(Login { skew: self.place.skew().load()?.unwrap_or(0), ..login })
+    /// How far the issuer's clock is ahead, in seconds. It is noted after the login that it was seen with, so it is read
+    /// before: no login is judged by what was seen with a later one.
+    fn skew(&self) -> Result<i64> {
+        Ok(self.place.skew().load()?.unwrap_or(0))
     }
 
     /// The document that Codex would read, and where it is.
@@ -145,8 +148,9 @@ impl Storage for CodexHome {
 
     /// The ChatGPT login; `LoginRequired` when it is an API key.
     fn load(&self) -> Result<Option<Login>> {
+        let skew = self.skew()?;
         match self.content()? {
-            Some((_, Content::ChatGpt(login))) => self.with_skew(login).map(Some),
+            Some((_, Content::ChatGpt(login))) => Ok(Some(Login { skew, ..login })),
             Some((spot, Content::ApiKey(_))) => Err(Error::new(
                 Kind::LoginRequired,
                 format!(

@@ -69,6 +69,24 @@ fn a_warm_get_makes_no_socket_lock_thread_or_child() {
     assert_eq!(documents(&calls).unwrap_or(0), 0, "what is kept for other hosts is not looked at");
 }
 
+/// A renewal writes the login, and then how far the server's clock is off: whoever read them in that order, too, could
+/// judge the old login by what was seen with the new one, and answer with a token that has ended.
+#[test]
+fn how_far_the_clock_is_off_is_read_before_the_login() {
+    let (machine, _) = Machine::signed_in(864_000);
+    let Some((calls, _)) = traced(&machine, OURS) else { return };
+    if documents(&calls).is_none() {
+        return;
+    }
+    let read = |name: &str| {
+        let opened = calls.iter().position(|(call, arguments)| {
+            call.starts_with("open") && arguments.contains(&format!("/{name}\""))
+        });
+        opened.unwrap_or_else(|| panic!("{name} is read"))
+    };
+    assert!(read("skew") < read("auth.json"));
+}
+
 #[test]
 fn a_get_for_another_host_reads_one_document_whatever_the_number_of_hosts() {
     let mut machine = Machine::new();
