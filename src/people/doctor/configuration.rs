@@ -34,7 +34,7 @@ pub fn check(
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) {
     let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
-    let version = env!("CARGO_PKG_VERSION");
+    let version = env!("CODEX_CREDENTIAL_VERSION");
     report.ok("program", format!("codex-credential {version} for {system} on {machine}"));
     let is_set = |name: &&&str| variable(name).is_some_and(|value| !value.is_empty());
     let set: Vec<&str> = VARIABLES.iter().filter(is_set).copied().collect();
