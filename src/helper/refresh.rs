@@ -66,6 +66,13 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     if let Some(error) = outcome.error() {
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
+    // Never sent again, by no host.
+    let bury = |reason| -> Result<Dead> {
+        let dead = Dead::new(refresh_token, url.clone(), &intent.to, reason);
+        renewal.place.dead().save(&dead)?;
+        hold.settle(Some(&json!(dead)))?;
+        Ok(dead)
+    };
     match outcome {
         Outcome::Granted(grant) => {
             let store = || {
@@ -77,9 +84,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 Ok(stored) => stored,
                 Err(Refusal::NotNow(error)) => return Err(error),
                 Err(Refusal::Ended(error)) => {
-                    let dead = Dead::new(refresh_token, url, &intent.to, error.message.clone());
-                    renewal.place.dead().save(&dead)?;
-                    hold.settle(Some(&json!(dead)))?;
+                    bury(error.message.clone())?;
                     journal.clear()?;
                     return Err(error);
                 }
@@ -108,9 +113,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
                 Some(doubt) => format!("{}: {doubt}", end_of_login(&error, cut_off)),
                 None => end_of_login(&error, cut_off),
             };
-            let dead = Dead::new(refresh_token, url, &intent.to, reason);
-            renewal.place.dead().save(&dead)?;
-            hold.settle(Some(&json!(dead)))?;
+            let dead = bury(reason)?;
             // Another program may hold the answer and wait for this lock to store it.
             drop(hold);
             let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
