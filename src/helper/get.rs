@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::Glance;
 use crate::storage::place::Place;
 use crate::trace::{self, Event, State};
 use crate::ui;
@@ -36,17 +37,17 @@ impl Found {
 /// The login that answers `asked`, where files alone tell that it does; `None` where more has to be done: somebody
 /// asked, or a renewal started. This is the warm path: no lock, socket, thread or child is made. `min_validity` is in
 /// seconds, here and below.
-pub fn at_once(profile: &Profile, asked: &Credential, min_validity: i64) -> Result<Option<Login>> {
+pub fn at_once(profile: &Profile, asked: &Credential, min_validity: i64) -> Result<Option<Glance>> {
     // Several accounts may be kept in our own storages, and the index of them in a keyring.
     let by_name = asked.username.is_some() && profile.storage.as_codex().is_none();
     if by_name || !matches!(meant(profile, asked), Meant::Token | Meant::Default) {
         return Ok(None);
     }
-    let Some((login, place)) = profile.storage.glance()? else { return Ok(None) };
-    let answers = is_usable(profile, &place, &login, min_validity)?
-        && !is_due(&login)
-        && is_asked_for(&login, asked);
-    Ok(Some(login).filter(|_| answers))
+    let Some(found) = profile.storage.glance()? else { return Ok(None) };
+    let answers = is_usable(profile, &found.place, &found.login, min_validity)?
+        && !is_due(&found.login)
+        && is_asked_for(&found.login, asked);
+    Ok(Some(found).filter(|_| answers))
 }
 
 /// A token for `asked`, good for `min_validity` seconds more; or what is kept for a host that is not ours.
@@ -133,7 +134,7 @@ pub fn usable(profile: &Profile, min_validity: i64) -> Result<Option<Login>> {
 pub fn stored(profile: &Profile) -> Result<Option<(Login, Place)>> {
     let storage = &profile.storage;
     if let Some(found) = storage.glance()? {
-        return Ok(Some(found));
+        return Ok(Some((found.login, found.place)));
     }
     storage.refresh_copies()?;
     let Some(login) = storage.load()? else { return Ok(None) };

@@ -14,7 +14,7 @@ use super::read::{Bytes, read};
 use super::replace::{sweep, target};
 use super::seal::Seal;
 use super::spot::Spot;
-use super::{Change, Hold, Storage};
+use super::{Change, Glance, Hold, Storage};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, notable};
@@ -79,20 +79,22 @@ impl CodexHome {
     }
 
     /// See [`super::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+    pub fn glance(&self) -> Result<Option<Glance>> {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
         let skew = self.skew()?;
         let path = self.dir.join("auth.json");
-        let bytes = read(&path).map_err(|error| Error::io("read", &path, &error))?;
-        match bytes.map(|bytes| AuthJson::parse(&bytes).map(AuthJson::content)) {
-            Some(Ok(Ok(Content::ChatGpt(login)))) => {
-                Ok(Some((Login { skew, ..login }, self.place.clone())))
+        let document = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let Some(document) = document else { return Ok(None) };
+        Ok(match AuthJson::parse(&document).map(AuthJson::content) {
+            Ok(Ok(Content::ChatGpt(login))) => {
+                let login = Login { skew, ..login };
+                Some(Glance { login, place: self.place.clone(), document })
             }
             // Whoever loads it says what is wrong with it.
-            _ => Ok(None),
-        }
+            _ => None,
+        })
     }
 
     /// How far the issuer's clock is ahead, in seconds. It is noted after the login that it was seen with, so it is read

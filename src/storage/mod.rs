@@ -35,6 +35,7 @@ use etcd::Fleet;
 use journal::{Intent, Journal, Left};
 use place::Place;
 use private::Private;
+use read::Bytes;
 use serde_json::Value;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -165,6 +166,14 @@ pub trait Storage: std::fmt::Debug {
     }
 }
 
+/// A login at a glance, perhaps without its refresh token.
+pub struct Glance {
+    pub login: Login,
+    pub place: Place,
+    /// What it was read from. It is overwritten when it is dropped; a process that ends at once has no need of that.
+    pub document: Bytes,
+}
+
 /// The storage of a profile. A closed list, so that whoever only glances at a login links nothing that writes one.
 #[derive(Clone, Debug)]
 pub enum Opened {
@@ -175,9 +184,8 @@ pub enum Opened {
 }
 
 impl Opened {
-    /// The login and its place, from where files alone tell; perhaps without its refresh token. `None` says nothing of
-    /// what a keyring has.
-    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+    /// From where files alone tell. `None` says nothing of what a keyring has.
+    pub fn glance(&self) -> Result<Option<Glance>> {
         match self {
             Self::Codex(home) => home.glance(),
             Self::Private(private) => private.glance(),

@@ -22,7 +22,7 @@ use super::read::Bytes;
 use super::replace::sweep;
 use super::seal::Seal;
 use super::spot::Spot;
-use super::{Change, Hold, Storage};
+use super::{Change, Glance, Hold, Storage};
 use crate::account::Account;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
@@ -154,12 +154,12 @@ impl Private {
     }
 
     /// See [`super::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<(Login, Place)>> {
+    pub fn glance(&self) -> Result<Option<Glance>> {
         let Some(key) = self.key_by(Cell::glance)? else { return Ok(None) };
         let cell = self.login_cell(&key);
-        let Some(bytes) = cell.glance()? else { return Ok(None) };
-        let document: Option<Document> = parse(&cell, &bytes).ok();
-        Ok(document.map(|document| (document.login(), self.place_called(&key))))
+        let Some(document) = cell.glance()? else { return Ok(None) };
+        let login = parse(&cell, &document).ok().map(Document::login);
+        Ok(login.map(|login| Glance { login, place: self.place_called(&key), document }))
     }
 
     /// See [`super::Opened::of_account`].

@@ -110,7 +110,7 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
                     if renew(&storage, &old, &new, &by) {
                         renewals.fetch_add(1, Ordering::SeqCst);
                     }
-                    let (found, _) = storage.glance().unwrap();
+                    let found = storage.glance().unwrap().login;
                     assert!(found.access_token == *new.access_token.as_ref().unwrap());
                 }
             });

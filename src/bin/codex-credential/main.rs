@@ -52,9 +52,9 @@ fn answer(begun: &mut Option<Begun>) -> Option<()> {
         ..Asked::default()
     };
     let profile = Profile::of(variable, named).ok().filter(|it| it.audit != Extent::All)?;
-    let login = at_once(&profile, &asked, get.min_validity).ok()??;
-    let mut answer = Vec::with_capacity(login.access_token.expose().len() + 256);
-    get.format.write(&mut answer, &asked, &login, None).ok()?;
+    let found = at_once(&profile, &asked, get.min_validity).ok()??;
+    let mut answer = Vec::with_capacity(found.login.access_token.expose().len() + 256);
+    get.format.write(&mut answer, &asked, &found.login, None).ok()?;
     io::stdout().write_all(&answer).ok()?;
     // Nothing is wiped here: the system takes it all back at once.
     process::exit(0)

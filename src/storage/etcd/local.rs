@@ -3,9 +3,10 @@
 
 use super::settings::Settings;
 use crate::folders::Folders;
-use crate::login::Login;
+use crate::storage::Glance;
 use crate::storage::document::Document;
 use crate::storage::place::Place;
+use crate::storage::read::{Bytes, read};
 use crate::storage::record::Record;
 use crate::tokens::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -64,14 +65,18 @@ impl Local {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Option<(Login, Place)> {
-        let copy = self.read_copy().filter(|_| self.is_cached)?;
-        Some((copy.login.login(), self.place.clone()))
+    pub fn glance(&self) -> Option<Glance> {
+        let (copy, document) = self.read_document().filter(|_| self.is_cached)?;
+        Some(Glance { login: copy.login.login(), place: self.place.clone(), document })
     }
 
     pub fn read_copy(&self) -> Option<Copy> {
-        let bytes = crate::storage::read::read(&self.copy).ok()??;
-        serde_json::from_slice(&bytes).ok()
+        self.read_document().map(|(copy, _)| copy)
+    }
+
+    fn read_document(&self) -> Option<(Copy, Bytes)> {
+        let document = read(&self.copy).ok()??;
+        Some((serde_json::from_slice(&document).ok()?, document))
     }
 
     pub fn copy_record(&self) -> Record<Copy> {

@@ -2,9 +2,7 @@
 
 use super::access::Access;
 use super::local::Local;
-use crate::login::Login;
-use crate::storage::Storage;
-use crate::storage::place::Place;
+use crate::storage::{Glance, Storage};
 use std::cell::OnceCell;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -22,7 +20,7 @@ impl Etcd {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Option<(Login, Place)> {
+    pub fn glance(&self) -> Option<Glance> {
         self.local.glance()
     }
 }
