@@ -55,6 +55,8 @@ impl Config {
         Self::parse(&path, &text)
     }
 
+    /// Not inlined: its frame takes a page of the stack, which a call without such a file need not touch.
+    #[inline(never)]
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let reader = Reader { path, text };
         let table = DeTable::parse(text)
