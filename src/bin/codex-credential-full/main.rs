@@ -40,6 +40,12 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(2 * 60);
 /// `logout` and `move` let a renewal that is under way finish.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// musl's own asks the kernel for each block of a middling size, and gives it back: a hundred system calls before a caller
+/// waits for its turn.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     secrecy::keep();
     let cli = Cli::parse();
