@@ -23,6 +23,11 @@ fn main() {
     // Packed relocations are read as one page instead of seven. glibc would have to be a new one for it.
     if target("OS") == "linux" && target("ENV") == "musl" {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        // What a warm call runs lies together: a few windows of the file are read instead of one from everywhere.
+        let script = "src/bin/codex-credential/warm.ld";
+        println!("cargo:rerun-if-changed={script}");
+        let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo:rustc-link-arg-bin=codex-credential=-Wl,-T,{folder}/{script}");
     }
 }
 

@@ -3,7 +3,8 @@
 //! Prints its tables and writes them into docs/performance.md: one warm call side by side with what else hands out a
 //! secret, many callers at once, many logins stored, and a renewal beside curl; those whose names it is given, else all.
 //! With `--budget` it builds the static release alone, counts its instructions, page faults, system calls and memory,
-//! and fails where one is over its budget; nothing that is counted depends on the speed of the machine.
+//! and fails where one is over its budget; nothing that is counted depends on the speed of the machine. With `--order` it
+//! writes down which functions are to lie together in the next static release.
 #![expect(
     clippy::disallowed_methods,
     reason = "peers come in by variables; the time is what is measured"
@@ -15,6 +16,7 @@ mod crowds;
 mod growth;
 mod logins;
 mod measure;
+mod order;
 mod renewal;
 mod report;
 
@@ -29,6 +31,10 @@ fn main() -> ExitCode {
     let logins = Logins::new();
     if std::env::args().any(|argument| argument == "--budget") {
         return budget::hold(&logins);
+    }
+    if std::env::args().any(|argument| argument == "--order") {
+        order::write(&logins);
+        return ExitCode::SUCCESS;
     }
     let named: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
