@@ -36,8 +36,15 @@ fn size(contender: &Contender) -> u64 {
 }
 
 fn instructions(contender: &Contender) -> Option<u64> {
-    let tool =
-        ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=/dev/null"];
+    // Under valgrind some programs, node among them, come to no end.
+    let tool = [
+        "timeout",
+        "60",
+        "valgrind",
+        "--tool=callgrind",
+        "--trace-children=yes",
+        "--callgrind-out-file=/dev/null",
+    ];
     let output = contender.command(&tool).stderr(Stdio::piped()).output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     // ==1234== Collected : 15468
