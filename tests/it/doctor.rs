@@ -6,7 +6,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -267,6 +267,21 @@ fn a_timer_is_told_and_one_of_another_program_is_a_warning() {
     let service = machine.path(".config/systemd/user/codex-credential-keepalive.service");
     fs::write(service, "[Service]\nExecStart=/gone renew\n").unwrap();
     only(&examined(&machine).0, "keepalive", "warning");
+}
+
+/// As `systemctl --user enable` leaves it, whose unit is the package's.
+#[test]
+fn the_timer_of_a_package_is_told_where_it_is_enabled() {
+    let machine = machine(864_000);
+    says(&only(&examined(&machine).0, "keepalive", "ok"), "no timer");
+    let unit = machine.path("package.timer");
+    fs::write(&unit, "[Timer]\n").unwrap();
+    let enabled = machine.path(".config/systemd/user/timers.target.wants");
+    fs::create_dir_all(&enabled).unwrap();
+    symlink(&unit, enabled.join("codex-credential-keepalive.timer")).unwrap();
+    says(&only(&examined(&machine).0, "keepalive", "ok"), "a timer in");
+    fs::remove_file(&unit).unwrap();
+    says(&only(&examined(&machine).0, "keepalive", "ok"), "no timer");
 }
 
 #[test]

@@ -111,10 +111,15 @@ impl<'a> Keepalive<'a> {
         format!("{files}# or, with crontab -e:\n{}\n", self.cron_line())
     }
 
-    /// The first of the files that is there, and whether all are as `install` would write them.
+    /// The first of the files that is there, and whether all are as `install` would write them; else the package's own
+    /// timer, where it is enabled.
     pub fn found(&self) -> Option<(PathBuf, bool)> {
         let files = self.files();
-        let first = files.iter().map(|(path, _)| path).find(|path| path.exists())?.clone();
+        let Some(first) = files.iter().map(|(path, _)| path).find(|path| path.exists()).cloned()
+        else {
+            let enabled = self.folder.join(format!("timers.target.wants/{UNIT}.timer"));
+            return enabled.exists().then_some((enabled, true));
+        };
         let is_ours = |(path, text): &(PathBuf, String)| {
             fs::read_to_string(path).is_ok_and(|found| found == *text)
         };
