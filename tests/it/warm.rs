@@ -69,6 +69,14 @@ fn a_warm_get_makes_no_socket_lock_thread_or_child() {
     assert_eq!(documents(&calls).unwrap_or(0), 0, "what is kept for other hosts is not looked at");
 }
 
+#[test]
+fn a_variable_for_a_trace_that_is_empty_is_none() {
+    let (mut machine, _) = Machine::signed_in(864_000);
+    machine.set("CODEX_CREDENTIAL_TRACE", "");
+    let Some((calls, _)) = traced(&machine, OURS) else { return };
+    assert_eq!(calls.iter().filter(|(name, _)| name == "execve").count(), 1, "it answers itself");
+}
+
 /// A renewal writes the login, and then how far the server's clock is off: whoever read them in that order, too, could
 /// judge the old login by what was seen with the new one, and answer with a token that has ended.
 #[test]

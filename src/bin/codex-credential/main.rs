@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn answer(begun: &mut Option<Begun>) -> Option<()> {
     let get = Get::of(std::env::args_os().skip(1))?;
     // Traces, and the audit of every answer, are written by the full program.
-    if variable("CODEX_CREDENTIAL_TRACE").is_some() {
+    if variable("CODEX_CREDENTIAL_TRACE").is_some_and(|file| !file.is_empty()) {
         return None;
     }
     if io::stdin().is_terminal() || io::stdout().is_terminal() {
