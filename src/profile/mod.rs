@@ -1,31 +1,30 @@
 //! Which issuer, client, hosts and storage a request means: the built-in profile `codex`, or one of `config.toml`.
 
 pub mod config;
+mod endpoints;
 pub mod etcd;
+mod hosts;
+mod opener;
 pub mod table;
+mod variables;
 
-use crate::account::Claims;
-use crate::address::{is_loopback, is_private};
+pub use variables::{config, config_path};
+
 use crate::client::{Dialect, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::folders::{self, Folders};
 use crate::login::{Login, Provenance};
 use crate::storage::audit::Extent;
 use crate::storage::bucket::GitStorage;
-use crate::storage::codex_home::CodexHome;
-use crate::storage::etcd::settings::Settings;
-#[cfg(feature = "etcd")]
-use crate::storage::etcd::{Etcd, Local};
 use crate::storage::keyring::Patience;
 use crate::storage::place::Place;
-use crate::storage::private::{Medium, Private};
 use crate::storage::{Kept, Opened};
 use crate::ui::Interactive;
-use config::Config;
+use opener::Opener;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use table::{Pin, Table};
+use variables::Variables;
 
 /// The built-in profile.
 pub const BUILT_IN: &str = "codex";
@@ -75,63 +74,6 @@ pub struct Asked {
     pub patience: Patience,
 }
 
-/// What the environment says.
-struct Environment<F>(F);
-
-impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
-    fn raw(&self, name: &str) -> Option<OsString> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>> {
-        match self.raw(name).map(OsString::into_string) {
-            Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
-            Some(Ok(text)) => Ok(Some(text)),
-            None => Ok(None),
-        }
-    }
-
-    fn url(&self, name: &str) -> Result<Option<String>> {
-        match self.text(name)? {
-            Some(url) if !is_private(&url) => Err(Error::new(
-                Kind::Usage,
-                format!("{name} must be an https URL, or http on a loopback address"),
-            )),
-            url => Ok(url),
-        }
-    }
-}
-
-/// Where `config.toml` is: where it is said, else in its usual place, and whether it was said.
-pub fn config_path(
-    variable: impl Fn(&str) -> Option<OsString>,
-    named: Option<PathBuf>,
-) -> (Option<PathBuf>, bool) {
-    let variable = Environment(variable);
-    let named = named.or_else(|| variable.raw("CODEX_CREDENTIAL_CONFIG").map(PathBuf::from));
-    if named.is_some() {
-        return (named, true);
-    }
-    // To look up a home folder that no variable names takes a socket.
-    let has_home = ["HOME", "XDG_CONFIG_HOME"].iter().any(|name| variable.raw(name).is_some());
-    if !has_home && !cfg!(windows) {
-        return (None, false);
-    }
-    (folders::config().ok().map(|folder| folder.join("config.toml")), false)
-}
-
-/// # Errors
-/// `Configuration` when it cannot be understood.
-pub fn config(
-    variable: impl Fn(&str) -> Option<OsString>,
-    named: Option<PathBuf>,
-) -> Result<Config> {
-    match config_path(variable, named) {
-        (Some(path), is_named) => Config::load(&path, is_named),
-        (None, _) => Ok(Config::default()),
-    }
-}
-
 impl Profile {
     /// The profile that is named, else the one whose host is asked for, else the default one.
     ///
@@ -140,7 +82,7 @@ impl Profile {
     /// there.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>, asked: Asked) -> Result<Self> {
         let config = config(&variable, asked.config.clone())?;
-        let variable = Environment(variable);
+        let variable = Variables(variable);
         let named = match &asked.profile {
             Some(name) => Some(name.clone()),
             None => variable.text("CODEX_CREDENTIAL_PROFILE")?,
@@ -162,7 +104,7 @@ impl Profile {
     }
 
     fn built_in<F: Fn(&str) -> Option<OsString>>(
-        variable: &Environment<F>,
+        variable: &Variables<F>,
         table: Table,
         config: Option<PathBuf>,
         asked: Asked,
@@ -197,7 +139,7 @@ impl Profile {
     }
 
     fn standard<F: Fn(&str) -> Option<OsString>>(
-        variable: &Environment<F>,
+        variable: &Variables<F>,
         name: String,
         table: Table,
         config: Option<PathBuf>,
@@ -212,7 +154,7 @@ impl Profile {
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a profile, put together once")]
     fn open<F: Fn(&str) -> Option<OsString>>(
-        variable: &Environment<F>,
+        variable: &Variables<F>,
         name: String,
         issuer: Provenance,
         dialect: Dialect,
@@ -221,7 +163,7 @@ impl Profile {
         config: Option<PathBuf>,
         asked: Asked,
     ) -> Result<Self> {
-        let codex_home = codex_home(variable.raw("CODEX_HOME"))?;
+        let codex_home = variable.codex_home()?;
         let cache = table.cache.unwrap_or(true);
         let opener = Opener { codex_home, patience: asked.patience, cache, etcd: table.etcd };
         let account = asked.account.or_else(|| table.pin.account.clone());
@@ -244,32 +186,6 @@ impl Profile {
             revoke_url: None,
             extra_ca: variable.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
         })
-    }
-
-    /// Whether a token may go to `host` by `protocol`: only to a host of this profile, and only by https
-    /// where that host is not this machine.
-    pub fn serves(&self, protocol: &[u8], host: &[u8]) -> bool {
-        let is_ours = |own: &&String| own.as_bytes().eq_ignore_ascii_case(host);
-        match protocol {
-            b"https" => self.hosts.iter().any(|own| is_ours(&own)),
-            b"http" => self.hosts.iter().find(is_ours).is_some_and(|own| is_loopback(own)),
-            _ => false,
-        }
-    }
-
-    /// Whether an API key may go there.
-    pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
-        let is_codex = matches!(self.dialect, Dialect::OpenAi);
-        is_codex && protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
-    }
-
-    /// Whether a token may go to `url`: to a host of this profile, or to a program on this machine.
-    pub fn serves_url(&self, url: &str) -> bool {
-        let (true, Ok(url)) = (is_private(url), url::Url::parse(url)) else { return false };
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        is_loopback(host)
-            || self.serves(url.scheme().as_bytes(), format!("{host}{port}").as_bytes())
     }
 
     /// Absolute, so that every process means the same folder.
@@ -307,227 +223,11 @@ impl Profile {
         folders
     }
 
-    /// Who granted `login`: as recorded with it, else as its access token says, else this profile's issuer.
-    pub fn granted_by(&self, login: &Login) -> Provenance {
-        if let Some(recorded) = &login.provenance {
-            return recorded.clone();
-        }
-        let claimed = Claims::of(login.access_token.expose()).and_then(|claims| claims.iss);
-        let issuer = claimed.unwrap_or_else(|| self.issuer.issuer.clone());
-        Provenance { issuer, client_id: self.issuer.client_id.clone() }
-    }
-
     /// What this profile has its issuer asked for, where that goes by the standards.
     pub fn as_standard(&self) -> Option<&Standard> {
         match &self.dialect {
             Dialect::OpenAi => None,
             Dialect::Standard(standard) => Some(standard),
-        }
-    }
-
-    /// Where the refresh token of a login granted by `granted_by` may be sent to renew it; the issuer alone, where the
-    /// URL has to be asked for.
-    ///
-    /// # Errors
-    /// `Usage` when the recorded issuer is one that no token may be sent to.
-    pub fn refresh_url(&self, granted_by: &Provenance) -> Result<String> {
-        match (&self.dialect, &self.refresh_url) {
-            (Dialect::Standard(_), _) if *granted_by != self.issuer => {
-                Err(other_issuer(granted_by))
-            }
-            (Dialect::Standard(_), _) => Ok(self.issuer.issuer.clone()),
-            (Dialect::OpenAi, Some(url)) => Ok(url.clone()),
-            (Dialect::OpenAi, None) => endpoint(granted_by, "/oauth/token"),
-        }
-    }
-
-    /// Where it may be sent to end it (RFC 7009). As Codex does, beside an overridden refresh URL where only
-    /// that one is overridden.
-    pub fn revoke_url(&self, granted_by: &Provenance) -> Result<String> {
-        match (&self.revoke_url, &self.refresh_url) {
-            (Some(url), _) => Ok(url.clone()),
-            (None, Some(url)) => {
-                let mut url = url::Url::parse(url).expect("checked when it was read");
-                url.set_path("/oauth/revoke");
-                Ok(url.into())
-            }
-            (None, None) => endpoint(granted_by, "/oauth/revoke"),
-        }
-    }
-}
-
-/// What it takes to open a storage.
-#[derive(Clone, Debug)]
-struct Opener {
-    codex_home: PathBuf,
-    /// For the keyring.
-    patience: Patience,
-    /// Whether a copy of the access token may lie in memory.
-    cache: bool,
-    etcd: Option<Settings>,
-}
-
-impl Opener {
-    fn open(
-        &self,
-        kept: Kept,
-        by: &Provenance,
-        dialect: &Dialect,
-        account: Option<String>,
-    ) -> Result<Opened> {
-        let medium = match kept {
-            Kept::Codex if matches!(dialect, Dialect::Standard(_)) => return Err(not_codexs()),
-            Kept::Codex => {
-                let home = CodexHome::new(self.codex_home.clone(), self.patience);
-                return Ok(Opened::Codex(Rc::new(home)));
-            }
-            Kept::File => Medium::File,
-            Kept::Keyring => Medium::Keyring { cache: self.cache, patience: self.patience },
-            Kept::Memory | Kept::Etcd => Medium::Memory,
-        };
-        let folders = Folders::of_this_person()?;
-        let mut granted_by = vec![by.issuer.as_str(), by.client_id.as_str()];
-        if let Dialect::Standard(standard) = dialect {
-            granted_by.extend(standard.asks_for());
-        }
-        if kept == Kept::Etcd {
-            let settings = self.etcd.as_ref().ok_or_else(no_etcd)?;
-            return etcd(settings, &folders, &granted_by, self.cache, self.patience);
-        }
-        let private = Private::new(medium, &folders, &granted_by, account)?;
-        Ok(Opened::Private(Rc::new(private)))
-    }
-}
-
-#[cfg(feature = "etcd")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
-fn etcd(
-    settings: &Settings,
-    folders: &Folders,
-    granted_by: &[&str],
-    cache: bool,
-    patience: Patience,
-) -> Result<Opened> {
-    let local = Local::new(settings.clone(), folders, granted_by, cache, patience.all);
-    Ok(Opened::Etcd(Rc::new(Etcd::new(local))))
-}
-
-#[cfg(not(feature = "etcd"))]
-fn etcd(_: &Settings, _: &Folders, _: &[&str], _: bool, _: Patience) -> Result<Opened> {
-    let what = "this program was built without etcd, which the profile is kept in";
-    Err(Error::new(Kind::Configuration, what)
-        .hint("build it with cargo install --path . --features etcd"))
-}
-
-fn no_etcd() -> Error {
-    let what = "storage = \"etcd\" needs a table etcd in the profile";
-    Error::new(Kind::Configuration, what).hint("docs/fleet.md shows one")
-}
-
-fn endpoint(granted_by: &Provenance, path: &str) -> Result<String> {
-    let issuer = &granted_by.issuer;
-    if is_private(issuer) {
-        return Ok(format!("{}{path}", issuer.trim_end_matches('/')));
-    }
-    Err(Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}")))
-}
-
-/// `$CODEX_HOME`, else `~/.codex`.
-fn codex_home(variable: Option<OsString>) -> Result<PathBuf> {
-    let path = match variable {
-        Some(path) => PathBuf::from(path),
-        None => std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map_or_else(
-            || Err(Error::new(Kind::Usage, "there is no home folder").hint("set CODEX_HOME")),
-            |home| Ok(home.join(".codex")),
-        )?,
-    };
-    if path.is_absolute() {
-        return Ok(path);
-    }
-    std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
-}
-
-fn other_issuer(granted_by: &Provenance) -> Error {
-    let what = format!(
-        "the login was granted by {}, which is not this profile's issuer",
-        granted_by.issuer
-    );
-    Error::new(Kind::Configuration, what).sign_in_again()
-}
-
-fn not_codexs() -> Error {
-    Error::new(Kind::Usage, "Codex keeps its own login alone, and none of another issuer's")
-        .hint("there are the storages file, keyring and memory")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn profile() -> Profile {
-        let variable = |name: &str| match name {
-            "CODEX_HOME" => Some("/nowhere".into()),
-            "CODEX_CREDENTIAL_CONFIG" => Some("/dev/null".into()),
-            _ => None,
-        };
-        Profile::of(variable, Asked::default()).unwrap()
-    }
-
-    #[test]
-    fn a_token_goes_to_the_profiles_host_over_https_alone() {
-        assert!(profile().serves(b"https", b"chatgpt.com"));
-        assert!(profile().serves(b"https", b"ChatGPT.com"));
-        for (protocol, host) in [
-            ("http", "chatgpt.com"),
-            ("https", "chatgpt.com."),
-            ("https", "chatgpt.com:8443"),
-            ("https", "www.chatgpt.com"),
-            ("https", "chatgpt.com.evil.example"),
-            ("https", "evilchatgpt.com"),
-            ("https", "chatgpt.com@evil.example"),
-            ("https", "xn--chatgpt-.com"),
-            ("https", ""),
-            ("HTTPS", "chatgpt.com"),
-            ("ftp", "chatgpt.com"),
-            ("http", "127.0.0.1"),
-        ] {
-            assert!(!profile().serves(protocol.as_bytes(), host.as_bytes()), "{protocol} {host}");
-        }
-    }
-
-    #[test]
-    fn http_is_for_loopback_hosts_that_the_profile_names() {
-        let profile =
-            Profile { hosts: vec!["127.0.0.1:81".into(), "a.example".into()], ..profile() };
-        assert!(profile.serves(b"http", b"127.0.0.1:81"));
-        assert!(!profile.serves(b"http", b"127.0.0.1:82"));
-        assert!(!profile.serves(b"http", b"a.example"));
-    }
-
-    #[test]
-    fn a_url_is_served_by_its_host_or_on_this_machine() {
-        for url in [
-            "https://chatgpt.com",
-            "https://ChatGPT.com:443/backend-api/codex",
-            "http://127.0.0.1:8080/v1",
-            "https://localhost/v1",
-            "http://[::1]:1/",
-        ] {
-            assert!(profile().serves_url(url), "{url}");
-        }
-        for url in [
-            "http://chatgpt.com",
-            "https://chatgpt.com:8443",
-            "https://chatgpt.com.evil.example",
-            "https://ada:pw@chatgpt.com",
-            "https://chatgpt.com@evil.example",
-            "https://example.org",
-            "http://localhost.evil.example",
-            "ws://127.0.0.1",
-            "chatgpt.com",
-            "",
-        ] {
-            assert!(!profile().serves_url(url), "{url}");
         }
     }
 }
