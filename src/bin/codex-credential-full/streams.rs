@@ -1,0 +1,25 @@
+//! Standard input, for as long as a caller waits, and standard output.
+
+use codex_credential::clock::Deadline;
+use codex_credential::error::{Error, Kind, Result};
+use codex_credential::helper::credential::Credential;
+use codex_credential::stdin::PatientStdin;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+
+/// Standard input, for as long as a caller waits; `None` where a person sits at it.
+pub fn input(deadline: Deadline) -> Option<impl BufRead> {
+    let stdin = PatientStdin::new(deadline);
+    (!io::stdin().is_terminal()).then(|| BufReader::new(stdin))
+}
+
+pub fn request(deadline: Deadline) -> Result<Credential> {
+    input(deadline).map_or(Ok(Credential::default()), Credential::read)
+}
+
+pub fn print(text: &str) -> Result<()> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| cannot_write(&error))
+}
+
+pub fn cannot_write(error: &io::Error) -> Error {
+    Error::new(Kind::Storage, format!("cannot write to standard output: {error}"))
+}

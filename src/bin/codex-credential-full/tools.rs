@@ -1,0 +1,59 @@
+//! `configure` and `unconfigure`.
+
+use crate::call::{profile, variable};
+use crate::streams::print;
+use codex_credential::cli::{self, Whose};
+use codex_credential::error::Result;
+use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
+use codex_credential::ui;
+
+/// What has no file of its own to write to.
+enum Other {
+    Keepalive,
+    Recipe(Recipe),
+}
+
+fn tool(tool: cli::Tool) -> Result<Tool, Other> {
+    Ok(match tool {
+        cli::Tool::Git => Tool::Git,
+        cli::Tool::Codex => Tool::Codex,
+        cli::Tool::ClaudeCode => Tool::ClaudeCode,
+        cli::Tool::Pi => Tool::Pi,
+        cli::Tool::Docker => Tool::Docker,
+        cli::Tool::Bazel => Tool::Bazel,
+        cli::Tool::Keepalive => return Err(Other::Keepalive),
+        cli::Tool::Opencode => return Err(Other::Recipe(Recipe::Opencode)),
+        cli::Tool::Curl => return Err(Other::Recipe(Recipe::Curl)),
+        cli::Tool::OpenaiPython => return Err(Other::Recipe(Recipe::OpenaiPython)),
+        cli::Tool::OpenaiJs => return Err(Other::Recipe(Recipe::OpenaiJs)),
+        cli::Tool::Kubectl => return Err(Other::Recipe(Recipe::Kubectl)),
+    })
+}
+
+pub fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
+    let cli::Configure { what, force, base_url } = options;
+    let options = Options { print: what.print, force, name: what.name, base_url };
+    match tool(what.tool) {
+        Ok(tool) => configure::configure(tool, &options, &profile(whose, None)?, &variable),
+        Err(Other::Recipe(recipe)) => print(&recipe.text()?),
+        Err(Other::Keepalive) => {
+            let profile = profile(whose, None)?;
+            let keepalive = Keepalive::new(&profile, &variable)?;
+            if options.print { print(&keepalive.preview()) } else { keepalive.install() }
+        }
+    }
+}
+
+pub fn unconfigure(whose: &Whose, what: cli::Unconfigure) -> Result<()> {
+    match tool(what.tool) {
+        Ok(tool) => {
+            let options = Options { print: what.print, name: what.name, ..Options::default() };
+            configure::unconfigure(tool, &options, &variable)
+        }
+        Err(Other::Recipe(_)) => {
+            ui::say("configure only prints a recipe for this; there is nothing to undo");
+            Ok(())
+        }
+        Err(Other::Keepalive) => Keepalive::new(&profile(whose, None)?, &variable)?.remove(),
+    }
+}
