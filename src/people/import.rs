@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::auth_json::{AuthJson, Content};
+use crate::storage::codex_config::Store;
 use crate::storage::read::read;
 use crate::ui;
 use std::fs;
@@ -22,9 +23,15 @@ pub enum Copy {
 }
 
 /// # Errors
-/// `BadInput` when there is no ChatGPT login in the file; `Usage` when another login is stored.
+/// `BadInput` when there is no ChatGPT login in the file; `Usage` when another login is stored, or when the file is no
+/// copy but the login itself.
 pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -> Result<()> {
     let login = login_in(from)?;
+    if is_where_it_is_kept(profile, from)? {
+        let what = format!("the profile {} keeps its login in {}", profile.name, from.display());
+        return Err(Error::new(Kind::Usage, what)
+            .hint("--profile and CODEX_CREDENTIAL_STORAGE name another storage to take it into"));
+    }
     adopt(profile, &login, deadline)?;
     let into = profile.storage.describe()?;
     ui::say(&format!("took the login of {} from {} into {into}", login.username(), from.display()));
@@ -35,6 +42,11 @@ pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -
         Copy::Keep => false,
     };
     if removes {
+        // While the person was asked, a program may have renewed the copy: then it is the one that is good.
+        if login_in(from)?.version() != login.version() {
+            let what = format!("another program has changed {} meanwhile", from.display());
+            return Err(Error::new(Kind::Busy, what).hint("import it again; it was not removed"));
+        }
         fs::remove_file(from).map_err(|error| Error::io("remove", from, &error))?;
         ui::say(&format!("removed {}", from.display()));
     } else {
@@ -43,6 +55,14 @@ pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -
         ));
     }
     Ok(())
+}
+
+/// Whether `path` leads to the very file of a login that Codex keeps.
+fn is_where_it_is_kept(profile: &Profile, path: &Path) -> Result<bool> {
+    let Some(home) = profile.storage.as_codex() else { return Ok(false) };
+    let is_in_file = home.config()?.store != Store::Keyring;
+    let real = |path: &Path| path.canonicalize().ok();
+    Ok(is_in_file && real(path) == real(&home.dir().join("auth.json")))
 }
 
 fn login_in(path: &Path) -> Result<Login> {

@@ -31,6 +31,7 @@ mod git_files;
 mod hostile_caller;
 mod hostile_server;
 mod id_tokens;
+mod import;
 mod interactive;
 mod issuers;
 mod keepalive;
