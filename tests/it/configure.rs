@@ -415,6 +415,49 @@ fn an_entry_by_hand_is_known_and_left_to_the_hand() {
     assert_eq!(person.text(".gitconfig"), text);
 }
 
+/// git and people add to the section that is there: taken out under its header, their lines would be another section's.
+#[test]
+fn what_was_added_to_our_section_keeps_its_header() {
+    let person = Person::new();
+    person.write(".gitconfig", "[alias]\n\tx = y\n");
+    person.run("configure git").assert().success();
+    let set = ["config", "--global", "credential.https://chatgpt.com.username", "ada"];
+    assert!(person.answer(Path::new("git"), &set, "").status.success());
+    person.write(".codex/config.toml", "[tools]\nweb_search = true\n");
+    person.run("configure codex").assert().success();
+    let codex = person.text(".codex/config.toml");
+    person.write(".codex/config.toml", &format!("{codex}\n# mine\nrefresh_on_error = true\n"));
+    for (tool, file) in [("git", ".gitconfig"), ("codex", ".codex/config.toml")] {
+        let text = person.text(file);
+        person.run(&format!("unconfigure {tool}")).assert().code(2).stderr(contains("by hand"));
+        assert_eq!(person.text(file), text);
+    }
+}
+
+/// The command that is written names no profile: its token is the default one's.
+#[test]
+fn a_profile_that_the_written_command_would_not_mean_is_refused() {
+    let person = Person::new();
+    let company = "[profiles.company]\nissuer = 'https://a.example'\nclient_id = 'c'\nhosts = ['b.example']\n";
+    let config = ".config/codex-credential/config.toml";
+    person.write(config, company);
+    let url = "--base-url https://b.example/v1";
+    for tool in ["codex", "pi", "git", "keepalive", "curl"] {
+        let url = if ["codex", "pi"].contains(&tool) { url } else { "" };
+        let line = format!("--profile company configure {tool} {url}");
+        let refused = person.run(&line).assert().code(2);
+        refused.stderr(contains("configure writes commands for the profile codex alone"));
+        let line = format!("configure {tool} {url}");
+        person.run(&line).env("CODEX_CREDENTIAL_PROFILE", "company").assert().code(2);
+    }
+    assert!(!person.file(".codex/config.toml").exists());
+    person.write(config, &format!("default_profile = 'company'\n{company}"));
+    person.run(&format!("configure codex {url}")).assert().success();
+    for line in ["configure codex --name x", "configure pi"] {
+        person.run(line).assert().code(2).stderr(contains("the token is not for"));
+    }
+}
+
 #[test]
 fn a_provider_of_codex_gets_a_token_command() {
     let person = Person::new();
@@ -504,6 +547,10 @@ fn the_adapter_for_docker_speaks_its_protocol() {
         ask("get", "example.org"),
         (Some(1), "credentials not found in native keychain\n".into())
     );
+    // What git keeps is git's.
+    let kept = "protocol=https\nhost=example.org\nusername=u\npassword=p\n\n";
+    assert!(person.answer(&person.program, &["store"], kept).status.success());
+    assert_eq!(ask("get", "example.org").0, Some(1));
     assert_eq!(ask("get", ""), (Some(1), "no credentials server URL\n".into()));
     assert_eq!(ask("list", "unused"), (Some(0), "{}\n".into()));
     assert_eq!(ask("erase", "chatgpt.com").0, Some(1));

@@ -1,10 +1,11 @@
 //! `configure` and `unconfigure`.
 
-use crate::call::{profile, variable};
+use crate::call::{asked, profile, variable};
 use crate::streams::print;
 use codex_credential::cli::{self, Whose};
-use codex_credential::error::Result;
+use codex_credential::error::{Error, Kind, Result};
 use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
+use codex_credential::profile::{Asked, Profile};
 use codex_credential::ui;
 
 /// What has no file of its own to write to.
@@ -30,14 +31,35 @@ fn tool(tool: cli::Tool) -> Result<Tool, Other> {
     })
 }
 
+/// The profile that the configured command will mean: it is written without one.
+///
+/// # Errors
+/// `Usage` where another one is named: its hosts are not those that the command's token is for.
+fn written(whose: &Whose) -> Result<Profile> {
+    let named = profile(whose, None)?;
+    let unnamed = |name: &str| variable(name).filter(|_| name != "CODEX_CREDENTIAL_PROFILE");
+    let written = Profile::of(unnamed, Asked { profile: None, ..asked(whose, None) })?;
+    if named.name == written.name {
+        return Ok(written);
+    }
+    let what = format!("configure writes commands for the profile {} alone", written.name);
+    Err(Error::new(Kind::Usage, what).hint(format!(
+        "with default_profile = {:?} in config.toml they are for {}",
+        named.name, named.name
+    )))
+}
+
 pub fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
     let cli::Configure { what, force, base_url } = options;
     let options = Options { print: what.print, force, name: what.name, base_url };
     match tool(what.tool) {
-        Ok(tool) => configure::configure(tool, &options, &profile(whose, None)?, &variable),
-        Err(Other::Recipe(recipe)) => print(&recipe.text()?),
+        Ok(tool) => configure::configure(tool, &options, &written(whose)?, &variable),
+        Err(Other::Recipe(recipe)) => {
+            written(whose)?;
+            print(&recipe.text()?)
+        }
         Err(Other::Keepalive) => {
-            let profile = profile(whose, None)?;
+            let profile = written(whose)?;
             let keepalive = Keepalive::new(&profile, &variable)?;
             if options.print { print(&keepalive.preview()) } else { keepalive.install() }
         }

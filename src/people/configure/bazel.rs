@@ -73,6 +73,6 @@ impl Entry for Line {
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let mut cut =
             helpers(text).filter(|h| is_ours(h)).filter_map(|h| lines::cut(text, &block(h)));
-        cut.next().map(|rest| rest.0).ok_or_else(|| by_hand(&self.path, "our helper"))
+        cut.next().map(|rest| rest.text).ok_or_else(|| by_hand(&self.path, "our helper"))
     }
 }

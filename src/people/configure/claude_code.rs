@@ -10,6 +10,7 @@ pub fn setup(program: Program, folders: &Folders) -> Setup {
         names: &["apiKeyHelper"],
         value: program.get_token().into(),
         is_ours: Box::new(move |value| value.as_str().is_some_and(|c| program.gets_token(c))),
+        sends_to: None,
     };
     let note = "Claude Code sends the token to ANTHROPIC_BASE_URL: set it to a gateway that takes a \
                 ChatGPT token; Anthropic's own API does not";

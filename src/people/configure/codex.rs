@@ -123,7 +123,10 @@ impl Entry for Provider {
 
     fn sends_to(&self, text: Option<&str>) -> Result<Option<String>> {
         let provider = text.map(|text| self.table(text)).transpose()?.flatten();
-        let base_url = provider.as_ref().and_then(|provider| provider.get("base_url")?.as_str());
+        let base_url = match &provider {
+            Some(provider) => provider.get("base_url").and_then(Value::as_str),
+            None => Some(self.base_url.as_deref().unwrap_or(BASE_URL)),
+        };
         Ok(base_url.map(str::to_owned))
     }
 
@@ -133,7 +136,8 @@ impl Entry for Provider {
         let base_url = provider.get("base_url").and_then(Value::as_str);
         lines::cut(text, &self.block(base_url, command))
             .or_else(|| lines::cut(text, &self.block(None, command)))
-            .map(|rest| rest.0)
+            .filter(|rest| !rest.goes_on)
+            .map(|rest| rest.text)
             .ok_or_else(|| by_hand(&self.path, &format!("the model provider {}", self.name)))
     }
 

@@ -13,6 +13,7 @@ pub fn setup(program: &Program, folders: &Folders) -> Setup {
         names: &["credHelpers", "chatgpt.com"],
         value: "codex-credential".into(),
         is_ours: Box::new(|_| false),
+        sends_to: None,
     };
     let path = program.beside(NAME);
     let note = format!("Docker has to find {} on its PATH", path.display());

@@ -104,6 +104,7 @@ impl Entry for Helper {
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let ours = self.helpers()?.into_iter().filter(|helper| self.is_ours(helper));
         let mut cut = ours.filter_map(|helper| lines::cut(text, &block(&helper)));
-        cut.next().map(|rest| rest.0).ok_or_else(|| by_hand(&self.path, "our helper"))
+        let rest = cut.next().filter(|rest| !rest.goes_on).map(|rest| rest.text);
+        rest.ok_or_else(|| by_hand(&self.path, "our helper"))
     }
 }

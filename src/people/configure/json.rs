@@ -19,11 +19,17 @@ pub struct Member {
     pub value: serde_json::Value,
     /// Whether a value in this place is one that we wrote.
     pub is_ours: Box<dyn Fn(&serde_json::Value) -> bool>,
+    /// Where the tool will send the token, where the value says it.
+    pub sends_to: Option<String>,
 }
 
 impl Entry for Member {
     fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn sends_to(&self, _: Option<&str>) -> Result<Option<String>> {
+        Ok(self.sends_to.clone())
     }
 
     fn state(&self, text: Option<&str>) -> Result<State> {

@@ -35,22 +35,35 @@ fn newline(text: &str) -> &'static str {
     if is_crlf { "\r\n" } else { "\n" }
 }
 
-/// What is left when our lines are taken out; `None` is no file.
-pub struct Rest(pub Option<String>);
+/// What is left when our lines are taken out.
+pub struct Rest {
+    /// `None` is no file.
+    pub text: Option<String>,
+    /// Whether the section that our lines begin goes on behind them: what is there would go over to the section before.
+    pub goes_on: bool,
+}
 
 /// The text without `lines`, which are at least two; `None` when they are not in it as they were appended.
 pub fn cut(text: &str, lines: &[String]) -> Option<Rest> {
     ["\n", "\r\n"].into_iter().find_map(|newline| {
         let ours = lines.join(newline);
         if text == format!("{ours}\n") {
-            return Some(Rest(None));
+            return Some(Rest { text: None, goes_on: false });
         }
         let is_line = |at: usize| at == 0 || text[..at].ends_with('\n');
         let at = text.match_indices(&ours).map(|(at, _)| at).find(|at| is_line(*at))?;
         let (before, after) = (&text[..at], &text[at + ours.len()..]);
         if after.is_empty() {
-            return Some(Rest(Some(before.strip_suffix(newline).unwrap_or(before).to_owned())));
+            let text = Some(before.strip_suffix(newline).unwrap_or(before).to_owned());
+            return Some(Rest { text, goes_on: false });
         }
-        Some(Rest(Some(format!("{before}{}", after.strip_prefix(newline)?))))
+        let after = after.strip_prefix(newline)?;
+        Some(Rest { text: Some(format!("{before}{after}")), goes_on: goes_on(after) })
     })
+}
+
+fn goes_on(after: &str) -> bool {
+    let is_comment = |line: &str| line.is_empty() || line.starts_with(['#', ';']);
+    let next = after.lines().map(str::trim).find(|line| !is_comment(line));
+    next.is_some_and(|line| !line.starts_with('['))
 }

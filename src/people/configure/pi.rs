@@ -19,6 +19,7 @@ pub fn setup(program: Program, options: &Options, folders: &Folders) -> Setup {
             value.as_object().is_some_and(|members| members.len() == 2)
                 && command(value).is_some_and(|command| program.gets_token(&command))
         }),
+        sends_to: Some(base_url.to_owned()),
     };
     let note = "a login of pi's own wins over this one: /logout in pi removes it; then choose a model of \
                 openai-codex";
