@@ -24,9 +24,16 @@ pub struct Removal {
 /// What kept the server from being told, after the login was removed here.
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
-    let Some(login) = storage.load()?.filter(|login| profile.means(login)) else {
-        ui::say("nobody is signed in; there is nothing to remove");
-        return storage.place()?.pending::<Pending>().remove();
+    let stored = storage.load()?;
+    let Some(login) = stored.as_ref().filter(|login| profile.means(login)) else {
+        ui::say(&match (stored, &profile.account) {
+            (Some(other), Some(name)) => {
+                format!("signed in is {}, not {name}; nothing was removed", other.username())
+            }
+            _ => "nobody is signed in; there is nothing to remove".into(),
+        });
+        storage.place()?.pending::<Pending>().remove()?;
+        return storage.withdraw();
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
     let codex_too =
@@ -43,12 +50,19 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     let is_meant = |stored: &Login| stored.account().is(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
-    if !hold.remove(&is_meant, deadline)? {
-        return Err(changed());
-    }
+    let removed = hold
+        .remove(&is_meant, deadline)
+        .and_then(|removed| if removed { Ok(()) } else { Err(changed()) });
     let action = if removal.revoke { Action::Logout } else { Action::Removal };
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
-    audit::note(profile, action, Some(&login), failed);
+    audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));
+    removed.map_err(|error| match &revoked {
+        Some(Ok(host)) => {
+            let message = format!("{host} has ended the login, but it is still here: {error}");
+            Error { message, ..error }
+        }
+        _ => error,
+    })?;
     let codex_too =
         if profile.storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));
