@@ -1,6 +1,6 @@
 //! `login`: a new device login, even when one is stored; the old one stays until the new one is.
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::helper::join::{self, Caller};
 use crate::helper::renew::{Goal, Order};
 use crate::login::Login;
@@ -9,12 +9,20 @@ use crate::profile::Profile;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
+    // What other hosts have done before is known here only from then on.
+    let _ = profile.storage.load();
     let signed_in = profile.storage.place()?.signed_in();
     let before = signed_in.load()?;
     let order = Order { goal: Goal::SignIn, may_sign_in: true };
     // Another program's renewal changes the login, too; a sign-in alone is what was asked for.
-    join::renewed(profile, order, caller, || {
+    let signed_in = join::renewed(profile, order, caller, || {
         if signed_in.load()? == before { Ok(None) } else { profile.storage.load() }
+    });
+    // The same command again would be another sign-in.
+    signed_in.map_err(|error| match error.kind {
+        Kind::LoginPending => error
+            .run("never share the code; to see whether it was approved", "codex-credential status"),
+        _ => error,
     })
 }
 
