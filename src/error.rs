@@ -99,6 +99,8 @@ pub struct Error {
     pub retry_after: Option<u64>,
 }
 
+const SIGN_IN: &str = "codex-credential login";
+
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
@@ -134,7 +136,12 @@ impl Error {
 
     /// The hint of most failures that need a person.
     pub fn sign_in_again(self) -> Self {
-        self.run("to sign in", "codex-credential login")
+        self.run("to sign in", SIGN_IN)
+    }
+
+    /// Whether that is what it says.
+    pub fn advises_sign_in(&self) -> bool {
+        self.command.as_deref() == Some(SIGN_IN)
     }
 
     /// Whether a device login would have helped.

@@ -2,12 +2,14 @@
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Provenance};
+use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::Hold;
 use crate::storage::place::Place;
 use crate::tokens::{Fingerprint, Secret};
 use crate::trace::{self, Event};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::thread;
 use std::time::Duration;
 
@@ -82,9 +84,21 @@ pub struct Dead {
 }
 
 impl Dead {
-    pub fn new(token: &Secret<String>, url: String, to: &Provenance, reason: String) -> Self {
-        let client_id = to.client_id.clone();
-        Self { refresh_token: token.fingerprint(), url, client_id, reason }
+    /// `refresh_token`, of `login`, is never sent again, by no host.
+    pub fn bury(
+        profile: &Profile,
+        hold: &dyn Hold,
+        login: &Login,
+        refresh_token: &Secret<String>,
+        reason: String,
+    ) -> Result<Self> {
+        let to = profile.granted_by(login);
+        let url = profile.refresh_url(&to)?;
+        let refresh_token = refresh_token.fingerprint();
+        let dead = Self { refresh_token, url, client_id: to.client_id, reason };
+        profile.storage.place()?.dead().save(&dead)?;
+        hold.settle(Some(&json!(dead)))?;
+        Ok(dead)
     }
 
     pub fn error(&self) -> Error {

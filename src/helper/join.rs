@@ -20,6 +20,7 @@ use crate::storage::watch::watch;
 use crate::trace;
 use crate::ui::screen::Screen;
 use crate::ui::time_left;
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
@@ -84,6 +85,7 @@ pub fn renewed(
                     // Somebody has signed in, and another lock protects that login.
                     meant.create()?;
                     place = meant;
+                    seen_failure = failure(&place).map(|failure| failure.id);
                     queue_for_lock(&place, &sender);
                     continue;
                 }
@@ -190,11 +192,13 @@ fn start(profile: &Profile, order: Order, lock: Lock) -> Result<Child> {
     command.arg("--caller").arg(audit::Caller::own().to_argument());
     environment::reduce(&mut command);
     command.arg("--profile").arg(&profile.name);
+    // In one word each, for they may begin with a dash.
+    let option = |name: &str, value: &OsStr| [OsStr::new(name), value].join(OsStr::new("="));
     if let Some(config) = &profile.config {
-        command.arg("--config").arg(config);
+        command.arg(option("--config", config.as_os_str()));
     }
     if let Some(account) = &profile.account {
-        command.arg("--account").arg(account);
+        command.arg(option("--account", account.as_ref()));
     }
     command.stdin(lock.into_stdin()).stdout(Stdio::piped()).stderr(Stdio::null());
     if trace::is_verbose() {

@@ -15,7 +15,6 @@ use crate::profile::Profile;
 use crate::storage::Change;
 use crate::storage::journal::{Intent, Request};
 use crate::storage::watch::watch;
-use serde_json::json;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -66,13 +65,7 @@ pub(super) fn refresh(renewal: &Renewal, cut_off: Option<&Intent>) -> Result<Ref
     if let Some(error) = outcome.error() {
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
-    // Never sent again, by no host.
-    let bury = |reason| -> Result<Dead> {
-        let dead = Dead::new(refresh_token, url.clone(), &intent.to, reason);
-        renewal.place.dead().save(&dead)?;
-        hold.settle(Some(&json!(dead)))?;
-        Ok(dead)
-    };
+    let bury = |reason| Dead::bury(profile, &*hold, &login, refresh_token, reason);
     match outcome {
         Outcome::Granted(grant) => {
             let store = || {

@@ -6,7 +6,7 @@
 
 use super::admit::{self, Refusal};
 use super::audit::{self, Action};
-use super::failure::Failure;
+use super::failure::{Dead, Failure};
 use super::get::is_refused;
 use super::issuer::Issuer;
 use super::refresh::{Refreshed, refresh};
@@ -75,6 +75,14 @@ pub fn renew(profile: &Profile, order: Order) -> Result<()> {
     result
 }
 
+/// What a sign-in finds.
+pub(super) enum Way {
+    /// Nothing but perhaps a request whose answer is not known.
+    Free(Option<Intent>),
+    /// The answer of an earlier sign-in, which is the login now.
+    SignedIn,
+}
+
 pub(super) struct Renewal<'a> {
     pub profile: &'a Profile,
     /// Where the lock is that protects all this.
@@ -88,12 +96,13 @@ impl Renewal<'_> {
             let is_enough = self.order.goal != Goal::SignIn && self.is_satisfied()?;
             return if is_enough { Ok(()) } else { Err(error) };
         }
-        let recovered = recover(self.profile, &self.place);
         if self.order.goal == Goal::SignIn {
-            // What was left belongs to a login that is about to be replaced.
-            return sign_in(self, recovered.ok().flatten().as_ref(), None);
+            return match self.clear_the_way()? {
+                Way::Free(cut_off) => sign_in(self, cut_off.as_ref(), None),
+                Way::SignedIn => Ok(()),
+            };
         }
-        let cut_off = recovered?;
+        let cut_off = recover(self.profile, &self.place, &lock_patience())?;
         loop {
             if self.is_satisfied()? {
                 return Ok(());
@@ -107,6 +116,17 @@ impl Renewal<'_> {
                 Refreshed::Impossible(end) => return Err(end.unwrap_or_else(nobody)),
             }
         }
+    }
+
+    /// Before a sign-in: an answer that can still be stored is not written over; one that is beyond that is.
+    pub fn clear_the_way(&self) -> Result<Way> {
+        let signed_in = self.place.signed_in();
+        let before = signed_in.load()?;
+        let left = match recover(self.profile, &self.place, &lock_patience()) {
+            Err(error) if error.advises_sign_in() => None,
+            recovered => recovered?,
+        };
+        Ok(if signed_in.load()? == before { Way::Free(left) } else { Way::SignedIn })
     }
 
     pub fn issuer(&self) -> Result<Issuer<'_>> {
@@ -132,7 +152,11 @@ impl Renewal<'_> {
 
 /// Takes Codex's lock, for a request and its commit.
 pub(super) fn hold(profile: &Profile) -> Result<Box<dyn Hold + '_>> {
-    profile.storage.hold(&Deadline::after(LOCK_PATIENCE))
+    profile.storage.hold(&lock_patience())
+}
+
+pub(super) fn lock_patience() -> Deadline {
+    Deadline::after(LOCK_PATIENCE)
 }
 
 pub(super) fn commit(
@@ -155,19 +179,27 @@ pub(super) fn commit(
 }
 
 /// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds
-/// the renewal lock.
-pub fn recover(profile: &Profile, place: &Place) -> Result<Option<Intent>> {
+/// the renewal lock. Codex's is waited for until `deadline`.
+pub fn recover(profile: &Profile, place: &Place, deadline: &Deadline) -> Result<Option<Intent>> {
     match profile.storage.left()? {
         Some(Left::Answered(intent, grant)) => {
-            let hold = hold(profile)?;
+            let hold = profile.storage.hold(deadline)?;
             let issuer = Issuer::new(profile)?;
             match intent.request {
                 Request::Refresh => {
                     let stored = profile.storage.load()?;
-                    let admitted = stored.map(|login| admit::renewed(&issuer, &grant, &login));
+                    let admitted =
+                        stored.as_ref().map(|login| admit::renewed(&issuer, &grant, login));
                     match admitted {
                         Some(Err(Refusal::NotNow(error))) => return Err(error),
                         Some(Err(Refusal::Ended(error))) => {
+                            let sent =
+                                stored.filter(|it| Some(it.fingerprint()) == intent.replaces);
+                            if let Some(login) = &sent
+                                && let Some(token) = &login.refresh_token
+                            {
+                                Dead::bury(profile, &*hold, login, token, error.message.clone())?;
+                            }
                             journal::clear(&place.journal())?;
                             return Err(error);
                         }

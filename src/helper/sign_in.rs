@@ -6,7 +6,7 @@ use super::audit::{self, Action};
 use super::insist::until_one_holds;
 use super::issuer::Issuer;
 use super::refresh::refresh;
-use super::renew::{Goal, Renewal, commit, hold};
+use super::renew::{Goal, Renewal, Way, commit, hold, lock_patience, recover};
 use super::rules;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
@@ -17,7 +17,7 @@ use crate::storage::journal::{self, Intent, Request};
 use crate::storage::place::Place;
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
-use crate::storage::{Change, Hold};
+use crate::storage::{Change, Hold, Kept};
 use crate::tokens::{Fingerprint, Grant};
 use crate::trace::{self, Event};
 use serde_json::json;
@@ -56,6 +56,10 @@ fn ask(renewal: &Renewal, cut_off: Option<&Intent>, reason: Option<String>) -> R
     rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&renewal.profile.watched(&renewal.place), move || sender.send(()).is_ok());
+    if renewal.profile.kept == Kept::Etcd {
+        // What other hosts have done before is known here only from then on.
+        let _ = renewal.profile.storage.load();
+    }
     let signed_in = renewal.place.signed_in();
     let before = signed_in.load()?;
     let is_needed = || {
@@ -142,8 +146,8 @@ impl SignIn<'_> {
                 && !self.renewal.is_satisfied().unwrap_or(true)
             {
                 // Those who need a token now are not kept waiting for a person.
-                let _ = refresh(self.renewal, self.cut_off);
-                upkeep = Deadline::after(UPKEEP);
+                let pause = self.renew_meanwhile().err().and_then(|error| error.retry_after);
+                upkeep = Deadline::after(UPKEEP.max(Duration::from_secs(pause.unwrap_or(0))));
             }
             if self.sleep(pending, pause)? == Awake::NotNeeded {
                 return Ok(Answer::NotNeeded);
@@ -158,6 +162,12 @@ impl SignIn<'_> {
                 }
             }
         }
+    }
+
+    /// What the last try left goes before: an answer that waits to be stored is not asked for once more.
+    fn renew_meanwhile(&self) -> Result<()> {
+        let left = recover(self.renewal.profile, &self.renewal.place, &lock_patience())?;
+        refresh(self.renewal, left.as_ref()).map(drop)
     }
 
     /// Where a success is answered once alone, that the question was asked is on disk before, and until the answer is
@@ -203,6 +213,9 @@ impl SignIn<'_> {
         // From here on a new process must exchange, not poll.
         pending.approval = Some(approval.clone());
         self.save(&pending)?;
+        if let Way::SignedIn = self.renewal.clear_the_way()? {
+            return Ok(());
+        }
         let hold = hold(self.renewal.profile)?;
         let intent = self.intent();
         let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;

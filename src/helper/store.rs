@@ -40,7 +40,7 @@ pub fn store(
     }
     let place = storage.place()?;
     let Some(_lock) = place.acquire(deadline)? else { return Err(renewal_goes_on()) };
-    recover(profile, &place)?;
+    recover(profile, &place, deadline)?;
     let hold = storage.hold(deadline)?;
     if is_current(profile, &token, issued_at)? {
         return Ok(());

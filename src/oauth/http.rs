@@ -108,7 +108,7 @@ impl Http {
         Ok(Self { client, local, route, timeout: TIMEOUT, runtime: Some(runtime) })
     }
 
-    /// Plain http is for loopback alone; see `profile.rs`.
+    /// Plain http is for loopback alone; see `address.rs`.
     fn client(&self, url: &str) -> &reqwest::Client {
         if url.starts_with("http://") { &self.local } else { &self.client }
     }

@@ -24,7 +24,7 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
     let (from, into) = (&*profile.storage, &*target.storage);
     let (here, there) = (from.place()?, into.place()?);
     let Some(_here) = here.acquire(deadline)? else { return Err(busy()) };
-    recover(profile, &here)?;
+    recover(profile, &here, deadline)?;
     let Some(login) = from.load()? else { return Err(nobody()) };
     let Some(_there) = there.acquire(deadline)? else { return Err(busy()) };
     if !is_same(into, &login)? {

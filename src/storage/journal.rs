@@ -80,7 +80,7 @@ impl Journal {
         Ok(Self { file, path: path.to_owned(), line_2, seal })
     }
 
-    /// Records the answer, in one write; once more where that failed.
+    /// Records the answer, in one write.
     pub fn answer(&mut self, grant: &Grant) -> Result<()> {
         let mut line = to_json(grant);
         if let Some(seal) = &self.seal {

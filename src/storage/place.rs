@@ -93,10 +93,11 @@ impl Place {
         Record::new(self.dir.join("pinned"))
     }
 
-    /// Forgets what was known of the login: it is removed, or another takes its place.
+    /// Forgets what was under way: the login is removed, or another takes its place. (`dead` and `refused` name tokens that
+    /// are not to be used wherever they turn up again.)
     pub fn forget(&self) -> Result<()> {
         // The journal last: whoever is killed before leaves the rest to be ended by it.
-        for name in ["pending", "polled", "dead", "refused", "journal"] {
+        for name in ["pending", "polled", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())

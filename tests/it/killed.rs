@@ -250,6 +250,25 @@ fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
     assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential", "state"]);
 }
 
+/// Not by a sign-in either: a person may not approve it, and then there would be no login at all.
+#[test]
+fn an_answer_that_cannot_be_stored_yet_is_not_written_over() {
+    let (machine, _) = Machine::signed_in(-1);
+    let foreign = lock(&machine.path("auth.json.lock"));
+    let mut caller = machine.start("get --wait 60s");
+    let is_answered = || fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2);
+    eventually(is_answered);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    machine.kill_renewer();
+    machine.command("login --wait 60s").assert().code(1).stderr(contains("auth.json.lock"));
+    assert!(is_answered());
+    drop(foreign);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.refreshes, counts.user_codes), (1, 0));
+}
+
 #[test]
 fn an_answer_left_by_a_killed_renewal_stands_in_nobodys_way() {
     for content in [r#"{"OPENAI_API_KEY":"sk-made-up"}"#, "{ torn"] {

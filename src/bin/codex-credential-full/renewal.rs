@@ -44,8 +44,8 @@ fn renew_apart(whose: &Whose, options: &cli::Renew) -> Result<()> {
         Some(home) if name == "CODEX_HOME" => Some(home.clone().into()),
         _ => variable(name),
     };
-    let profile = Profile::of(of_order, asked(whose, Some(RENEWAL_PATIENCE)))?;
-    let result = helper::renew::renew(&profile, order);
+    let profile = Profile::of(of_order, asked(whose, Some(RENEWAL_PATIENCE)));
+    let result = profile.and_then(|profile| helper::renew::renew(&profile, order));
     if let Err(error) = &result {
         let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
     }

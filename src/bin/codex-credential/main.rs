@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::process::{self, ExitCode};
 
-/// In bytes, of addresses alone until they are used: the two files that are read whole have 4 MiB each at most.
+/// In bytes, of addresses alone until they are used: each file that is read whole has 4 MiB at most.
 const MEMORY: usize = 64 * 1024 * 1024;
 
 /// Gives out one piece after the other and takes none back: the process is over before that would pay.

@@ -99,7 +99,7 @@ impl<'a> Held<'a> {
     }
 
     /// Makes the change that `change` finds in what is stored, under the lock; tries until `deadline` where etcd does
-    /// not answer. `None` from `change` means that nothing is to be changed, and what that comes to.
+    /// not answer. An `Err` from `change` means that nothing is to be changed, and what that comes to.
     pub fn change(
         &self,
         deadline: &Deadline,
