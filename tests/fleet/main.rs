@@ -82,6 +82,7 @@ fn main() -> ExitCode {
         roles::status_tells_of_all,
         roles::a_sign_in_is_pending_on_all_hosts_and_taken_up_by_another,
         roles::so_is_one_by_the_standard,
+        roles::a_login_on_a_new_host_is_a_login,
         keys::the_keys_are_replaced_while_all_hosts_go_on,
         words::doctor_tries_each_endpoint_the_identity_and_the_role,
         words::traces_and_the_audit_log_tell_of_a_renewal,

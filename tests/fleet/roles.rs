@@ -197,6 +197,20 @@ pub fn so_is_one_by_the_standard(cluster: &Cluster) {
 }
 
 /// The host that asks the person dies; another one has the code, and gets the approval.
+/// What the host hears of for the first time, that others have signed in before, is not that they just did.
+pub fn a_login_on_a_new_host_is_a_login(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let (first, new) = (fleet.host(), fleet.host());
+    let before = fleet.sign_in(&first, 3600);
+    let codes = fleet.issuer.counts().user_codes;
+    let login = new.start("login --wait 60s");
+    let code = fleet.issuer.wait_for_user_code(PATIENCE).expect("a person is asked");
+    fleet.issuer.approve(&code);
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert_eq!(fleet.issuer.counts().user_codes, codes + 1);
+    assert_ne!(new.token(), before);
+}
+
 fn taken_up(fleet: &Fleet, [first, second, reader]: [Host; 3]) {
     let mut caller = first.start("get --format token --wait 60s --interactive always");
     let code = fleet.issuer.wait_for_user_code(PATIENCE).unwrap();
