@@ -42,7 +42,8 @@ pub fn relocate(profile: &Profile, to: Kept, deadline: &Deadline) -> Result<()> 
     ui::say(&format!("moved the login of {} from {old} to {new}", login.username()));
     let (name, kept) = (&profile.name, to.name());
     ui::say(&format!(
-        "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml"
+        "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml, before which \
+         CODEX_CREDENTIAL_STORAGE goes, where it is set"
     ));
     if profile.storage.as_codex().is_some() {
         ui::say("Codex is signed out: it finds its login in its own storage alone");

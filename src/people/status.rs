@@ -32,7 +32,11 @@ pub struct Status {
 impl Status {
     pub fn of(profile: &Profile) -> Result<Self> {
         let storage = &profile.storage;
-        let login = storage.load()?;
+        let stored = storage.load()?;
+        let (login, other) = match stored {
+            Some(login) if !profile.means(&login) => (None, Some(login.account())),
+            stored => (stored, None),
+        };
         let (is_stale, end) = match &login {
             Some(login) => {
                 let fresh = login.lifetime().covers(0, clock::now())
@@ -46,6 +50,7 @@ impl Status {
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
         others.retain(|other| !other.is(&account));
+        others.extend(other);
         let issuer = profile.as_standard().map(|_| host(&profile.issuer.issuer).to_owned());
         let (profile, storage) = (profile.name.clone(), storage.describe()?);
         Ok(Self { login, storage, is_stale, end, pending, others, profile, issuer })

@@ -2,7 +2,7 @@
 //! own elsewhere; here each kind has one of its name, and a kind without one, or one that the document does not tell of,
 //! fails the tests.
 
-use crate::machine::{Machine, PATIENCE, lock};
+use crate::machine::{Machine, PATIENCE, lock, told};
 use codex_credential::error::Kind;
 use issuer::{Endpoint, Fault};
 use serde_json::Value;
@@ -199,4 +199,20 @@ fn a_wrong_command_line_is_exit_code_two() {
     for line in ["get --wait soon", "get --format xml", "exec", "login --cancel --json"] {
         machine.command(line).assert().code(2);
     }
+}
+
+/// The form in which mistakes are to be told holds for a mistake beside it, too.
+#[test]
+fn a_command_line_that_is_not_understood_is_told_in_json_where_that_is_asked_for() {
+    let machine = Machine::new();
+    for line in ["--error-format json move --to nope", "get --error-format=json --wait 5"] {
+        let output = machine.command(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let error = told(&output);
+        assert_eq!(error["kind"], "usage");
+        assert!(error["message"].as_str().unwrap().starts_with("invalid value"), "{error}");
+    }
+    let output = machine.command("get --wait 5").output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("For more information"));
+    machine.command("--help --error-format json").assert().success();
 }

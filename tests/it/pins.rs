@@ -128,3 +128,17 @@ fn a_workspace_is_pinned_by_the_configuration_too() {
     fs::write(&file, format!("[profiles.codex]\nworkspace = '{}'\n", ada().account_id)).unwrap();
     machine.command("get").assert().success();
 }
+
+/// What is asked about one account is not answered with another.
+#[test]
+fn another_account_than_the_one_that_is_named_is_told_apart() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    let status = machine.command("status --account bob@example.com").assert().code(3);
+    status.stdout(contains("Not logged in").and(contains("also        ada@example.com")));
+    for line in ["logout", "erase --yes"] {
+        let kept = machine.command(&format!("{line} --account bob@example.com")).assert().success();
+        kept.stderr(contains("signed in is ada@example.com, not bob@example.com"));
+    }
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
+    machine.command("status --account ada@example.com").assert().success();
+}

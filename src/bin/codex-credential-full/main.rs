@@ -19,7 +19,7 @@ use codex_credential::people::{self, doctor, import, logout::Removal, status::St
 use codex_credential::secrecy;
 use codex_credential::trace;
 use codex_credential::ui::screen::Screen;
-use codex_credential::ui::{self, Interactive};
+use codex_credential::ui::{self, ErrorFormat, Interactive};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -38,7 +38,10 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     secrecy::keep();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let error_format = cli.error_format;
     trace(cli.verbose);
     match run(cli.operation, &cli.whose) {
@@ -48,6 +51,23 @@ fn main() -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+/// A command line that is not understood, told in the form that it may ask for all the same; or help.
+fn refused(error: &clap::Error) -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let is_json = |words: &[OsString]| words == ["--error-format", "json"];
+    let wants_json =
+        words.windows(2).any(is_json) || words.iter().any(|it| it == "--error-format=json");
+    if !(error.use_stderr() && wants_json) {
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let error = Error::new(Kind::Usage, what).hint("codex-credential --help lists what there is");
+    ErrorFormat::Json.show(&error);
+    ExitCode::from(error.kind.exit_code())
 }
 
 fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
