@@ -29,7 +29,7 @@ fn a_login_answers_for_the_profiles_host_and_for_no_other() {
 fn thirty_two_callers_on_an_expired_token_refresh_once_with_and_without_rotation() {
     for rotation in [true, false] {
         let gateway = Gateway::with("", |s| {
-            s.access_token_lifetime = Duration::from_secs(3);
+            s.access_token_lifetime = Duration::from_secs(6);
             s.rotation = rotation;
         });
         let issuer = &gateway.machine.issuer;
