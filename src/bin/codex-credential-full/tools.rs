@@ -52,14 +52,11 @@ fn written(whose: &Whose) -> Result<Profile> {
 pub fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
     let cli::Configure { what, force, base_url } = options;
     let options = Options { print: what.print, force, name: what.name, base_url };
+    let profile = written(whose)?;
     match tool(what.tool) {
-        Ok(tool) => configure::configure(tool, &options, &written(whose)?, &variable),
-        Err(Other::Recipe(recipe)) => {
-            written(whose)?;
-            print(&recipe.text()?)
-        }
+        Ok(tool) => configure::configure(tool, &options, &profile, &variable),
+        Err(Other::Recipe(recipe)) => print(&recipe.text()?),
         Err(Other::Keepalive) => {
-            let profile = written(whose)?;
             let keepalive = Keepalive::new(&profile, &variable)?;
             if options.print { print(&keepalive.preview()) } else { keepalive.install() }
         }
