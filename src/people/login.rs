@@ -6,14 +6,10 @@ use crate::helper::renew::{Goal, Order};
 use crate::login::Login;
 use crate::oauth::device::Pending;
 use crate::profile::Profile;
-use crate::storage::Kept;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    if profile.kept == Kept::Etcd {
-        // What other hosts have done before is known here only from then on.
-        let _ = profile.storage.load();
-    }
+    let _ = profile.storage.catch_up();
     let signed_in = profile.storage.place()?.signed_in();
     let before = signed_in.load()?;
     let order = Order { goal: Goal::SignIn, may_sign_in: true };

@@ -103,6 +103,11 @@ pub trait Storage: std::fmt::Debug {
         Ok(())
     }
 
+    /// Learns what other hosts that share the login have done before now, so that it is not taken for something new.
+    fn catch_up(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Where the login is, or would be, in words for a person.
     fn describe(&self) -> Result<String>;
 

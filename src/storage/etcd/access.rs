@@ -124,6 +124,10 @@ impl Storage for Access {
         Ok(snapshot.document(&self.local.settings)?.map(Document::login))
     }
 
+    fn catch_up(&self) -> Result<()> {
+        self.load().map(drop)
+    }
+
     fn describe(&self) -> Result<String> {
         Ok(format!("etcd at {} ({})", self.local.settings.endpoints.join(", "), self.local.prefix))
     }
