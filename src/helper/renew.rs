@@ -98,7 +98,7 @@ impl Renewal<'_> {
         }
         if self.order.goal == Goal::SignIn {
             return match self.clear_the_way()? {
-                Way::Free(cut_off) => sign_in(self, cut_off.as_ref(), None),
+                Way::Free(_) => sign_in(self, None),
                 Way::SignedIn => Ok(()),
             };
         }
@@ -111,7 +111,7 @@ impl Renewal<'_> {
                 Refreshed::Done => return Ok(()),
                 Refreshed::Superseded => {}
                 Refreshed::Impossible(end) if self.order.may_sign_in => {
-                    return sign_in(self, cut_off.as_ref(), end.map(|end| end.message));
+                    return sign_in(self, end.map(|end| end.message));
                 }
                 Refreshed::Impossible(end) => return Err(end.unwrap_or_else(nobody)),
             }

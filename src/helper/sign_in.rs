@@ -17,7 +17,7 @@ use crate::storage::journal::{self, Intent, Request};
 use crate::storage::place::Place;
 use crate::storage::record::Record;
 use crate::storage::watch::watch;
-use crate::storage::{Change, Hold, Kept};
+use crate::storage::{Change, Hold};
 use crate::tokens::{Fingerprint, Grant};
 use crate::trace::{self, Event};
 use serde_json::json;
@@ -34,32 +34,23 @@ struct SignIn<'a> {
     /// The device code of a poll whose answer is not known, where a second answer may not come.
     polled: Record<Fingerprint>,
     changes: Receiver<()>,
-    /// The request of a killed renewal whose answer is not known.
-    cut_off: Option<&'a Intent>,
 }
 
 /// `reason` tells the person why there is something to approve.
-pub(super) fn sign_in(
-    renewal: &Renewal,
-    cut_off: Option<&Intent>,
-    reason: Option<String>,
-) -> Result<()> {
-    let result = ask(renewal, cut_off, reason);
+pub(super) fn sign_in(renewal: &Renewal, reason: Option<String>) -> Result<()> {
+    let result = ask(renewal, reason);
     if let Err(error) = &result {
         audit::note(renewal.profile, Action::SignIn, None, Some(error));
     }
     result
 }
 
-fn ask(renewal: &Renewal, cut_off: Option<&Intent>, reason: Option<String>) -> Result<()> {
+fn ask(renewal: &Renewal, reason: Option<String>) -> Result<()> {
     // Before a person is asked for what would be refused.
     rules::check_method(renewal.profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&renewal.profile.watched(&renewal.place), move || sender.send(()).is_ok());
-    if renewal.profile.kept == Kept::Etcd {
-        // What other hosts have done before is known here only from then on.
-        let _ = renewal.profile.storage.load();
-    }
+    let _ = renewal.profile.storage.catch_up();
     let signed_in = renewal.place.signed_in();
     let before = signed_in.load()?;
     let is_needed = || {
@@ -70,7 +61,7 @@ fn ask(renewal: &Renewal, cut_off: Option<&Intent>, reason: Option<String>) -> R
     let Some(_turn) = renewal.profile.storage.turn(&is_needed)? else { return Ok(()) };
     let (record, polled) = (renewal.place.pending(), renewal.place.polled());
     let issuer = renewal.issuer()?;
-    let sign_in = SignIn { renewal, issuer, record, polled, changes, cut_off };
+    let sign_in = SignIn { renewal, issuer, record, polled, changes };
     let (pending, joined) = sign_in.join_or_start(reason)?;
     trace::tell(|| Event::Pending { joined, expires_at: pending.prompt.expires_at });
     let answer = match pending.approval.clone() {
@@ -213,9 +204,7 @@ impl SignIn<'_> {
         // From here on a new process must exchange, not poll.
         pending.approval = Some(approval.clone());
         self.save(&pending)?;
-        if let Way::SignedIn = self.renewal.clear_the_way()? {
-            return Ok(());
-        }
+        let Way::Free(cut_off) = self.renewal.clear_the_way()? else { return Ok(()) };
         let hold = hold(self.renewal.profile)?;
         let intent = self.intent();
         let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;
@@ -232,7 +221,7 @@ impl SignIn<'_> {
             Outcome::Refused { error, .. } => {
                 journal.clear()?;
                 self.record.remove()?;
-                let was_cut_off = self.cut_off.is_some_and(|left| left.request == Request::SignIn);
+                let was_cut_off = cut_off.is_some_and(|left| left.request == Request::SignIn);
                 Err(if was_cut_off { lost(&error) } else { error })
             }
         }
