@@ -6,36 +6,28 @@
 use crate::lenient::lenient;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
-/// What a token says of its own life. Each claim is read by itself: an odd one hides no other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+/// What a token says of its own life, and of whose it is. Each claim is read by itself: an odd one hides no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Expiry, seconds since the epoch.
-    #[serde(deserialize_with = "numeric_date")]
     pub exp: Option<i64>,
     /// Issued at, seconds since the epoch.
-    #[serde(deserialize_with = "numeric_date")]
     pub iat: Option<i64>,
     /// Issuer.
-    #[serde(deserialize_with = "text")]
     pub iss: Option<String>,
+    pub account: Account,
 }
 
 impl Claims {
     /// The claims of a JWT; `None` when the token is not one.
     pub fn of(token: &str) -> Option<Self> {
-        claims(token)
+        let payload = token.split('.').nth(1)?;
+        let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+        serde_json::from_slice::<Payload>(&json).ok().map(Payload::into)
     }
-}
-
-fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
-    let payload = token.split('.').nth(1)?;
-    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&json).ok()
 }
 
 /// Section 2 of RFC 7519: seconds, with a fraction or without.
@@ -53,10 +45,16 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     Ok(text.filter(|text| !text.is_empty() && !text.contains(char::is_control)))
 }
 
-/// The claims that say whose a token is.
+/// The claims by the names that they have in a token.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Identity {
+struct Payload {
+    #[serde(deserialize_with = "numeric_date")]
+    exp: Option<i64>,
+    #[serde(deserialize_with = "numeric_date")]
+    iat: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    iss: Option<String>,
     #[serde(deserialize_with = "text")]
     email: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -89,16 +87,17 @@ struct OpenAiAuth {
     chatgpt_plan_type: Option<String>,
 }
 
-impl From<Identity> for Account {
-    fn from(claims: Identity) -> Self {
+impl From<Payload> for Claims {
+    fn from(claims: Payload) -> Self {
         let auth = claims.auth.unwrap_or_default();
-        Self {
+        let account = Account {
             email: claims.email.or(claims.profile.unwrap_or_default().email),
             name: claims.preferred_username,
             account_id: auth.chatgpt_account_id,
             user_id: auth.chatgpt_user_id.or(auth.user_id).or(claims.sub),
             plan: auth.chatgpt_plan_type,
-        }
+        };
+        Self { exp: claims.exp, iat: claims.iat, iss: claims.iss, account }
     }
 }
 
@@ -123,13 +122,14 @@ pub struct Account {
 impl Account {
     /// What the claims of an issuer's userinfo endpoint say.
     pub fn claimed(claims: &Value) -> Self {
-        serde_json::from_str(&claims.to_string()).map(Identity::into).unwrap_or_default()
+        let payload: Payload = serde_json::from_str(&claims.to_string()).unwrap_or_default();
+        Claims::from(payload).account
     }
 
     /// What the tokens of one login say together, the earlier ones first.
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
-        let claimed = tokens.into_iter().filter_map(claims::<Identity>);
-        claimed.fold(Self::default(), |account, claimed| account.or(claimed.into()))
+        let claimed = tokens.into_iter().filter_map(Claims::of);
+        claimed.fold(Self::default(), |account, claimed| account.or(claimed.account))
     }
 
     /// Each member of this account, else of the other.

@@ -29,8 +29,21 @@ pub struct Login {
     /// How far the server's clock is ahead of this machine's, in seconds.
     pub skew: i64,
     pub provenance: Option<Provenance>,
-    /// Read once.
-    pub lifetime: OnceCell<Lifetime>,
+    pub claimed: Claimed,
+}
+
+/// What the tokens claim; each is read when somebody asks for it, and once.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    id: OnceCell<Box<Claims>>,
+    access: OnceCell<Box<Claims>>,
+}
+
+impl Claimed {
+    /// Of tokens that were read earlier.
+    pub fn known(id: Claims, access: Claims) -> Self {
+        Self { id: Box::new(id).into(), access: Box::new(access).into() }
+    }
 }
 
 impl Login {
@@ -46,7 +59,7 @@ impl Login {
             expires_at: grant.expires_at,
             skew: notable(grant.skew),
             provenance: Some(by.clone()),
-            lifetime: OnceCell::new(),
+            claimed: Claimed::default(),
         })
     }
 
@@ -73,34 +86,47 @@ impl Login {
         (self.fingerprint(), self.access_token.fingerprint())
     }
 
+    /// What the access token claims; nothing where it is opaque.
+    pub fn claims(&self) -> &Claims {
+        let read = || Claims::of(self.access_token.expose()).unwrap_or_default();
+        self.claimed.access.get_or_init(|| Box::new(read()))
+    }
+
+    /// What the ID token claims; nothing where there is none.
+    pub fn id_claims(&self) -> &Claims {
+        let id_token = self.id_token.as_ref();
+        let read = || id_token.and_then(|token| Claims::of(token.expose())).unwrap_or_default();
+        self.claimed.id.get_or_init(|| Box::new(read()))
+    }
+
     /// How long the access token lives, by this machine's clock; what the token says itself is by the server's.
     /// (Never judged by the id token: that one lives an hour.)
     pub fn lifetime(&self) -> Lifetime {
-        *self.lifetime.get_or_init(|| {
-            let claims = Claims::of(self.access_token.expose()).unwrap_or_default();
-            let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
-            let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
-            let issued_at = here(claims.iat).or(self.issued_at).or_else(last_refresh);
-            let expires_at = here(claims.exp).or(self.expires_at);
-            Lifetime {
-                issued_at: issued_at.map(clock::within_calendar),
-                expires_at: expires_at.map(clock::within_calendar),
-            }
-        })
+        let claims = self.claims();
+        let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
+        let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
+        let issued_at = here(claims.iat).or(self.issued_at).or_else(last_refresh);
+        let expires_at = here(claims.exp).or(self.expires_at);
+        Lifetime {
+            issued_at: issued_at.map(clock::within_calendar),
+            expires_at: expires_at.map(clock::within_calendar),
+        }
     }
 
     /// The account's user name. Mostly the id token alone tells it.
     pub fn username(&self) -> String {
-        let claimed = Account::of(self.id_token.iter().map(|t| t.expose().as_str()));
-        let known = self.recorded.clone().or(claimed);
+        let known = self.recorded.clone().or(self.id_claims().account.clone());
         let account = if known.email.is_some() { known } else { self.account() };
         account.username().to_owned()
     }
 
     pub fn account(&self) -> Account {
-        let tokens = [self.id_token.as_ref(), Some(&self.access_token)];
-        let claimed = Account::of(tokens.into_iter().flatten().map(|t| t.expose().as_str()));
-        self.recorded.clone().or(claimed)
+        self.recorded.clone().or(self.claimed_account())
+    }
+
+    /// By the tokens alone.
+    pub fn claimed_account(&self) -> Account {
+        self.id_claims().account.clone().or(self.claims().account.clone())
     }
 }
 

@@ -86,8 +86,7 @@ pub fn pin(profile: &Profile, place: &Place) -> Result<()> {
 }
 
 fn check_workspace(login: &Login, allowed: &[String], said_by: &str) -> Result<()> {
-    let tokens = [login.id_token.as_ref(), Some(&login.access_token)].into_iter().flatten();
-    let claimed = Account::of(tokens.map(|token| token.expose().as_str())).account_id;
+    let claimed = login.claimed_account().account_id;
     let used: Vec<String> =
         [login.recorded.account_id.clone(), claimed].into_iter().flatten().collect();
     match used.iter().find(|used| !allowed.contains(used)) {

@@ -1,7 +1,6 @@
 //! Where a refresh token may go: to whoever granted it.
 
 use super::Profile;
-use crate::account::Claims;
 use crate::address::is_private;
 use crate::client::Dialect;
 use crate::error::{Error, Kind, Result};
@@ -13,7 +12,7 @@ impl Profile {
         if let Some(recorded) = &login.provenance {
             return recorded.clone();
         }
-        let claimed = Claims::of(login.access_token.expose()).and_then(|claims| claims.iss);
+        let claimed = login.claims().iss.clone();
         let issuer = claimed.unwrap_or_else(|| self.issuer.issuer.clone());
         Provenance { issuer, client_id: self.issuer.client_id.clone() }
     }

@@ -4,12 +4,11 @@
 use crate::account::Account;
 use crate::clock::Moment;
 use crate::lenient::lenient;
-use crate::login::{Login, Provenance};
+use crate::login::{Claimed, Login, Provenance};
 use crate::tokens::{Grant, ROOM, Secret, plain, wipe};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
-use std::cell::OnceCell;
 
 /// The members this program reads.
 #[derive(Deserialize)]
@@ -100,7 +99,7 @@ impl Tokens {
             expires_at: None,
             skew: 0,
             provenance: self.oauth_provenance,
-            lifetime: OnceCell::new(),
+            claimed: Claimed::default(),
         }
     }
 }

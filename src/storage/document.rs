@@ -2,11 +2,10 @@
 
 use crate::account::Account;
 use crate::clock::{self, Moment};
-use crate::login::{Login, Provenance, notable};
+use crate::login::{Claimed, Login, Provenance, notable};
 use crate::tokens::{Fingerprint, Grant, Secret, plain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::cell::OnceCell;
 
 #[derive(Serialize, Deserialize)]
 pub struct Document {
@@ -97,7 +96,7 @@ impl Document {
             expires_at: self.expires_at,
             skew: self.skew,
             provenance: Some(self.provenance),
-            lifetime: OnceCell::new(),
+            claimed: Claimed::default(),
         }
     }
 }
