@@ -4,6 +4,7 @@
 use super::url;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
+use memchr::memchr3;
 use std::io::{self, BufRead, Read, Write};
 
 /// A line without its end, in bytes.
@@ -184,8 +185,7 @@ pub(super) fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8]
 /// # Errors
 /// `InvalidData` for a value that would be more than a line, beside those of `output`.
 fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
-    // Three times over the whole, but sixteen bytes at once.
-    if b"\n\r\0".iter().any(|end| value.contains(end)) {
+    if memchr3(b'\n', b'\r', 0, value).is_some() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
     }
     output.write_all(key.as_bytes())?;
