@@ -134,6 +134,10 @@ pub fn ours(name: &str, program: &Path, logins: &Logins) -> Vec<Contender> {
                 .env("CODEX_CREDENTIAL_CONFIG", config.to_str().unwrap()),
         );
     }
+    // The first call after a change notes what the others need not find out.
+    for first in &ours {
+        assert!(first.answers(), "{} answers", first.name);
+    }
     ours
 }
 

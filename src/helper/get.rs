@@ -43,7 +43,7 @@ pub fn at_once(profile: &Profile, asked: &Credential, min_validity: i64) -> Resu
     if by_name || !matches!(meant(profile, asked), Meant::Token | Meant::Default) {
         return Ok(None);
     }
-    let Some(found) = profile.storage.glance()? else { return Ok(None) };
+    let Some(found) = profile.storage.gist()? else { return Ok(None) };
     let answers = is_usable(profile, &found.place, &found.login, min_validity)?
         && !is_due(&found.login)
         && is_asked_for(&found.login, asked);

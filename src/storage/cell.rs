@@ -23,12 +23,20 @@ impl Cell {
         self.spot.read()
     }
 
+    /// The file that has the value, or its copy.
+    pub fn file(&self) -> Option<&Path> {
+        match (&self.copy, &self.spot) {
+            (Some(path), _) | (None, Spot::File(path)) => Some(path),
+            (None, Spot::Keyring(_)) => None,
+        }
+    }
+
     /// What files alone tell: the value or its copy. A missing copy says nothing of the value.
     pub fn glance(&self) -> Result<Option<Bytes>> {
-        match (&self.copy, &self.spot) {
+        match (&self.copy, self.file()) {
             (Some(copy), _) => Ok(read(copy).ok().flatten()),
-            (None, Spot::File(path)) => read(path).map_err(|error| Error::io("read", path, &error)),
-            (None, Spot::Keyring(_)) => Ok(None),
+            (None, Some(path)) => read(path).map_err(|error| Error::io("read", path, &error)),
+            (None, None) => Ok(None),
         }
     }
 

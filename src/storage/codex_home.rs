@@ -6,6 +6,7 @@
 
 use super::auth_json::{self, AuthJson, Content};
 use super::codex_config::{CodexConfig, Store};
+use super::gist;
 use super::journal::{self, Intent, Journal, Left};
 use super::keyring::{Item, Patience, is_there};
 use super::lock::Lock;
@@ -84,13 +85,29 @@ impl CodexHome {
             return Ok(None);
         }
         let skew = self.skew()?;
+        self.parsed(skew)
+    }
+
+    /// See [`super::Opened::gist`].
+    pub fn gist(&self) -> Result<Option<Glance>> {
+        if self.config()?.store != Store::File {
+            return Ok(None);
+        }
+        let skew = self.skew()?;
+        match gist::glance(&self.place, &self.dir.join("auth.json")) {
+            Some(found) => Ok(Some(Glance { login: Login { skew, ..found.login }, ..found })),
+            None => self.parsed(skew),
+        }
+    }
+
+    fn parsed(&self, skew: i64) -> Result<Option<Glance>> {
         let path = self.dir.join("auth.json");
         let document = read(&path).map_err(|error| Error::io("read", &path, &error))?;
         let Some(document) = document else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
             Ok(Ok(Content::ChatGpt(login))) => {
-                let login = Login { skew, ..login };
-                Some(Glance { login, place: self.place.clone(), document })
+                let (login, place) = (Login { skew, ..login }, self.place.clone());
+                Some(Glance { login, place, document, from_gist: false })
             }
             // Whoever loads it says what is wrong with it.
             _ => None,

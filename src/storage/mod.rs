@@ -8,6 +8,7 @@ pub mod codex_config;
 pub mod codex_home;
 mod document;
 pub mod etcd;
+pub mod gist;
 pub mod journal;
 pub mod keyring;
 pub mod lock;
@@ -177,6 +178,8 @@ pub struct Glance {
     pub place: Place,
     /// What it was read from. It is overwritten when it is dropped; a process that ends at once has no need of that.
     pub document: Bytes,
+    /// Whether it was read from its [`gist`], and has no other tokens.
+    pub from_gist: bool,
 }
 
 /// The storage of a profile. A closed list, so that whoever only glances at a login links nothing that writes one.
@@ -194,6 +197,16 @@ impl Opened {
         match self {
             Self::Codex(home) => home.glance(),
             Self::Private(private) => private.glance(),
+            #[cfg(feature = "etcd")]
+            Self::Etcd(etcd) => Ok(etcd.glance()),
+        }
+    }
+
+    /// As [`Opened::glance`], with no other token where the document's gist tells the rest.
+    pub fn gist(&self) -> Result<Option<Glance>> {
+        match self {
+            Self::Codex(home) => home.gist(),
+            Self::Private(private) => private.gist(),
             #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => Ok(etcd.glance()),
         }

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 /// skew      how far the server's clock is ahead of this machine's, in seconds; where the login has no room for it
 /// polled    fingerprint of a device code whose last poll has no known answer
 /// metadata  what the issuer says of itself
+/// gist      what the login's document says, for all who read the same document
 /// pinned    the account that logins here have to be of
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ impl Place {
 
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal")
+    }
+
+    pub fn gist(&self) -> PathBuf {
+        self.dir.join("gist")
     }
 
     pub fn pending<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
@@ -93,11 +98,11 @@ impl Place {
         Record::new(self.dir.join("pinned"))
     }
 
-    /// Forgets what was under way: the login is removed, or another takes its place. (`dead` and `refused` name tokens that
-    /// are not to be used wherever they turn up again.)
+    /// Forgets what was known and what was under way: the login is removed, or another takes its place. (`dead` and
+    /// `refused` name tokens that are not to be used wherever they turn up again.)
     pub fn forget(&self) -> Result<()> {
         // The journal last: whoever is killed before leaves the rest to be ended by it.
-        for name in ["pending", "polled", "journal"] {
+        for name in ["gist", "pending", "polled", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())

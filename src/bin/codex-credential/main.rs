@@ -10,6 +10,7 @@ use codex_credential::profile::{Asked, Profile};
 use codex_credential::secrecy;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::storage::audit::Extent;
+use codex_credential::storage::gist;
 use few_words::Get;
 use hand_over::{Begun, hand_over};
 use static_alloc::Bump;
@@ -56,6 +57,9 @@ fn answer(begun: &mut Option<Begun>) -> Option<()> {
     let mut answer = Vec::with_capacity(found.login.access_token.expose().len() + 256);
     get.format.write(&mut answer, &asked, &found.login, None).ok()?;
     io::stdout().write_all(&answer).ok()?;
+    if !found.from_gist {
+        gist::note(&found);
+    }
     // Nothing is wiped here: the system takes it all back at once.
     process::exit(0)
 }

@@ -67,7 +67,12 @@ impl Local {
     /// See [`crate::storage::Opened::glance`].
     pub fn glance(&self) -> Option<Glance> {
         let (copy, document) = self.read_document().filter(|_| self.is_cached)?;
-        Some(Glance { login: copy.login.login(), place: self.place.clone(), document })
+        Some(Glance {
+            login: copy.login.login(),
+            place: self.place.clone(),
+            document,
+            from_gist: false,
+        })
     }
 
     pub fn read_copy(&self) -> Option<Copy> {

@@ -1,0 +1,132 @@
+//! What a login's document says, noted once for all who read the same document: taking it apart and decoding its tokens
+//! is the dearest part of an answer.
+//!
+//! A gist holds no token, and names the document by a hash of all of it, so that it cannot be out of date: a document
+//! that has changed in any way has no gist. Nothing depends on it.
+
+use super::Glance;
+use super::place::Place;
+use super::read::read_once;
+use super::replace::replace_lightly;
+use crate::account::{Account, Claims};
+use crate::clock::Moment;
+use crate::login::{Claimed, Login};
+use crate::tokens::Secret;
+use foldhash::quality::FixedState;
+use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+use std::path::Path;
+
+/// More than a gist has, in bytes.
+const ROOM: usize = 2048;
+
+/// In postcard's format, behind its hash. The format has no names: only the version that wrote a gist reads it.
+#[derive(Serialize, Deserialize)]
+struct Gist<'a> {
+    /// Of the document, in bytes.
+    length: u64,
+    /// Where the access token lies in it.
+    access_token: Range<usize>,
+    exp: Option<i64>,
+    iat: Option<i64>,
+    /// As they are told beside the token, or, of the former, by the last refresh.
+    issued_at: Option<i64>,
+    expires_at: Option<i64>,
+    skew: i64,
+    #[serde(borrow)]
+    recorded: Names<'a>,
+    #[serde(borrow)]
+    claimed: Names<'a>,
+}
+
+/// The members of an [`Account`].
+type Names<'a> = [Option<&'a str>; 5];
+
+impl<'a> Gist<'a> {
+    /// `None` where the access token does not lie in the document as it is.
+    fn of(document: &[u8], login: &'a Login, claimed: &'a Account) -> Option<Self> {
+        let token = login.access_token.expose().as_bytes();
+        if token.is_empty() {
+            return None;
+        }
+        let at = document.windows(token.len()).position(|window| window == token)?;
+        let last_refresh = || login.last_refresh.as_ref().and_then(Moment::seconds);
+        Some(Self {
+            length: document.len() as u64,
+            access_token: at..at + token.len(),
+            exp: login.claims().exp,
+            iat: login.claims().iat,
+            issued_at: login.issued_at.or_else(last_refresh),
+            expires_at: login.expires_at,
+            skew: login.skew,
+            recorded: names(&login.recorded),
+            claimed: names(claimed),
+        })
+    }
+
+    /// The login of the same document, without its other tokens.
+    fn login(&self, document: &[u8]) -> Option<Login> {
+        let token = std::str::from_utf8(document.get(self.access_token.clone())?).ok()?;
+        let id = Claims { account: account(self.claimed), ..Claims::default() };
+        let access = Claims { exp: self.exp, iat: self.iat, ..Claims::default() };
+        Some(Login {
+            access_token: Secret::from(token),
+            refresh_token: None,
+            id_token: None,
+            recorded: account(self.recorded),
+            last_refresh: None,
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            skew: self.skew,
+            provenance: None,
+            claimed: Claimed::known(id, access),
+        })
+    }
+}
+
+fn names(account: &Account) -> Names<'_> {
+    let Account { email, name, account_id, user_id, plan } = account;
+    [email, name, account_id, user_id, plan].map(Option::as_deref)
+}
+
+fn account(names: Names) -> Account {
+    let [email, name, account_id, user_id, plan] = names.map(|name| name.map(str::to_owned));
+    Account { email, name, account_id, user_id, plan }
+}
+
+/// Of a gist, of its document, and of the version that reads them. It keeps nothing secret: where it lies, the document
+/// lies, too.
+fn hash(gist: &[u8], document: &[u8]) -> [u8; 8] {
+    let mut hasher = FixedState::default().build_hasher();
+    for part in [env!("CODEX_CREDENTIAL_VERSION").as_bytes(), gist, document] {
+        hasher.write(part);
+    }
+    hasher.finish().to_le_bytes()
+}
+
+/// The login in the document at `path`, without its other tokens, where its gist is noted in `place`.
+pub fn glance(place: &Place, path: &Path) -> Option<Glance> {
+    let noted = read_once(&place.gist(), ROOM as u64).ok()?;
+    let (known, gist) = noted.split_first_chunk()?;
+    let said: Gist = postcard::from_bytes(gist).ok()?;
+    // One byte more tells a document that goes on.
+    let document = read_once(path, said.length.saturating_add(1)).ok()?;
+    if hash(gist, &document) != *known {
+        return None;
+    }
+    let login = said.login(&document)?;
+    Some(Glance { login, place: place.clone(), document, from_gist: true })
+}
+
+/// For the next caller, where it can be written.
+pub fn note(found: &Glance) {
+    let Glance { login, place, document, .. } = found;
+    let claimed = login.claimed_account();
+    let Some(gist) = Gist::of(document, login, &claimed) else { return };
+    let mut room = [0; ROOM - 8];
+    if let Ok(gist) = postcard::to_slice(&gist, &mut room) {
+        let noted = [&hash(gist, document), &*gist].concat();
+        let _ = place.create().and_then(|()| replace_lightly(&place.gist(), &noted));
+    }
+}
