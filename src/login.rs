@@ -5,6 +5,7 @@ use crate::clock::{self, Moment};
 use crate::tokens::{Fingerprint, Grant, Secret};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
+use std::ops::Deref;
 
 /// Who granted a login: its refresh token goes back to this issuer only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +14,46 @@ pub struct Provenance {
     pub client_id: String,
 }
 
+/// A token of a login, with what it claims: that is read when somebody asks for it, and once.
+#[derive(Clone, Debug)]
+pub struct Token {
+    text: Secret<String>,
+    claims: OnceCell<Box<Claims>>,
+}
+
+impl Token {
+    /// One that was read earlier.
+    pub fn read(text: Secret<String>, claims: Claims) -> Self {
+        Self { text, claims: Box::new(claims).into() }
+    }
+
+    /// Nothing where the token is opaque.
+    pub fn claims(&self) -> &Claims {
+        let read = || Claims::of(self.text.expose()).unwrap_or_default();
+        self.claims.get_or_init(|| Box::new(read()))
+    }
+}
+
+impl From<Secret<String>> for Token {
+    fn from(text: Secret<String>) -> Self {
+        Self { text, claims: OnceCell::new() }
+    }
+}
+
+impl Deref for Token {
+    type Target = Secret<String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.text
+    }
+}
+
 /// The tokens of one sign-in.
 #[derive(Clone, Debug)]
 pub struct Login {
-    pub access_token: Secret<String>,
+    pub access_token: Token,
     pub refresh_token: Option<Secret<String>>,
-    pub id_token: Option<Secret<String>>,
+    pub id_token: Option<Token>,
     /// What the storage knows of the account: it goes before what the tokens claim.
     pub recorded: Account,
     /// When the tokens were last renewed.
@@ -29,46 +64,30 @@ pub struct Login {
     /// How far the server's clock is ahead of this machine's, in seconds.
     pub skew: i64,
     pub provenance: Option<Provenance>,
-    pub claimed: Claimed,
-}
-
-/// What the tokens claim; each is read when somebody asks for it, and once.
-#[derive(Clone, Debug, Default)]
-pub struct Claimed {
-    id: OnceCell<Box<Claims>>,
-    access: OnceCell<Box<Claims>>,
-}
-
-impl Claimed {
-    /// Of tokens that were read earlier.
-    pub fn known(id: Claims, access: Claims) -> Self {
-        Self { id: Box::new(id).into(), access: Box::new(access).into() }
-    }
 }
 
 impl Login {
     /// What a sign-in brought; `None` without an access token.
     pub fn granted(grant: &Grant, by: &Provenance) -> Option<Self> {
         Some(Self {
-            access_token: grant.access_token.clone()?,
+            access_token: grant.access_token.clone()?.into(),
             refresh_token: grant.refresh_token.clone(),
-            id_token: grant.id_token.clone(),
+            id_token: grant.id_token.clone().map(Token::from),
             recorded: grant.account.clone().unwrap_or_default(),
             last_refresh: None,
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
             skew: notable(grant.skew),
             provenance: Some(by.clone()),
-            claimed: Claimed::default(),
         })
     }
 
     /// The tokens, as the server might have granted them just now.
     pub fn grant(&self) -> Grant {
         Grant {
-            access_token: Some(self.access_token.clone()),
+            access_token: Some(self.access_token.text.clone()),
             refresh_token: self.refresh_token.clone(),
-            id_token: self.id_token.clone(),
+            id_token: self.id_token.as_ref().map(|token| token.text.clone()),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: Some(self.skew),
@@ -86,23 +105,10 @@ impl Login {
         (self.fingerprint(), self.access_token.fingerprint())
     }
 
-    /// What the access token claims; nothing where it is opaque.
-    pub fn claims(&self) -> &Claims {
-        let read = || Claims::of(self.access_token.expose()).unwrap_or_default();
-        self.claimed.access.get_or_init(|| Box::new(read()))
-    }
-
-    /// What the ID token claims; nothing where there is none.
-    pub fn id_claims(&self) -> &Claims {
-        let id_token = self.id_token.as_ref();
-        let read = || id_token.and_then(|token| Claims::of(token.expose())).unwrap_or_default();
-        self.claimed.id.get_or_init(|| Box::new(read()))
-    }
-
     /// How long the access token lives, by this machine's clock; what the token says itself is by the server's.
     /// (Never judged by the id token: that one lives an hour.)
     pub fn lifetime(&self) -> Lifetime {
-        let claims = self.claims();
+        let claims = self.access_token.claims();
         let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
         let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
         let issued_at = here(claims.iat).or(self.issued_at).or_else(last_refresh);
@@ -115,7 +121,7 @@ impl Login {
 
     /// The account's user name. Mostly the id token alone tells it.
     pub fn username(&self) -> String {
-        let known = self.recorded.clone().or(self.id_claims().account.clone());
+        let known = self.recorded.clone().or(self.id_account());
         let account = if known.email.is_some() { known } else { self.account() };
         account.username().to_owned()
     }
@@ -126,7 +132,11 @@ impl Login {
 
     /// By the tokens alone.
     pub fn claimed_account(&self) -> Account {
-        self.id_claims().account.clone().or(self.claims().account.clone())
+        self.id_account().or(self.access_token.claims().account.clone())
+    }
+
+    fn id_account(&self) -> Account {
+        self.id_token.as_ref().map(|token| token.claims().account.clone()).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use super::issuer::{Identity, Issuer};
 use super::rules;
 use crate::account::Account;
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Provenance};
+use crate::login::{Login, Provenance, Token};
 use crate::oauth::http::host;
 use crate::tokens::Grant;
 
@@ -59,9 +59,9 @@ pub fn renewed(issuer: &Issuer, grant: &Grant, stored: &Login) -> Result<Grant, 
         grant.id_token = None;
     }
     let login = Login {
-        access_token: grant.access_token.clone().unwrap_or_else(|| stored.access_token.clone()),
+        access_token: grant.access_token.clone().map_or(stored.access_token.clone(), Token::from),
         refresh_token: grant.refresh_token.clone().or_else(|| stored.refresh_token.clone()),
-        id_token: grant.id_token.clone().or_else(|| stored.id_token.clone()),
+        id_token: grant.id_token.clone().map(Token::from).or_else(|| stored.id_token.clone()),
         ..stored.clone()
     };
     let is_standard = issuer.profile.as_standard().is_some();

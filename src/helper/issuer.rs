@@ -137,7 +137,7 @@ impl<'a> Issuer<'a> {
     pub fn revoke(&self, login: &Login) -> Result<String> {
         let (token, hint) = match &login.refresh_token {
             Some(token) => (token, TypeHint::RefreshToken),
-            None => (&login.access_token, TypeHint::AccessToken),
+            None => (&*login.access_token, TypeHint::AccessToken),
         };
         let granted_by = self.profile.granted_by(login);
         if let Some(standard) = self.profile.as_standard() {

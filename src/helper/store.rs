@@ -57,7 +57,7 @@ pub fn store(
 /// Whether the stored token is this one or a newer one.
 fn is_current(profile: &Profile, token: &Secret<String>, issued_at: i64) -> Result<bool> {
     let Some(login) = profile.storage.load()? else { return Err(nobody()) };
-    if login.access_token == *token {
+    if *login.access_token == *token {
         return Ok(true);
     }
     let (stored, given) = (login.account(), Account::of([token.expose().as_str()]));

@@ -12,7 +12,7 @@ impl Profile {
         if let Some(recorded) = &login.provenance {
             return recorded.clone();
         }
-        let claimed = login.claims().iss.clone();
+        let claimed = login.access_token.claims().iss.clone();
         let issuer = claimed.unwrap_or_else(|| self.issuer.issuer.clone());
         Provenance { issuer, client_id: self.issuer.client_id.clone() }
     }

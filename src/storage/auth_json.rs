@@ -4,7 +4,7 @@
 use crate::account::Account;
 use crate::clock::Moment;
 use crate::lenient::lenient;
-use crate::login::{Claimed, Login, Provenance};
+use crate::login::{Login, Provenance, Token};
 use crate::tokens::{Grant, ROOM, Secret, plain, wipe};
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -89,17 +89,16 @@ impl Tokens {
 
     fn login(self, last_refresh: Option<Moment>) -> Login {
         Login {
-            access_token: self.access_token,
+            access_token: self.access_token.into(),
             // Codex needs the members to be there; what is empty is no token.
             refresh_token: self.refresh_token.filter(|token| is_token(token.expose())),
-            id_token: self.id_token.filter(|token| !token.expose().is_empty()),
+            id_token: self.id_token.filter(|token| !token.expose().is_empty()).map(Token::from),
             recorded: Account { account_id: self.account_id, ..Account::default() },
             last_refresh,
             issued_at: None,
             expires_at: None,
             skew: 0,
             provenance: self.oauth_provenance,
-            claimed: Claimed::default(),
         }
     }
 }

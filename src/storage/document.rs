@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::clock::{self, Moment};
-use crate::login::{Claimed, Login, Provenance, notable};
+use crate::login::{Login, Provenance, Token, notable};
 use crate::tokens::{Fingerprint, Grant, Secret, plain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -87,16 +87,15 @@ impl Document {
 
     pub fn login(self) -> Login {
         Login {
-            access_token: self.access_token,
+            access_token: self.access_token.into(),
             refresh_token: self.refresh_token,
-            id_token: self.id_token,
+            id_token: self.id_token.map(Token::from),
             recorded: self.account,
             last_refresh: Some(Moment::At(self.last_refresh)),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: self.skew,
             provenance: Some(self.provenance),
-            claimed: Claimed::default(),
         }
     }
 }

@@ -10,8 +10,7 @@ use super::read::read_once;
 use super::replace::replace_lightly;
 use crate::account::{Account, Claims};
 use crate::clock::Moment;
-use crate::login::{Claimed, Login};
-use crate::tokens::Secret;
+use crate::login::{Login, Token};
 use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
@@ -55,8 +54,8 @@ impl<'a> Gist<'a> {
         Some(Self {
             length: document.len() as u64,
             access_token: at..at + token.len(),
-            exp: login.claims().exp,
-            iat: login.claims().iat,
+            exp: login.access_token.claims().exp,
+            iat: login.access_token.claims().iat,
             issued_at: login.issued_at.or_else(last_refresh),
             expires_at: login.expires_at,
             skew: login.skew,
@@ -68,19 +67,17 @@ impl<'a> Gist<'a> {
     /// The login of the same document, without its other tokens.
     fn login(&self, document: &[u8]) -> Option<Login> {
         let token = std::str::from_utf8(document.get(self.access_token.clone())?).ok()?;
-        let id = Claims { account: account(self.claimed), ..Claims::default() };
-        let access = Claims { exp: self.exp, iat: self.iat, ..Claims::default() };
+        let (exp, iat, account) = (self.exp, self.iat, members(self.claimed));
         Some(Login {
-            access_token: Secret::from(token),
+            access_token: Token::read(token.into(), Claims { exp, iat, iss: None, account }),
             refresh_token: None,
             id_token: None,
-            recorded: account(self.recorded),
+            recorded: members(self.recorded),
             last_refresh: None,
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: self.skew,
             provenance: None,
-            claimed: Claimed::known(id, access),
         })
     }
 }
@@ -90,7 +87,7 @@ fn names(account: &Account) -> Names<'_> {
     [email, name, account_id, user_id, plan].map(Option::as_deref)
 }
 
-fn account(names: Names) -> Account {
+fn members(names: Names) -> Account {
     let [email, name, account_id, user_id, plan] = names.map(|name| name.map(str::to_owned));
     Account { email, name, account_id, user_id, plan }
 }

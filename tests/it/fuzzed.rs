@@ -20,7 +20,7 @@ use codex_credential::storage::Storage;
 use codex_credential::storage::codex_config::CodexConfig;
 use codex_credential::storage::codex_home::CodexHome;
 use codex_credential::storage::keyring::Patience;
-use codex_credential::tokens::is_plain;
+use codex_credential::tokens::{Secret, is_plain};
 use issuer::{Endpoint, Fault, Issuer};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -320,7 +320,7 @@ fn login(access_token: &str) -> Login {
     let reply = json!({"access_token": "a"}).to_string().into_bytes();
     let reply = Reply { status: 200, body: reply.into(), ..Reply::default() };
     let login = Login::granted(&reply.grant().unwrap(), &by).unwrap();
-    Login { access_token: access_token.into(), skew: i64::MIN, ..login }
+    Login { access_token: Secret::from(access_token).into(), skew: i64::MIN, ..login }
 }
 
 #[test]

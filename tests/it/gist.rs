@@ -161,7 +161,7 @@ fn a_gist_says_what_the_document_says() {
                 });
                 let Some((read, known)) = both(home.path(), &document) else { continue };
                 seen += 1;
-                assert_eq!(known.access_token, read.access_token);
+                assert_eq!(*known.access_token, *read.access_token);
                 assert_eq!(known.lifetime(), read.lifetime(), "{document}");
                 assert_eq!(known.renew_at(), read.renew_at());
                 assert_eq!(known.username(), read.username(), "{document}");
