@@ -23,7 +23,7 @@ use crate::ui::time_left;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ enum Event {
     Ended(Option<Error>),
     Changed,
     Interrupted,
+    /// A person wants another code.
+    FreshCode,
 }
 
 /// A renewal that dies without a word is started again this often.
@@ -94,7 +96,7 @@ pub fn renewed(
                     && !(order.may_sign_in && failure.error.is_cured_by_sign_in())
                 {
                     drop(lock);
-                    caller.give_up_unless_fresh_code(failure.error)?;
+                    caller.give_up_unless_fresh_code(failure.error, &sender, &events)?;
                     seen_failure = Some(failure.id);
                     queue_for_lock(&place, &sender);
                     continue;
@@ -107,7 +109,7 @@ pub fn renewed(
                 report(child, sender.clone());
             }
             Ok(Event::Ended(Some(error))) => {
-                caller.give_up_unless_fresh_code(error)?;
+                caller.give_up_unless_fresh_code(error, &sender, &events)?;
                 seen_failure = failure(&place).map(|failure| failure.id);
                 starts = 0;
                 queue_for_lock(&place, &sender);
@@ -119,7 +121,7 @@ pub fn renewed(
                     return Ok(caller.done(login));
                 }
             }
-            Err(_) => {}
+            Ok(Event::FreshCode) | Err(_) => {}
         }
         if caller.deadline.is_over() {
             return match wanted()? {
@@ -292,13 +294,24 @@ impl Caller {
     }
 
     /// Whoever is asked may want another code in the place of one that expired.
-    fn give_up_unless_fresh_code(&mut self, error: Error) -> Result<()> {
+    fn give_up_unless_fresh_code(
+        &mut self,
+        error: Error,
+        sender: &Sender<Event>,
+        events: &Receiver<Event>,
+    ) -> Result<()> {
         if error.kind == Kind::LoginExpired && self.screen.asks() {
             if !self.wait_is_explicit {
                 self.deadline = Deadline::after(Duration::from_secs(15 * 60));
             }
-            if self.screen.wants_fresh_code(&self.deadline) {
-                return Ok(());
+            let wanted = sender.clone();
+            let offers = self.screen.offers_fresh_code(move || drop(wanted.send(Event::FreshCode)));
+            while offers && let Ok(event) = events.recv_timeout(self.deadline.remaining()) {
+                match event {
+                    Event::FreshCode => return Ok(()),
+                    Event::Interrupted => break,
+                    Event::Locked(_) | Event::Ended(_) | Event::Changed => {}
+                }
             }
         }
         Err(self.failed(error))

@@ -105,9 +105,8 @@ impl Interactive {
     }
 }
 
-/// A line from the terminal, which need not be standard input; `None` when there is none before `deadline`.
-fn line_typed(deadline: &Deadline) -> Option<String> {
-    let (sender, typed) = mpsc::channel();
+/// A line from the terminal, which need not be standard input, to `then`; nothing where there comes none.
+fn when_typed(then: impl FnOnce(String) + Send + 'static) {
     thread::spawn(move || {
         let mut line = String::new();
         let read = match File::open("/dev/tty") {
@@ -115,14 +114,16 @@ fn line_typed(deadline: &Deadline) -> Option<String> {
             Err(_) => stdin().read_line(&mut line),
         };
         if read.is_ok_and(|length| length > 0) {
-            let _ = sender.send(line);
+            then(line);
         }
     });
-    typed.recv_timeout(deadline.remaining()).ok()
 }
 
 /// Asks a yes-or-no question at the terminal; anything but `y` is a no, and so is none before `deadline`.
 pub fn confirm(question: &str, deadline: &Deadline) -> bool {
     let _ = Term::stderr().write_str(&format!("codex-credential: {question} [y/N] "));
-    matches!(line_typed(deadline).as_deref().map(str::trim), Some("y" | "Y" | "yes"))
+    let (sender, typed) = mpsc::channel();
+    when_typed(move |line| drop(sender.send(line)));
+    let answer = typed.recv_timeout(deadline.remaining());
+    matches!(answer.as_deref().map(str::trim), Ok("y" | "Y" | "yes"))
 }

@@ -1,11 +1,11 @@
 //! Where a waiting caller shows a pending login: to a person on stderr, to a program as JSON lines on stdout, or to
 //! nobody.
 
-use super::{Interactive, line_typed, say, time_left};
+use super::{Interactive, say, time_left, when_typed};
 use crate::account::Account;
-use crate::clock::{self, Deadline};
+use crate::clock;
 use crate::error::{Error, Kind, Prompt};
-use console::Term;
+use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
@@ -89,7 +89,9 @@ impl Screen {
             let left = time_left(left);
             let _ = term.clear_line();
             let line = format!("waiting for your approval, {left} left (Ctrl-C cancels)");
-            let _ = term.write_str(&line);
+            // Two lines could not be cleared as one.
+            let room = usize::from(term.size().1).saturating_sub(1);
+            let _ = term.write_str(&truncate_str(&line, room, ""));
             self.is_live = true;
         }
     }
@@ -150,18 +152,19 @@ impl Screen {
         self.event(event, &json!({ "error": error }));
     }
 
-    /// After a code expired: whether another is asked for, before `deadline`.
-    pub fn wants_fresh_code(&mut self, deadline: &Deadline) -> bool {
+    /// After a code expired: whether somebody may want another one, which `wanted` hears of.
+    pub fn offers_fresh_code(&mut self, wanted: impl FnOnce() + Send + 'static) -> bool {
         self.clear();
         if let Mode::Events = self.mode {
             self.event("expired", &json!({}));
-            return !deadline.is_over();
+            wanted();
+            return true;
         }
-        if !self.is_terminal() {
-            return false;
+        if self.is_terminal() {
+            say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
+            when_typed(|_| wanted());
         }
-        say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
-        line_typed(deadline).is_some()
+        self.is_terminal()
     }
 
     /// One line of JSON. A reader that has gone is no reason to stop.

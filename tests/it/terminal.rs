@@ -57,6 +57,32 @@ fn an_expired_code_is_replaced_when_the_person_presses_enter() {
 }
 
 #[test]
+fn ctrl_c_where_a_fresh_code_is_offered_ends_the_call() {
+    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
+    let mut terminal = run(&machine, "get");
+    terminal.expect("the code has expired; press Enter").unwrap();
+    terminal.send(ControlCode::EndOfText).unwrap();
+    terminal.expect("the device code expired before it was approved").unwrap();
+    assert_eq!(machine.issuer.counts().user_codes, 1);
+}
+
+/// A line that is longer is two, and clearing it would leave one of them each second.
+#[test]
+fn the_live_line_fits_the_terminal() {
+    let machine = Machine::new();
+    let mut session = Session::spawn(machine.terminal_command("get")).unwrap();
+    session.set_expect_timeout(Some(PATIENCE));
+    session.get_process_mut().set_window_size(30, 24).unwrap();
+    session.expect("waiting for your approval").unwrap();
+    // The first one may have come before the terminal was so narrow.
+    let is_cut = (0..5).any(|_| {
+        let rest = session.expect("waiting for your approval").unwrap();
+        !String::from_utf8_lossy(rest.before()).contains("Ctrl-C")
+    });
+    assert!(is_cut);
+}
+
+#[test]
 fn the_person_is_asked_before_a_login_is_removed() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase");
