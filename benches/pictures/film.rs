@@ -1,8 +1,12 @@
 //! What a terminal shows over time, as an SVG that plays itself.
 
-use expectrl::session::OsSession;
-use expectrl::{Expect, Session};
+use rexpect::process::PtyProcess;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, Winsize};
+use rustix::termios::{tcgetattr, tcsetattr, tcsetwinsize};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +24,8 @@ const LETTER: (f64, f64) = (8.4, 19.0);
 const MARGIN: f64 = 16.0;
 
 pub struct Film {
-    session: OsSession,
+    _process: PtyProcess,
+    terminal: File,
     screen: vt100::Parser,
     /// Columns and rows.
     size: (u16, u16),
@@ -31,13 +36,17 @@ pub struct Film {
 
 impl Film {
     pub fn start(command: Command, (columns, rows): (u16, u16)) -> Self {
-        let mut session = Session::spawn(command).expect("a terminal");
-        session.get_process_mut().set_window_size(columns, rows).expect("its size");
-        session.get_process_mut().set_echo(true, None).expect("what is typed is seen");
+        let mut process = PtyProcess::new(command).expect("a terminal");
+        // A shell does not end by being asked to.
+        process.set_kill_timeout(Some(100));
+        let terminal = process.get_file_handle().expect("a terminal");
+        let winsize = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&terminal, winsize).expect("its size");
         let size = |count| std::num::NonZero::new(count).expect("a terminal has a size");
         let screen = vt100::Parser::new(size(rows), size(columns), 0);
         let size = (columns, rows);
-        Self { session, screen, size, began: Instant::now(), frames: Vec::new() }
+        let began = Instant::now();
+        Self { _process: process, terminal, screen, size, began, frames: Vec::new() }
     }
 
     /// Watches until `text` is on the screen.
@@ -53,9 +62,13 @@ impl Film {
     /// As a person types, once the shell asks.
     pub fn types(&mut self, text: &str) {
         self.until_prompt();
+        // What is typed is seen.
+        let mut modes = tcgetattr(&self.terminal).expect("a terminal");
+        modes.local_modes |= LocalModes::ECHO;
+        tcsetattr(&self.terminal, OptionalActions::Now, &modes).expect("a terminal");
         for letter in text.chars() {
             thread::sleep(KEY);
-            self.session.send(letter.to_string()).expect("a letter is taken");
+            write!(self.terminal, "{letter}").expect("a letter is taken");
             self.watch();
         }
     }
@@ -69,11 +82,14 @@ impl Film {
     }
 
     fn watch(&mut self) {
-        let mut bytes = [0; 4096];
-        let Ok(length) = self.session.try_read(&mut bytes) else {
-            thread::sleep(Duration::from_millis(5));
+        let mut ready = [PollFd::new(&self.terminal, PollFlags::IN)];
+        let wait = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        if poll(&mut ready, Some(&wait)).unwrap_or(0) == 0 {
             return;
-        };
+        }
+        let mut bytes = [0; 4096];
+        // A terminal that its last program has left cannot be read.
+        let length = self.terminal.read(&mut bytes).unwrap_or(0);
         self.screen.process(&bytes[..length]);
         let contents = self.screen.screen().contents();
         if self.frames.last().is_none_or(|(_, last)| *last != contents) {

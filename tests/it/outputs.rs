@@ -1,6 +1,7 @@
 //! The forms of an answer, and `exec`.
 
 use crate::machine::{Machine, OURS, eventually};
+use crate::terminal::run;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::Value;
@@ -122,14 +123,11 @@ fn rejected_sha256_means_the_same_as_erase_and_get() {
 
 #[test]
 fn a_qr_code_is_shown_on_request() {
-    use expectrl::Expect;
     let machine = Machine::new();
-    let mut session = expectrl::Session::spawn(machine.terminal_command("login --qr")).unwrap();
-    session.set_expect_timeout(Some(crate::machine::PATIENCE));
-    session.expect("\u{1b}[38;5;16;48;5;231m").unwrap();
-    session.expect("\u{2588}").unwrap();
+    let mut terminal = run(&machine, "login --qr");
+    terminal.exp_string("\u{1b}[38;5;16;48;5;231m").unwrap();
     machine.approve_next();
-    session.expect("signed in as ada@example.com").unwrap();
+    terminal.exp_string("signed in as ada@example.com").unwrap();
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! A person at a terminal.
 
 use crate::machine::{Machine, PATIENCE, eventually};
-use expectrl::{ControlCode, Expect, Session};
+use rexpect::session::{PtySession, spawn_command};
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::time::Duration;
 
-fn run(machine: &Machine, line: &str) -> impl Expect {
-    let mut session = Session::spawn(machine.terminal_command(line)).unwrap();
-    session.set_expect_timeout(Some(PATIENCE));
-    session
+pub fn run(machine: &Machine, line: &str) -> PtySession {
+    let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
+    spawn_command(machine.terminal_command(line), Some(patience)).unwrap()
+}
+
+fn type_in(terminal: &mut PtySession, text: &str) {
+    terminal.send(text).unwrap();
+    terminal.flush().unwrap();
 }
 
 #[test]
@@ -15,29 +20,29 @@ fn the_prompt_shows_url_and_code_each_alone_on_a_line_counts_down_and_says_who_s
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     let url = format!("\r\n{}/codex/device\r\n", machine.issuer.url());
-    terminal.expect(url.as_str()).unwrap();
-    terminal.expect("good for 1").unwrap();
-    terminal.expect("never share it").unwrap();
+    terminal.exp_string(&url).unwrap();
+    terminal.exp_string("good for 1").unwrap();
+    terminal.exp_string("never share it").unwrap();
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    terminal.expect(format!("\r\n{code}\r\n").as_str()).unwrap();
-    terminal.expect("waiting for your approval, 14 min").unwrap();
+    terminal.exp_string(&format!("\r\n{code}\r\n")).unwrap();
+    terminal.exp_string("waiting for your approval, 14 min").unwrap();
     machine.issuer.approve(&code);
-    terminal.expect("signed in as ada@example.com").unwrap();
+    terminal.exp_string("signed in as ada@example.com").unwrap();
     // No token on a terminal unless it is asked for.
-    terminal.expect("add --show to print it").unwrap();
+    terminal.exp_string("add --show to print it").unwrap();
     let mut terminal = run(&machine, "get --format token --show");
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
-    terminal.expect(token.as_str()).unwrap();
+    terminal.exp_string(&token).unwrap();
 }
 
 #[test]
 fn ctrl_c_at_the_prompt_cancels_the_pending_login() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
-    terminal.expect("waiting for your approval").unwrap();
+    terminal.exp_string("waiting for your approval").unwrap();
     assert!(machine.own("pending").exists());
-    terminal.send(ControlCode::EndOfText).unwrap();
-    terminal.expect("the sign-in was cancelled").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("the sign-in was cancelled").unwrap();
     assert!(!machine.own("pending").exists());
     eventually(|| machine.renewers().is_empty());
 }
@@ -47,12 +52,12 @@ fn an_expired_code_is_replaced_when_the_person_presses_enter() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
     let mut terminal = run(&machine, "get");
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    terminal.expect("the code has expired; press Enter").unwrap();
+    terminal.exp_string("the code has expired; press Enter").unwrap();
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
-    terminal.send("\r").unwrap();
+    type_in(&mut terminal, "\r");
     let code = machine.approve_another_than(&expired);
-    terminal.expect(code.as_str()).unwrap();
-    terminal.expect("signed in as ada@example.com").unwrap();
+    terminal.exp_string(&code).unwrap();
+    terminal.exp_string("signed in as ada@example.com").unwrap();
     assert_eq!(machine.issuer.counts().user_codes, 2);
 }
 
@@ -60,9 +65,9 @@ fn an_expired_code_is_replaced_when_the_person_presses_enter() {
 fn ctrl_c_where_a_fresh_code_is_offered_ends_the_call() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
     let mut terminal = run(&machine, "get");
-    terminal.expect("the code has expired; press Enter").unwrap();
-    terminal.send(ControlCode::EndOfText).unwrap();
-    terminal.expect("the device code expired before it was approved").unwrap();
+    terminal.exp_string("the code has expired; press Enter").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("the device code expired before it was approved").unwrap();
     assert_eq!(machine.issuer.counts().user_codes, 1);
 }
 
@@ -70,14 +75,14 @@ fn ctrl_c_where_a_fresh_code_is_offered_ends_the_call() {
 #[test]
 fn the_live_line_fits_the_terminal() {
     let machine = Machine::new();
-    let mut session = Session::spawn(machine.terminal_command("get")).unwrap();
-    session.set_expect_timeout(Some(PATIENCE));
-    session.get_process_mut().set_window_size(30, 24).unwrap();
-    session.expect("waiting for your approval").unwrap();
+    let mut terminal = run(&machine, "get");
+    let size = Winsize { ws_row: 24, ws_col: 30, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(terminal.process().get_file_handle().unwrap(), size).unwrap();
+    terminal.exp_string("waiting for your approval").unwrap();
     // The first one may have come before the terminal was so narrow.
     let is_cut = (0..5).any(|_| {
-        let rest = session.expect("waiting for your approval").unwrap();
-        !String::from_utf8_lossy(rest.before()).contains("Ctrl-C")
+        let between = terminal.exp_string("waiting for your approval").unwrap();
+        !between.contains("Ctrl-C")
     });
     assert!(is_cut);
 }
@@ -86,15 +91,15 @@ fn the_live_line_fits_the_terminal() {
 fn the_person_is_asked_before_a_login_is_removed() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase");
-    terminal.expect("remove the login of ada@example.com in ").unwrap();
-    terminal.expect("[y/N]").unwrap();
-    terminal.send("n\r").unwrap();
-    terminal.expect("nothing was removed").unwrap();
+    terminal.exp_string("remove the login of ada@example.com in ").unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    type_in(&mut terminal, "n\r");
+    terminal.exp_string("nothing was removed").unwrap();
     assert!(machine.path("auth.json").exists());
     let mut terminal = run(&machine, "erase");
-    terminal.expect("[y/N]").unwrap();
-    terminal.send("y\r").unwrap();
-    terminal.expect("removed the login of ada@example.com").unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    type_in(&mut terminal, "y\r");
+    terminal.exp_string("removed the login of ada@example.com").unwrap();
     assert!(!machine.path("auth.json").exists());
 }
 
@@ -102,7 +107,7 @@ fn the_person_is_asked_before_a_login_is_removed() {
 fn a_mistyped_operation_is_told_to_a_person() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "stauts");
-    terminal.expect("there is no operation stauts").unwrap();
+    terminal.exp_string("there is no operation stauts").unwrap();
 }
 
 #[test]
@@ -112,12 +117,12 @@ fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     eventually(|| machine.own("pending").exists());
     let mut terminal = run(&machine, "get");
-    terminal.expect("waiting for your approval").unwrap();
-    terminal.expect("the code has expired; press Enter").unwrap();
+    terminal.exp_string("waiting for your approval").unwrap();
+    terminal.exp_string("the code has expired; press Enter").unwrap();
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
-    terminal.send("\r").unwrap();
+    type_in(&mut terminal, "\r");
     machine.approve_another_than(&expired);
-    terminal.expect("signed in as ada@example.com").unwrap();
+    terminal.exp_string("signed in as ada@example.com").unwrap();
     assert_eq!(program.wait().unwrap().code(), Some(3));
 }
 
@@ -125,8 +130,8 @@ fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
 fn a_question_is_not_waited_for_longer_than_was_said() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase --wait 300ms");
-    terminal.expect("[y/N]").unwrap();
-    terminal.expect("nothing was removed").unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    terminal.exp_string("nothing was removed").unwrap();
     assert!(machine.path("auth.json").exists());
 }
 
@@ -137,8 +142,8 @@ fn ctrl_c_during_a_renewal_says_that_it_goes_on() {
     machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);
     let mut terminal = run(&machine, "get");
     assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
-    terminal.send(ControlCode::EndOfText).unwrap();
-    terminal.expect("what was begun goes on in the background").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("what was begun goes on in the background").unwrap();
     eventually(|| machine.renewers().is_empty());
     machine.token();
     assert_eq!(machine.issuer.counts().refreshes, 1);
