@@ -6,7 +6,7 @@
 
 use super::auth_json::{self, AuthJson, Content};
 use super::codex_config::{CodexConfig, Store};
-use super::gist;
+use super::gist::ByGist;
 use super::journal::{self, Intent, Journal, Left};
 use super::keyring::{Item, Patience, is_there};
 use super::lock::Lock;
@@ -80,36 +80,27 @@ impl CodexHome {
     }
 
     /// See [`super::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<Glance>> {
+    pub fn glance(&self, by_gist: ByGist) -> Result<Option<Glance>> {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
         let skew = self.skew()?;
-        self.parsed(skew)
-    }
-
-    /// See [`super::Opened::gist`].
-    pub fn gist(&self) -> Result<Option<Glance>> {
-        if self.config()?.store != Store::File {
-            return Ok(None);
-        }
-        let skew = self.skew()?;
-        match gist::glance(&self.place, &self.dir.join("auth.json")) {
-            Some(found) => Ok(Some(Glance { login: Login { skew, ..found.login }, ..found })),
-            None => self.parsed(skew),
-        }
-    }
-
-    fn parsed(&self, skew: i64) -> Result<Option<Glance>> {
         let path = self.dir.join("auth.json");
-        let document = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let found = match by_gist(&self.place, &path) {
+            None => self.parsed(&path)?,
+            found => found,
+        };
+        Ok(found.map(|found| Glance { login: Login { skew, ..found.login }, ..found }))
+    }
+
+    /// `None` where there is no ChatGPT login: whoever loads it says what is wrong with it.
+    fn parsed(&self, path: &Path) -> Result<Option<Glance>> {
+        let document = read(path).map_err(|error| Error::io("read", path, &error))?;
         let Some(document) = document else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
             Ok(Ok(Content::ChatGpt(login))) => {
-                let (login, place) = (Login { skew, ..login }, self.place.clone());
-                Some(Glance { login, place, document, from_gist: false })
+                Some(Glance { login, place: self.place.clone(), document, from_gist: false })
             }
-            // Whoever loads it says what is wrong with it.
             _ => None,
         })
     }

@@ -20,7 +20,10 @@ use std::path::Path;
 /// More than a gist has, in bytes.
 const ROOM: usize = 2048;
 
-/// In postcard's format, behind its hash. The format has no names: only the version that wrote a gist reads it.
+/// To be raised when [`Gist`] changes: postcard's format has no names.
+const FORM: u8 = 1;
+
+/// In postcard's format, behind its hash.
 #[derive(Serialize, Deserialize)]
 struct Gist<'a> {
     /// Of the document, in bytes.
@@ -92,15 +95,17 @@ fn members(names: Names) -> Account {
     Account { email, name, account_id, user_id, plan }
 }
 
-/// Of a gist, of its document, and of the version that reads them. It keeps nothing secret: where it lies, the document
-/// lies, too.
+/// Of a gist, of its form, and of its document. It keeps nothing secret: where it lies, the document lies, too.
 fn hash(gist: &[u8], document: &[u8]) -> [u8; 8] {
     let mut hasher = FixedState::default().build_hasher();
-    for part in [env!("CODEX_CREDENTIAL_VERSION").as_bytes(), gist, document] {
+    for part in [&[FORM], gist, document] {
         hasher.write(part);
     }
     hasher.finish().to_le_bytes()
 }
+
+/// [`glance`], or what finds nothing in its place.
+pub type ByGist = fn(&Place, &Path) -> Option<Glance>;
 
 /// The login in the document at `path`, without its other tokens, where its gist is noted in `place`.
 pub fn glance(place: &Place, path: &Path) -> Option<Glance> {
@@ -125,5 +130,29 @@ pub fn note(found: &Glance) {
     if let Ok(gist) = postcard::to_slice(&gist, &mut room) {
         let noted = [&hash(gist, document), &*gist].concat();
         let _ = place.create().and_then(|()| replace_lightly(&place.gist(), &noted));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_these_bytes_raises_form() {
+        let none = [None; 5];
+        let gist = Gist {
+            length: 300,
+            access_token: 1..2,
+            exp: Some(5),
+            iat: None,
+            issued_at: Some(-1),
+            expires_at: None,
+            skew: 3,
+            recorded: [Some("e"), None, None, None, None],
+            claimed: none,
+        };
+        let bytes = [172, 2, 1, 2, 1, 10, 0, 1, 1, 0, 6, 1, 1, b'e', 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(postcard::to_slice(&gist, &mut [0; ROOM]).unwrap(), bytes);
+        assert_eq!(FORM, 1);
     }
 }

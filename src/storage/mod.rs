@@ -33,6 +33,7 @@ use codex_home::CodexHome;
 #[cfg(feature = "etcd")]
 use etcd::Etcd;
 use etcd::Fleet;
+use gist::ByGist;
 use journal::{Intent, Journal, Left};
 use place::Place;
 use private::Private;
@@ -194,21 +195,20 @@ pub enum Opened {
 impl Opened {
     /// From where files alone tell. `None` says nothing of what a keyring has.
     pub fn glance(&self) -> Result<Option<Glance>> {
-        match self {
-            Self::Codex(home) => home.glance(),
-            Self::Private(private) => private.glance(),
-            #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => Ok(etcd.glance()),
-        }
+        self.files(|_, _| None)
     }
 
     /// As [`Opened::glance`], with no other token where the document's gist tells the rest.
     pub fn gist(&self) -> Result<Option<Glance>> {
+        self.files(gist::glance)
+    }
+
+    fn files(&self, by_gist: ByGist) -> Result<Option<Glance>> {
         match self {
-            Self::Codex(home) => home.gist(),
-            Self::Private(private) => private.gist(),
+            Self::Codex(home) => home.glance(by_gist),
+            Self::Private(private) => private.glance(by_gist),
             #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => Ok(etcd.glance()),
+            Self::Etcd(etcd) => Ok(etcd.glance(by_gist)),
         }
     }
 

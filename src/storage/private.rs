@@ -14,7 +14,7 @@
 
 use super::cell::Cell;
 use super::document::Document;
-use super::gist;
+use super::gist::ByGist;
 use super::journal::{self, Intent, Journal, Left};
 use super::keyring::{Item, Patience};
 use super::lock::Lock;
@@ -155,23 +155,15 @@ impl Private {
     }
 
     /// See [`super::Opened::glance`].
-    pub fn glance(&self) -> Result<Option<Glance>> {
-        self.key_by(Cell::glance)?.map_or(Ok(None), |key| self.parsed(&key))
-    }
-
-    /// See [`super::Opened::gist`].
-    pub fn gist(&self) -> Result<Option<Glance>> {
+    pub fn glance(&self, by_gist: ByGist) -> Result<Option<Glance>> {
         let Some(key) = self.key_by(Cell::glance)? else { return Ok(None) };
-        let cell = self.login_cell(&key);
-        let found = cell.file().and_then(|path| gist::glance(&self.place_called(&key), path));
-        if found.is_some() { Ok(found) } else { self.parsed(&key) }
-    }
-
-    fn parsed(&self, key: &Key) -> Result<Option<Glance>> {
-        let cell = self.login_cell(key);
+        let (cell, place) = (self.login_cell(&key), self.place_called(&key));
+        if let Some(found) = cell.file().and_then(|path| by_gist(&place, path)) {
+            return Ok(Some(found));
+        }
         let Some(document) = cell.glance()? else { return Ok(None) };
-        let Ok(login) = parse(&cell, &document).map(Document::login) else { return Ok(None) };
-        Ok(Some(Glance { login, place: self.place_called(key), document, from_gist: false }))
+        let login = parse(&cell, &document).ok().map(Document::login);
+        Ok(login.map(|login| Glance { login, place, document, from_gist: false }))
     }
 
     /// See [`super::Opened::of_account`].

@@ -1,6 +1,6 @@
 //! What the first caller found out of a login serves the next ones, and never for another login.
 
-use crate::machine::{Machine, OURS, ada};
+use crate::machine::{Machine, OURS, Private, ada, files};
 use codex_credential::helper::answer::Format;
 use codex_credential::helper::credential::Credential;
 use codex_credential::login::Login;
@@ -119,13 +119,29 @@ fn a_login_that_goes_takes_its_gist_along() {
     }
 }
 
+#[test]
+fn a_login_of_our_own_has_a_gist_too() {
+    for storage in ["file", "memory"] {
+        let private = Private::new(storage);
+        let token = private.sign_in(&ada(), "");
+        let machine = &private.machine;
+        assert_eq!(machine.token(), token);
+        let folder = if storage == "file" { &private.state } else { &private.runtime };
+        let gist = files(folder.path()).into_iter().find(|file| file.ends_with("gist"));
+        let before = fs::metadata(gist.as_ref().unwrap()).unwrap().modified().unwrap();
+        assert_eq!(machine.token(), token);
+        let after = fs::metadata(gist.unwrap()).unwrap().modified().unwrap();
+        assert_eq!(before, after, "{storage}: it is not written again");
+    }
+}
+
 /// The login in the document, and in its gist.
 fn both(home: &Path, document: &Value) -> Option<(Login, Login)> {
     fs::write(home.join("auth.json"), document.to_string()).unwrap();
     let home = CodexHome::new(home.to_owned(), Patience::default());
-    let read = home.glance().unwrap()?;
+    let read = home.glance(|_, _| None).unwrap()?;
     gist::note(&read);
-    let known = home.gist().unwrap().unwrap();
+    let known = home.glance(gist::glance).unwrap().unwrap();
     assert!(known.from_gist, "{document}");
     Some((read.login, known.login))
 }

@@ -5,6 +5,7 @@ use super::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::Glance;
 use crate::storage::document::Document;
+use crate::storage::gist::ByGist;
 use crate::storage::place::Place;
 use crate::storage::read::{Bytes, read};
 use crate::storage::record::Record;
@@ -65,13 +66,14 @@ impl Local {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Option<Glance> {
-        let (copy, document) = self.read_document().filter(|_| self.is_cached)?;
-        Some(Glance {
-            login: copy.login.login(),
-            place: self.place.clone(),
-            document,
-            from_gist: false,
+    pub fn glance(&self, by_gist: ByGist) -> Option<Glance> {
+        if !self.is_cached {
+            return None;
+        }
+        by_gist(&self.place, &self.copy).or_else(|| {
+            let (copy, document) = self.read_document()?;
+            let (login, place) = (copy.login.login(), self.place.clone());
+            Some(Glance { login, place, document, from_gist: false })
         })
     }
 

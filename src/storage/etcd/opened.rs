@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::local::Local;
+use crate::storage::gist::ByGist;
 use crate::storage::{Glance, Storage};
 use std::cell::OnceCell;
 use std::ops::Deref;
@@ -20,8 +21,8 @@ impl Etcd {
     }
 
     /// See [`crate::storage::Opened::glance`].
-    pub fn glance(&self) -> Option<Glance> {
-        self.local.glance()
+    pub fn glance(&self, by_gist: ByGist) -> Option<Glance> {
+        self.local.glance(by_gist)
     }
 }
 
