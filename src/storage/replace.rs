@@ -33,11 +33,13 @@ pub fn replace_lightly(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let scratch = scratch(path.parent().unwrap_or(Path::new(".")));
         let mut options = File::options();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&scratch)?.write_all(bytes)?;
-        fs::rename(&scratch, path)
+        let written = options.open(&scratch)?.write_all(bytes);
+        written.and_then(|()| fs::rename(&scratch, path)).inspect_err(|_| {
+            let _ = fs::remove_file(&scratch);
+        })
     };
     write().map_err(|error| Error::io("write", path, &error))
 }
