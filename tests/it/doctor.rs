@@ -43,6 +43,16 @@ pub fn says(check: &Value, text: &str) {
 }
 
 #[test]
+fn a_folder_that_is_mistyped_is_named_and_not_made() {
+    let mut machine = machine(864_000);
+    let typo = machine.path("typo");
+    machine.set("CODEX_HOME", typo.to_str().unwrap());
+    let (checks, _) = examined(&machine);
+    says(&only(&checks, "storage", "warning"), "there is no folder");
+    assert!(!typo.exists());
+}
+
+#[test]
 fn where_all_is_well_each_line_says_so() {
     let machine = machine(864_000);
     let (checks, is_well) = examined(&machine);

@@ -24,7 +24,15 @@ pub fn check(report: &mut Report, profile: &Profile) {
             report.result("login", allowed.map(|()| format!("{who}, with {until}")));
         }
     }
-    report.result("storage", trial::storage(profile));
+    match profile.storage.as_codex().filter(|home| !home.dir().exists()) {
+        // A trial would make it, however mistyped.
+        Some(home) => report.warn(
+            "storage",
+            format!("there is no folder {}", home.dir().display()),
+            "a login makes it; is CODEX_HOME as you mean it?",
+        ),
+        None => report.result("storage", trial::storage(profile)),
+    }
     for (name, found) in profile.storage.inspect() {
         report.result(name, found);
     }
