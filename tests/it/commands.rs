@@ -1,6 +1,7 @@
 //! Every command that the documents show is run, on a person's machine whose server approves each login.
 
 use crate::machine::Machine;
+use predicates::str::contains;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -139,4 +140,12 @@ fn the_readme_does_not_promise_more_tests_than_there_are() {
     let listed = Command::new(this).args(["--list", "--format", "terse"]).output().unwrap().stdout;
     let there_are = String::from_utf8(listed).unwrap().lines().count();
     assert!((there_are - there_are / 20..=there_are).contains(&said), "{said} of {there_are}");
+}
+
+/// Also where the login could answer at once.
+#[test]
+fn an_option_that_is_said_twice_is_a_mistake() {
+    let (machine, _) = Machine::signed_in(864_000);
+    let output = machine.command("get --format token --format json").assert().code(2);
+    output.stderr(contains("cannot be used multiple times"));
 }

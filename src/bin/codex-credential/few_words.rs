@@ -29,7 +29,7 @@ impl Get {
             min_validity: clock::seconds(MIN_VALIDITY),
             wait: PROGRAMS_PATIENCE,
         };
-        let mut is_get = false;
+        let (mut is_get, mut said) = (false, Vec::new());
         let mut args = Parser::from_args(args);
         while let Some(arg) = args.next().ok()? {
             let word = match arg {
@@ -40,6 +40,9 @@ impl Get {
                 Arg::Long(word) => word.to_owned(),
                 _ => return None,
             };
+            if said.contains(&word) {
+                return None;
+            }
             let value = args.value().ok()?.into_string().ok()?;
             match word.as_str() {
                 "format" => get.format = Format::from_str(&value, false).ok()?,
@@ -52,6 +55,7 @@ impl Get {
                 "error-format" => drop(ErrorFormat::from_str(&value, false).ok()?),
                 _ => return None,
             }
+            said.push(word);
         }
         // The version that Kubernetes asks for is read by the full program.
         (is_get && get.format != Format::ExecCredential).then_some(get)
