@@ -12,6 +12,7 @@ use crate::account::{Account, Claims};
 use crate::clock::Moment;
 use crate::login::{Login, Token};
 use foldhash::quality::FixedState;
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
@@ -52,7 +53,7 @@ impl<'a> Gist<'a> {
         if token.is_empty() {
             return None;
         }
-        let at = document.windows(token.len()).position(|window| window == token)?;
+        let at = memmem::find(document, token)?;
         let last_refresh = || login.last_refresh.as_ref().and_then(Moment::seconds);
         Some(Self {
             length: document.len() as u64,
@@ -124,6 +125,9 @@ pub fn glance(place: &Place, path: &Path) -> Option<Glance> {
 /// For the next caller, where it can be written.
 pub fn note(found: &Glance) {
     let Glance { login, place, document, .. } = found;
+    if !is_own(place) {
+        return;
+    }
     let claimed = login.claimed_account();
     let Some(gist) = Gist::of(document, login, &claimed) else { return };
     let mut room = [0; ROOM - 8];
@@ -131,6 +135,20 @@ pub fn note(found: &Glance) {
         let noted = [&hash(gist, document), &*gist].concat();
         let _ = place.create().and_then(|()| replace_lightly(&place.gist(), &noted));
     }
+}
+
+/// Whether the login lies in a folder of this person's: what root writes into another's home is in that one's way.
+#[cfg(unix)]
+fn is_own(place: &Place) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::geteuid().as_raw();
+    let found = place.dir().parent().map(Path::metadata);
+    found.is_some_and(|found| found.is_ok_and(|found| found.uid() == own))
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Place) -> bool {
+    true
 }
 
 #[cfg(test)]

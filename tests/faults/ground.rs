@@ -191,6 +191,16 @@ pub fn full_disk() {
     none_lost("a disk that is full, or full before the answer comes", "ground::full_disk", 2);
 }
 
+/// Its owner is to write there afterwards.
+pub fn another_persons_home() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    hand_over(&machine);
+    assert_eq!(machine.token(), tokens.access_token);
+    assert!(!machine.path("codex-credential").exists());
+    let attack = "an answer to root in another's home, which leaves nothing there";
+    none_lost(attack, "ground::another_persons_home", 1);
+}
+
 pub fn foreign_lock_files() {
     let mut tried = 0;
     for lock in ["auth.lock", "codex-credential/lock", "auth.json.lock"] {

@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         ground::read_only_file_system,
         ground::mounted_login,
         ground::full_disk,
+        ground::another_persons_home,
         ground::foreign_lock_files,
         ground::planted_links,
         ground::open_to_others,
