@@ -304,9 +304,15 @@ impl Caller {
             if !self.wait_is_explicit {
                 self.deadline = Deadline::after(Duration::from_secs(15 * 60));
             }
-            let wanted = sender.clone();
-            let offers = self.screen.offers_fresh_code(move || drop(wanted.send(Event::FreshCode)));
-            while offers && let Ok(event) = events.recv_timeout(self.deadline.remaining()) {
+            let answer = sender.clone();
+            let offers = self.screen.offers_fresh_code(move |is_wanted| {
+                let event = if is_wanted { Event::FreshCode } else { Event::Interrupted };
+                drop(answer.send(event));
+            });
+            while offers
+                && !self.deadline.is_over()
+                && let Ok(event) = events.recv_timeout(self.deadline.remaining())
+            {
                 match event {
                     Event::FreshCode => return Ok(()),
                     Event::Interrupted => break,

@@ -105,17 +105,15 @@ impl Interactive {
     }
 }
 
-/// A line from the terminal, which need not be standard input, to `then`; nothing where there comes none.
-fn when_typed(then: impl FnOnce(String) + Send + 'static) {
+/// A line from the terminal, which need not be standard input, to `then`; `None` where the input has ended.
+fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) {
     thread::spawn(move || {
         let mut line = String::new();
         let read = match File::open("/dev/tty") {
             Ok(terminal) => BufReader::new(terminal).read_line(&mut line),
             Err(_) => stdin().read_line(&mut line),
         };
-        if read.is_ok_and(|length| length > 0) {
-            then(line);
-        }
+        then(Some(line).filter(|_| read.is_ok_and(|length| length > 0)));
     });
 }
 
@@ -124,6 +122,6 @@ pub fn confirm(question: &str, deadline: &Deadline) -> bool {
     let _ = Term::stderr().write_str(&format!("codex-credential: {question} [y/N] "));
     let (sender, typed) = mpsc::channel();
     when_typed(move |line| drop(sender.send(line)));
-    let answer = typed.recv_timeout(deadline.remaining());
-    matches!(answer.as_deref().map(str::trim), Ok("y" | "Y" | "yes"))
+    let answer = typed.recv_timeout(deadline.remaining()).ok().flatten();
+    matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"))
 }

@@ -152,17 +152,17 @@ impl Screen {
         self.event(event, &json!({ "error": error }));
     }
 
-    /// After a code expired: whether somebody may want another one, which `wanted` hears of.
-    pub fn offers_fresh_code(&mut self, wanted: impl FnOnce() + Send + 'static) -> bool {
+    /// After a code expired: whether somebody may want another one; `wanted` hears whether that is so.
+    pub fn offers_fresh_code(&mut self, wanted: impl FnOnce(bool) + Send + 'static) -> bool {
         self.clear();
         if let Mode::Events = self.mode {
             self.event("expired", &json!({}));
-            wanted();
+            wanted(true);
             return true;
         }
         if self.is_terminal() {
             say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
-            when_typed(|_| wanted());
+            when_typed(|line| wanted(line.is_some()));
         }
         self.is_terminal()
     }

@@ -71,6 +71,16 @@ fn ctrl_c_where_a_fresh_code_is_offered_ends_the_call() {
     assert_eq!(machine.issuer.counts().user_codes, 1);
 }
 
+/// Whoever has no more to type is not waited for.
+#[test]
+fn an_end_of_input_where_a_fresh_code_is_offered_ends_the_call() {
+    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
+    let mut terminal = run(&machine, "get");
+    terminal.exp_string("the code has expired; press Enter").unwrap();
+    terminal.send_control('d').unwrap();
+    terminal.exp_string("the device code expired before it was approved").unwrap();
+}
+
 /// A line that is longer is two, and clearing it would leave one of them each second.
 #[test]
 fn the_live_line_fits_the_terminal() {
