@@ -101,8 +101,10 @@ impl Place {
     /// Forgets what was known and what was under way: the login is removed, or another takes its place. (`dead` and
     /// `refused` name tokens that are not to be used wherever they turn up again.)
     pub fn forget(&self) -> Result<()> {
+        // Nothing depends on it, not even this.
+        let _ = fs::remove_file(self.gist());
         // The journal last: whoever is killed before leaves the rest to be ended by it.
-        for name in ["gist", "pending", "polled", "journal"] {
+        for name in ["pending", "polled", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())
