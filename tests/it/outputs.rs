@@ -126,6 +126,8 @@ fn a_qr_code_is_shown_on_request() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "login --qr");
     terminal.exp_string("\u{1b}[38;5;16;48;5;231m").unwrap();
+    // A full block, U+2588; rexpect gives each byte as a character.
+    terminal.exp_string("\u{e2}\u{96}\u{88}").unwrap();
     machine.approve_next();
     terminal.exp_string("signed in as ada@example.com").unwrap();
 }
