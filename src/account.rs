@@ -26,11 +26,9 @@ impl Claims {
     pub fn of(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        let payload = serde_json::from_slice::<Payload>(&json).or_else(|_| {
-            // A claim that is there twice: of a tree the last one counts.
-            let tree: Value = serde_json::from_slice(&json)?;
-            serde_json::from_str(&tree.to_string())
-        });
+        // A claim that is there twice is a mistake to serde; of a tree the last one counts.
+        let payload = serde_json::from_slice(&json)
+            .or_else(|_| Payload::of_tree(&serde_json::from_slice(&json)?));
         payload.ok().map(Payload::into)
     }
 }
@@ -92,6 +90,13 @@ struct OpenAiAuth {
     chatgpt_plan_type: Option<String>,
 }
 
+impl Payload {
+    /// Members that may be odd are read as text alone: see [`lenient`].
+    fn of_tree(tree: &Value) -> serde_json::Result<Self> {
+        serde_json::from_str(&tree.to_string())
+    }
+}
+
 impl From<Payload> for Claims {
     fn from(claims: Payload) -> Self {
         let auth = claims.auth.unwrap_or_default();
@@ -127,8 +132,7 @@ pub struct Account {
 impl Account {
     /// What the claims of an issuer's userinfo endpoint say.
     pub fn claimed(claims: &Value) -> Self {
-        let payload: Payload = serde_json::from_str(&claims.to_string()).unwrap_or_default();
-        Claims::from(payload).account
+        Claims::from(Payload::of_tree(claims).unwrap_or_default()).account
     }
 
     /// What the tokens of one login say together, the earlier ones first.
