@@ -59,7 +59,10 @@ pub fn renewed(issuer: &Issuer, grant: &Grant, stored: &Login) -> Result<Grant, 
         grant.id_token = None;
     }
     let login = Login {
-        access_token: grant.access_token.clone().map_or(stored.access_token.clone(), Token::from),
+        access_token: grant
+            .access_token
+            .clone()
+            .map_or_else(|| stored.access_token.clone(), Token::from),
         refresh_token: grant.refresh_token.clone().or_else(|| stored.refresh_token.clone()),
         id_token: grant.id_token.clone().map(Token::from).or_else(|| stored.id_token.clone()),
         ..stored.clone()
