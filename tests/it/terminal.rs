@@ -61,24 +61,17 @@ fn an_expired_code_is_replaced_when_the_person_presses_enter() {
     assert_eq!(machine.issuer.counts().user_codes, 2);
 }
 
+/// Nor is whoever has no more to type waited for.
 #[test]
-fn ctrl_c_where_a_fresh_code_is_offered_ends_the_call() {
-    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
-    let mut terminal = run(&machine, "get");
-    terminal.exp_string("the code has expired; press Enter").unwrap();
-    terminal.send_control('c').unwrap();
-    terminal.exp_string("the device code expired before it was approved").unwrap();
-    assert_eq!(machine.issuer.counts().user_codes, 1);
-}
-
-/// Whoever has no more to type is not waited for.
-#[test]
-fn an_end_of_input_where_a_fresh_code_is_offered_ends_the_call() {
-    let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
-    let mut terminal = run(&machine, "get");
-    terminal.exp_string("the code has expired; press Enter").unwrap();
-    terminal.send_control('d').unwrap();
-    terminal.exp_string("the device code expired before it was approved").unwrap();
+fn ctrl_c_and_the_end_of_input_end_the_call_where_a_fresh_code_is_offered() {
+    for key in ['c', 'd'] {
+        let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
+        let mut terminal = run(&machine, "get");
+        terminal.exp_string("the code has expired; press Enter").unwrap();
+        terminal.send_control(key).unwrap();
+        terminal.exp_string("the device code expired before it was approved").unwrap();
+        assert_eq!(machine.issuer.counts().user_codes, 1);
+    }
 }
 
 /// A line that is longer is two, and clearing it would leave one of them each second.
