@@ -50,6 +50,10 @@ fn a_folder_that_is_mistyped_is_named_and_not_made() {
     let (checks, _) = examined(&machine);
     says(&only(&checks, "storage", "warning"), "there is no folder");
     assert!(!typo.exists());
+    machine.set("CODEX_HOME", "/proc/nowhere/home");
+    let (checks, is_well) = examined(&machine);
+    says(&only(&checks, "storage", "failure"), "/proc/nowhere");
+    assert!(!is_well);
 }
 
 #[test]

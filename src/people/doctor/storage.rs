@@ -6,7 +6,11 @@ use crate::helper::rules;
 use crate::people::trial;
 use crate::profile::Profile;
 use crate::storage::audit::{Extent, Log};
+use crate::storage::codex_home::CodexHome;
+use crate::storage::replace::probe;
 use crate::ui::time_left;
+use std::io::ErrorKind;
+use std::path::Path;
 
 pub fn check(report: &mut Report, profile: &Profile) {
     match profile.storage.load() {
@@ -24,13 +28,8 @@ pub fn check(report: &mut Report, profile: &Profile) {
             report.result("login", allowed.map(|()| format!("{who}, with {until}")));
         }
     }
-    match profile.storage.as_codex().filter(|home| !home.dir().exists()) {
-        // A trial would make it, however mistyped.
-        Some(home) => report.warn(
-            "storage",
-            format!("there is no folder {}", home.dir().display()),
-            "a login makes it; is CODEX_HOME as you mean it?",
-        ),
+    match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| is_missing(dir)) {
+        Some(dir) => missing(report, dir),
         None => report.result("storage", trial::storage(profile)),
     }
     for (name, found) in profile.storage.inspect() {
@@ -38,5 +37,22 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
     if profile.audit > Extent::Nothing {
         report.result("audit", Log::of_this_person().and_then(|log| log.probe()));
+    }
+}
+
+fn is_missing(dir: &Path) -> bool {
+    dir.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// A trial would make the folder, however mistyped: the one above it is tried.
+fn missing(report: &mut Report, dir: &Path) {
+    let first = dir.ancestors().take_while(|above| !above.is_dir()).last().unwrap_or(dir);
+    match probe(first) {
+        Ok(()) => report.warn(
+            "storage",
+            format!("there is no folder {}", dir.display()),
+            "a login makes it; is CODEX_HOME as you mean it?",
+        ),
+        Err(error) => report.fail("storage", &error),
     }
 }
