@@ -292,7 +292,9 @@ impl Hold for Held<'_> {
             Store::Keyring => self.home.item().remove()?,
             Store::Auto => is_there(self.home.patience) && self.home.item().remove()?,
         };
-        Ok(self.home.file().remove()? || from_keyring)
+        let removed = self.home.file().remove()? || from_keyring;
+        self.home.place.forget_gist();
+        Ok(removed)
     }
 }
 

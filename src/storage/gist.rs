@@ -21,7 +21,7 @@ use std::path::Path;
 /// More than a gist has, in bytes.
 const ROOM: usize = 2048;
 
-/// To be raised when [`Gist`] changes: postcard's format has no names.
+/// To be raised when [`Gist`] changes, for postcard's format has no names, or what is read into it.
 const FORM: u8 = 1;
 
 /// In postcard's format, behind its hash.
@@ -96,7 +96,7 @@ fn members(names: Names) -> Account {
     Account { email, name, account_id, user_id, plan }
 }
 
-/// Of a gist, of its form, and of its document. It keeps nothing secret: where it lies, the document lies, too.
+/// Of a gist, of its form, and of its document. It is no secret's keeper: nobody but the document's owner reads it.
 fn hash(gist: &[u8], document: &[u8]) -> [u8; 8] {
     let mut hasher = FixedState::default().build_hasher();
     for part in [&[FORM], gist, document] {

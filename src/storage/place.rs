@@ -101,13 +101,17 @@ impl Place {
     /// Forgets what was known and what was under way: the login is removed, or another takes its place. (`dead` and
     /// `refused` name tokens that are not to be used wherever they turn up again.)
     pub fn forget(&self) -> Result<()> {
-        // Nothing depends on it, not even this.
-        let _ = fs::remove_file(self.gist());
+        self.forget_gist();
         // The journal last: whoever is killed before leaves the rest to be ended by it.
         for name in ["pending", "polled", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())
+    }
+
+    /// Once the document has gone, too: a `get` in between has noted its gist anew. Nothing depends on it.
+    pub fn forget_gist(&self) {
+        let _ = fs::remove_file(self.gist());
     }
 
     /// The renewal lock, if nobody has it before `deadline`.

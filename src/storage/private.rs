@@ -372,6 +372,7 @@ impl Hold for Held<'_> {
             self.0.write_index("default", &only)?;
         }
         let removed = self.0.login_cell(&key).remove()?;
+        self.0.place_called(&key).forget_gist();
         self.0.write_index("accounts", &accounts)?;
         Ok(removed)
     }

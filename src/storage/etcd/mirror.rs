@@ -24,7 +24,11 @@ impl Local {
         if before.as_ref().map(|copy| copy.revision) == Some(revision) {
             return Ok(());
         }
-        let Some(document) = document else { return self.copy_record().remove() };
+        let Some(document) = document else {
+            self.copy_record().remove()?;
+            self.place.forget_gist();
+            return Ok(());
+        };
         let signed_in_at = document.signed_in_at();
         if self.is_cached {
             create_private(self.copy.parent().unwrap_or(Path::new(".")))?;
