@@ -83,8 +83,12 @@ fn a_variable_for_a_trace_that_is_empty_is_none() {
 #[test]
 fn how_far_the_clock_is_off_is_read_before_the_login() {
     let (machine, _) = Machine::signed_in(864_000);
-    for _ in ["without a gist", "by its gist"] {
+    for has_gist in [false, true] {
         let Some((calls, _)) = traced(&machine, OURS) else { return };
+        if has_gist {
+            // Whoever finds none writes one.
+            are_harmless(&calls);
+        }
         if documents(&calls).is_none() {
             return;
         }
