@@ -1,11 +1,11 @@
 //! What may be said on the command line.
 #![allow(clippy::doc_markdown, reason = "these comments are the help that people read")]
 
+use crate::answer::formats::Format;
 use crate::clock::{self, duration};
-use crate::helper::answer::Format;
-use crate::people::exec::Variable;
-use crate::people::export::Bundle;
-use crate::storage::Kept;
+use crate::commands::exec::Variable;
+use crate::commands::export::ExportFormat;
+use crate::storage::StorageKind;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
 use clap::{Args, Parser, Subcommand};
@@ -30,7 +30,7 @@ pub struct Cli {
     pub operation: Operation,
 
     #[command(flatten)]
-    pub whose: Whose,
+    pub whose: ProfileOptions,
 
     /// How errors are written to stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
@@ -43,7 +43,7 @@ pub struct Cli {
 
 /// Which login is meant.
 #[derive(Debug, Args)]
-pub struct Whose {
+pub struct ProfileOptions {
     /// The profile of the configuration [default: the one whose host is asked for, else codex]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
@@ -112,7 +112,7 @@ pub struct Wait {
 
 /// Which token is wanted, and what may be done for it.
 #[derive(Debug, Args)]
-pub struct Wanted {
+pub struct TokenOptions {
     #[command(flatten)]
     pub wait: Wait,
 
@@ -129,7 +129,7 @@ pub struct Wanted {
     pub interactive: Option<Interactive>,
 
     #[command(flatten)]
-    pub extras: Extras,
+    pub extras: PromptOptions,
 
     /// The SHA-256 of an access token that was refused, in hex: it is not handed out again
     #[arg(long, value_name = "HEX", value_parser = fingerprint)]
@@ -137,7 +137,7 @@ pub struct Wanted {
 }
 
 #[derive(Debug, Args)]
-pub struct Extras {
+pub struct PromptOptions {
     /// At the prompt, show the URL as a QR code, too
     #[arg(long)]
     pub qr: bool,
@@ -150,7 +150,7 @@ pub struct Extras {
 #[derive(Debug, Args)]
 pub struct Get {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: TokenOptions,
 
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
@@ -164,7 +164,7 @@ pub struct Get {
 #[derive(Debug, Args)]
 pub struct Exec {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: TokenOptions,
 
     /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_ACCESS_TOKEN=token]
     #[arg(long, value_name = "NAME=WHAT")]
@@ -181,7 +181,7 @@ pub struct Login {
     pub wait: Wait,
 
     #[command(flatten)]
-    pub extras: Extras,
+    pub extras: PromptOptions,
 
     /// Print what happens as JSON lines on standard output
     #[arg(long)]
@@ -213,7 +213,7 @@ pub struct Move {
 
     /// Where the login goes
     #[arg(long, value_enum, value_name = "STORAGE")]
-    pub to: Kept,
+    pub to: StorageKind,
 }
 
 #[derive(Debug, Args)]
@@ -251,7 +251,7 @@ pub struct Doctor {
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: TokenOptions,
 
     /// Only what cannot renew the login; nothing else leaves
     #[arg(long, required = true)]
@@ -259,7 +259,7 @@ pub struct Export {
 
     /// The form of the bundle
     #[arg(long, value_enum, default_value_t)]
-    pub format: Bundle,
+    pub format: ExportFormat,
 
     /// Print it even on a terminal
     #[arg(long)]

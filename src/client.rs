@@ -3,9 +3,17 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// Who granted a login: its refresh token goes back to this issuer only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRegistration {
+    pub issuer: String,
+    pub client_id: String,
+}
 
 /// How an authorization server is spoken to.
 #[derive(Clone, Debug)]

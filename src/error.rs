@@ -68,7 +68,7 @@ impl Kind {
 
 /// What a person needs to approve a pending device login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prompt {
+pub struct Verification {
     /// Why a person is asked, where there is more to say than that nobody is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -93,7 +93,7 @@ pub struct Error {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     #[serde(flatten)]
-    pub prompt: Option<Box<Prompt>>,
+    pub prompt: Option<Box<Verification>>,
     /// The pause that the server asked for, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
@@ -154,7 +154,7 @@ impl Error {
         self
     }
 
-    pub fn prompt(mut self, prompt: Prompt) -> Self {
+    pub fn prompt(mut self, prompt: Verification) -> Self {
         self.prompt = Some(Box::new(prompt));
         self
     }

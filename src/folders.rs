@@ -19,7 +19,7 @@ pub struct Folders {
 impl Folders {
     /// # Errors
     /// `Usage` when there is no home folder.
-    pub fn of_this_person() -> Result<Self> {
+    pub fn of_user() -> Result<Self> {
         let strategy = strategy()?;
         // Neither macOS nor Windows has a word for state; what Windows does not carry to other machines is the cache.
         let elsewhere = || if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };

@@ -10,24 +10,30 @@
 
 pub mod cli;
 
-pub mod helper;
-pub mod people;
+pub mod answer;
+pub mod commands;
+pub mod configure;
+pub mod renewal;
 
-pub mod account;
-pub mod folders;
-pub mod oauth;
+pub mod audit;
+pub mod policy;
 pub mod profile;
+
+pub mod fleet;
+pub mod oauth;
 pub mod storage;
 pub mod ui;
 
-pub mod address;
+pub mod account;
 pub mod client;
 pub mod clock;
 pub mod error;
+pub mod folders;
+pub mod hardening;
 pub mod lenient;
 pub mod login;
-pub mod program;
-pub mod secrecy;
+pub mod programs;
 pub mod stdin;
 pub mod tokens;
 pub mod trace;
+pub mod urls;

@@ -1,18 +1,11 @@
 //! A login as every storage keeps it, and how long it is good for.
 
 use crate::account::{Account, Claims};
+use crate::client::ClientRegistration;
 use crate::clock::{self, Moment};
-use crate::tokens::{Fingerprint, Grant, Secret};
-use serde::{Deserialize, Serialize};
+use crate::tokens::{Fingerprint, Secret, TokenResponse};
 use std::cell::OnceCell;
 use std::ops::Deref;
-
-/// Who granted a login: its refresh token goes back to this issuer only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provenance {
-    pub issuer: String,
-    pub client_id: String,
-}
 
 /// A token of a login, with what it claims: that is read when somebody asks for it, and once.
 #[derive(Clone, Debug)]
@@ -63,28 +56,28 @@ pub struct Login {
     pub expires_at: Option<i64>,
     /// How far the server's clock is ahead of this machine's, in seconds.
     pub skew: i64,
-    pub provenance: Option<Provenance>,
+    pub provenance: Option<ClientRegistration>,
 }
 
 impl Login {
     /// What a sign-in brought; `None` without an access token.
-    pub fn granted(grant: &Grant, by: &Provenance) -> Option<Self> {
+    pub fn granted(tokens: &TokenResponse, by: &ClientRegistration) -> Option<Self> {
         Some(Self {
-            access_token: grant.access_token.clone()?.into(),
-            refresh_token: grant.refresh_token.clone(),
-            id_token: grant.id_token.clone().map(Token::from),
-            recorded: grant.account.clone().unwrap_or_default(),
+            access_token: tokens.access_token.clone()?.into(),
+            refresh_token: tokens.refresh_token.clone(),
+            id_token: tokens.id_token.clone().map(Token::from),
+            recorded: tokens.account.clone().unwrap_or_default(),
             last_refresh: None,
-            issued_at: grant.issued_at,
-            expires_at: grant.expires_at,
-            skew: notable(grant.skew),
+            issued_at: tokens.issued_at,
+            expires_at: tokens.expires_at,
+            skew: notable(tokens.skew),
             provenance: Some(by.clone()),
         })
     }
 
     /// The tokens, as the server might have granted them just now.
-    pub fn grant(&self) -> Grant {
-        Grant {
+    pub fn tokens(&self) -> TokenResponse {
+        TokenResponse {
             access_token: Some(self.access_token.text.clone()),
             refresh_token: self.refresh_token.clone(),
             id_token: self.id_token.as_ref().map(|token| token.text.clone()),

@@ -125,7 +125,7 @@ impl Fingerprint {
 /// A successful answer of the token endpoint (RFC 6749, section 5.1). After a refresh each member may be
 /// absent, which means that the one in use stays in use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Grant {
+pub struct TokenResponse {
     pub id_token: Option<Secret<String>>,
     pub access_token: Option<Secret<String>>,
     pub refresh_token: Option<Secret<String>>,

@@ -25,7 +25,7 @@ pub enum Event<'a> {
         profile: &'a str,
         storage: &'a str,
         host: Option<Cow<'a, str>>,
-        meant: Meant,
+        meant: Target,
     },
     /// What is stored, and what follows from it.
     Login {
@@ -79,7 +79,7 @@ pub enum Event<'a> {
         failures: u32,
     },
     /// A device login waits for a person.
-    Pending {
+    DeviceAuthorization {
         joined: bool,
         expires_at: i64,
     },
@@ -88,19 +88,19 @@ pub enum Event<'a> {
 /// What is meant by a host.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Meant {
+pub enum Target {
     Token,
     ApiKey,
-    Foreign,
+    OtherHosts,
     Nothing,
 }
 
-impl Meant {
+impl Target {
     fn words(self) -> &'static str {
         match self {
             Self::Token => "a token",
             Self::ApiKey => "an API key",
-            Self::Foreign => "what git gave us to keep for it",
+            Self::OtherHosts => "what git gave us to keep for it",
             Self::Nothing => "nothing of ours",
         }
     }
@@ -260,7 +260,7 @@ impl fmt::Display for Event<'_> {
             Self::BackOff { until, failures } => {
                 write!(f, "no request before {} (failures: {failures})", clock::rfc3339(*until))
             }
-            Self::Pending { joined, expires_at } => {
+            Self::DeviceAuthorization { joined, expires_at } => {
                 let which =
                     if *joined { "the device login that waits" } else { "a new device login" };
                 write!(f, "waiting for a person at {which}, until {}", clock::rfc3339(*expires_at))

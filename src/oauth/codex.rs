@@ -1,13 +1,14 @@
 //! The device login in the dialect of auth.openai.com. It is like RFC 8628 in its steps and unlike it on the wire:
 //! an approval brings an authorization code, which is exchanged for the tokens.
 
-use super::device::{Approval, Pending, Poll, is_code};
-use super::http::{Http, Reply, host};
-use super::reply::number;
+use crate::client::ClientRegistration;
 use crate::clock;
-use crate::error::{Error, Kind, Prompt, Result};
-use crate::login::Provenance;
+use crate::error::{Error, Kind, Result, Verification};
+use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, Poll, is_code};
+use crate::oauth::http::{Http, Response};
+use crate::oauth::response::number;
 use crate::tokens::Secret;
+use crate::urls::host;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ struct Started {
 ///
 /// # Errors
 /// `DeviceLoginDisabled` when the server does not offer the device login to this client.
-pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
+pub fn start(http: &Http, at: &ClientRegistration) -> Result<DeviceAuthorization> {
     let url = format!("{}/api/accounts/deviceauth/usercode", at.issuer);
     let reply = http.post_json(&url, &json!({ "client_id": at.client_id }))?;
     if !(200..300).contains(&reply.status) {
@@ -44,11 +45,11 @@ pub fn start(http: &Http, at: &Provenance) -> Result<Pending> {
     }
     let expires_in = number(&code.expires_in).and_then(|seconds| i64::try_from(seconds).ok());
     let expires_in = expires_in.unwrap_or(CODE_LIFETIME).min(CODE_LIFETIME);
-    Ok(Pending {
+    Ok(DeviceAuthorization {
         issuer: at.issuer.clone(),
         client_id: at.client_id.clone(),
         device_code: code.device_auth_id,
-        prompt: Prompt {
+        prompt: Verification {
             reason: None,
             verification_uri: format!("{}/codex/device", at.issuer),
             verification_uri_complete: None,
@@ -66,7 +67,7 @@ fn not_understood(url: &str) -> Error {
         .hint("a proxy or a bot check may have answered in its place")
 }
 
-fn not_started(reply: &Reply, url: &str) -> Error {
+fn not_started(reply: &Response, url: &str) -> Error {
     match reply.status {
         403 | 404 if reply.is_to_the_request() => Error::new(
             Kind::DeviceLoginDisabled,
@@ -87,12 +88,12 @@ struct Asked<'a> {
 }
 
 /// Asks once whether the login is approved.
-pub fn poll(http: &Http, pending: &Pending) -> Poll {
+pub fn poll(http: &Http, pending: &DeviceAuthorization) -> Poll {
     let url = format!("{}/api/accounts/deviceauth/token", pending.issuer);
     let body = Asked { device_auth_id: &pending.device_code, user_code: &pending.prompt.user_code };
     let Ok(reply) = http.post_json(&url, &body) else { return Poll::Trouble };
     match (reply.status, reply.error_code().as_deref()) {
-        (200..300, _) => match serde_json::from_slice::<Approval>(&reply.body) {
+        (200..300, _) => match serde_json::from_slice::<AuthorizationCode>(&reply.body) {
             Ok(approval) => Poll::Approved(approval),
             Err(_) => Poll::Trouble,
         },
@@ -104,7 +105,7 @@ pub fn poll(http: &Http, pending: &Pending) -> Poll {
         (429, _) => Poll::TooFast(reply.retry_after),
         (300..400 | 500.., _) => Poll::Trouble,
         _ if !reply.is_to_the_request() => Poll::Trouble,
-        (403 | 404, _) => Poll::Pending,
+        (403 | 404, _) => Poll::DeviceAuthorization,
         _ => Poll::Refused(reply.error(&url)),
     }
 }

@@ -1,38 +1,38 @@
 //! One device login, as a record that outlives the process that polls for it, and the pace of polling.
 
-use crate::error::{Error, Kind, Prompt};
-use crate::login::Provenance;
-use crate::tokens::{Grant, Secret};
+use crate::client::ClientRegistration;
+use crate::error::{Error, Kind, Verification};
+use crate::tokens::{Secret, TokenResponse};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A device login that waits for a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Pending {
+pub struct DeviceAuthorization {
     pub issuer: String,
     pub client_id: String,
     pub device_code: Secret<String>,
     #[serde(flatten)]
-    pub prompt: Prompt,
+    pub prompt: Verification,
     /// Between two polls, in seconds.
     pub interval: u64,
     /// Nobody can be answered without it. A person may also sign in anew while the old login still works.
     pub is_needed: bool,
     /// What the approval brought: from here on the code must be exchanged, not polled for again.
     #[serde(default)]
-    pub approval: Option<Approval>,
+    pub approval: Option<AuthorizationCode>,
 }
 
-impl Pending {
+impl DeviceAuthorization {
     /// Whether a renewal for this issuer and client can go on with it, at `now` (seconds since the epoch).
-    pub fn is_usable(&self, at: &Provenance, now: i64) -> bool {
+    pub fn is_usable(&self, at: &ClientRegistration, now: i64) -> bool {
         self.issuer == at.issuer && self.client_id == at.client_id && self.prompt.expires_at > now
     }
 }
 
 /// The authorization code of an approved login, with its PKCE verifier (RFC 7636).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Approval {
+pub struct AuthorizationCode {
     pub authorization_code: Secret<String>,
     pub code_verifier: Secret<String>,
 }
@@ -47,11 +47,11 @@ pub(super) fn is_code(code: &str) -> bool {
 /// What one poll brought.
 #[derive(Debug)]
 pub enum Poll {
-    Pending,
+    DeviceAuthorization,
     /// An authorization code, which is to be exchanged (auth.openai.com).
-    Approved(Approval),
+    Approved(AuthorizationCode),
     /// The tokens themselves (RFC 8628).
-    Granted(Grant),
+    Granted(TokenResponse),
     /// They were granted and did not arrive: asking again may end what was granted.
     Lost(Error),
     /// The end: denied, expired, or not understood.
@@ -72,8 +72,8 @@ pub enum Poll {
 #[derive(Debug)]
 pub enum Step {
     Wait(Duration),
-    Approved(Approval),
-    Granted(Grant),
+    Approved(AuthorizationCode),
+    Granted(TokenResponse),
     Refused(Error),
 }
 
@@ -116,11 +116,11 @@ impl Pace {
     pub fn next_step(&mut self, poll: Poll) -> Step {
         self.pause = match poll {
             Poll::Approved(approval) => return Step::Approved(approval),
-            Poll::Granted(grant) => return Step::Granted(grant),
+            Poll::Granted(tokens) => return Step::Granted(tokens),
             Poll::Lost(error) => return Step::Refused(lost(&error)),
             Poll::Gone(error) if self.has_unknown => return Step::Refused(lost(&error)),
             Poll::Refused(error) | Poll::Gone(error) => return Step::Refused(error),
-            Poll::Pending => self.interval,
+            Poll::DeviceAuthorization => self.interval,
             Poll::SlowDown => {
                 self.interval += SLOW_DOWN;
                 self.interval
@@ -155,12 +155,12 @@ mod tests {
     #[test]
     fn trouble_backs_off_and_an_answer_brings_the_interval_back() {
         let mut pace = Pace::new(5);
-        assert_eq!(pause(&mut pace, Poll::Pending), 5);
+        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 5);
         assert_eq!(pause(&mut pace, Poll::Trouble), 10);
         assert_eq!(pause(&mut pace, Poll::TooFast(None)), 20);
         assert_eq!(pause(&mut pace, Poll::TooFast(Some(Duration::from_secs(7)))), 7);
         assert_eq!(pause(&mut pace, Poll::TooFast(Some(Duration::ZERO))), 5);
-        assert_eq!(pause(&mut pace, Poll::Pending), 5);
+        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 5);
         for _ in 0..10 {
             pause(&mut pace, Poll::Trouble);
         }
@@ -171,10 +171,10 @@ mod tests {
     fn slow_down_is_for_good() {
         let mut pace = Pace::new(5);
         assert_eq!(pause(&mut pace, Poll::SlowDown), 10);
-        assert_eq!(pause(&mut pace, Poll::Pending), 10);
+        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 10);
         assert_eq!(pause(&mut pace, Poll::SlowDown), 15);
         assert_eq!(pause(&mut pace, Poll::Unknown), 30);
-        assert_eq!(pause(&mut pace, Poll::Pending), 15);
+        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 15);
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_absurd_interval_or_pause_is_not_taken_at_its_word() {
-        assert_eq!(pause(&mut Pace::new(0), Poll::Pending), 1);
+        assert_eq!(pause(&mut Pace::new(0), Poll::DeviceAuthorization), 1);
         let mut pace = Pace::new(u64::MAX);
         for poll in [Poll::Trouble, Poll::SlowDown, Poll::TooFast(Some(Duration::MAX))] {
             pause(&mut pace, poll);

@@ -1,12 +1,13 @@
 //! What an issuer says of itself (RFC 8414; OpenID Connect Discovery 1.0), kept for as long as it says, an hour where it
 //! does not.
 
-use super::http::{Http, Reply, host};
-use super::reply::printable;
-use crate::address::is_private;
 use crate::client::Endpoints;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
+use crate::oauth::http::{Http, Response};
+use crate::oauth::response::printable;
+use crate::urls::host;
+use crate::urls::is_secure;
 use serde::{Deserialize, Serialize};
 
 /// Seconds. No request costs more than the first minutes of it save, and no endpoint moves unseen for longer than
@@ -49,7 +50,7 @@ impl Discovered {
         self.metadata.issuer == issuer
     }
 
-    fn of(url: &str, reply: &Reply, metadata: Metadata) -> Self {
+    fn of(url: &str, reply: &Response, metadata: Metadata) -> Self {
         let fresh_for = reply.max_age.unwrap_or(DEFAULT).clamp(SHORTEST, LONGEST);
         let (url, etag) = (url.to_owned(), reply.etag.clone());
         Self { metadata, url, etag, asked_at: clock::now(), fresh_for }
@@ -87,7 +88,7 @@ impl Metadata {
             self.endpoints();
         let named = [device_authorization, token, revocation, jwks, userinfo];
         for endpoint in named.into_iter().flatten() {
-            if !is_private(&endpoint) {
+            if !is_secure(&endpoint) {
                 let what =
                     format!("{url} names an endpoint without https: {}", printable(&endpoint));
                 return Err(Error::new(Kind::Server, what).hint("no token is sent there"));
@@ -152,7 +153,7 @@ fn ask(http: &Http, issuer: &str) -> Result<Discovered> {
     }))
 }
 
-fn read(reply: &Reply, issuer: &str, url: &str) -> Result<Discovered> {
+fn read(reply: &Response, issuer: &str, url: &str) -> Result<Discovered> {
     let metadata: Metadata = serde_json::from_slice(&reply.body).map_err(|_| {
         let what = format!("{url} is not the description of an authorization server");
         Error::new(Kind::Server, what)
@@ -190,7 +191,7 @@ mod tests {
         for (max_age, fresh_for) in
             [(Some(0), SHORTEST), (None, DEFAULT), (Some(600), 600), (Some(1 << 40), LONGEST)]
         {
-            let reply = Reply { max_age, ..Reply::default() };
+            let reply = Response { max_age, ..Response::default() };
             let discovered = Discovered::of("https://a.example", &reply, metadata.clone());
             let at = discovered.asked_at;
             assert!(discovered.is_fresh(at + fresh_for - 1), "{max_age:?}");

@@ -1,11 +1,12 @@
 //! Requests to the authorization server. The only home of reqwest, and but for storage/etcd of tokio: the rest of the
 //! program is plain, sequential code.
 
-use super::unanswered::{Route, cause, unanswered};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
+use crate::oauth::network_error::{Route, cause, unanswered};
 use crate::tokens::{ROOM, Secret, to_json};
 use crate::trace::{self, Event};
+use crate::urls::{host, path};
 use bytes::Bytes;
 use reqwest::redirect;
 use serde::Serialize;
@@ -24,7 +25,7 @@ const USER_AGENT: &str = concat!("codex-credential/", env!("CARGO_PKG_VERSION"))
 
 /// An answer, whatever its status.
 #[derive(Debug, Default)]
-pub struct Reply {
+pub struct Response {
     pub status: u16,
     pub body: Zeroizing<Vec<u8>>,
     /// From `Retry-After` (RFC 9110, section 10.2.3).
@@ -113,12 +114,12 @@ impl Http {
         if url.starts_with("http://") { &self.local } else { &self.client }
     }
 
-    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Reply, Failure> {
+    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Response, Failure> {
         let request = self.client(url).post(url).header("content-type", "application/json");
         self.send(url, request.body(Bytes::from_owner(to_json(body))))
     }
 
-    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Reply, Failure> {
+    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Response, Failure> {
         self.send(url, self.form(url, fields))
     }
 
@@ -128,7 +129,7 @@ impl Http {
         (client_id, secret): (&str, &Secret<String>),
         url: &str,
         fields: &[Field],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Response, Failure> {
         let request = self.form(url, fields);
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let (client_id, secret): (String, Secret<String>) =
@@ -145,7 +146,7 @@ impl Http {
     }
 
     /// 304 where what has this `etag` is still what is there.
-    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Reply, Failure> {
+    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Response, Failure> {
         let request = self.client(url).get(url);
         let request = match etag {
             Some(etag) => request.header("if-none-match", etag),
@@ -155,11 +156,11 @@ impl Http {
     }
 
     /// With an access token (RFC 6750, section 2.1).
-    pub fn get_as(&self, token: &Secret<String>, url: &str) -> Result<Reply, Failure> {
+    pub fn get_as(&self, token: &Secret<String>, url: &str) -> Result<Response, Failure> {
         self.send(url, self.client(url).get(url).bearer_auth(token.expose()))
     }
 
-    fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
+    fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
         let watch = trace::watch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
         let request = request.build().map_err(|error| self.failure(url, &error))?;
@@ -170,7 +171,7 @@ impl Http {
             host: host(url),
             path: path(url),
             status: match &result {
-                Ok(Reply { status, .. }) | Err(Failure::CutOff(status, _)) => Some(*status),
+                Ok(Response { status, .. }) | Err(Failure::CutOff(status, _)) => Some(*status),
                 Err(_) => None,
             },
             ms: trace::ms(watch.as_ref()),
@@ -178,20 +179,20 @@ impl Http {
         result
     }
 
-    fn answered(&self, url: &str, request: reqwest::Request) -> Result<Reply, Failure> {
+    fn answered(&self, url: &str, request: reqwest::Request) -> Result<Response, Failure> {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
             let response = response.map_err(|error| self.failure(url, &error))?;
             let status = response.status().as_u16();
-            let head = Reply {
+            let head = Response {
                 status,
                 retry_after: retry_after(&response),
                 skew: skew(&response),
                 etag: header(&response, "etag").map(str::to_owned),
                 max_age: max_age(&response),
                 is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
-                ..Reply::default()
+                ..Response::default()
             };
             let body = body(response).await.map_err(|error| match error {
                 BodyError::Http(error) => Failure::CutOff(status, unanswered(url, &error, None)),
@@ -200,7 +201,7 @@ impl Http {
                     format!("{} sent an answer of more than {BODY_LIMIT} bytes", host(url)),
                 )),
             })?;
-            Ok(Reply { body, ..head })
+            Ok(Response { body, ..head })
         })
     }
 
@@ -226,19 +227,6 @@ async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Bod
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// The host and port of `url`, for messages.
-pub fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
-}
-
-/// Its path, without what is asked of it.
-fn path(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.find('/').map_or("", |at| &rest[at..]);
-    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {

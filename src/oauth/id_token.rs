@@ -1,11 +1,13 @@
 //! ID tokens of standard issuers (OpenID Connect Core 1.0, section 3.1.3.7): who signed in, in the issuer's own hand.
 
-use super::http::{Http, host};
-use super::signature::{self, ALLOWED};
+use crate::client::ClientRegistration;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::{Provenance, notable};
+use crate::login::notable;
+use crate::oauth::http::Http;
+use crate::oauth::signature::{self, ALLOWED};
 use crate::tokens::Secret;
+use crate::urls::host;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -30,7 +32,7 @@ pub fn keys(http: &Http, url: &str) -> Result<Vec<Jwk>> {
 /// Why the token proves nothing.
 pub fn verify(
     token: &Secret<String>,
-    by: &Provenance,
+    by: &ClientRegistration,
     keys: &[Jwk],
     skew: Option<i64>,
 ) -> Result<(), String> {
@@ -64,7 +66,7 @@ fn is_for(key: &Jwk, kid: Option<&str>, algorithm: Algorithm) -> bool {
     is_named && signs && fits
 }
 
-fn is_current(claims: &Value, by: &Provenance, now: i64) -> Result<(), String> {
+fn is_current(claims: &Value, by: &ClientRegistration, now: i64) -> Result<(), String> {
     let several = claims["aud"].as_array().is_some_and(|audiences| audiences.len() > 1);
     let party = claims["azp"].as_str();
     if party.map_or(several, |party| party != by.client_id) {

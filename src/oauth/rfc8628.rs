@@ -1,13 +1,14 @@
 //! The device login by the standard (RFC 8628): the successful poll itself brings the tokens.
 
-use super::codex::expired;
-use super::device::{Pending, Poll, is_code};
-use super::http::{Failure, Reply, host};
-use super::reply::number;
-use super::standard::{Server, refusal};
 use crate::clock;
-use crate::error::{Error, Kind, Prompt, Result};
+use crate::error::{Error, Kind, Result, Verification};
+use crate::oauth::codex::expired;
+use crate::oauth::device::{DeviceAuthorization, Poll, is_code};
+use crate::oauth::http::{Failure, Response};
+use crate::oauth::response::number;
+use crate::oauth::standard::{Server, refusal};
 use crate::tokens::Secret;
+use crate::urls::host;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -38,7 +39,7 @@ impl Server<'_> {
     ///
     /// # Errors
     /// `DeviceLoginDisabled` when the server does not offer the device login to this client.
-    pub fn start(&self) -> Result<Pending> {
+    pub fn start(&self) -> Result<DeviceAuthorization> {
         let url = self.endpoints.device_authorization.as_deref().ok_or_else(|| {
             let error = self.without("device_authorization_endpoint");
             Error { kind: Kind::DeviceLoginDisabled, ..error }
@@ -56,18 +57,18 @@ impl Server<'_> {
         })
     }
 
-    fn pending(&self, reply: &Reply) -> Option<Pending> {
+    fn pending(&self, reply: &Response) -> Option<DeviceAuthorization> {
         let started: Started = serde_json::from_slice(&reply.body).ok()?;
         // Shown on a terminal and in one-line errors, and maybe opened.
         if !is_code(&started.user_code) || !is_page(&started.verification_uri) {
             return None;
         }
         let lifetime = number(&started.expires_in).unwrap_or(CODE_LIFETIME).min(LONGEST_LIFETIME);
-        Some(Pending {
+        Some(DeviceAuthorization {
             issuer: self.client.issuer.clone(),
             client_id: self.client.client_id.clone(),
             device_code: started.device_code,
-            prompt: Prompt {
+            prompt: Verification {
                 reason: None,
                 verification_uri: started.verification_uri,
                 verification_uri_complete: started
@@ -83,7 +84,7 @@ impl Server<'_> {
     }
 
     /// Asks once whether the login is approved (sections 3.4 and 3.5).
-    pub fn poll(&self, pending: &Pending) -> Poll {
+    pub fn poll(&self, pending: &DeviceAuthorization) -> Poll {
         let url = match self.token_endpoint() {
             Ok(url) => url,
             Err(error) => return Poll::Refused(error),
@@ -103,15 +104,15 @@ impl Server<'_> {
     }
 }
 
-fn answer(reply: &Reply, url: &str) -> Poll {
+fn answer(reply: &Response, url: &str) -> Poll {
     match (reply.status, reply.error_code().as_deref()) {
-        (200..300, _) => match reply.grant().filter(|grant| grant.access_token.is_some()) {
-            Some(grant) => Poll::Granted(grant),
+        (200..300, _) => match reply.tokens().filter(|tokens| tokens.access_token.is_some()) {
+            Some(tokens) => Poll::Granted(tokens),
             None if reply.json().is_some() => Poll::Lost(reply.error(url)),
             // A page for people: not this server's answer.
             None => Poll::Trouble,
         },
-        (_, Some("authorization_pending")) => Poll::Pending,
+        (_, Some("authorization_pending")) => Poll::DeviceAuthorization,
         (_, Some("slow_down")) => Poll::SlowDown,
         (_, Some("access_denied")) => Poll::Refused(
             Error::new(Kind::Denied, "the login was denied in the browser")
@@ -145,13 +146,13 @@ mod tests {
 
     fn poll(status: u16, body: &str) -> Poll {
         let body = Zeroizing::new(body.as_bytes().to_vec());
-        answer(&Reply { status, body, ..Reply::default() }, "https://a.example/token")
+        answer(&Response { status, body, ..Response::default() }, "https://a.example/token")
     }
 
     #[test]
     fn each_answer_to_a_poll_is_told_from_the_others() {
         let error = |code: &str| format!(r#"{{"error":"{code}"}}"#);
-        assert!(matches!(poll(400, &error("authorization_pending")), Poll::Pending));
+        assert!(matches!(poll(400, &error("authorization_pending")), Poll::DeviceAuthorization));
         assert!(matches!(poll(400, &error("slow_down")), Poll::SlowDown));
         assert!(
             matches!(poll(400, &error("access_denied")), Poll::Refused(e) if e.kind == Kind::Denied)

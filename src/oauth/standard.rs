@@ -1,17 +1,18 @@
 //! An authorization server that goes by the standards, and this program as its client.
 
-use super::http::{Failure, Field, Http, Reply, host};
-use super::reply::without_secrets;
-use super::revoke::TypeHint;
-use super::token::{Outcome, outcome};
+use crate::client::ClientRegistration;
 use crate::client::{Endpoints, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::login::Provenance;
+use crate::oauth::http::{Failure, Field, Http, Response};
+use crate::oauth::response::without_secrets;
+use crate::oauth::revocation::TypeHint;
+use crate::oauth::token::{Outcome, outcome};
 use crate::tokens::Secret;
+use crate::urls::host;
 
 pub struct Server<'a> {
     pub http: &'a Http,
-    pub client: &'a Provenance,
+    pub client: &'a ClientRegistration,
     pub standard: &'a Standard,
     /// What the profile gives and what was discovered, together.
     pub endpoints: Endpoints,
@@ -21,7 +22,7 @@ pub struct Server<'a> {
 
 impl Server<'_> {
     /// Posts a form as this client (RFC 6749, section 2.3).
-    pub(super) fn post(&self, url: &str, fields: &[Field]) -> Result<Reply, Failure> {
+    pub(super) fn post(&self, url: &str, fields: &[Field]) -> Result<Response, Failure> {
         let client_id = self.client.client_id.as_str();
         let secret = self.standard.secret().map_err(Failure::NotSent)?;
         let mut fields = fields.to_vec();
@@ -83,7 +84,7 @@ impl Server<'_> {
 }
 
 /// Error codes that only another configuration helps against (RFC 6749, section 5.2).
-pub(super) fn refusal(reply: &Reply, url: &str) -> Error {
+pub(super) fn refusal(reply: &Response, url: &str) -> Error {
     let hint = match reply.error_code().as_deref() {
         Some("invalid_client") => {
             "check client_id, and client_secret_file if the client has a secret"

@@ -1,15 +1,15 @@
 //! The token endpoint: each request here carries something that can be used once.
 
-use super::device::{Approval, Pending};
-use super::http::{Failure, Http, Reply};
 use crate::error::Error;
-use crate::tokens::{Grant, Secret};
+use crate::oauth::device::{AuthorizationCode, DeviceAuthorization};
+use crate::oauth::http::{Failure, Http, Response};
+use crate::tokens::{Secret, TokenResponse};
 use serde::Serialize;
 
 /// What became of one request.
 #[derive(Debug)]
 pub enum Outcome {
-    Granted(Grant),
+    Granted(TokenResponse),
     /// What was sent is refused for good; perhaps because another program had used it.
     Refused {
         error: Error,
@@ -61,7 +61,11 @@ const FINAL: [&str; 5] = [
 ];
 
 /// Exchanges an approved device login for tokens (RFC 6749, section 4.1.3, with PKCE).
-pub fn exchange(http: &Http, pending: &Pending, approval: &Approval) -> Outcome {
+pub fn exchange(
+    http: &Http,
+    pending: &DeviceAuthorization,
+    approval: &AuthorizationCode,
+) -> Outcome {
     let url = format!("{}/oauth/token", pending.issuer);
     let redirect_uri = format!("{}/deviceauth/callback", pending.issuer);
     let form = [
@@ -77,9 +81,9 @@ pub fn exchange(http: &Http, pending: &Pending, approval: &Approval) -> Outcome 
 }
 
 pub(super) fn outcome(
-    result: Result<Reply, Failure>,
+    result: Result<Response, Failure>,
     url: &str,
-    is_final: impl Fn(&Reply) -> bool,
+    is_final: impl Fn(&Response) -> bool,
 ) -> Outcome {
     let reply = match result {
         Ok(reply) => reply,
@@ -89,8 +93,8 @@ pub(super) fn outcome(
         }
     };
     match reply.status {
-        200..300 => match reply.grant() {
-            Some(grant) => Outcome::Granted(grant),
+        200..300 => match reply.tokens() {
+            Some(tokens) => Outcome::Granted(tokens),
             None => Outcome::Unknown(reply.error(url)),
         },
         500.. => Outcome::Unknown(reply.error(url)),

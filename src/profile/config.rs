@@ -3,22 +3,20 @@
 //! A mistake names the file, the line and the nearest right word; nothing is guessed and nothing passed over, for a
 //! misspelt key would send a token elsewhere or keep it elsewhere.
 
-use super::etcd::ETCD_KEYS;
-use super::table::{PROFILE_KEYS, Table};
-use super::{BUILT_IN, BUILT_IN_HOSTS};
 use crate::error::{Error, Kind, Result};
-use crate::storage::audit::Extent;
-use crate::storage::bucket::GitStorage;
-use crate::storage::read::read;
+use crate::profile::etcd::ETCD_KEYS;
+use crate::profile::reader::{GIT_KEYS, Reader, instead};
+use crate::profile::table::{PROFILE_KEYS, Table};
+use crate::profile::{BUILT_IN, BUILT_IN_HOSTS};
+use crate::storage::audit_log::AuditLevel;
+use crate::storage::files_read::read;
+use crate::storage::host_credentials::GitStorage;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub const TOP_KEYS: [&str; 4] = ["audit", "default_profile", "git", "profiles"];
-pub const GIT_KEYS: [&str; 1] = ["storage"];
 
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -28,7 +26,7 @@ pub struct Config {
     /// Where git's credentials for hosts that are no profile's are kept.
     pub git: GitStorage,
     /// What is written down of what is done.
-    pub audit: Extent,
+    pub audit: AuditLevel,
     pub profiles: BTreeMap<String, Table>,
 }
 
@@ -139,96 +137,6 @@ impl Config {
         let own = self.profiles.keys().map(String::as_str).filter(|name| *name != BUILT_IN);
         [BUILT_IN].into_iter().chain(own).collect()
     }
-}
-
-/// What went wrong is said with its place in the file.
-pub struct Reader<'a> {
-    pub path: &'a Path,
-    text: &'a str,
-}
-
-pub type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
-
-impl Reader<'_> {
-    pub fn bad(&self, span: &Range<usize>, what: &str) -> Error {
-        let line = self.text[..span.start.min(self.text.len())].split('\n').count();
-        let what = what.lines().next().unwrap_or_default();
-        Error::new(Kind::Configuration, format!("{}, line {line}: {what}", self.path.display()))
-            .hint("docs/configuration.md lists the keys and their values")
-    }
-
-    pub fn unknown(&self, key: &Key, known: &[&str]) -> Error {
-        let key_text = key.get_ref();
-        let what = format!("there is no key {key_text:?} here{}", instead(key_text, known));
-        self.bad(&key.span(), &what)
-    }
-
-    pub fn text(&self, key: &Key, value: &Spanned<DeValue>) -> Result<String> {
-        let text = value.get_ref().as_str().filter(|text| !text.is_empty());
-        match text {
-            Some(text) if !text.contains(char::is_control) => Ok(text.to_owned()),
-            _ => Err(self.bad(&value.span(), &format!("{} takes one line of text", key.get_ref()))),
-        }
-    }
-
-    /// One of a few words.
-    pub fn word<T>(&self, key: &Key, value: &Spanned<DeValue>, words: &[(&str, T)]) -> Result<T>
-    where
-        T: Copy,
-    {
-        let text = self.text(key, value)?;
-        if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
-            return Ok(*meant);
-        }
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let what = format!(
-            "{} is one of {}, not {text:?}{}",
-            key.get_ref(),
-            words.join(", "),
-            instead(&text, &words)
-        );
-        Err(self.bad(&value.span(), &what))
-    }
-
-    pub fn table<'t, 'i>(
-        &self,
-        key: &Key,
-        value: &'t Spanned<DeValue<'i>>,
-    ) -> Result<&'t DeTable<'i>> {
-        let what = || self.bad(&value.span(), &format!("{} is a table", key.get_ref()));
-        value.get_ref().as_table().ok_or_else(what)
-    }
-
-    fn audit(&self, key: &Key, value: &Spanned<DeValue>) -> Result<Extent> {
-        let words = [("none", Extent::Nothing), ("changes", Extent::Changes), ("all", Extent::All)];
-        self.word(key, value, &words)
-    }
-
-    fn git(&self, key: &Key, value: &Spanned<DeValue>) -> Result<GitStorage> {
-        let mut storage = GitStorage::default();
-        for (key, value) in self.table(key, value)? {
-            match key.get_ref().as_ref() {
-                "storage" => {
-                    let words = [
-                        ("file", GitStorage::File),
-                        ("keyring", GitStorage::Keyring),
-                        ("none", GitStorage::None),
-                    ];
-                    storage = self.word(key, value, &words)?;
-                }
-                _ => return Err(self.unknown(key, &GIT_KEYS)),
-            }
-        }
-        Ok(storage)
-    }
-}
-
-/// `; did you mean …?`, where one of `known` is near.
-fn instead(word: &str, known: &[&str]) -> String {
-    let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
-    let nearest = known.iter().min_by_key(distance);
-    let is_near = |known: &&&str| distance(known) <= word.len().max(known.len()) / 2;
-    nearest.filter(is_near).map_or(String::new(), |known| format!("; did you mean {known:?}?"))
 }
 
 /// All keys, for the test that holds the documentation to them.

@@ -1,20 +1,21 @@
 //! Where a refresh token may go: to whoever granted it.
 
-use super::Profile;
-use crate::address::is_private;
+use crate::client::ClientRegistration;
 use crate::client::Dialect;
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Provenance};
+use crate::login::Login;
+use crate::profile::Profile;
+use crate::urls::is_secure;
 
 impl Profile {
     /// Who granted `login`: as recorded with it, else as its access token says, else this profile's issuer.
-    pub fn granted_by(&self, login: &Login) -> Provenance {
+    pub fn granted_by(&self, login: &Login) -> ClientRegistration {
         if let Some(recorded) = &login.provenance {
             return recorded.clone();
         }
         let claimed = login.access_token.claims().iss.clone();
         let issuer = claimed.unwrap_or_else(|| self.issuer.issuer.clone());
-        Provenance { issuer, client_id: self.issuer.client_id.clone() }
+        ClientRegistration { issuer, client_id: self.issuer.client_id.clone() }
     }
 
     /// Where the refresh token of a login granted by `granted_by` may be sent to renew it; the issuer alone, where the
@@ -22,7 +23,7 @@ impl Profile {
     ///
     /// # Errors
     /// `Usage` when the recorded issuer is one that no token may be sent to.
-    pub fn refresh_url(&self, granted_by: &Provenance) -> Result<String> {
+    pub fn refresh_url(&self, granted_by: &ClientRegistration) -> Result<String> {
         match (&self.dialect, &self.refresh_url) {
             (Dialect::Standard(_), _) if *granted_by != self.issuer => {
                 Err(other_issuer(granted_by))
@@ -35,7 +36,7 @@ impl Profile {
 
     /// Where it may be sent to end it (RFC 7009). As Codex does, beside an overridden refresh URL where only
     /// that one is overridden.
-    pub fn revoke_url(&self, granted_by: &Provenance) -> Result<String> {
+    pub fn revoke_url(&self, granted_by: &ClientRegistration) -> Result<String> {
         match (&self.revoke_url, &self.refresh_url) {
             (Some(url), _) => Ok(url.clone()),
             (None, Some(url)) => {
@@ -48,15 +49,15 @@ impl Profile {
     }
 }
 
-fn endpoint(granted_by: &Provenance, path: &str) -> Result<String> {
+fn endpoint(granted_by: &ClientRegistration, path: &str) -> Result<String> {
     let issuer = &granted_by.issuer;
-    if is_private(issuer) {
+    if is_secure(issuer) {
         return Ok(format!("{}{path}", issuer.trim_end_matches('/')));
     }
     Err(Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}")))
 }
 
-fn other_issuer(granted_by: &Provenance) -> Error {
+fn other_issuer(granted_by: &ClientRegistration) -> Error {
     let what = format!(
         "the login was granted by {}, which is not this profile's issuer",
         granted_by.issuer

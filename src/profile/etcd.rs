@@ -1,9 +1,9 @@
 //! The table `[profiles.NAME.etcd]`.
 
-use super::config::{Key, Reader};
-use crate::address::is_private;
 use crate::error::Result;
-use crate::storage::etcd::settings::{Role, Settings};
+use crate::fleet::settings::{Role, Settings};
+use crate::profile::reader::{Key, Reader};
+use crate::urls::is_secure;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -80,7 +80,7 @@ fn texts(reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<Vec<Str
 /// What the records do not hide, a password among it, goes over TLS.
 fn endpoints(reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<Vec<String>> {
     let urls = texts(reader, key, value)?;
-    if urls.iter().all(|url| is_private(url)) {
+    if urls.iter().all(|url| is_secure(url)) {
         return Ok(urls);
     }
     let what = "endpoints are https URLs, or http on a loopback address";

@@ -1,8 +1,8 @@
 //! Where an access token or an API key may go.
 
-use super::{API_HOST, Profile};
-use crate::address::{is_loopback, is_private};
 use crate::client::Dialect;
+use crate::profile::{API_HOST, Profile};
+use crate::urls::{is_loopback, is_secure};
 
 impl Profile {
     /// Whether a token may go to `host` by `protocol`: only to a host of this profile, and only by https
@@ -24,7 +24,7 @@ impl Profile {
 
     /// Whether a token may go to `url`: to a host of this profile, or to a program on this machine.
     pub fn serves_url(&self, url: &str) -> bool {
-        let (true, Ok(url)) = (is_private(url), url::Url::parse(url)) else { return false };
+        let (true, Ok(url)) = (is_secure(url), url::Url::parse(url)) else { return false };
         let host = url.host_str().unwrap_or_default();
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         is_loopback(host)
@@ -35,7 +35,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Asked;
+    use crate::profile::ProfileSelection;
 
     fn profile() -> Profile {
         let variable = |name: &str| match name {
@@ -43,7 +43,7 @@ mod tests {
             "CODEX_CREDENTIAL_CONFIG" => Some("/dev/null".into()),
             _ => None,
         };
-        Profile::of(variable, Asked::default()).unwrap()
+        Profile::of(variable, ProfileSelection::default()).unwrap()
     }
 
     #[test]

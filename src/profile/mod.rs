@@ -4,27 +4,30 @@ pub mod config;
 mod endpoints;
 pub mod etcd;
 mod hosts;
-mod opener;
+mod reader;
+pub mod storage;
 pub mod table;
 mod variables;
 
 pub use variables::{config, config_path};
 
+use crate::client::ClientRegistration;
 use crate::client::{Dialect, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Provenance};
-use crate::storage::audit::Extent;
-use crate::storage::bucket::GitStorage;
-use crate::storage::keyring::Patience;
-use crate::storage::place::Place;
-use crate::storage::{Kept, Opened};
+use crate::login::Login;
+use crate::profile::storage::LoginStorage;
+use crate::profile::storage::Opener;
+use crate::profile::table::{Pin, Table};
+use crate::profile::variables::Variables;
+use crate::storage::StorageKind;
+use crate::storage::audit_log::AuditLevel;
+use crate::storage::host_credentials::GitStorage;
+use crate::storage::keyring::KeyringTimeouts;
+use crate::storage::login_dir::LoginDir;
 use crate::ui::Interactive;
-use opener::Opener;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use table::{Pin, Table};
-use variables::Variables;
 
 /// The built-in profile.
 pub const BUILT_IN: &str = "codex";
@@ -40,21 +43,21 @@ pub struct Profile {
     /// The configuration file, where there is one.
     pub config: Option<PathBuf>,
     /// Where a device login is started.
-    pub issuer: Provenance,
+    pub issuer: ClientRegistration,
     pub dialect: Dialect,
     /// The hosts that its access tokens are for.
     pub hosts: Vec<String>,
     /// Where git's credentials for hosts that are no profile's are kept.
     pub git: GitStorage,
     /// What is written down of what is done.
-    pub audit: Extent,
-    pub storage: Opened,
+    pub audit: AuditLevel,
+    pub storage: LoginStorage,
     /// Whose login is meant, where that is said.
     pub account: Option<String>,
     /// Which account it has to be, by the configuration.
     pub pin: Pin,
     pub interactive: Option<Interactive>,
-    pub kept: Kept,
+    pub kept: StorageKind,
     opener: Opener,
     refresh_url: Option<String>,
     revoke_url: Option<String>,
@@ -64,14 +67,14 @@ pub struct Profile {
 
 /// What is said of the profile on the command line and by the request.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct ProfileSelection {
     pub profile: Option<String>,
     pub config: Option<PathBuf>,
     pub account: Option<String>,
     /// The host of the request.
     pub host: Option<Vec<u8>>,
     /// For the keyring.
-    pub patience: Patience,
+    pub patience: KeyringTimeouts,
 }
 
 impl Profile {
@@ -80,7 +83,10 @@ impl Profile {
     /// # Errors
     /// `Configuration` for a file that cannot be understood, `Usage` when a variable or an option names what is not
     /// there.
-    pub fn of(variable: impl Fn(&str) -> Option<OsString>, asked: Asked) -> Result<Self> {
+    pub fn of(
+        variable: impl Fn(&str) -> Option<OsString>,
+        asked: ProfileSelection,
+    ) -> Result<Self> {
         let config = config(&variable, asked.config.clone())?;
         let variable = Variables(variable);
         let named = match &asked.profile {
@@ -107,7 +113,7 @@ impl Profile {
         variable: &Variables<F>,
         table: Table,
         config: Option<PathBuf>,
-        asked: Asked,
+        asked: ProfileSelection,
     ) -> Result<Self> {
         let issuer = variable.url("CODEX_CREDENTIAL_ISSUER")?;
         if issuer.as_deref().is_some_and(|issuer| issuer.contains('?')) {
@@ -118,12 +124,12 @@ impl Profile {
             variable.text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
         let kept = match variable.text("CODEX_CREDENTIAL_STORAGE")? {
             Some(name) => name.parse()?,
-            None => table.storage.unwrap_or(Kept::Codex),
+            None => table.storage.unwrap_or(StorageKind::Codex),
         };
         let profile = Self::open(
             variable,
             BUILT_IN.into(),
-            Provenance { issuer, client_id },
+            ClientRegistration { issuer, client_id },
             Dialect::OpenAi,
             kept,
             table,
@@ -143,12 +149,12 @@ impl Profile {
         name: String,
         table: Table,
         config: Option<PathBuf>,
-        asked: Asked,
+        asked: ProfileSelection,
     ) -> Result<Self> {
         let issuer =
-            Provenance { issuer: table.issuer.clone(), client_id: table.client_id.clone() };
+            ClientRegistration { issuer: table.issuer.clone(), client_id: table.client_id.clone() };
         let dialect = Dialect::Standard(Rc::new(table.standard.clone()));
-        let kept = table.storage.unwrap_or(Kept::File);
+        let kept = table.storage.unwrap_or(StorageKind::File);
         Self::open(variable, name, issuer, dialect, kept, table, config, asked)
     }
 
@@ -156,12 +162,12 @@ impl Profile {
     fn open<F: Fn(&str) -> Option<OsString>>(
         variable: &Variables<F>,
         name: String,
-        issuer: Provenance,
+        issuer: ClientRegistration,
         dialect: Dialect,
-        kept: Kept,
+        kept: StorageKind,
         table: Table,
         config: Option<PathBuf>,
-        asked: Asked,
+        asked: ProfileSelection,
     ) -> Result<Self> {
         let codex_home = variable.codex_home()?;
         let cache = table.cache.unwrap_or(true);
@@ -175,7 +181,7 @@ impl Profile {
             dialect,
             hosts: table.hosts,
             git: GitStorage::default(),
-            audit: Extent::default(),
+            audit: AuditLevel::default(),
             storage,
             account,
             pin: table.pin,
@@ -194,7 +200,7 @@ impl Profile {
     }
 
     /// The same login in another storage.
-    pub fn kept_in(&self, kept: Kept) -> Result<Self> {
+    pub fn stored_in(&self, kept: StorageKind) -> Result<Self> {
         let account = self.account.clone();
         let storage = self.opener.open(kept, &self.issuer, &self.dialect, account)?;
         Ok(Self { storage, kept, ..self.clone() })
@@ -217,9 +223,9 @@ impl Profile {
     }
 
     /// The folders in which it is seen that the login, or what is known of it, has changed.
-    pub fn watched(&self, place: &Place) -> Vec<PathBuf> {
+    pub fn watched(&self, login_dir: &LoginDir) -> Vec<PathBuf> {
         let mut folders = self.storage.watched();
-        folders.push(place.dir().to_owned());
+        folders.push(login_dir.dir().to_owned());
         folders
     }
 

@@ -1,14 +1,14 @@
 //! One table `[profiles.NAME]`.
 
-use super::BUILT_IN;
-use super::config::{Key, Reader};
-use super::etcd;
-use crate::address::is_private;
 use crate::client::Standard;
 use crate::error::Result;
-use crate::storage::Kept;
-use crate::storage::etcd::settings::Settings;
+use crate::fleet::settings::Settings;
+use crate::profile::BUILT_IN;
+use crate::profile::etcd;
+use crate::profile::reader::{Key, Reader};
+use crate::storage::StorageKind;
 use crate::ui::Interactive;
+use crate::urls::is_secure;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -52,7 +52,7 @@ pub struct Table {
     pub client_id: String,
     pub standard: Standard,
     pub hosts: Vec<String>,
-    pub storage: Option<Kept>,
+    pub storage: Option<StorageKind>,
     /// A copy of the access token may lie in memory.
     pub cache: Option<bool>,
     /// Where the etcd is that `storage` names.
@@ -84,7 +84,7 @@ impl Table {
         if !is_built_in {
             read.check(reader, name, table)?;
         }
-        if read.storage == Some(Kept::Etcd) && read.etcd.is_none() {
+        if read.storage == Some(StorageKind::Etcd) && read.etcd.is_none() {
             let span = table.get("storage").map_or(name.span(), Spanned::span);
             let what = "storage = \"etcd\" needs a table etcd in the profile";
             return Err(reader.bad(&span, what));
@@ -109,11 +109,11 @@ impl Table {
             "hosts" => self.hosts = hosts(reader, value)?,
             "storage" => {
                 let words = [
-                    ("codex", Kept::Codex),
-                    ("file", Kept::File),
-                    ("keyring", Kept::Keyring),
-                    ("memory", Kept::Memory),
-                    ("etcd", Kept::Etcd),
+                    ("codex", StorageKind::Codex),
+                    ("file", StorageKind::File),
+                    ("keyring", StorageKind::Keyring),
+                    ("memory", StorageKind::Memory),
+                    ("etcd", StorageKind::Etcd),
                 ];
                 self.storage = Some(reader.word(key, value, &words)?);
             }
@@ -151,7 +151,7 @@ impl Table {
                 return Err(reader.bad(&name.span(), &what));
             }
         }
-        if self.storage == Some(Kept::Codex) {
+        if self.storage == Some(StorageKind::Codex) {
             let span = table.get("storage").map_or(name.span(), Spanned::span);
             let what = format!("storage = \"codex\" is for the profile {BUILT_IN} alone");
             return Err(reader.bad(&span, &what));
@@ -167,7 +167,7 @@ pub fn is_name(name: &str) -> bool {
 
 fn url(reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<String> {
     let text = reader.text(key, value)?;
-    if is_private(&text) {
+    if is_secure(&text) {
         return Ok(text);
     }
     let what = format!("{} is an https URL, or http on a loopback address", key.get_ref());

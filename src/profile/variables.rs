@@ -1,9 +1,9 @@
 //! What the environment says of a profile, and where its files are.
 
-use super::config::Config;
-use crate::address::is_private;
 use crate::error::{Error, Kind, Result};
 use crate::folders;
+use crate::profile::config::Config;
+use crate::urls::is_secure;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
 
     pub fn url(&self, name: &str) -> Result<Option<String>> {
         match self.text(name)? {
-            Some(url) if !is_private(&url) => Err(Error::new(
+            Some(url) if !is_secure(&url) => Err(Error::new(
                 Kind::Usage,
                 format!("{name} must be an https URL, or http on a loopback address"),
             )),

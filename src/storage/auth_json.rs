@@ -2,10 +2,11 @@
 //! every level and in their order.
 
 use crate::account::Account;
+use crate::client::ClientRegistration;
 use crate::clock::Moment;
 use crate::lenient::lenient;
-use crate::login::{Login, Provenance, Token};
-use crate::tokens::{Grant, ROOM, Secret, plain, wipe};
+use crate::login::{Login, Token};
+use crate::tokens::{ROOM, Secret, TokenResponse, plain, wipe};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
@@ -34,7 +35,7 @@ struct Tokens {
     #[serde(default)]
     account_id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
-    oauth_provenance: Option<Provenance>,
+    oauth_provenance: Option<ClientRegistration>,
 }
 
 /// What a document signs in with.
@@ -111,11 +112,15 @@ fn is_token(token: &str) -> bool {
 }
 
 /// The document after a renewal: the tokens of the answer, and all else as it was.
-pub fn renewed(document: &[u8], grant: &Grant, now: &str) -> serde_json::Result<Vec<u8>> {
+pub fn renewed(
+    document: &[u8],
+    response: &TokenResponse,
+    now: &str,
+) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = serde_json::from_slice(document)?;
     let tokens = document.entry("tokens").or_insert_with(|| json!({}));
     if let Some(tokens) = tokens.as_object_mut() {
-        put_tokens(tokens, grant);
+        put_tokens(tokens, response);
     }
     document.insert("last_refresh".into(), now.into());
     written(document)
@@ -125,8 +130,8 @@ pub fn renewed(document: &[u8], grant: &Grant, now: &str) -> serde_json::Result<
 /// no login we know.
 pub fn signed_in(
     document: Option<&[u8]>,
-    grant: &Grant,
-    provenance: &Provenance,
+    response: &TokenResponse,
+    provenance: &ClientRegistration,
     now: &str,
 ) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = match document {
@@ -134,8 +139,8 @@ pub fn signed_in(
         None => Map::new(),
     };
     let mut tokens = Map::new();
-    put_tokens(&mut tokens, grant);
-    let known = [&grant.id_token, &grant.access_token].into_iter().flatten();
+    put_tokens(&mut tokens, response);
+    let known = [&response.id_token, &response.access_token].into_iter().flatten();
     let account = Account::of(known.map(|token| token.expose().as_str()));
     // Codex reads no login without these: an id token that is a JWT, and a refresh token, if only an empty one.
     let access_token = tokens.get("access_token").cloned().unwrap_or_default();
@@ -166,11 +171,11 @@ fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn put_tokens(tokens: &mut Map<String, Value>, grant: &Grant) {
+fn put_tokens(tokens: &mut Map<String, Value>, response: &TokenResponse) {
     let members = [
-        ("id_token", &grant.id_token),
-        ("access_token", &grant.access_token),
-        ("refresh_token", &grant.refresh_token),
+        ("id_token", &response.id_token),
+        ("access_token", &response.access_token),
+        ("refresh_token", &response.refresh_token),
     ];
     for (name, token) in members {
         if let Some(token) = token {
@@ -187,8 +192,8 @@ mod tests {
     fn a_renewal_keeps_every_member_it_does_not_know_and_each_token_that_was_not_sent() {
         let before = br#"{"zeta":1,"tokens":{"id_token":"i","access_token":"a","refresh_token":"r",
             "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"x"}"#;
-        let grant = Grant { access_token: Some("b".into()), ..Grant::default() };
-        let after = renewed(before, &grant, "now").unwrap();
+        let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
+        let after = renewed(before, &response, "now").unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         let expected = json!({"zeta":1,"tokens":{"id_token":"i","access_token":"b","refresh_token":"r",
             "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"now"});
@@ -199,9 +204,9 @@ mod tests {
     #[test]
     fn a_sign_in_takes_over_no_token_of_the_earlier_login() {
         let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
-        let grant = Grant { access_token: Some("b".into()), ..Grant::default() };
-        let provenance = Provenance { issuer: "https://i".into(), client_id: "c".into() };
-        let after = signed_in(Some(before), &grant, &provenance, "now").unwrap();
+        let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
+        let provenance = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
+        let after = signed_in(Some(before), &response, &provenance, "now").unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();

@@ -12,8 +12,8 @@
 //! A project's own `.codex/config.toml` counts for Codex in that project alone; one login for the whole machine
 //! cannot depend on the folder from which it is asked for, so it is not read.
 
-use super::read::read;
 use crate::error::{Error, Kind, Result};
+use crate::storage::files_read::read;
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::path::Path;

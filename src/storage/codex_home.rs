@@ -1,25 +1,25 @@
 //! Codex's own login, in CODEX_HOME or in the keyring, with Codex's locks.
 //!
-//! Lock order: the renewal lock of [`Place`], then `auth.lock` ([`Hold`]), then `auth.json.lock`, for the write
+//! Lock order: the renewal lock of [`LoginDir`], then `auth.lock` ([`HeldLogin`]), then `auth.json.lock`, for the write
 //! alone. Codex loses the token it has just been given when it finds `auth.json.lock` taken, so that one is never
 //! taken without `auth.lock`; the types leave no other way.
 
-use super::auth_json::{self, AuthJson, Content};
-use super::codex_config::{CodexConfig, Store};
-use super::gist::ByGist;
-use super::journal::{self, Intent, Journal, Left};
-use super::keyring::{Item, Patience, is_there};
-use super::lock::Lock;
-use super::place::{Place, create_private};
-use super::read::{Bytes, read};
-use super::replace::{sweep, target};
-use super::seal::Seal;
-use super::spot::Spot;
-use super::{Change, Glance, Hold, Storage};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, notable};
-use crate::tokens::{Fingerprint, Grant};
+use crate::storage::auth_json::{self, AuthJson, Content};
+use crate::storage::codex_config::{CodexConfig, Store};
+use crate::storage::files::{sweep, target};
+use crate::storage::files_read::{Bytes, read};
+use crate::storage::gist::ByGist;
+use crate::storage::journal::{self, Intent, Journal, Unfinished};
+use crate::storage::keyring::{Item, KeyringTimeouts, is_there};
+use crate::storage::location::Location;
+use crate::storage::lock::Lock;
+use crate::storage::login_dir::{LoginDir, create_private};
+use crate::storage::seal::Seal;
+use crate::storage::{CachedLogin, Change, HeldLogin, Storage};
+use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -27,20 +27,20 @@ use zeroize::Zeroizing;
 #[derive(Clone, Debug)]
 pub struct CodexHome {
     dir: PathBuf,
-    place: Place,
+    login_dir: LoginDir,
     config: OnceLock<CodexConfig>,
     /// How long the keyring is waited for.
-    patience: Patience,
+    patience: KeyringTimeouts,
 }
 
 impl CodexHome {
-    pub fn new(dir: PathBuf, patience: Patience) -> Self {
-        let place = Place::new(beside(&target(&dir.join("auth.json"))));
-        Self { dir, place, config: OnceLock::new(), patience }
+    pub fn new(dir: PathBuf, patience: KeyringTimeouts) -> Self {
+        let login_dir = LoginDir::new(beside(&target(&dir.join("auth.json"))));
+        Self { dir, login_dir, config: OnceLock::new(), patience }
     }
 
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn login_dir(&self) -> &LoginDir {
+        &self.login_dir
     }
 
     /// CODEX_HOME itself.
@@ -64,43 +64,46 @@ impl CodexHome {
         }
     }
 
-    fn content(&self) -> Result<Option<(Spot, Content)>> {
-        let Some((spot, bytes)) = self.document()? else { return Ok(None) };
-        let document = AuthJson::parse(&bytes).map_err(|error| malformed(&spot, &error))?;
-        let content = document.content().map_err(|mode| unknown_mode(&spot, &mode))?;
-        Ok(Some((spot, content)))
+    fn content(&self) -> Result<Option<(Location, Content)>> {
+        let Some((location, bytes)) = self.document()? else { return Ok(None) };
+        let document = AuthJson::parse(&bytes).map_err(|error| malformed(&location, &error))?;
+        let content = document.content().map_err(|mode| unknown_mode(&location, &mode))?;
+        Ok(Some((location, content)))
     }
 
-    fn file(&self) -> Spot {
-        Spot::File(self.dir.join("auth.json"))
+    fn file(&self) -> Location {
+        Location::File(self.dir.join("auth.json"))
     }
 
-    fn item(&self) -> Spot {
-        Spot::Keyring(Item::of_codex(&self.dir, self.patience))
+    fn item(&self) -> Location {
+        Location::Keyring(Item::of_codex(&self.dir, self.patience))
     }
 
-    /// See [`super::Opened::glance`].
-    pub fn glance(&self, by_gist: ByGist) -> Result<Option<Glance>> {
+    /// Returns the login as files alone tell it; takes no lock and asks no keyring.
+    pub fn read_cached(&self, by_gist: ByGist) -> Result<Option<CachedLogin>> {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
         let skew = self.skew()?;
         let path = self.dir.join("auth.json");
-        let found = match by_gist(&self.place, &path) {
+        let found = match by_gist(&self.login_dir, &path) {
             None => self.parsed(&path)?,
             found => found,
         };
-        Ok(found.map(|found| Glance { login: Login { skew, ..found.login }, ..found }))
+        Ok(found.map(|found| CachedLogin { login: Login { skew, ..found.login }, ..found }))
     }
 
     /// `None` where there is no ChatGPT login: whoever loads it says what is wrong with it.
-    fn parsed(&self, path: &Path) -> Result<Option<Glance>> {
+    fn parsed(&self, path: &Path) -> Result<Option<CachedLogin>> {
         let document = read(path).map_err(|error| Error::io("read", path, &error))?;
         let Some(document) = document else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
-            Ok(Ok(Content::ChatGpt(login))) => {
-                Some(Glance { login, place: self.place.clone(), document, from_gist: false })
-            }
+            Ok(Ok(Content::ChatGpt(login))) => Some(CachedLogin {
+                login,
+                login_dir: self.login_dir.clone(),
+                document,
+                from_gist: false,
+            }),
             _ => None,
         })
     }
@@ -108,12 +111,13 @@ impl CodexHome {
     /// How far the issuer's clock is ahead, in seconds. It is noted after the login that it was seen with, so it is read
     /// before: no login is judged by what was seen with a later one.
     fn skew(&self) -> Result<i64> {
-        Ok(self.place.skew().load()?.unwrap_or(0))
+        Ok(self.login_dir.skew().load()?.unwrap_or(0))
     }
 
     /// The document that Codex would read, and where it is.
-    fn document(&self) -> Result<Option<(Spot, Bytes)>> {
-        let read = |spot: Spot| spot.read().map(|bytes| bytes.map(|bytes| (spot, bytes)));
+    fn document(&self) -> Result<Option<(Location, Bytes)>> {
+        let read =
+            |location: Location| location.read().map(|bytes| bytes.map(|bytes| (location, bytes)));
         match self.config()?.store {
             Store::File => read(self.file()),
             Store::Keyring => read(self.item()),
@@ -130,7 +134,7 @@ impl CodexHome {
         }
     }
 
-    fn spot_of_new_login(&self) -> Result<Spot> {
+    fn spot_of_new_login(&self) -> Result<Location> {
         Ok(match self.config()?.store {
             Store::Keyring => self.item(),
             Store::Auto if is_there(self.patience) => self.item(),
@@ -139,17 +143,17 @@ impl CodexHome {
     }
 
     /// Where the login is, or would be.
-    fn spot(&self) -> Result<Spot> {
+    fn location(&self) -> Result<Location> {
         match self.document()? {
-            Some((spot, _)) => Ok(spot),
+            Some((location, _)) => Ok(location),
             None => self.spot_of_new_login(),
         }
     }
 }
 
 impl Storage for CodexHome {
-    fn place(&self) -> Result<Place> {
-        Ok(self.place.clone())
+    fn login_dir(&self) -> Result<LoginDir> {
+        Ok(self.login_dir.clone())
     }
 
     fn watched(&self) -> Vec<PathBuf> {
@@ -161,10 +165,10 @@ impl Storage for CodexHome {
         let skew = self.skew()?;
         match self.content()? {
             Some((_, Content::ChatGpt(login))) => Ok(Some(Login { skew, ..login })),
-            Some((spot, Content::ApiKey(_))) => Err(Error::new(
+            Some((location, Content::ApiKey(_))) => Err(Error::new(
                 Kind::LoginRequired,
                 format!(
-                    "{spot} holds an API key, which is for api.openai.com, not a ChatGPT login"
+                    "{location} holds an API key, which is for api.openai.com, not a ChatGPT login"
                 ),
             )
             .run("to sign in with ChatGPT instead", "codex-credential login")),
@@ -173,11 +177,11 @@ impl Storage for CodexHome {
     }
 
     fn describe(&self) -> Result<String> {
-        self.spot().map(|spot| spot.to_string())
+        self.location().map(|location| location.to_string())
     }
 
     /// Takes Codex's `auth.lock`, under which no other program changes the login.
-    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn Hold + '_>> {
+    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
         create_private(&self.dir)?;
         let path = self.dir.join("auth.lock");
         let lock = Lock::acquire(&path, deadline)?.ok_or_else(|| busy(&path))?;
@@ -191,11 +195,11 @@ impl Storage for CodexHome {
 
     fn sweep(&self) {
         let file = target(&self.dir.join("auth.json"));
-        [self.place.dir(), file.parent().unwrap_or(Path::new("."))].into_iter().for_each(sweep);
+        [self.login_dir.dir(), file.parent().unwrap_or(Path::new("."))].into_iter().for_each(sweep);
     }
 
-    fn left(&self) -> Result<Option<Left>> {
-        journal::left(&self.place.journal(), || self.spot()?.seal())
+    fn left(&self) -> Result<Option<Unfinished>> {
+        journal::left(&self.login_dir.journal(), || self.location()?.seal())
     }
 }
 
@@ -206,29 +210,29 @@ struct Held<'a> {
 }
 
 impl Change<'_> {
-    fn grant(&self) -> &Grant {
+    fn tokens(&self) -> &TokenResponse {
         match self {
-            Self::Renewed(grant) | Self::SignedIn { grant, .. } => grant,
+            Self::Renewed(tokens) | Self::SignedIn { tokens, .. } => tokens,
         }
     }
 
     fn apply(&self, document: Option<&[u8]>) -> serde_json::Result<Vec<u8>> {
         let now = clock::timestamp().to_string();
         match self {
-            Self::Renewed(grant) => auth_json::renewed(document.unwrap_or(b"{}"), grant, &now),
-            Self::SignedIn { grant, by, .. } => auth_json::signed_in(document, grant, by, &now),
+            Self::Renewed(tokens) => auth_json::renewed(document.unwrap_or(b"{}"), tokens, &now),
+            Self::SignedIn { tokens, by, .. } => auth_json::signed_in(document, tokens, by, &now),
         }
     }
 }
 
-impl Hold for Held<'_> {
+impl HeldLogin for Held<'_> {
     fn probe(&self) -> Result<()> {
         self.seal().map(drop)
     }
 
     fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
         let seal = self.seal()?;
-        Journal::begin(&self.home.place.journal(), intent, seal).map(Some)
+        Journal::begin(&self.home.login_dir.journal(), intent, seal).map(Some)
     }
 
     /// A renewal goes where the login was; a sign-in where Codex would put it, and before it replaces a file that
@@ -253,26 +257,26 @@ impl Hold for Held<'_> {
         let understood = |bytes: &Bytes| AuthJson::parse(bytes);
         let (found, old) = match found {
             None => (None, None),
-            Some((spot, bytes)) => match (understood(&bytes), change) {
-                (Ok(_), _) => (Some(spot), Some(bytes)),
-                (Err(error), Change::Renewed(_)) => return Err(malformed(&spot, &error)),
+            Some((location, bytes)) => match (understood(&bytes), change) {
+                (Ok(_), _) => (Some(location), Some(bytes)),
+                (Err(error), Change::Renewed(_)) => return Err(malformed(&location, &error)),
                 (Err(_), Change::SignedIn { .. }) => {
-                    spot.set_aside()?;
+                    location.set_aside()?;
                     (None, None)
                 }
             },
         };
         let bytes = change.apply(old.as_deref().map(Vec::as_slice));
         let bytes = Zeroizing::new(bytes.map_err(|error| malformed(&self.home.file(), &error))?);
-        if let (Change::Renewed(_), Some(spot)) = (change, found) {
-            spot.write(&bytes)?;
-            self.note_skew(change.grant().skew)?;
+        if let (Change::Renewed(_), Some(location)) = (change, found) {
+            location.write(&bytes)?;
+            self.note_skew(change.tokens().skew)?;
             return Ok(true);
         }
-        let spot = self.home.spot_of_new_login()?;
-        spot.write(&bytes)?;
-        self.note_skew(change.grant().skew)?;
-        if spot != self.home.file() {
+        let location = self.home.spot_of_new_login()?;
+        location.write(&bytes)?;
+        self.note_skew(change.tokens().skew)?;
+        if location != self.home.file() {
             // As Codex does: the keyring's login is the only one from here on.
             self.home.file().remove()?;
         }
@@ -285,30 +289,30 @@ impl Hold for Held<'_> {
         if !self.home.load()?.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
-        self.home.place.forget()?;
-        self.home.place.pinned().remove()?;
+        self.home.login_dir.forget()?;
+        self.home.login_dir.pinned().remove()?;
         let from_keyring = match self.home.config()?.store {
             Store::File => false,
             Store::Keyring => self.home.item().remove()?,
             Store::Auto => is_there(self.home.patience) && self.home.item().remove()?,
         };
         let removed = self.home.file().remove()? || from_keyring;
-        self.home.place.forget_gist();
+        self.home.login_dir.forget_gist();
         Ok(removed)
     }
 }
 
 impl Held<'_> {
-    /// Proves that [`Hold::commit`] could write. Its lock may be taken now; that passes.
+    /// Proves that [`HeldLogin::commit`] could write. Its lock may be taken now; that passes.
     fn seal(&self) -> Result<Option<Seal>> {
         Lock::try_acquire(&self.write_lock())?;
-        self.home.spot()?.probe()
+        self.home.location()?.probe()
     }
 
     /// Codex's document has no room for it. Noted once the login is there: the one before would be judged by it, too, and
     /// whoever waits for a token would get that one.
     fn note_skew(&self, skew: Option<i64>) -> Result<()> {
-        let record = self.home.place.skew();
+        let record = self.home.login_dir.skew();
         match skew.map(|skew| notable(Some(skew))) {
             Some(0) => record.remove(),
             Some(skew) => record.save(&skew),
@@ -331,17 +335,18 @@ impl Held<'_> {
 }
 
 /// Never quotes the content: serde_json's own message may.
-fn malformed(spot: &Spot, error: &serde_json::Error) -> Error {
+fn malformed(location: &Location, error: &serde_json::Error) -> Error {
     let what = if error.is_eof() { "ends too early" } else { "is not a Codex login" };
-    let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(Kind::Storage, format!("{spot} {what} ({place})"))
+    let login_dir = format!("line {}, column {}", error.line(), error.column());
+    Error::new(Kind::Storage, format!("{location} {what} ({login_dir})"))
         .run("to keep a copy and sign in anew", "codex-credential login")
 }
 
-fn unknown_mode(spot: &Spot, mode: &str) -> Error {
+fn unknown_mode(location: &Location, mode: &str) -> Error {
     let known = mode.len() <= 32 && mode.bytes().all(|byte| byte.is_ascii_graphic());
     let mode = if known { mode } else { "not a word" };
-    let what = format!("{spot} holds a kind of login that this version does not know ({mode:?})");
+    let what =
+        format!("{location} holds a kind of login that this version does not know ({mode:?})");
     Error::new(Kind::Storage, what)
         .run("it was left alone; to sign in with ChatGPT instead", "codex-credential login")
 }

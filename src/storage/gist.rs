@@ -4,13 +4,13 @@
 //! A gist holds no token, and names the document by a hash of all of it, so that it cannot be out of date: a document
 //! that has changed in any way has no gist. Nothing depends on it.
 
-use super::Glance;
-use super::place::Place;
-use super::read::read_once;
-use super::replace::replace_lightly;
 use crate::account::{Account, Claims};
 use crate::clock::Moment;
 use crate::login::{Login, Token};
+use crate::storage::CachedLogin;
+use crate::storage::files::replace_lightly;
+use crate::storage::files_read::read_once;
+use crate::storage::login_dir::LoginDir;
 use foldhash::quality::FixedState;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -105,12 +105,12 @@ fn hash(gist: &[u8], document: &[u8]) -> [u8; 8] {
     hasher.finish().to_le_bytes()
 }
 
-/// [`glance`], or what finds nothing in its place.
-pub type ByGist = fn(&Place, &Path) -> Option<Glance>;
+/// [`read_cached`], or what finds nothing in its place.
+pub type ByGist = fn(&LoginDir, &Path) -> Option<CachedLogin>;
 
-/// The login in the document at `path`, without its other tokens, where its gist is noted in `place`.
-pub fn glance(place: &Place, path: &Path) -> Option<Glance> {
-    let noted = read_once(&place.gist(), ROOM as u64).ok()?;
+/// The login in the document at `path`, without its other tokens, where its gist is noted in `login_dir`.
+pub fn read_cached(login_dir: &LoginDir, path: &Path) -> Option<CachedLogin> {
+    let noted = read_once(&login_dir.gist(), ROOM as u64).ok()?;
     let (known, gist) = noted.split_first_chunk()?;
     let said: Gist = postcard::from_bytes(gist).ok()?;
     // One byte more tells a document that goes on.
@@ -119,13 +119,13 @@ pub fn glance(place: &Place, path: &Path) -> Option<Glance> {
         return None;
     }
     let login = said.login(&document)?;
-    Some(Glance { login, place: place.clone(), document, from_gist: true })
+    Some(CachedLogin { login, login_dir: login_dir.clone(), document, from_gist: true })
 }
 
 /// For the next caller, where it can be written.
-pub fn note(found: &Glance) {
-    let Glance { login, place, document, .. } = found;
-    if !is_own(place) {
+pub fn note(found: &CachedLogin) {
+    let CachedLogin { login, login_dir, document, .. } = found;
+    if !is_own(login_dir) {
         return;
     }
     let claimed = login.claimed_account();
@@ -133,21 +133,21 @@ pub fn note(found: &Glance) {
     let mut room = [0; ROOM - 8];
     if let Ok(gist) = postcard::to_slice(&gist, &mut room) {
         let noted = [&hash(gist, document), &*gist].concat();
-        let _ = place.create().and_then(|()| replace_lightly(&place.gist(), &noted));
+        let _ = login_dir.create().and_then(|()| replace_lightly(&login_dir.gist(), &noted));
     }
 }
 
 /// Whether the login lies in a folder of this person's: what root writes into another's home is in that one's way.
 #[cfg(unix)]
-fn is_own(place: &Place) -> bool {
+fn is_own(login_dir: &LoginDir) -> bool {
     use std::os::unix::fs::MetadataExt;
     let own = rustix::process::geteuid().as_raw();
-    let found = place.dir().parent().map(Path::metadata);
+    let found = login_dir.dir().parent().map(Path::metadata);
     found.is_some_and(|found| found.is_ok_and(|found| found.uid() == own))
 }
 
 #[cfg(not(unix))]
-fn is_own(_: &Place) -> bool {
+fn is_own(_: &LoginDir) -> bool {
     true
 }
 

@@ -5,12 +5,12 @@
 //! writes before a single-use token is spent. Line 2 is the answer; sealed, where the login itself is in a keyring and
 //! its tokens belong in no file.
 
-use super::read::read;
-use super::replace::replace_open;
-use super::seal::Seal;
+use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
-use crate::login::Provenance;
-use crate::tokens::{Fingerprint, Grant, to_json};
+use crate::storage::files::replace_open;
+use crate::storage::files_read::read;
+use crate::storage::seal::Seal;
+use crate::tokens::{Fingerprint, TokenResponse, to_json};
 use crate::trace::{self, Event, Step};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -35,18 +35,18 @@ pub struct Intent {
     /// The login that the answer will replace; `None` where there is none.
     pub replaces: Option<Fingerprint>,
     /// Where it is sent.
-    pub to: Provenance,
+    pub to: ClientRegistration,
     /// When it was sent, seconds since the epoch.
     pub at: i64,
 }
 
 /// What an earlier renewal left behind.
 #[derive(Debug)]
-pub enum Left {
+pub enum Unfinished {
     /// It was sent, and no answer is known.
     Unanswered(Intent),
     /// The answer arrived and was not committed.
-    Answered(Intent, Box<Grant>),
+    Answered(Intent, Box<TokenResponse>),
 }
 
 pub struct Journal {
@@ -62,7 +62,7 @@ pub struct Journal {
 #[serde(untagged)]
 enum Answer {
     Sealed(String),
-    Open(Box<Grant>),
+    Open(Box<TokenResponse>),
 }
 
 impl Journal {
@@ -81,8 +81,8 @@ impl Journal {
     }
 
     /// Records the answer, in one write.
-    pub fn answer(&mut self, grant: &Grant) -> Result<()> {
-        let mut line = to_json(grant);
+    pub fn answer(&mut self, tokens: &TokenResponse) -> Result<()> {
+        let mut line = to_json(tokens);
         if let Some(seal) = &self.seal {
             *line = serde_json::to_vec(&seal.seal(&line)).expect("text serializes");
         }
@@ -120,28 +120,31 @@ pub fn clear(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// `Storage` when the answer is there and its key is not to be had now: it must not be given up.
-pub fn left(path: &Path, seal: impl FnOnce() -> Result<Option<Seal>>) -> Result<Option<Left>> {
+pub fn left(
+    path: &Path,
+    seal: impl FnOnce() -> Result<Option<Seal>>,
+) -> Result<Option<Unfinished>> {
     let content = read(path).map_err(|error| Error::io("read", path, &error))?;
     let Some(content) = content else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
-    let grant = match lines.next().and_then(complete::<Answer>) {
-        Some(Answer::Open(grant)) => Some(grant),
+    let tokens = match lines.next().and_then(complete::<Answer>) {
+        Some(Answer::Open(tokens)) => Some(tokens),
         Some(Answer::Sealed(sealed)) => Some(open(&sealed, seal()?).ok_or_else(|| {
             let what = format!("the key of {} is not in the keyring any more", path.display());
             Error::new(Kind::Storage, what).sign_in_again()
         })?),
         None => None,
     };
-    let step = if grant.is_some() { Step::AnswerFound } else { Step::IntentFound };
+    let step = if tokens.is_some() { Step::AnswerFound } else { Step::IntentFound };
     trace::tell(|| Event::Journal { step });
-    Ok(Some(match grant {
-        Some(grant) => Left::Answered(intent, grant),
-        None => Left::Unanswered(intent),
+    Ok(Some(match tokens {
+        Some(tokens) => Unfinished::Answered(intent, tokens),
+        None => Unfinished::Unanswered(intent),
     }))
 }
 
-fn open(sealed: &str, seal: Option<Seal>) -> Option<Box<Grant>> {
+fn open(sealed: &str, seal: Option<Seal>) -> Option<Box<TokenResponse>> {
     serde_json::from_slice(&seal?.open(sealed)?).ok()
 }
 
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
 
     fn intent() -> Intent {
-        let to = Provenance { issuer: "https://i".into(), client_id: "c".into() };
+        let to = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
         Intent { request: Request::Refresh, replaces: Some(Fingerprint::of(b"r")), to, at: 1 }
     }
 
@@ -167,10 +170,11 @@ mod tests {
     fn every_prefix_of_a_journal_reads_as_nothing_unanswered_or_answered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let grant = Grant { access_token: Some("made-up".into()), ..Grant::default() };
+        let tokens =
+            TokenResponse { access_token: Some("made-up".into()), ..TokenResponse::default() };
         let mut journal = Journal::begin(&path, &intent(), None).unwrap();
         let intent_ends = end_of_line(&fs::read(&path).unwrap());
-        journal.answer(&grant).unwrap();
+        journal.answer(&tokens).unwrap();
         let whole = fs::read(&path).unwrap();
         let whole = &whole[..intent_ends + end_of_line(&whole[intent_ends..])];
         for length in 0..=whole.len() {
@@ -179,8 +183,10 @@ mod tests {
             fs::write(&path, [&whole[..length], &vec![b' '; reserved]].concat()).unwrap();
             match left(&path, || unreachable!()).unwrap() {
                 None => assert!(length < intent_ends),
-                Some(Left::Unanswered(_)) => assert!((intent_ends..whole.len()).contains(&length)),
-                Some(Left::Answered(..)) => assert_eq!(length, whole.len()),
+                Some(Unfinished::Unanswered(_)) => {
+                    assert!((intent_ends..whole.len()).contains(&length));
+                }
+                Some(Unfinished::Answered(..)) => assert_eq!(length, whole.len()),
             }
         }
         Journal::begin(&path, &intent(), None).unwrap().clear().unwrap();
@@ -191,16 +197,18 @@ mod tests {
     fn a_sealed_answer_is_read_with_its_key_and_never_taken_for_no_answer() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let grant = Grant { refresh_token: Some("made-up".into()), ..Grant::default() };
+        let tokens =
+            TokenResponse { refresh_token: Some("made-up".into()), ..TokenResponse::default() };
         let seal = Seal::new().unwrap();
         let key = seal.bytes().to_vec();
-        Journal::begin(&path, &intent(), Some(seal)).unwrap().answer(&grant).unwrap();
+        Journal::begin(&path, &intent(), Some(seal)).unwrap().answer(&tokens).unwrap();
         assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("made-up"));
-        let Ok(Some(Left::Answered(_, left_behind))) = left(&path, || Ok(Seal::from_bytes(&key)))
+        let Ok(Some(Unfinished::Answered(_, left_behind))) =
+            left(&path, || Ok(Seal::from_bytes(&key)))
         else {
             panic!("it is there")
         };
-        assert!(left_behind.refresh_token == grant.refresh_token);
+        assert!(left_behind.refresh_token == tokens.refresh_token);
         assert!(left(&path, || Ok(None)).is_err());
         assert!(left(&path, || Seal::new().map(Some)).is_err());
     }

@@ -4,12 +4,12 @@
 //! A locked keyring waits for a person and a stopped one for ever, so each call runs on a thread of its own and
 //! is given up in time.
 
-use super::lock::Lock;
-use super::parts::Header;
-use super::place::create_private;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
+use crate::storage::keyring_parts::Header;
+use crate::storage::lock::Lock;
+use crate::storage::login_dir::create_private;
 use crate::tokens::Fingerprint;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a keyring is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct KeyringTimeouts {
     /// For its answer.
     pub answer: Duration,
     /// For that, and before that for the other processes of ours that ask it something.
     pub all: Duration,
 }
 
-impl Patience {
+impl KeyringTimeouts {
     /// For a caller who waits so long.
     pub fn of(wait: Duration) -> Self {
         Self { answer: wait.min(PATIENCE), all: wait }
@@ -41,7 +41,7 @@ impl Patience {
     }
 }
 
-impl Default for Patience {
+impl Default for KeyringTimeouts {
     /// Codex kills its helper after 5 seconds.
     fn default() -> Self {
         Self::of(Duration::from_secs(4))
@@ -64,13 +64,13 @@ pub struct Item {
     user: String,
     /// The longest value that is not split, in bytes.
     limit: usize,
-    patience: Patience,
+    patience: KeyringTimeouts,
 }
 
 type Bytes = Zeroizing<Vec<u8>>;
 
 /// Whether this session has a keyring at all, locked or not.
-pub fn is_there(patience: Patience) -> bool {
+pub fn is_there(patience: KeyringTimeouts) -> bool {
     let asked = Item::own("probe", patience).call("reach", |entry| match entry.get_secret() {
         // No secret service, no bus: there is none. Anything else is an answer of one.
         Err(keyring::Error::PlatformFailure(_)) => Ok(false),
@@ -81,7 +81,7 @@ pub fn is_there(patience: Patience) -> bool {
 
 impl Item {
     /// The item in which Codex keeps the login of this CODEX_HOME. Codex knows of no parts.
-    pub fn of_codex(codex_home: &Path, patience: Patience) -> Self {
+    pub fn of_codex(codex_home: &Path, patience: KeyringTimeouts) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
         let user = format!("cli|{}", hash.prefix(16));
@@ -89,7 +89,7 @@ impl Item {
     }
 
     /// An item of this program's own.
-    pub fn own(user: impl Into<String>, patience: Patience) -> Self {
+    pub fn own(user: impl Into<String>, patience: KeyringTimeouts) -> Self {
         Self { service: SERVICE.into(), user: user.into(), limit: LIMIT, patience }
     }
 
@@ -238,7 +238,7 @@ impl fmt::Display for Item {
 /// The lock that says whose turn it is; beside the keyring's own socket, and nowhere else, for a session without that
 /// folder has a keyring of its own.
 fn turn() -> Option<PathBuf> {
-    let folder = Folders::of_this_person().ok()?.runtime?;
+    let folder = Folders::of_user().ok()?.runtime?;
     create_private(&folder).ok()?;
     Some(folder.join("keyring.lock"))
 }

@@ -1,52 +1,46 @@
 //! Keeps logins, and the files that protect them.
 
-pub mod audit;
+pub mod audit_log;
 pub mod auth_json;
-pub mod bucket;
-mod cell;
+pub mod cached_value;
 pub mod codex_config;
 pub mod codex_home;
-mod document;
-pub mod etcd;
+pub mod files;
+pub mod files_read;
 pub mod gist;
+pub mod host_credentials;
 pub mod journal;
 pub mod keyring;
+pub mod keyring_parts;
+pub mod local;
+pub mod location;
 pub mod lock;
-pub mod parts;
-pub mod place;
-pub mod private;
-pub mod read;
-pub mod record;
-pub mod replace;
+pub mod login_dir;
+pub mod records;
 pub mod seal;
-pub mod spot;
-pub mod value;
+pub mod secret_bytes;
+pub mod shared;
+pub mod stored_login;
 pub mod watch;
 
 use crate::account::Account;
+use crate::client::ClientRegistration;
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Prompt, Result};
-use crate::login::{Login, Provenance};
-use crate::tokens::{Fingerprint, Grant};
+use crate::error::{Error, Kind, Result, Verification};
+use crate::login::Login;
+use crate::storage::files_read::Bytes;
+use crate::storage::journal::{Intent, Journal, Unfinished};
+use crate::storage::login_dir::LoginDir;
+use crate::storage::shared::FleetStatus;
+use crate::tokens::{Fingerprint, TokenResponse};
 use clap::ValueEnum;
-use codex_home::CodexHome;
-#[cfg(feature = "etcd")]
-use etcd::Etcd;
-use etcd::Fleet;
-use gist::ByGist;
-use journal::{Intent, Journal, Left};
-use place::Place;
-use private::Private;
-use read::Bytes;
 use serde_json::Value;
-use std::ops::Deref;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::str::FromStr;
 
 /// The storages, by the names that a profile gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kept {
+pub enum StorageKind {
     /// Codex's own login, shared with it
     Codex,
     /// a file of its own
@@ -59,7 +53,7 @@ pub enum Kept {
     Etcd,
 }
 
-impl Kept {
+impl StorageKind {
     /// As a profile has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -72,7 +66,7 @@ impl Kept {
     }
 }
 
-impl FromStr for Kept {
+impl FromStr for StorageKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
@@ -86,7 +80,7 @@ impl FromStr for Kept {
 /// Where one login is kept.
 pub trait Storage: std::fmt::Debug {
     /// The folder of small files that protects the login.
-    fn place(&self) -> Result<Place>;
+    fn login_dir(&self) -> Result<LoginDir>;
 
     /// The folders in which it is seen that the login has changed.
     fn watched(&self) -> Vec<PathBuf>;
@@ -97,7 +91,7 @@ pub trait Storage: std::fmt::Debug {
     /// `Storage` when it cannot be read or understood; `LoginRequired` when it is of another kind.
     fn load(&self) -> Result<Option<Login>>;
 
-    /// Makes anew what [`Opened::glance`] reads, where that does not outlive a restart. Nothing depends on it.
+    /// Makes anew what [`LoginStorage::read_cached`] reads, where that does not outlive a restart. Nothing depends on it.
     ///
     /// # Errors
     /// `Storage` when the storage itself does not answer.
@@ -117,7 +111,7 @@ pub trait Storage: std::fmt::Debug {
     ///
     /// # Errors
     /// `Busy` when another program keeps us from it until `deadline`.
-    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn Hold + '_>>;
+    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>>;
 
     /// Who keeps a renewal waiting, if somebody does and the system tells.
     fn holder(&self) -> Option<String> {
@@ -128,7 +122,7 @@ pub trait Storage: std::fmt::Debug {
     fn sweep(&self);
 
     /// What a killed renewal left in the journal. For whoever holds the renewal lock.
-    fn left(&self) -> Result<Option<Left>>;
+    fn left(&self) -> Result<Option<Unfinished>>;
 
     /// Whose logins are kept here, where several can be.
     fn accounts(&self) -> Result<Vec<Account>> {
@@ -142,13 +136,16 @@ pub trait Storage: std::fmt::Debug {
 
     /// Waits until no other host asks a person; what is given back keeps others from asking until it is dropped. `None`
     /// when `is_needed` says that nobody has to be asked any more.
-    fn turn(&self, is_needed: &dyn Fn() -> Result<bool>) -> Result<Option<Box<dyn Turn + '_>>> {
-        Ok(is_needed()?.then(|| Box::new(()) as Box<dyn Turn>))
+    fn turn(
+        &self,
+        is_needed: &dyn Fn() -> Result<bool>,
+    ) -> Result<Option<Box<dyn SignInTurn + '_>>> {
+        Ok(is_needed()?.then(|| Box::new(()) as Box<dyn SignInTurn>))
     }
 
     /// Shows a pending device login on the other hosts that share the storage: all of it to those who may take it up,
     /// `prompt` to the others.
-    fn publish(&self, _pending: &Value, _prompt: &Prompt) -> Result<()> {
+    fn publish(&self, _pending: &Value, _prompt: &Verification) -> Result<()> {
         Ok(())
     }
 
@@ -163,7 +160,7 @@ pub trait Storage: std::fmt::Debug {
     }
 
     /// The hosts that share the login, where there are others.
-    fn fleet(&self) -> Result<Option<Fleet>> {
+    fn fleet(&self) -> Result<Option<FleetStatus>> {
         Ok(None)
     }
 
@@ -174,84 +171,22 @@ pub trait Storage: std::fmt::Debug {
 }
 
 /// A login at a glance, perhaps without its refresh token.
-pub struct Glance {
+pub struct CachedLogin {
     pub login: Login,
-    pub place: Place,
+    pub login_dir: LoginDir,
     /// What it was read from. It is overwritten when it is dropped; a process that ends at once has no need of that.
     pub document: Bytes,
     /// Whether it was read from its [`gist`], and has no other tokens.
     pub from_gist: bool,
 }
 
-/// The storage of a profile. A closed list, so that whoever only glances at a login links nothing that writes one.
-#[derive(Clone, Debug)]
-pub enum Opened {
-    Codex(Rc<CodexHome>),
-    Private(Rc<Private>),
-    #[cfg(feature = "etcd")]
-    Etcd(Rc<Etcd>),
-}
-
-impl Opened {
-    /// From where files alone tell. `None` says nothing of what a keyring has.
-    pub fn glance(&self) -> Result<Option<Glance>> {
-        self.files(|_, _| None)
-    }
-
-    /// As [`Opened::glance`], with no other token where the document's gist tells the rest.
-    pub fn gist(&self) -> Result<Option<Glance>> {
-        self.files(gist::glance)
-    }
-
-    fn files(&self, by_gist: ByGist) -> Result<Option<Glance>> {
-        match self {
-            Self::Codex(home) => home.glance(by_gist),
-            Self::Private(private) => private.glance(by_gist),
-            #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => Ok(etcd.glance(by_gist)),
-        }
-    }
-
-    /// Codex's own login, where that is what is kept here.
-    pub fn as_codex(&self) -> Option<&CodexHome> {
-        match self {
-            Self::Codex(home) => Some(home),
-            Self::Private(_) => None,
-            #[cfg(feature = "etcd")]
-            Self::Etcd(_) => None,
-        }
-    }
-
-    /// The storage of the login that is called `name`, where several are kept and one is called so.
-    pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
-        match self {
-            Self::Codex(_) => Ok(None),
-            #[cfg(feature = "etcd")]
-            Self::Etcd(_) => Ok(None),
-            Self::Private(private) => Ok(private.of_account(name)?.map(Rc::new).map(Self::Private)),
-        }
-    }
-}
-
-impl Deref for Opened {
-    type Target = dyn Storage;
-
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Self::Codex(home) => &**home,
-            Self::Private(private) => &**private,
-            #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => &***etcd,
-        }
-    }
-}
 /// That no other host asks a person, until it is dropped.
-pub trait Turn {}
+pub trait SignInTurn {}
 
-impl Turn for () {}
+impl SignInTurn for () {}
 
 /// A login that no other program changes.
-pub trait Hold {
+pub trait HeldLogin {
     /// Proves that a commit could write, before something that can be used once is spent on it.
     fn probe(&self) -> Result<()>;
 
@@ -289,11 +224,11 @@ pub trait Hold {
 
 /// What a commit writes.
 pub enum Change<'a> {
-    Renewed(&'a Grant),
+    Renewed(&'a TokenResponse),
     /// `at` is when the sign-in began, in seconds since the epoch.
     SignedIn {
-        grant: &'a Grant,
-        by: &'a Provenance,
+        tokens: &'a TokenResponse,
+        by: &'a ClientRegistration,
         at: i64,
     },
 }

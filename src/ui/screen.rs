@@ -1,10 +1,10 @@
 //! Where a waiting caller shows a pending login: to a person on stderr, to a program as JSON lines on stdout, or to
 //! nobody.
 
-use super::{Interactive, say, time_left, when_typed};
 use crate::account::Account;
 use crate::clock;
-use crate::error::{Error, Kind, Prompt};
+use crate::error::{Error, Kind, Verification};
+use crate::ui::{Interactive, say, time_left, when_typed};
 use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -24,7 +24,7 @@ enum Mode {
 
 /// What helps a person at the prompt beside the URL and the code.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Extras {
+pub struct PromptOptions {
     /// The URL as a QR code, on a terminal.
     pub qr: bool,
     /// The URL in the browser of this machine.
@@ -33,8 +33,8 @@ pub struct Extras {
 
 pub struct Screen {
     mode: Mode,
-    extras: Extras,
-    shown: Option<Prompt>,
+    extras: PromptOptions,
+    shown: Option<Verification>,
     /// The live line stands at the cursor.
     is_live: bool,
     /// When the last event was written, seconds since the epoch.
@@ -42,7 +42,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new(interactive: Interactive, extras: Extras) -> Self {
+    pub fn new(interactive: Interactive, extras: PromptOptions) -> Self {
         let term = Term::stderr();
         let mode = match interactive {
             Interactive::Always => Mode::Person(term),
@@ -53,7 +53,7 @@ impl Screen {
     }
 
     pub fn events() -> Self {
-        let extras = Extras::default();
+        let extras = PromptOptions::default();
         Self { mode: Mode::Events, extras, shown: None, is_live: false, last_event: 0 }
     }
 
@@ -75,7 +75,7 @@ impl Screen {
     }
 
     /// Shows `prompt` if it is a new one, and counts down.
-    pub fn show(&mut self, prompt: &Prompt) {
+    pub fn show(&mut self, prompt: &Verification) {
         if self.shown.as_ref() != Some(prompt) {
             self.show_new(prompt);
             self.shown = Some(prompt.clone());
@@ -96,7 +96,7 @@ impl Screen {
         }
     }
 
-    fn show_new(&mut self, prompt: &Prompt) {
+    fn show_new(&mut self, prompt: &Verification) {
         match &self.mode {
             Mode::Nobody => {}
             Mode::Events => self.event("code", &json!(prompt)),
@@ -180,7 +180,7 @@ impl Screen {
     }
 }
 
-fn text(prompt: &Prompt) -> String {
+fn text(prompt: &Verification) -> String {
     let reason = prompt.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
     let left = time_left(prompt.expires_at - clock::now());
     let complete = prompt.verification_uri_complete.as_ref();

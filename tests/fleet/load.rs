@@ -4,13 +4,14 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::Fleet;
+use codex_credential::client::ClientRegistration;
 use codex_credential::clock::{self, Deadline};
+use codex_credential::fleet::lazy::Etcd;
+use codex_credential::fleet::local::Local;
 use codex_credential::folders::Folders;
-use codex_credential::login::Provenance;
 use codex_credential::storage::Change;
-use codex_credential::storage::etcd::{Etcd, Local};
 use codex_credential::storage::journal::{Intent, Request};
-use codex_credential::tokens::Grant;
+use codex_credential::tokens::TokenResponse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +27,13 @@ fn host(fleet: &Fleet, folder: &Path) -> Etcd {
     Etcd::new(Local::new(settings, &folders, &[&issuer, "load"], true, patience))
 }
 
-fn grant(number: u32) -> Grant {
+fn grant(number: u32) -> TokenResponse {
     let token = |kind: &str| Some(format!("{kind}-made-up-{number}").as_str().into());
-    Grant { access_token: token("access"), refresh_token: token("refresh"), ..Grant::default() }
+    TokenResponse {
+        access_token: token("access"),
+        refresh_token: token("refresh"),
+        ..TokenResponse::default()
+    }
 }
 
 /// The requests that the nodes have taken from clients, by method.
@@ -50,7 +55,12 @@ fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
 }
 
 /// As a renewing process does it, without its issuer. Gives back whether it was this host that renewed.
-fn renew(storage: &Etcd, old: &Grant, new: &Grant, by: &Provenance) -> bool {
+fn renew(
+    storage: &Etcd,
+    old: &TokenResponse,
+    new: &TokenResponse,
+    by: &ClientRegistration,
+) -> bool {
     let is_new =
         || *storage.load().unwrap().unwrap().access_token != *old.access_token.as_ref().unwrap();
     loop {
@@ -86,10 +96,10 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
     let fleet = Fleet::new(cluster.endpoints());
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     fleet.write_identity(folder.path());
-    let by = Provenance { issuer: fleet.issuer.url(), client_id: "load".into() };
+    let by = ClientRegistration { issuer: fleet.issuer.url(), client_id: "load".into() };
     let (old, new) = (grant(1), grant(2));
     let first = host(&fleet, folder.path());
-    let change = Change::SignedIn { grant: &old, by: &by, at: 1 };
+    let change = Change::SignedIn { tokens: &old, by: &by, at: 1 };
     let deadline = Deadline::after(Duration::from_secs(10));
     assert!(first.hold(&deadline).unwrap().commit(None, &change, &deadline).unwrap());
     let before = requests(&cluster);
@@ -110,7 +120,7 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
                     if renew(&storage, &old, &new, &by) {
                         renewals.fetch_add(1, Ordering::SeqCst);
                     }
-                    let found = storage.glance(|_, _| None).unwrap().login;
+                    let found = storage.read_cached(|_, _| None).unwrap().login;
                     assert!(*found.access_token == *new.access_token.as_ref().unwrap());
                 }
             });

@@ -68,7 +68,7 @@ fn each_change_of_a_login_is_one_line_with_its_outcome() {
         ("sign_in", "ok"),
         ("renewal", "server"),
         ("renewal", "ok"),
-        ("refusal", "ok"),
+        ("rejection", "ok"),
         ("logout", "ok"),
     ];
     assert_eq!(told(&machine), pairs(&expected));

@@ -7,20 +7,22 @@ use crate::machine::Machine;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use codex_credential::account::Claims;
-use codex_credential::address::is_private;
+use codex_credential::answer::credential::Credential;
+use codex_credential::client::ClientRegistration;
 use codex_credential::client::{Endpoints, Standard};
 use codex_credential::error::{Error, Kind};
-use codex_credential::helper::credential::Credential;
-use codex_credential::login::{Lifetime, Login, Provenance};
+use codex_credential::login::{Lifetime, Login};
+use codex_credential::oauth::codex;
 use codex_credential::oauth::discovery::discover;
-use codex_credential::oauth::http::{Http, Reply};
-use codex_credential::oauth::{codex, standard};
+use codex_credential::oauth::http::{Http, Response};
+use codex_credential::oauth::standard;
 use codex_credential::profile::config::Config;
 use codex_credential::storage::Storage;
 use codex_credential::storage::codex_config::CodexConfig;
 use codex_credential::storage::codex_home::CodexHome;
-use codex_credential::storage::keyring::Patience;
+use codex_credential::storage::keyring::KeyringTimeouts;
 use codex_credential::tokens::{Secret, is_plain};
+use codex_credential::urls::is_secure;
 use issuer::{Endpoint, Fault, Issuer};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -316,10 +318,10 @@ fn bytes_of(names: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn login(access_token: &str) -> Login {
-    let by = Provenance { issuer: "https://a.example".into(), client_id: "c".into() };
+    let by = ClientRegistration { issuer: "https://a.example".into(), client_id: "c".into() };
     let reply = json!({"access_token": "a"}).to_string().into_bytes();
-    let reply = Reply { status: 200, body: reply.into(), ..Reply::default() };
-    let login = Login::granted(&reply.grant().unwrap(), &by).unwrap();
+    let reply = Response { status: 200, body: reply.into(), ..Response::default() };
+    let login = Login::granted(&reply.tokens().unwrap(), &by).unwrap();
     Login { access_token: Secret::from(access_token).into(), skew: i64::MIN, ..login }
 }
 
@@ -351,9 +353,9 @@ fn any_text_is_a_token_or_none() {
 fn an_answer_of_the_token_endpoint_is_tokens_or_an_error() {
     let attack = attack!(Servers, "answers of the token endpoint of any form");
     each(&attack, 1000, &(100..=999_u16, bytes_of(BODY)), |(status, body)| {
-        let reply = Reply { status, body: body.into(), ..Reply::default() };
+        let reply = Response { status, body: body.into(), ..Response::default() };
         is_decent(&reply.error("https://a.example/oauth/token"));
-        let grant = reply.grant();
+        let grant = reply.tokens();
         let tokens = grant
             .iter()
             .flat_map(|grant| [&grant.access_token, &grant.refresh_token, &grant.id_token]);
@@ -375,7 +377,7 @@ fn an_auth_json_is_a_login_or_an_error_that_does_not_quote_it() {
     each(&attack, 300, &documents, |document| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("auth.json"), &document).unwrap();
-        let home = CodexHome::new(folder.path().to_owned(), Patience::default());
+        let home = CodexHome::new(folder.path().to_owned(), KeyringTimeouts::default());
         match home.load() {
             Ok(Some(login)) => assert!(is_plain(login.access_token.expose())),
             Ok(None) => {}
@@ -399,7 +401,7 @@ fn a_secret_in_any_member_of_an_auth_json_is_in_no_error() {
                 place[*name] = odd.clone();
                 let folder = tempfile::tempdir().unwrap();
                 fs::write(folder.path().join("auth.json"), document.to_string()).unwrap();
-                let home = CodexHome::new(folder.path().to_owned(), Patience::default());
+                let home = CodexHome::new(folder.path().to_owned(), KeyringTimeouts::default());
                 let failures = [home.load().err(), home.load_api_key().err()];
                 failures.iter().flatten().for_each(is_decent);
             }
@@ -476,7 +478,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
     let attack = attack!(Servers, "replies to a device login of any form, in both dialects");
     let issuer = Issuer::start();
     let http = Http::new(None).unwrap();
-    let client = Provenance { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
+    let client = ClientRegistration { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
     let url = |path: &str| Some(format!("{}{path}", issuer.url()));
     let endpoints = Endpoints {
         device_authorization: url("/device_authorization"),
@@ -552,7 +554,7 @@ fn what_an_issuer_says_of_itself_is_endpoints_by_https_or_an_error() {
                 let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
                     found.metadata.endpoints();
                 let named = [device_authorization, token, revocation, jwks, userinfo];
-                assert!(named.iter().flatten().all(|url| is_private(url)), "{named:?}");
+                assert!(named.iter().flatten().all(|url| is_secure(url)), "{named:?}");
             }
             // What it is called is shown: anybody may ask for that.
             Err(error) => is_one_line(&error),

@@ -1,12 +1,12 @@
 //! What the first caller found out of a login serves the next ones, and never for another login.
 
 use crate::machine::{Machine, OURS, Private, ada, files};
-use codex_credential::helper::answer::Format;
-use codex_credential::helper::credential::Credential;
+use codex_credential::answer::credential::Credential;
+use codex_credential::answer::formats::Format;
 use codex_credential::login::Login;
 use codex_credential::storage::codex_home::CodexHome;
 use codex_credential::storage::gist;
-use codex_credential::storage::keyring::Patience;
+use codex_credential::storage::keyring::KeyringTimeouts;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -147,10 +147,10 @@ fn a_login_of_our_own_has_a_gist_too() {
 /// The login in the document, and in its gist.
 fn both(home: &Path, document: &Value) -> Option<(Login, Login)> {
     fs::write(home.join("auth.json"), document.to_string()).unwrap();
-    let home = CodexHome::new(home.to_owned(), Patience::default());
-    let read = home.glance(|_, _| None).unwrap()?;
+    let home = CodexHome::new(home.to_owned(), KeyringTimeouts::default());
+    let read = home.read_cached(|_, _| None).unwrap()?;
     gist::note(&read);
-    let known = home.glance(gist::glance).unwrap().unwrap();
+    let known = home.read_cached(gist::read_cached).unwrap().unwrap();
     assert!(known.from_gist, "{document}");
     Some((read.login, known.login))
 }

@@ -2,7 +2,7 @@
 
 use crate::keyring::Keyring;
 use crate::machine::Machine;
-use codex_credential::storage::keyring::{Item, Patience};
+use codex_credential::storage::keyring::{Item, KeyringTimeouts};
 use std::process::Command;
 
 const ASKED: &str = "KEYRING_LONG_VALUES";
@@ -12,7 +12,7 @@ pub fn is_asked_for() -> bool {
 }
 
 pub fn write_and_read() {
-    let item = Item::own("long", Patience::default()).with_limit(100);
+    let item = Item::own("long", KeyringTimeouts::default()).with_limit(100);
     let long = |byte: u8| vec![byte; 1050];
     for value in [long(1), b"short".to_vec(), long(2), long(3), long(3)] {
         item.save(&value).unwrap();

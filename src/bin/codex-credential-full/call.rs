@@ -1,16 +1,16 @@
 //! What a call means: its profile, how long it waits, and who can be asked.
 
-use codex_credential::cli::{self, Whose};
+use codex_credential::answer::credential::Credential;
+use codex_credential::answer::other_hosts::OtherHosts;
+use codex_credential::answer::target::Target;
+use codex_credential::cli::{self, ProfileOptions};
 use codex_credential::clock::Deadline;
 use codex_credential::error::Result;
-use codex_credential::helper::credential::Credential;
-use codex_credential::helper::foreign::Foreign;
-use codex_credential::helper::join::Caller;
-use codex_credential::helper::meant::{Meant, meant};
-use codex_credential::profile::{Asked, Profile};
-use codex_credential::storage::keyring::Patience;
+use codex_credential::profile::{Profile, ProfileSelection};
+use codex_credential::renewal::wait::Caller;
+use codex_credential::storage::keyring::KeyringTimeouts;
 use codex_credential::ui::Interactive;
-use codex_credential::ui::screen::{Extras, Screen};
+use codex_credential::ui::screen::{PromptOptions, Screen};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ pub fn variable(name: &str) -> Option<OsString> {
 }
 
 /// A keyring is not waited for longer than the caller waits for us.
-fn patience(wait: Option<Duration>) -> Patience {
-    wait.map_or_else(Patience::default, Patience::of)
+fn patience(wait: Option<Duration>) -> KeyringTimeouts {
+    wait.map_or_else(KeyringTimeouts::default, KeyringTimeouts::of)
 }
 
-pub fn asked(whose: &Whose, wait: Option<Duration>) -> Asked {
-    Asked {
+pub fn asked(whose: &ProfileOptions, wait: Option<Duration>) -> ProfileSelection {
+    ProfileSelection {
         profile: whose.profile.clone(),
         config: whose.config.clone(),
         account: whose.account.clone(),
@@ -37,16 +37,20 @@ pub fn asked(whose: &Whose, wait: Option<Duration>) -> Asked {
     }
 }
 
-pub fn profile(whose: &Whose, wait: Option<Duration>) -> Result<Profile> {
+pub fn profile(whose: &ProfileOptions, wait: Option<Duration>) -> Result<Profile> {
     Profile::of(variable, asked(whose, wait))
 }
 
 /// The profile for a request, which may name a host, and a user of ours.
-pub fn profile_for(whose: &Whose, wait: Option<Duration>, request: &Credential) -> Result<Profile> {
+pub fn profile_for(
+    whose: &ProfileOptions,
+    wait: Option<Duration>,
+    request: &Credential,
+) -> Result<Profile> {
     let host = request.host.clone();
-    let profile = Profile::of(variable, Asked { host, ..asked(whose, wait) })?;
+    let profile = Profile::of(variable, ProfileSelection { host, ..asked(whose, wait) })?;
     match &request.username {
-        Some(name) if meant(&profile, request) == Meant::Token => {
+        Some(name) if Target::of(&profile, request) == Target::Token => {
             profile.of_user(&String::from_utf8_lossy(name))
         }
         _ => Ok(profile),
@@ -54,8 +58,8 @@ pub fn profile_for(whose: &Whose, wait: Option<Duration>, request: &Credential) 
 }
 
 /// Where the credentials of other hosts are kept.
-pub fn foreign(profile: &Profile, wait: Option<Duration>) -> Foreign {
-    Foreign { storage: profile.git, patience: patience(wait) }
+pub fn foreign(profile: &Profile, wait: Option<Duration>) -> OtherHosts {
+    OtherHosts { storage: profile.git, patience: patience(wait) }
 }
 
 /// `deadline` is for a program that named no time.
@@ -74,6 +78,6 @@ pub fn caller(
     }
 }
 
-pub fn extras(extras: &cli::Extras) -> Extras {
-    Extras { qr: extras.qr, open: extras.open }
+pub fn extras(extras: &cli::PromptOptions) -> PromptOptions {
+    PromptOptions { qr: extras.qr, open: extras.open }
 }

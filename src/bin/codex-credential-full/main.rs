@@ -11,12 +11,20 @@ mod tools;
 use call::{PERSONS_PATIENCE, caller, extras, foreign, profile, profile_for, variable};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use codex_credential::cli::{self, Cli, Operation, PROGRAMS_PATIENCE, Whose};
+use codex_credential::answer;
+use codex_credential::answer::credential::Credential;
+use codex_credential::answer::other_hosts::OtherHosts;
+use codex_credential::cli::{self, Cli, Operation, PROGRAMS_PATIENCE, ProfileOptions};
 use codex_credential::clock::Deadline;
+use codex_credential::commands;
+use codex_credential::commands::doctor;
+use codex_credential::commands::import;
+use codex_credential::commands::logout::Removal;
+use codex_credential::commands::status::Status;
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::helper;
-use codex_credential::people::{self, doctor, import, logout::Removal, status::Status};
-use codex_credential::secrecy;
+use codex_credential::hardening;
+use codex_credential::profile::Profile;
+use codex_credential::renewal::session;
 use codex_credential::trace;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, ErrorFormat, Interactive};
@@ -37,7 +45,7 @@ const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    secrecy::keep();
+    hardening::keep();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
@@ -70,14 +78,14 @@ fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::from(error.kind.exit_code())
 }
 
-fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
+fn run(operation: Operation, whose: &ProfileOptions) -> Result<ExitCode> {
     let done = match operation {
         Operation::Get(options) => hand_out::get(whose, &options),
         Operation::Store(wait) => {
             let deadline = Deadline::after(wait.wait.unwrap_or(PROGRAMS_PATIENCE));
             let given = request(deadline)?;
             let profile = profile_for(whose, wait.wait, &given)?;
-            helper::store::store(&profile, &foreign(&profile, wait.wait), &given, &deadline)
+            store(&profile, &foreign(&profile, wait.wait), &given, &deadline)
         }
         Operation::Erase(options) => erase(whose, &options),
         Operation::Capability => print("version 0\ncapability authtype\ncapability state\n"),
@@ -85,18 +93,18 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
         Operation::Exec(options) => return hand_out::exec(whose, &options),
         Operation::Status(options) => return status(whose, &options),
         Operation::Audit(options) => {
-            people::audit::audit(options.since, options.json).and_then(|text| print(&text))
+            commands::audit::audit(options.since, options.json).and_then(|text| print(&text))
         }
         Operation::Doctor(options) => return doctor(whose, &options),
         Operation::Logout(wait) => {
             let removal = Removal { revoke: true, ask: false };
             let deadline = Deadline::after(wait.wait.unwrap_or(LOGOUT_PATIENCE));
-            people::logout::remove(&profile(whose, wait.wait)?, removal, &deadline)
+            commands::logout::remove(&profile(whose, wait.wait)?, removal, &deadline)
         }
         Operation::Move(options) => {
             let deadline = Deadline::after(options.wait.wait.unwrap_or(LOGOUT_PATIENCE));
             let profile = profile(whose, options.wait.wait)?;
-            people::relocate::relocate(&profile, options.to, &deadline)
+            commands::move_login::move_login(&profile, options.to, &deadline)
         }
         Operation::Export(options) => hand_out::export(whose, &options),
         Operation::Import(options) => import(whose, options),
@@ -111,6 +119,18 @@ fn run(operation: Operation, whose: &Whose) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
+fn store(
+    profile: &Profile,
+    other_hosts: &OtherHosts,
+    given: &Credential,
+    deadline: &Deadline,
+) -> Result<()> {
+    match answer::store::store(profile, other_hosts, given, deadline)? {
+        Some(newer) => session::store_token(profile, newer, deadline),
+        None => Ok(()),
+    }
+}
+
 /// A trace that cannot be written keeps nobody from an answer.
 fn trace(verbose: bool) {
     let file = variable("CODEX_CREDENTIAL_TRACE").filter(|file| !file.is_empty());
@@ -122,10 +142,10 @@ fn trace(verbose: bool) {
     }
 }
 
-fn login(whose: &Whose, options: &cli::Login) -> Result<()> {
+fn login(whose: &ProfileOptions, options: &cli::Login) -> Result<()> {
     let profile = profile(whose, options.wait.wait)?;
     if options.cancel {
-        return people::login::cancel(&profile);
+        return commands::login::cancel(&profile);
     }
     let interactive = Interactive::Always;
     let screen = if options.json {
@@ -135,10 +155,10 @@ fn login(whose: &Whose, options: &cli::Login) -> Result<()> {
     };
     let deadline = Deadline::after(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE));
     let mut caller = caller(&options.wait, deadline, interactive, screen);
-    people::login::login(&profile, &mut caller).map(drop)
+    commands::login::login(&profile, &mut caller).map(drop)
 }
 
-fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
+fn erase(whose: &ProfileOptions, options: &cli::Erase) -> Result<()> {
     let by_hand = io::stdin().is_terminal() && !options.yes;
     let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
     let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
@@ -146,14 +166,14 @@ fn erase(whose: &Whose, options: &cli::Erase) -> Result<()> {
     let profile = profile_for(whose, options.wait.wait, &named)?;
     if !named.names_something() && (by_hand || options.yes) {
         let removal = Removal { revoke: options.revoke, ask: by_hand };
-        return people::logout::remove(&profile, removal, &deadline);
+        return commands::logout::remove(&profile, removal, &deadline);
     }
     let foreign = foreign(&profile, options.wait.wait);
-    helper::erase::erase(&profile, &foreign, &named, &deadline).map(drop)
+    answer::erase::erase(&profile, &foreign, &named, &deadline).map(drop)
 }
 
 /// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
-fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
+fn status(whose: &ProfileOptions, options: &cli::Status) -> Result<ExitCode> {
     let status = Status::of(&profile(whose, None)?)?;
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
@@ -167,7 +187,7 @@ fn status(whose: &Whose, options: &cli::Status) -> Result<ExitCode> {
 }
 
 /// Exits 1 when something failed.
-fn doctor(whose: &Whose, options: &cli::Doctor) -> Result<ExitCode> {
+fn doctor(whose: &ProfileOptions, options: &cli::Doctor) -> Result<ExitCode> {
     if let Some(path) = &options.try_lock {
         return doctor::locks::try_lock(path).map(ExitCode::from);
     }
@@ -177,7 +197,7 @@ fn doctor(whose: &Whose, options: &cli::Doctor) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn import(whose: &Whose, options: cli::Import) -> Result<()> {
+fn import(whose: &ProfileOptions, options: cli::Import) -> Result<()> {
     let profile = profile(whose, options.wait.wait)?;
     let copy = match options.remove {
         true => import::Copy::Remove,
@@ -189,8 +209,8 @@ fn import(whose: &Whose, options: cli::Import) -> Result<()> {
     import::import(&profile, &file, copy, &deadline)
 }
 
-fn fleet_status(whose: &Whose, options: &cli::Status) -> Result<()> {
-    let status = people::fleet::Status::of(&profile(whose, None)?)?;
+fn fleet_status(whose: &ProfileOptions, options: &cli::Status) -> Result<()> {
+    let status = commands::fleet::Status::of(&profile(whose, None)?)?;
     print(&if options.json { format!("{}\n", status.json()) } else { status.text() })
 }
 

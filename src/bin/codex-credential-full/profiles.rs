@@ -2,27 +2,30 @@
 
 use crate::call::{asked, variable};
 use crate::streams::print;
-use codex_credential::cli::{self, Whose};
+use codex_credential::cli::{self, ProfileOptions};
+use codex_credential::commands::{profile as profile_commands, profile_test};
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::people::{profiles, trial};
-use codex_credential::profile::{self, Asked, Profile};
+use codex_credential::profile::{self, Profile, ProfileSelection};
 use std::process::ExitCode;
 
-pub fn run(whose: &Whose, command: cli::Profile) -> Result<ExitCode> {
+pub fn run(whose: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> {
     // The name beside the command goes before `--profile`.
     let of = |name: Option<String>| {
         let asked = asked(whose, None);
-        Profile::of(variable, Asked { profile: name.or_else(|| asked.profile.clone()), ..asked })
+        Profile::of(
+            variable,
+            ProfileSelection { profile: name.or_else(|| asked.profile.clone()), ..asked },
+        )
     };
     match command {
         cli::Profile::List(options) => {
             let config = profile::config(variable, whose.config.clone())?;
-            print(&profiles::list(&config, options.json))?;
+            print(&profile_commands::list(&config, options.json))?;
         }
-        cli::Profile::Show(named) => print(&profiles::show(&of(named.name)?, named.json))?,
+        cli::Profile::Show(named) => print(&profile_commands::show(&of(named.name)?, named.json))?,
         cli::Profile::Add(new) => add(whose, *new)?,
         cli::Profile::Test(named) => {
-            let (text, code) = trial::Trial::of(&of(named.name)?).report(named.json);
+            let (text, code) = profile_test::ProfileTest::of(&of(named.name)?).report(named.json);
             print(&text)?;
             return Ok(ExitCode::from(code));
         }
@@ -30,7 +33,7 @@ pub fn run(whose: &Whose, command: cli::Profile) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(whose: &Whose, add: cli::Add) -> Result<()> {
+fn add(whose: &ProfileOptions, add: cli::Add) -> Result<()> {
     let (path, _) = profile::config_path(variable, whose.config.clone());
     let path = path.ok_or_else(|| {
         Error::new(Kind::Usage, "there is no home folder for a configuration file")
@@ -55,5 +58,5 @@ fn add(whose: &Whose, add: cli::Add) -> Result<()> {
         ("userinfo_endpoint", add.userinfo_endpoint),
     ];
     let entries = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    profiles::add(&path, &add.name, entries, &add.hosts)
+    profile_commands::add(&path, &add.name, entries, &add.hosts)
 }

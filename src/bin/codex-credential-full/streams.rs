@@ -1,8 +1,8 @@
 //! Standard input, for as long as a caller waits, and standard output.
 
+use codex_credential::answer::credential::Credential;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::helper::credential::Credential;
 use codex_credential::stdin::PatientStdin;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 

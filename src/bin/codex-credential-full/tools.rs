@@ -2,10 +2,11 @@
 
 use crate::call::{asked, profile, variable};
 use crate::streams::print;
-use codex_credential::cli::{self, Whose};
+use codex_credential::cli::{self, ProfileOptions};
+use codex_credential::configure::keepalive::Keepalive;
+use codex_credential::configure::{self, Options, Recipe, Tool};
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::people::configure::{self, Options, Recipe, Tool, keepalive::Keepalive};
-use codex_credential::profile::{Asked, Profile};
+use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::ui;
 
 /// What has no file of its own to write to.
@@ -35,10 +36,10 @@ fn tool(tool: cli::Tool) -> Result<Tool, Other> {
 ///
 /// # Errors
 /// `Usage` where another one is named: its hosts are not those that the command's token is for.
-fn written(whose: &Whose) -> Result<Profile> {
+fn written(whose: &ProfileOptions) -> Result<Profile> {
     let named = profile(whose, None)?;
     let unnamed = |name: &str| variable(name).filter(|_| name != "CODEX_CREDENTIAL_PROFILE");
-    let written = Profile::of(unnamed, Asked { profile: None, ..asked(whose, None) })?;
+    let written = Profile::of(unnamed, ProfileSelection { profile: None, ..asked(whose, None) })?;
     if named.name == written.name {
         return Ok(written);
     }
@@ -49,7 +50,7 @@ fn written(whose: &Whose) -> Result<Profile> {
     )))
 }
 
-pub fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
+pub fn configure(whose: &ProfileOptions, options: cli::Configure) -> Result<()> {
     let cli::Configure { what, force, base_url } = options;
     let options = Options { print: what.print, force, name: what.name, base_url };
     let profile = written(whose)?;
@@ -63,7 +64,7 @@ pub fn configure(whose: &Whose, options: cli::Configure) -> Result<()> {
     }
 }
 
-pub fn unconfigure(whose: &Whose, what: cli::Unconfigure) -> Result<()> {
+pub fn unconfigure(whose: &ProfileOptions, what: cli::Unconfigure) -> Result<()> {
     match tool(what.tool) {
         Ok(tool) => {
             let options = Options { print: what.print, name: what.name, ..Options::default() };

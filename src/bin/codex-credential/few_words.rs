@@ -2,9 +2,9 @@
 //! program understands it, or says what is wrong with it.
 
 use clap::ValueEnum;
+use codex_credential::answer::formats::Format;
 use codex_credential::cli::{MIN_VALIDITY, PROGRAMS_PATIENCE};
 use codex_credential::clock;
-use codex_credential::helper::answer::Format;
 use codex_credential::ui::{ErrorFormat, Interactive};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind};
-use codex_credential::program;
+use codex_credential::programs;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::ErrorFormat;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,7 +13,7 @@ use std::{mem, thread};
 const PIPE: usize = 4096;
 
 /// An input that is remembered while it is read.
-pub struct Begun {
+pub struct RecordedInput {
     input: PatientStdin,
     deadline: Deadline,
     read: Vec<u8>,
@@ -21,13 +21,13 @@ pub struct Begun {
     has_failed: bool,
 }
 
-impl Begun {
+impl RecordedInput {
     pub fn new(input: PatientStdin, deadline: Deadline) -> Self {
         Self { input, deadline, read: Vec::new(), has_failed: false }
     }
 }
 
-impl Read for Begun {
+impl Read for RecordedInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // What does not fit into a pipe is for the full program from here on.
         if self.read.len() > PIPE {
@@ -44,7 +44,7 @@ impl Read for Begun {
 /// Not inlined: its frame takes three pages of the stack, and a warm call touches none of them.
 #[cold]
 #[inline(never)]
-pub fn hand_over(begun: Option<Begun>) -> ExitCode {
+pub fn hand_over(begun: Option<RecordedInput>) -> ExitCode {
     run(begun).unwrap_or_else(|error| {
         let what = format!("cannot run codex-credential-full: {error}");
         let error = Error::new(Kind::Storage, what)
@@ -54,8 +54,8 @@ pub fn hand_over(begun: Option<Begun>) -> ExitCode {
     })
 }
 
-fn run(begun: Option<Begun>) -> io::Result<ExitCode> {
-    let mut full = Command::new(program::full()?);
+fn run(begun: Option<RecordedInput>) -> io::Result<ExitCode> {
+    let mut full = Command::new(programs::full()?);
     full.args(std::env::args_os().skip(1));
     let Some(begun) = begun else { return become_it(full) };
     full.arg("--remaining").arg(format!("{}ms", begun.deadline.remaining().as_millis()));
@@ -83,12 +83,12 @@ fn become_it(mut full: Command) -> io::Result<ExitCode> {
 }
 
 /// For what is too long for a pipe that nobody reads yet, and for what has not come to its end.
-fn relay(mut full: Command, begun: Begun) -> io::Result<ExitCode> {
+fn relay(mut full: Command, begun: RecordedInput) -> io::Result<ExitCode> {
     let mut child = full.stdin(Stdio::piped()).spawn()?;
     let mut pipe = child.stdin.take();
     // One that has heard enough ends, whether or not there is more to say.
     thread::spawn(move || {
-        let Begun { input: mut rest, read, .. } = begun;
+        let RecordedInput { input: mut rest, read, .. } = begun;
         let Some(to) = &mut pipe else { return };
         if to.write_all(&read).and_then(|()| io::copy(&mut rest, to)).is_err() {
             // The end of what did not come is not told.

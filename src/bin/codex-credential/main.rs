@@ -4,15 +4,15 @@
 mod few_words;
 mod hand_over;
 
+use codex_credential::answer::get::at_once;
 use codex_credential::clock::Deadline;
-use codex_credential::helper::get::at_once;
-use codex_credential::profile::{Asked, Profile};
-use codex_credential::secrecy;
+use codex_credential::hardening;
+use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::stdin::PatientStdin;
-use codex_credential::storage::audit::Extent;
+use codex_credential::storage::audit_log::AuditLevel;
 use codex_credential::storage::gist;
 use few_words::Get;
-use hand_over::{Begun, hand_over};
+use hand_over::{RecordedInput, hand_over};
 use static_alloc::Bump;
 use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -26,7 +26,7 @@ const MEMORY: usize = 64 * 1024 * 1024;
 static ALLOCATOR: Bump<[u8; MEMORY]> = Bump::uninit();
 
 fn main() -> ExitCode {
-    secrecy::keep();
+    hardening::keep();
     let mut begun = None;
     answer(&mut begun);
     hand_over(begun)
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 /// Returns only where the full program has to answer, or to say what is wrong; `begun` is what was read by then.
 #[expect(clippy::disallowed_methods, reason = "this is main.rs")]
-fn answer(begun: &mut Option<Begun>) -> Option<()> {
+fn answer(begun: &mut Option<RecordedInput>) -> Option<()> {
     let get = Get::of(std::env::args_os().skip(1))?;
     // Traces, and the audit of every answer, are written by the full program.
     if variable("CODEX_CREDENTIAL_TRACE").is_some_and(|file| !file.is_empty()) {
@@ -44,15 +44,15 @@ fn answer(begun: &mut Option<Begun>) -> Option<()> {
         return None;
     }
     let deadline = Deadline::after(get.wait);
-    let begun = begun.insert(Begun::new(PatientStdin::new(deadline), deadline));
+    let begun = begun.insert(RecordedInput::new(PatientStdin::new(deadline), deadline));
     let asked = get.format.read(BufReader::with_capacity(1024, &mut *begun)).ok()?;
-    let named = Asked {
+    let named = ProfileSelection {
         profile: get.profile,
         config: get.config,
         host: asked.host.clone(),
-        ..Asked::default()
+        ..ProfileSelection::default()
     };
-    let profile = Profile::of(variable, named).ok().filter(|it| it.audit != Extent::All)?;
+    let profile = Profile::of(variable, named).ok().filter(|it| it.audit != AuditLevel::All)?;
     let found = at_once(&profile, &asked, get.min_validity).ok()??;
     let mut answer = Vec::with_capacity(found.login.access_token.expose().len() + 256);
     get.format.write(&mut answer, &asked, &found.login, None).ok()?;

@@ -1,0 +1,38 @@
+//! `audit`: what was done with the logins of this person, and for whom.
+
+use crate::audit::Entry;
+use crate::clock;
+use crate::error::Result;
+use crate::storage::audit_log::Log;
+use std::fmt::Write;
+
+/// The entries since then, in seconds since the epoch, a line each: the lines of the log, or for a person.
+pub fn audit(since: Option<i64>, as_json: bool) -> Result<String> {
+    let mut text = String::new();
+    for line in Log::of_user()?.lines()? {
+        // A line that a later version wrote, or that the disk had no room for, is passed over.
+        let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
+        if since.is_some_and(|since| entry.at < since) {
+            continue;
+        }
+        let line = if as_json { line } else { row(&entry) };
+        writeln!(text, "{line}").expect("a string takes all");
+    }
+    Ok(text)
+}
+
+fn row(entry: &Entry) -> String {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let program = Some(entry.caller.program.as_str()).filter(|program| !program.is_empty());
+    format!(
+        "{}  {:<8} {:<21} {:<9} {:<24} {:<13} {} ({})",
+        clock::rfc3339(entry.at),
+        entry.action.name(),
+        entry.outcome,
+        entry.profile,
+        or_none(&entry.account),
+        or_none(&entry.token),
+        program.unwrap_or("?"),
+        entry.caller.pid
+    )
+}

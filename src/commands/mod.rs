@@ -1,0 +1,15 @@
+//! The commands that a user runs.
+
+pub mod audit;
+pub mod doctor;
+pub mod exec;
+pub mod export;
+pub mod fleet;
+pub mod import;
+pub mod login;
+pub mod logout;
+pub mod move_login;
+pub mod profile;
+pub mod profile_test;
+pub mod renew;
+pub mod status;

@@ -1,0 +1,172 @@
+//! `status`: who is signed in, where, until when, and what is pending. Changes nothing and asks nobody.
+
+use crate::account::Account;
+use crate::clock;
+use crate::error::{Result, Verification};
+use crate::login::Login;
+use crate::oauth::device::DeviceAuthorization;
+use crate::profile::Profile;
+use crate::renewal::failure::InvalidToken;
+use crate::ui::time_left;
+use crate::urls::host;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// What can be told of the stored login and of one that is pending.
+pub struct Status {
+    login: Option<Login>,
+    storage: String,
+    /// The access token is past its end, or a caller found it refused.
+    is_stale: bool,
+    /// Why it cannot be renewed.
+    end: Option<String>,
+    pending: Option<Verification>,
+    /// Whose logins are kept beside it.
+    others: Vec<Account>,
+    profile: String,
+    /// The issuer's host, where it is not Codex's.
+    issuer: Option<String>,
+}
+
+impl Status {
+    pub fn of(profile: &Profile) -> Result<Self> {
+        let storage = &profile.storage;
+        let stored = storage.load()?;
+        let (login, other) = match stored {
+            Some(login) if !profile.means(&login) => (None, Some(login.account())),
+            stored => (stored, None),
+        };
+        let (is_stale, end) = match &login {
+            Some(login) => {
+                let fresh = login.lifetime().covers(0, clock::now())
+                    && !profile.storage.login_dir()?.has_rejected(&login.access_token)?;
+                (!fresh, end(profile, login)?)
+            }
+            None => (false, None),
+        };
+        let pending = storage
+            .login_dir()?
+            .pending::<DeviceAuthorization>()
+            .load()?
+            .map(|pending| pending.prompt);
+        let pending = pending.filter(|prompt| prompt.expires_at > clock::now());
+        let account = login.as_ref().map(Login::account).unwrap_or_default();
+        let mut others = storage.accounts()?;
+        others.retain(|other| !other.is(&account));
+        others.extend(other);
+        let issuer = profile.as_standard().map(|_| host(&profile.issuer.issuer).to_owned());
+        let (profile, storage) = (profile.name.clone(), storage.describe()?);
+        Ok(Self { login, storage, is_stale, end, pending, others, profile, issuer })
+    }
+
+    /// Whether a `get` can answer without a person.
+    pub fn is_signed_in(&self) -> bool {
+        self.login.is_some() && !(self.is_stale && self.end.is_some())
+    }
+
+    /// Whether a device login waits for a person.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// For a person: the first line as `codex login status` has it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<12}{value}").expect("a string takes all");
+        };
+        match &self.login {
+            Some(login) => {
+                let account = login.account();
+                let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
+                if self.issuer.is_some() {
+                    let name = account.username().to_owned();
+                    line("account", &or_unknown(Some(name).filter(|_| !account.is_unknown())));
+                } else {
+                    line("account", &or_unknown(account.email));
+                    line("plan", &or_unknown(account.plan));
+                    line("workspace", &or_unknown(account.account_id));
+                }
+                line("kept in", &self.storage);
+                line("valid until", &self.valid_until(login));
+                line("renews at", &self.renews_at(login));
+                if login.skew != 0 {
+                    line("clock", &wrong_clock(login.skew));
+                }
+            }
+            None => line("kept in", &self.storage),
+        }
+        if let Some(prompt) = &self.pending {
+            let left = time_left(prompt.expires_at - clock::now());
+            let uri = &prompt.verification_uri;
+            line(
+                "pending",
+                &format!("sign in at {uri} with the code {} ({left} left)", prompt.user_code),
+            );
+        }
+        for other in &self.others {
+            let workspace = other.account_id.as_deref().unwrap_or("unknown");
+            line("also", &format!("{} (workspace {workspace})", other.username()));
+        }
+        let first = match (&self.login, &self.issuer) {
+            (None, _) => "Not logged in".to_owned(),
+            (Some(_), None) => "Logged in using ChatGPT".to_owned(),
+            (Some(_), Some(host)) => format!("Logged in at {host} (profile {})", self.profile),
+        };
+        format!("{first}\n{text}")
+    }
+
+    fn valid_until(&self, login: &Login) -> String {
+        let Some(end) = login.lifetime().expires_at else { return "unknown".into() };
+        let left = end - clock::now();
+        match (left > 0, self.is_stale) {
+            (true, true) => format!("{} (but a caller found it refused)", clock::rfc3339(end)),
+            (true, false) => format!("{} (in {})", clock::rfc3339(end), time_left(left)),
+            (false, _) => format!("{} ({} ago)", clock::rfc3339(end), time_left(-left)),
+        }
+    }
+
+    fn renews_at(&self, login: &Login) -> String {
+        match (&self.end, login.renew_at()) {
+            (Some(end), _) => format!("never: {end}"),
+            (None, Some(at)) if at > clock::now() && !self.is_stale => {
+                format!("{} (in {})", clock::rfc3339(at), time_left(at - clock::now()))
+            }
+            _ => "the next get".into(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let account = self.login.as_ref().map(Login::account).unwrap_or_default();
+        let time = |at: Option<i64>| at.map(clock::rfc3339);
+        json!({
+            "profile": self.profile,
+            "signed_in": self.is_signed_in(),
+            "email": account.email,
+            "plan": account.plan,
+            "account_id": account.account_id,
+            "user_id": account.user_id,
+            "storage": self.storage,
+            "expires_at": time(self.login.as_ref().and_then(|login| login.lifetime().expires_at)),
+            "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
+            "access_token_usable": self.login.is_some() && !self.is_stale,
+            "cannot_renew": self.end,
+            "clock_skew": self.login.as_ref().map(|login| login.skew),
+            "pending": self.pending,
+            "others": self.others,
+        })
+    }
+}
+
+/// `skew` is how far the server's clock is ahead.
+pub(super) fn wrong_clock(skew: i64) -> String {
+    let which = if skew > 0 { "behind" } else { "ahead of" };
+    format!("this machine's is {} {which} the issuer's; set it right", time_left(skew.abs()))
+}
+
+fn end(profile: &Profile, login: &Login) -> Result<Option<String>> {
+    if login.refresh_token.is_none() {
+        return Ok(Some("there is no refresh token".into()));
+    }
+    Ok(InvalidToken::of(profile, login)?.map(|dead| dead.reason))
+}

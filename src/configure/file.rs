@@ -1,0 +1,136 @@
+//! A small text file of another program's: read whole, shown as a difference, written whole.
+
+use crate::error::{Error, Kind, Result};
+use crate::storage::files::{replace, replace_as, target};
+use crate::storage::files_read::read;
+use crate::storage::login_dir::create_private;
+use crate::ui;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub struct TextFile {
+    path: PathBuf,
+    /// Where symbolic links lead.
+    target: PathBuf,
+    text: Option<String>,
+}
+
+impl TextFile {
+    pub fn read(path: &Path) -> Result<Self> {
+        let target = target(path);
+        let bytes = read(&target).map_err(|error| Error::io("read", path, &error))?;
+        let text = bytes.map(|bytes| utf8(path, &bytes)).transpose()?;
+        Ok(Self { path: path.to_owned(), target, text })
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// Says on standard error which lines go and come. With `conceal` those that go stay untold: they may hold
+    /// another's secret.
+    pub fn show(&self, after: Option<&str>, conceal: bool) {
+        let before = self.text.as_deref();
+        let name = |text: Option<&str>| match text {
+            Some(_) => self.path.display().to_string(),
+            None => "/dev/null".to_owned(),
+        };
+        let change = difference(before.unwrap_or_default(), after.unwrap_or_default(), conceal);
+        ui::line(&format!("--- {}\n+++ {}", name(before), name(after)));
+        ui::line(change.trim_end_matches('\n'));
+    }
+
+    pub fn write(&self, text: &str, is_executable: bool) -> Result<()> {
+        self.is_unchanged()?;
+        if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
+            create_private(folder)?;
+        }
+        // A file keeps its permissions; a new one is its owner's alone.
+        match fs::metadata(&self.target) {
+            Ok(metadata) => replace_as(&self.target, text.as_bytes(), &metadata.permissions()),
+            Err(_) if is_executable => replace_as(&self.target, text.as_bytes(), &executable()),
+            Err(_) => replace(&self.target, text.as_bytes()),
+        }
+    }
+
+    pub fn delete(&self) -> Result<()> {
+        self.is_unchanged()?;
+        fs::remove_file(&self.target).map_err(|error| Error::io("remove", &self.path, &error))
+    }
+
+    fn is_unchanged(&self) -> Result<()> {
+        if Self::read(&self.path)?.text == self.text {
+            return Ok(());
+        }
+        let message = format!("{} was changed by another program just now", self.path.display());
+        Err(Error::new(Kind::Busy, message).hint("run the command again"))
+    }
+}
+
+#[cfg(unix)]
+fn executable() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o755)
+}
+
+#[cfg(not(unix))]
+fn executable() -> fs::Permissions {
+    fs::metadata(".").expect("a working folder").permissions()
+}
+
+fn utf8(path: &Path, bytes: &[u8]) -> Result<String> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
+        let line = line_of(bytes, error.valid_up_to());
+        malformed(path, line, "this is not UTF-8")
+    })
+}
+
+/// The number of the line that has the byte at `offset`.
+pub fn line_of(text: &[u8], offset: usize) -> usize {
+    text[..offset].split(|byte| *byte == b'\n').count()
+}
+
+pub fn malformed(path: &Path, line: usize, what: &str) -> Error {
+    Error::new(Kind::Configuration, format!("{}, line {line}: {what}", path.display()))
+        .hint("correct it, and run the command again; nothing was changed")
+}
+
+/// The lines between those that both texts begin and end with. Where a line is changed and not a whole one added or
+/// removed, only what is new of it is shown: the rest is nobody's business, and may be a secret.
+fn difference(before: &str, after: &str, conceal: bool) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
+    let head = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[head..], &new[head..]);
+    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+    let mut shown = format!("@@ -{0},{1} +{0},{2} @@\n", head + 1, old.len(), new.len());
+    let mut add = |sign: char, text: &str| {
+        text.lines().for_each(|line| shown.extend([&sign.to_string(), line, "\n"]));
+    };
+    let (old, new) = (old.join("\n"), new.join("\n"));
+    if old.is_empty() || new.is_empty() {
+        add('-', &old);
+        add('+', &new);
+        return shown;
+    }
+    let (old, new) = without_common_ends(&old, &new);
+    if conceal {
+        add('-', "(another's entry)");
+    } else if !old.is_empty() {
+        add('-', &format!("…{old}…"));
+    }
+    if !new.is_empty() {
+        add('+', &format!("…{new}…"));
+    }
+    shown
+}
+
+fn without_common_ends<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
+    let same = |(old, new): &(char, char)| old == new;
+    let length =
+        |common: Vec<(char, char)>| common.iter().map(|(c, _)| c.len_utf8()).sum::<usize>();
+    let head = length(old.chars().zip(new.chars()).take_while(same).collect());
+    let (old, new) = (&old[head..], &new[head..]);
+    let ends = old.chars().rev().zip(new.chars().rev());
+    let tail = length(ends.take_while(same).collect());
+    (&old[..old.len() - tail], &new[..new.len() - tail])
+}

@@ -1,0 +1,100 @@
+//! The way that a request takes to a server, step by step, for whoever wants to know which step fails: through which
+//! proxy, by which address, over which connection.
+
+use crate::clock::Stopwatch;
+use crate::error::{Error, Kind, Result};
+use crate::urls::is_loopback;
+use hyper_util::client::proxy::matcher::Matcher;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use url::Url;
+
+/// For each step.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Route {
+    /// The proxy that the environment or the system names for this server, without its password.
+    pub proxy: Option<String>,
+    /// Who is connected to: the proxy, else the server.
+    pub host: String,
+    pub port: u16,
+}
+
+impl Route {
+    /// As requests go; see `http.rs`.
+    pub fn to(url: &str) -> Result<Self> {
+        let server = Url::parse(url).ok();
+        let server = server.filter(Url::has_host).ok_or_else(|| unusable(url))?;
+        let proxy = Self::proxy(&server);
+        let next = proxy.as_ref().unwrap_or(&server);
+        let default = match next.scheme() {
+            scheme if scheme.starts_with("socks") => Some(1080),
+            _ => next.port_or_known_default(),
+        };
+        Ok(Self {
+            host: next.host_str().unwrap_or_default().to_owned(),
+            port: next.port().or(default).ok_or_else(|| unusable(url))?,
+            proxy: proxy.map(|proxy| without_password(proxy).to_string()),
+        })
+    }
+
+    fn proxy(server: &Url) -> Option<Url> {
+        if server.scheme() == "http" && server.host_str().is_some_and(is_loopback) {
+            return None;
+        }
+        let found = Matcher::from_system().intercept(&server.as_str().parse().ok()?)?;
+        Url::parse(&found.uri().to_string()).ok()
+    }
+
+    /// # Errors
+    /// `Network` when no address is known, or none in time.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let (sender, found) = mpsc::channel();
+        let at = (self.host.trim_matches(['[', ']']).to_owned(), self.port);
+        thread::spawn(move || sender.send(at.to_socket_addrs().map(Iterator::collect)));
+        let failed = |why: &str| {
+            let what = format!("the name {} leads to no address: {why}", self.host);
+            Error::new(Kind::Network, what).hint("check the name, and the network's DNS")
+        };
+        match found.recv_timeout(PATIENCE) {
+            Ok(Ok(addresses)) => {
+                let addresses: Vec<SocketAddr> = addresses;
+                if addresses.is_empty() { Err(failed("none is known")) } else { Ok(addresses) }
+            }
+            Ok(Err(error)) => Err(failed(&error.to_string())),
+            Err(_) => Err(failed("no answer in 5 s")),
+        }
+    }
+
+    /// Connects to the first of `addresses` that answers, and how long that took, in milliseconds.
+    ///
+    /// # Errors
+    /// `Network`, with what the last one said.
+    pub fn connect(&self, addresses: &[SocketAddr]) -> Result<(SocketAddr, u64)> {
+        let mut last = None;
+        for address in addresses {
+            let watch = Stopwatch::start();
+            match TcpStream::connect_timeout(address, PATIENCE) {
+                Ok(_) => return Ok((*address, watch.ms())),
+                Err(error) => last = Some((address, error)),
+            }
+        }
+        let why = last.map(|(address, error)| format!("{address}: {error}")).unwrap_or_default();
+        let what = format!("no connection to {}: {why}", self.host);
+        Err(Error::new(Kind::Network, what)
+            .hint("a firewall may be in between; is a proxy needed? HTTPS_PROXY names one"))
+    }
+}
+
+fn without_password(mut proxy: Url) -> Url {
+    // Both fail for addresses without a host alone.
+    let _ = proxy.set_username("");
+    let _ = proxy.set_password(None);
+    proxy
+}
+
+fn unusable(url: &str) -> Error {
+    Error::new(Kind::Usage, format!("{url} is no address of a server"))
+}

@@ -1,0 +1,79 @@
+//! An answer that is neither noted nor stored is nowhere but in this process, which goes on trying then.
+
+use crate::clock::Deadline;
+use crate::error::Result;
+use crate::renewal::validate::ValidationError;
+use std::thread;
+use std::time::Duration;
+
+/// For a disk, a file server or a keyring that takes no writes for the moment.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Notes the answer and stores it, and does both again as long as neither can be done.
+pub(super) fn until_one_holds<T>(
+    mut note: impl FnMut() -> Result<()>,
+    mut store: impl FnMut() -> Result<T, ValidationError>,
+) -> Result<T, ValidationError> {
+    let deadline = Deadline::after(PATIENCE);
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match (note(), store()) {
+            (Err(_), Err(ValidationError::NotNow(_))) if !deadline.is_over() => {}
+            (Err(error), Err(ValidationError::NotNow(_))) => return Err(error.into()),
+            (_, stored) => return stored,
+        }
+        thread::sleep(pause.min(deadline.remaining()));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, Kind};
+    use std::cell::Cell;
+
+    fn full() -> Error {
+        Error::new(Kind::Storage, "full")
+    }
+
+    /// Fails so many times, counting; then it works.
+    fn failing(times: u32, count: &Cell<u32>) -> impl FnMut() -> Result<()> {
+        move || {
+            count.set(count.get() + 1);
+            if count.get() > times { Ok(()) } else { Err(full()) }
+        }
+    }
+
+    /// How often each was done, and whether it is stored.
+    fn tried(note_fails: u32, store_fails: u32) -> (u32, u32, bool) {
+        let (notes, stores) = (Cell::new(0), Cell::new(0));
+        let mut store = failing(store_fails, &stores);
+        let outcome = until_one_holds(failing(note_fails, &notes), || Ok(store()?));
+        (notes.get(), stores.get(), outcome.is_ok())
+    }
+
+    #[test]
+    fn both_are_done_again_only_while_neither_can_be() {
+        assert_eq!(tried(0, 0), (1, 1, true));
+        assert_eq!(tried(9, 0), (1, 1, true));
+        assert_eq!(tried(0, 9), (1, 1, false), "the next run stores what is noted");
+        assert_eq!(tried(9, 3), (4, 4, true));
+        assert_eq!(tried(3, 9), (4, 4, false));
+    }
+
+    #[test]
+    fn what_was_ended_is_not_ended_again() {
+        let ends = Cell::new(0);
+        let ended = until_one_holds(
+            || Err(full()),
+            || -> Result<(), ValidationError> {
+                ends.set(ends.get() + 1);
+                Err(ValidationError::Ended(full()))
+            },
+        );
+        assert!(matches!(ended, Err(ValidationError::Ended(_))));
+        assert_eq!(ends.get(), 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! The authorization server of a profile, in the dialect that it speaks.
+
+use crate::account::Account;
+use crate::client::ClientRegistration;
+use crate::client::{Endpoints, Standard};
+use crate::clock;
+use crate::error::Result;
+use crate::login::Login;
+use crate::oauth::codex;
+use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, Poll};
+use crate::oauth::discovery::{Discovered, discover};
+use crate::oauth::http::Http;
+use crate::oauth::id_token;
+use crate::oauth::revocation::{self, TypeHint};
+use crate::oauth::standard::Server;
+use crate::oauth::token::{self, Outcome};
+use crate::profile::Profile;
+use crate::tokens::{Secret, TokenResponse};
+use crate::urls::host;
+use std::cell::OnceCell;
+
+pub struct AuthorizationServer<'a> {
+    pub profile: &'a Profile,
+    http: Http,
+    /// What a standard issuer says of itself.
+    discovered: OnceCell<Discovered>,
+}
+
+/// What an ID token is worth.
+pub enum Identity {
+    /// There is none, or it is the issuer's.
+    Good,
+    /// The issuer's keys are not known.
+    Unproven,
+    /// It is not what it seems, and why.
+    False(String),
+}
+
+impl<'a> AuthorizationServer<'a> {
+    pub fn new(profile: &'a Profile) -> Result<Self> {
+        let http = Http::new(profile.extra_ca.as_deref())?;
+        Ok(Self { profile, http, discovered: OnceCell::new() })
+    }
+
+    /// Finds out where to ask, before anything is spent on asking.
+    pub fn prepare(&self) -> Result<()> {
+        self.profile.as_standard().map_or(Ok(()), |standard| self.server(standard).map(drop))
+    }
+
+    fn server<'s>(&'s self, standard: &'s Standard) -> Result<Server<'s>> {
+        let given = &standard.endpoints;
+        let client = &self.profile.issuer;
+        let (found, secret_in_body) =
+            if given.device_authorization.is_some() && given.token.is_some() {
+                (Endpoints::default(), false)
+            } else {
+                let metadata = &self.discovered()?.metadata;
+                (metadata.endpoints(), metadata.wants_secret_in_body())
+            };
+        let or = |given: &Option<String>, found| given.clone().or(found);
+        let endpoints = Endpoints {
+            device_authorization: or(&given.device_authorization, found.device_authorization),
+            token: or(&given.token, found.token),
+            revocation: or(&given.revocation, found.revocation),
+            jwks: or(&given.jwks, found.jwks),
+            userinfo: or(&given.userinfo, found.userinfo),
+        };
+        Ok(Server { http: &self.http, client, standard, endpoints, secret_in_body })
+    }
+
+    /// From beside the login, while it is fresh.
+    fn discovered(&self) -> Result<&Discovered> {
+        if let Some(discovered) = self.discovered.get() {
+            return Ok(discovered);
+        }
+        let record = self.profile.storage.login_dir()?.metadata::<Discovered>();
+        let known = record.load()?;
+        let issuer = &self.profile.issuer.issuer;
+        let discovered = match known {
+            Some(known) if known.is_fresh(clock::now()) && known.is_of(issuer) => known,
+            known => {
+                let discovered = discover(&self.http, issuer, known)?;
+                // Where it cannot be kept it is asked for again.
+                let _ = record.save(&discovered);
+                discovered
+            }
+        };
+        Ok(self.discovered.get_or_init(|| discovered))
+    }
+
+    /// The endpoints, and where they were found.
+    pub fn endpoints(&self) -> Result<(Endpoints, Option<&str>)> {
+        let Some(standard) = self.profile.as_standard() else {
+            return Ok((Endpoints::default(), None));
+        };
+        let endpoints = self.server(standard)?.endpoints;
+        Ok((endpoints, self.discovered.get().map(|discovered| discovered.url.as_str())))
+    }
+
+    /// Asks for a user code.
+    pub fn start(&self) -> Result<DeviceAuthorization> {
+        match self.profile.as_standard() {
+            None => codex::start(&self.http, &self.profile.issuer),
+            Some(standard) => self.server(standard)?.start(),
+        }
+    }
+
+    pub fn poll(&self, pending: &DeviceAuthorization) -> Poll {
+        match self.profile.as_standard() {
+            None => codex::poll(&self.http, pending),
+            Some(standard) => match self.server(standard) {
+                Ok(server) => server.poll(pending),
+                Err(_) => Poll::Trouble,
+            },
+        }
+    }
+
+    /// Whether a poll that was answered with success cannot be answered so again.
+    pub fn polls_once(&self) -> bool {
+        self.profile.as_standard().is_some()
+    }
+
+    pub fn exchange(&self, pending: &DeviceAuthorization, approval: &AuthorizationCode) -> Outcome {
+        token::exchange(&self.http, pending, approval)
+    }
+
+    pub fn refresh(&self, to: &ClientRegistration, refresh_token: &Secret<String>) -> Outcome {
+        let outcome = match self.profile.as_standard() {
+            None => self
+                .profile
+                .refresh_url(to)
+                .map(|url| token::refresh(&self.http, &url, &to.client_id, refresh_token)),
+            Some(standard) => self.server(standard).map(|server| server.refresh(refresh_token)),
+        };
+        outcome.unwrap_or_else(Outcome::NotProcessed)
+    }
+
+    /// Revokes the refresh token, else the access token. Gives back the host that was told.
+    pub fn revoke(&self, login: &Login) -> Result<String> {
+        let (token, hint) = match &login.refresh_token {
+            Some(token) => (token, TypeHint::RefreshToken),
+            None => (&*login.access_token, TypeHint::AccessToken),
+        };
+        let granted_by = self.profile.granted_by(login);
+        if let Some(standard) = self.profile.as_standard() {
+            return self.server(standard)?.revoke(token, hint);
+        }
+        let url = self.profile.revoke_url(&granted_by)?;
+        revocation::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
+        Ok(host(&url).to_owned())
+    }
+
+    /// Who signed in, where no ID token says it and the issuer can be asked.
+    ///
+    /// # Errors
+    /// Why that cannot be told now.
+    pub fn account(&self, tokens: &TokenResponse) -> Result<Option<Account>> {
+        let (Some(standard), None, Some(token)) =
+            (self.profile.as_standard(), &tokens.id_token, &tokens.access_token)
+        else {
+            return Ok(None);
+        };
+        let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
+        let reply = self.http.get_as(token, &url)?;
+        match reply.status {
+            200 => Ok(reply.json().map(|claims| Account::claimed(&claims))),
+            // Not for this scope.
+            401 | 403 => Ok(None),
+            _ => Err(reply.error(&url)),
+        }
+    }
+
+    /// Whether the ID token of an answer is the issuer's.
+    ///
+    /// # Errors
+    /// Why that cannot be told now.
+    pub fn identity(&self, tokens: &TokenResponse) -> Result<Identity> {
+        let (Some(standard), Some(token)) = (self.profile.as_standard(), &tokens.id_token) else {
+            return Ok(Identity::Good);
+        };
+        let Some(url) = self.server(standard)?.endpoints.jwks else {
+            return Ok(Identity::Unproven);
+        };
+        let keys = id_token::keys(&self.http, &url)?;
+        Ok(match id_token::verify(token, &self.profile.issuer, &keys, tokens.skew) {
+            Ok(()) => Identity::Good,
+            Err(why) => Identity::False(why),
+        })
+    }
+}
