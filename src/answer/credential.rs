@@ -4,7 +4,6 @@
 use crate::answer::credential_url::{self, split_at};
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
-use memchr::memchr3;
 use std::io::{self, BufRead, Read, Write};
 
 /// A line without its end, in bytes.
@@ -193,7 +192,7 @@ fn split(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
 /// # Errors
 /// `InvalidData` for a value that would be more than a line, beside those of `output`.
 fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
-    if memchr3(b'\n', b'\r', 0, value).is_some() {
+    if value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
     }
     output.write_all(key.as_bytes())?;

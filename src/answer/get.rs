@@ -62,7 +62,7 @@ pub fn at_once(
     if by_name || !matches!(Target::of(profile, asked), Target::Token | Target::Default) {
         return Ok(None);
     }
-    let Some(found) = profile.storage.gist()? else { return Ok(None) };
+    let Some(found) = profile.storage.read_cached()? else { return Ok(None) };
     let answers = is_usable(profile, &found.login_dir, &found.login, min_validity)?
         && !is_due(&found.login)
         && is_asked_for(&found.login, asked);

@@ -2,7 +2,6 @@
 
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::local::Local;
-use crate::storage::gist::ByGist;
 use crate::storage::{CachedLogin, Storage};
 use std::cell::OnceCell;
 use std::ops::Deref;
@@ -21,8 +20,8 @@ impl Etcd {
     }
 
     /// Returns the login as files alone tell it; takes no lock and asks no keyring.
-    pub fn read_cached(&self, by_gist: ByGist) -> Option<CachedLogin> {
-        self.local.read_cached(by_gist)
+    pub fn read_cached(&self) -> Option<CachedLogin> {
+        self.local.read_cached()
     }
 }
 

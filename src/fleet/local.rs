@@ -4,8 +4,7 @@
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::CachedLogin;
-use crate::storage::files_read::{Bytes, read};
-use crate::storage::gist::ByGist;
+use crate::storage::files_read::read;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
 use crate::storage::stored_login::StoredLogin;
@@ -66,24 +65,17 @@ impl Local {
     }
 
     /// Returns the login as files alone tell it; takes no lock and asks no keyring.
-    pub fn read_cached(&self, by_gist: ByGist) -> Option<CachedLogin> {
+    pub fn read_cached(&self) -> Option<CachedLogin> {
         if !self.is_cached {
             return None;
         }
-        by_gist(&self.login_dir, &self.copy).or_else(|| {
-            let (copy, document) = self.read_document()?;
-            let (login, login_dir) = (copy.login.login(), self.login_dir.clone());
-            Some(CachedLogin { login, login_dir, document, from_gist: false })
-        })
+        let login = self.read_copy()?.login.login();
+        Some(CachedLogin { login, login_dir: self.login_dir.clone() })
     }
 
     pub fn read_copy(&self) -> Option<Copy> {
-        self.read_document().map(|(copy, _)| copy)
-    }
-
-    fn read_document(&self) -> Option<(Copy, Bytes)> {
         let document = read(&self.copy).ok()??;
-        Some((serde_json::from_slice(&document).ok()?, document))
+        serde_json::from_slice(&document).ok()
     }
 
     pub fn copy_record(&self) -> Record<Copy> {

@@ -26,7 +26,6 @@ impl Local {
         }
         let Some(document) = document else {
             self.copy_record().remove()?;
-            self.login_dir.forget_gist();
             return Ok(());
         };
         let signed_in_at = document.signed_in_at();

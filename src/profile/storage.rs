@@ -10,7 +10,6 @@ use crate::fleet::local::Local;
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::codex_home::CodexHome;
-use crate::storage::gist::{self, ByGist};
 use crate::storage::keyring::KeyringTimeouts;
 use crate::storage::local::{LocalStorage, Medium};
 use crate::storage::{CachedLogin, Storage, StorageKind};
@@ -109,22 +108,13 @@ pub enum LoginStorage {
 }
 
 impl LoginStorage {
-    /// From where files alone tell. `None` says nothing of what a keyring has.
+    /// Returns the login as files alone tell it. `None` says nothing about a login in the keyring.
     pub fn read_cached(&self) -> Result<Option<CachedLogin>> {
-        self.files(|_, _| None)
-    }
-
-    /// As [`LoginStorage::read_cached`], with no other token where the document's gist tells the rest.
-    pub fn gist(&self) -> Result<Option<CachedLogin>> {
-        self.files(gist::read_cached)
-    }
-
-    fn files(&self, by_gist: ByGist) -> Result<Option<CachedLogin>> {
         match self {
-            Self::Codex(home) => home.read_cached(by_gist),
-            Self::LocalStorage(private) => private.read_cached(by_gist),
+            Self::Codex(home) => home.read_cached(),
+            Self::LocalStorage(private) => private.read_cached(),
             #[cfg(feature = "etcd")]
-            Self::Etcd(etcd) => Ok(etcd.read_cached(by_gist)),
+            Self::Etcd(etcd) => Ok(etcd.read_cached()),
         }
     }
 

@@ -23,20 +23,14 @@ impl CachedValue {
         self.location.read()
     }
 
-    /// The file that has the value, or its copy.
-    pub fn file(&self) -> Option<&Path> {
-        match (&self.copy, &self.location) {
-            (Some(path), _) | (None, Location::File(path)) => Some(path),
-            (None, Location::Keyring(_)) => None,
-        }
-    }
-
     /// What files alone tell: the value or its copy. A missing copy says nothing of the value.
     pub fn read_cached(&self) -> Result<Option<Bytes>> {
-        match (&self.copy, self.file()) {
+        match (&self.copy, &self.location) {
             (Some(copy), _) => Ok(read(copy).ok().flatten()),
-            (None, Some(path)) => read(path).map_err(|error| Error::io("read", path, &error)),
-            (None, None) => Ok(None),
+            (None, Location::File(path)) => {
+                read(path).map_err(|error| Error::io("read", path, &error))
+            }
+            (None, Location::Keyring(_)) => Ok(None),
         }
     }
 

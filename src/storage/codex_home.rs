@@ -11,7 +11,6 @@ use crate::storage::auth_json::{self, AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
 use crate::storage::files::{sweep, target};
 use crate::storage::files_read::{Bytes, read};
-use crate::storage::gist::ByGist;
 use crate::storage::journal::{self, Intent, Journal, Unfinished};
 use crate::storage::keyring::{Item, KeyringTimeouts, is_there};
 use crate::storage::location::Location;
@@ -80,29 +79,18 @@ impl CodexHome {
     }
 
     /// Returns the login as files alone tell it; takes no lock and asks no keyring.
-    pub fn read_cached(&self, by_gist: ByGist) -> Result<Option<CachedLogin>> {
+    pub fn read_cached(&self) -> Result<Option<CachedLogin>> {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
         let skew = self.skew()?;
         let path = self.dir.join("auth.json");
-        let found = match by_gist(&self.login_dir, &path) {
-            None => self.parsed(&path)?,
-            found => found,
-        };
-        Ok(found.map(|found| CachedLogin { login: Login { skew, ..found.login }, ..found }))
-    }
-
-    /// `None` where there is no ChatGPT login: whoever loads it says what is wrong with it.
-    fn parsed(&self, path: &Path) -> Result<Option<CachedLogin>> {
-        let document = read(path).map_err(|error| Error::io("read", path, &error))?;
+        let document = read(&path).map_err(|error| Error::io("read", &path, &error))?;
         let Some(document) = document else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
             Ok(Ok(Content::ChatGpt(login))) => Some(CachedLogin {
-                login,
+                login: Login { skew, ..login },
                 login_dir: self.login_dir.clone(),
-                document,
-                from_gist: false,
             }),
             _ => None,
         })
@@ -296,9 +284,7 @@ impl HeldLogin for Held<'_> {
             Store::Keyring => self.home.item().remove()?,
             Store::Auto => is_there(self.home.patience) && self.home.item().remove()?,
         };
-        let removed = self.home.file().remove()? || from_keyring;
-        self.home.login_dir.forget_gist();
-        Ok(removed)
+        Ok(self.home.file().remove()? || from_keyring)
     }
 }
 

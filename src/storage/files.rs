@@ -28,22 +28,6 @@ pub fn replace_open(path: &Path, parts: &[&[u8]]) -> io::Result<File> {
     write(path, parts, None)
 }
 
-/// As [`replace`], and does not wait for the disk: for what may be lost with the machine's power.
-pub fn replace_lightly(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let scratch = scratch(path.parent().unwrap_or(Path::new(".")));
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&scratch)?.write_all(bytes);
-        written.and_then(|()| fs::rename(&scratch, path)).inspect_err(|_| {
-            let _ = fs::remove_file(&scratch);
-        })
-    };
-    write().map_err(|error| Error::io("write", path, &error))
-}
-
 /// A [`sweep`] takes unfinished files, whoever is at them: then it is written once more.
 fn write(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
     let mut tries = 0;

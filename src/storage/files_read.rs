@@ -26,15 +26,6 @@ pub fn read(path: &Path) -> io::Result<Option<Bytes>> {
     Ok(Some(bytes))
 }
 
-/// What the system gives of the file at once, at most `limit` bytes: for whoever knows what all of it is.
-pub fn read_once(path: &Path, limit: u64) -> io::Result<Bytes> {
-    let limit = usize::try_from(limit.min(LIMIT)).unwrap_or(0);
-    let mut bytes = Zeroizing::new(vec![0; limit]);
-    let length = open(path)?.read(&mut bytes)?;
-    bytes.truncate(length);
-    Ok(bytes)
-}
-
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};

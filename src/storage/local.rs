@@ -20,7 +20,6 @@ use crate::login::Login;
 use crate::storage::cached_value::CachedValue;
 use crate::storage::files::sweep;
 use crate::storage::files_read::Bytes;
-use crate::storage::gist::ByGist;
 use crate::storage::journal::{self, Intent, Journal, Unfinished};
 use crate::storage::keyring::{Item, KeyringTimeouts};
 use crate::storage::location::Location;
@@ -157,15 +156,12 @@ impl LocalStorage {
     }
 
     /// Returns the login as files alone tell it; takes no lock and asks no keyring.
-    pub fn read_cached(&self, by_gist: ByGist) -> Result<Option<CachedLogin>> {
+    pub fn read_cached(&self) -> Result<Option<CachedLogin>> {
         let Some(key) = self.key_by(CachedValue::read_cached)? else { return Ok(None) };
-        let (cell, login_dir) = (self.login_cell(&key), self.place_called(&key));
-        if let Some(found) = cell.file().and_then(|path| by_gist(&login_dir, path)) {
-            return Ok(Some(found));
-        }
+        let cell = self.login_cell(&key);
         let Some(document) = cell.read_cached()? else { return Ok(None) };
         let login = parse(&cell, &document).ok().map(StoredLogin::login);
-        Ok(login.map(|login| CachedLogin { login, login_dir, document, from_gist: false }))
+        Ok(login.map(|login| CachedLogin { login, login_dir: self.place_called(&key) }))
     }
 
     /// Returns the storage of the login that is called `name`, if there is one.
@@ -376,7 +372,6 @@ impl HeldLogin for Held<'_> {
             self.0.write_index("default", &only)?;
         }
         let removed = self.0.login_cell(&key).remove()?;
-        self.0.place_called(&key).forget_gist();
         self.0.write_index("accounts", &accounts)?;
         Ok(removed)
     }

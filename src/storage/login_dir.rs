@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 /// skew      how far the server's clock is ahead of this machine's, in seconds; where the login has no room for it
 /// polled    fingerprint of a device code whose last poll has no known answer
 /// metadata  what the issuer says of itself
-/// gist      what the login's document says, for all who read the same document
 /// pinned    the account that logins here have to be of
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +45,6 @@ impl LoginDir {
 
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal")
-    }
-
-    pub fn gist(&self) -> PathBuf {
-        self.dir.join("gist")
     }
 
     pub fn pending<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
@@ -106,17 +101,11 @@ impl LoginDir {
     /// Forgets what was known and what was under way: the login is removed, or another takes its place. (`dead` and
     /// `refused` name tokens that are not to be used wherever they turn up again.)
     pub fn forget(&self) -> Result<()> {
-        self.forget_gist();
         // The journal last: whoever is killed before leaves the rest to be ended by it.
         for name in ["pending", "polled", "journal"] {
             Record::<Value>::new(self.dir.join(name)).remove()?;
         }
         Ok(())
-    }
-
-    /// Once the document has gone, too: a `get` in between has noted its gist anew. Nothing depends on it.
-    pub fn forget_gist(&self) {
-        let _ = fs::remove_file(self.gist());
     }
 
     /// The renewal lock, if nobody has it before `deadline`.

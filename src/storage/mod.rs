@@ -7,7 +7,6 @@ pub mod codex_config;
 pub mod codex_home;
 pub mod files;
 pub mod files_read;
-pub mod gist;
 pub mod host_credentials;
 pub mod journal;
 pub mod keyring;
@@ -28,7 +27,6 @@ use crate::client::ClientRegistration;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, Verification};
 use crate::login::Login;
-use crate::storage::files_read::Bytes;
 use crate::storage::journal::{Intent, Journal, Unfinished};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::FleetStatus;
@@ -174,10 +172,6 @@ pub trait Storage: std::fmt::Debug {
 pub struct CachedLogin {
     pub login: Login,
     pub login_dir: LoginDir,
-    /// What it was read from. It is overwritten when it is dropped; a process that ends at once has no need of that.
-    pub document: Bytes,
-    /// Whether it was read from its [`gist`], and has no other tokens.
-    pub from_gist: bool,
 }
 
 /// That no other host asks a person, until it is dropped.

@@ -232,7 +232,6 @@ pub fn planted_links() {
         "polled",
         "metadata",
         "pinned",
-        "gist",
         "lock",
     ];
     each(&own, |name| {

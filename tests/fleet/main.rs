@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         sharing::thirty_two_hosts_with_four_callers_each_renew_once,
         roles::no_token_is_in_etcds_data_or_on_its_wire,
         roles::a_reader_serves_and_never_renews,
-        roles::a_logout_elsewhere_leaves_no_gist,
+        roles::logout_on_another_host_removes_the_local_copy,
         roles::a_warm_get_asks_no_etcd,
         roles::the_answering_program_links_no_etcd,
         roles::a_bundle_has_no_refresh_token,

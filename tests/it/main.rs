@@ -27,7 +27,6 @@ mod errors;
 #[macro_use]
 mod git;
 mod fuzzed;
-mod gist;
 mod git_files;
 mod hostile_caller;
 mod hostile_server;

@@ -1,6 +1,7 @@
-//! A warm `get` costs a login and its gist read: no socket, lock, write, thread, child or event loop.
+//! A warm `get` reads the login and no more: no socket, lock, write, thread, child or event loop.
 
 use crate::machine::{Machine, OURS};
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -63,7 +64,6 @@ fn documents(calls: &[(String, String)]) -> Option<usize> {
 #[test]
 fn a_warm_get_makes_no_socket_lock_thread_or_child() {
     let (machine, tokens) = Machine::signed_in(864_000);
-    machine.token();
     let Some((calls, answer)) = traced(&machine, OURS) else { return };
     assert!(answer.contains(&tokens.access_token));
     are_harmless(&calls);
@@ -83,23 +83,55 @@ fn a_variable_for_a_trace_that_is_empty_is_none() {
 #[test]
 fn how_far_the_clock_is_off_is_read_before_the_login() {
     let (machine, _) = Machine::signed_in(864_000);
-    for has_gist in [false, true] {
-        let Some((calls, _)) = traced(&machine, OURS) else { return };
-        if has_gist {
-            // Whoever finds none writes one.
-            are_harmless(&calls);
-        }
-        if documents(&calls).is_none() {
-            return;
-        }
-        let read = |name: &str| {
-            let opened = calls.iter().position(|(call, arguments)| {
-                call.starts_with("open") && arguments.contains(&format!("/{name}\""))
-            });
-            opened.unwrap_or_else(|| panic!("{name} is read"))
-        };
-        assert!(read("skew") < read("auth.json"));
+    let Some((calls, _)) = traced(&machine, OURS) else { return };
+    if documents(&calls).is_none() {
+        return;
     }
+    let read = |name: &str| {
+        let opened = calls.iter().position(|(call, arguments)| {
+            call.starts_with("open") && arguments.contains(&format!("/{name}\""))
+        });
+        opened.unwrap_or_else(|| panic!("{name} is read"))
+    };
+    assert!(read("skew") < read("auth.json"));
+}
+
+/// Runs `get --format token` by a copy of the answering program, which has no full program beside it to hand over to.
+fn answer_without_the_full_program(machine: &Machine, limits: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("codex-credential");
+    std::fs::copy(assert_cmd::cargo::cargo_bin!("codex-credential"), &program).unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{limits} exec \"$0\" get --format token")).arg(&program);
+    command.env_clear().stdin(Stdio::null());
+    for (name, value) in machine.std_command("get").get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn address_space_of_64_mib_is_enough_to_answer() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    let answer = answer_without_the_full_program(&machine, "ulimit -v 65536 &&");
+    assert_eq!(answer, tokens.access_token);
+}
+
+#[test]
+fn large_codex_configuration_is_read_before_the_answer() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    let mut config = String::from("cli_auth_credentials_store = \"file\"\n");
+    for number in 0.. {
+        writeln!(config, "[projects.\"/home/ada/project-{number}\"]\ntrust_level = \"trusted\"")
+            .unwrap();
+        if config.len() >= 3_800_000 {
+            break;
+        }
+    }
+    std::fs::write(machine.path("config.toml"), config).unwrap();
+    assert_eq!(answer_without_the_full_program(&machine, ""), tokens.access_token);
 }
 
 #[test]
