@@ -56,7 +56,7 @@ fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
 }
 
 #[test]
-fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
+fn two_hundred_gets_without_a_login_cost_a_broken_server_a_few_requests() {
     let attack = attack!(
         Servers,
         "callers without a login at six broken servers: no more requests than such pauses leave room for"
@@ -85,7 +85,7 @@ fn what_nobody_signed_in_costs_a_broken_server_is_as_little() {
 }
 
 #[test]
-fn retry_after_is_kept_to_by_all_and_told() {
+fn retry_after_delays_every_caller_and_is_reported() {
     let attack = attack!(Servers, "callers at three servers with `Retry-After`: one request each");
     for (code, endpoint) in
         [(429, Endpoint::Refresh), (503, Endpoint::Refresh), (429, Endpoint::UserCode)]
@@ -130,7 +130,7 @@ fn retry_after_is_an_hour_at_most() {
 }
 
 #[test]
-fn a_failure_from_before_the_clock_was_set_back_holds_nobody_back() {
+fn failure_dated_in_the_future_delays_nobody() {
     let (machine, _) = Machine::signed_in(-1);
     fs::create_dir_all(machine.own("")).unwrap();
     let tomorrow = clock::now() + 86_400;

@@ -72,7 +72,7 @@ fn codexs_login_is_judged_by_the_servers_clock_too() {
 }
 
 #[test]
-fn a_second_or_two_is_no_skew() {
+fn clock_difference_of_seconds_is_ignored() {
     let gateway = Gateway::with("", |s| s.clock_ahead = 5);
     gateway.sign_in();
     assert_eq!(status(&gateway.machine, "--profile company")["clock_skew"], 0);

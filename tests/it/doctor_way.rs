@@ -22,14 +22,14 @@ fn with_issuer(machine: &mut Machine, url: &str) -> Vec<Value> {
 fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
     let mut machine = machine(864_000);
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
-    says(&only(&checks, "dns", "failure"), "the name issuer.invalid leads to no address");
+    says(&only(&checks, "dns", "failure"), "issuer.invalid");
     assert!(checks.iter().all(|check| check["name"] != "https" && check["name"] != "tcp"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = closed.local_addr().unwrap().port();
     drop(closed);
     let checks = with_issuer(&mut machine, &format!("http://127.0.0.1:{port}"));
     only(&checks, "dns", "ok");
-    says(&only(&checks, "tcp", "failure"), "no connection to 127.0.0.1");
+    says(&only(&checks, "tcp", "failure"), "127.0.0.1");
     assert!(checks.iter().all(|check| check["name"] != "https"));
 }
 
@@ -39,11 +39,8 @@ fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
     let mut machine = machine(864_000);
     machine.set("https_proxy", "http://ada:hidden@proxy.invalid:3128");
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
-    says(
-        &only(&checks, "proxy", "ok"),
-        "issuer.invalid is asked through http://proxy.invalid:3128",
-    );
-    says(&only(&checks, "proxy dns", "failure"), "the name proxy.invalid leads to no address");
+    says(&only(&checks, "proxy", "ok"), "http://proxy.invalid:3128");
+    says(&only(&checks, "proxy dns", "failure"), "proxy.invalid");
     assert!(checks.iter().all(|check| !check.to_string().contains("hidden")));
     machine.set("no_proxy", "issuer.invalid");
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
@@ -57,7 +54,7 @@ fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
     machine.issuer.set(|s| s.clock_ahead = 3690);
     let (checks, is_well) = examined(&machine);
     assert!(is_well);
-    says(&only(&checks, "clock", "warning"), "this machine's is 1 h 1 min behind the issuer's");
+    says(&only(&checks, "clock", "warning"), "1 h 1 min");
     machine.issuer.set(|s| s.clock_ahead = 0);
     for (status, words) in [(503, "is in trouble"), (403, "a bot check"), (302, "redirects")] {
         machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
@@ -103,18 +100,18 @@ fn with_certificate(
 fn an_authority_that_is_not_trusted_is_told_until_it_is_named() {
     let (mut machine, authority) = with_certificate("localhost", today());
     let unknown = "by an authority that this machine does not trust";
-    let checks = fails(&machine, unknown, "CODEX_CA_CERTIFICATE names a file");
+    let checks = fails(&machine, unknown, "CODEX_CA_CERTIFICATE");
     only(&checks, "dns", "ok");
     only(&checks, "tcp", "ok");
     let other = machine.path("other.pem");
     fs::write(&other, Authority::new().pem()).unwrap();
     machine.set("CODEX_CA_CERTIFICATE", other.to_str().unwrap());
-    fails(&machine, unknown, "CODEX_CA_CERTIFICATE names a file");
+    fails(&machine, unknown, "CODEX_CA_CERTIFICATE");
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     let (checks, is_well) = examined(&machine);
     assert!(is_well, "{checks:?}");
     only(&checks, "https", "ok");
-    says(&only(&checks, "clock", "ok"), "as the issuer's");
+    only(&checks, "clock", "ok");
 }
 
 #[test]
@@ -135,11 +132,11 @@ fn a_certificate_of_another_time_is_told_with_this_machines_time() {
     ] {
         let (mut machine, authority) = with_certificate("localhost", valid);
         machine.set("CODEX_CA_CERTIFICATE", &authority);
-        let checks = fails(&machine, words, "is this machine's clock right?");
+        let checks = fails(&machine, words, "clock");
         let check = only(&checks, "https", "failure");
         let at = at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let at = codex_credential::clock::rfc3339(at.try_into().unwrap());
-        says(&check, &format!("{words} {at}, and this machine's clock says 2"));
+        says(&check, &at);
     }
 }
 

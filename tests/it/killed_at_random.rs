@@ -162,7 +162,7 @@ impl<'a> Victim<'a> {
         let answer = self.run(&line);
         assert_eq!(answer.status.code(), Some(3), "{}", stderr(&answer));
         let said = stderr(&answer);
-        assert!(said.contains("was cut off before its answer arrived"), "{said}");
+        assert!(said.contains("cut off"), "{said}");
         if self.machine.issuer.resent_after_answer() > before {
             count(&self.tally.answer_lost);
         }

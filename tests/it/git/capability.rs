@@ -19,7 +19,7 @@ pub fn a_credential_is_kept_with_its_scheme_and_by_user(git: &Git) {
     assert_eq!(git.fill(CAPABLE), expected.as_bytes());
 }
 
-pub fn who_did_not_announce_authtype_gets_no_credential(git: &Git) {
+pub fn caller_without_authtype_capability_gets_no_bearer_credential(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     git.approve(format!("{CAPABLE}username=ada\nauthtype=Bearer\ncredential=c"));
     let request = "protocol=https\nhost=a.example\nusername=ada\n";
@@ -37,7 +37,7 @@ pub fn a_credential_that_nobody_announced_is_not_kept(git: &Git) {
     assert_eq!(git.password(CAPABLE), ASKED);
 }
 
-pub fn an_ephemeral_one_is_not_kept(git: &Git) {
+pub fn ephemeral_credential_is_not_kept(git: &Git) {
     git.approve(format!("{CAPABLE}authtype=Bearer\ncredential=c\nephemeral=1"));
     git.approve(format!("{CAPABLE}username=ada\npassword=p\nephemeral=1"));
     assert_eq!(git.password(CAPABLE), ASKED);
@@ -52,7 +52,7 @@ pub fn the_state_of_other_helpers_is_neither_kept_nor_answered(git: &Git) {
     assert!(!git.filled("protocol=https\nhost=a.example").contains_key("state[]"));
 }
 
-pub fn both_capabilities_are_told(git: &Git) {
+pub fn capability_lists_authtype_and_state(git: &Git) {
     let told = git.machine.command("capability").assert().success();
     told.stdout("version 0\ncapability authtype\ncapability state\n");
 }

@@ -76,7 +76,7 @@ pub fn an_expired_token_is_refused_erased_and_replaced(git: &Git) {
     assert_eq!(passwords(&server), [basic("ada", "newer")]);
 }
 
-pub fn a_bearer_token_is_sent_as_one(git: &Git) {
+pub fn bearer_token_is_answered_as_bearer(git: &Git) {
     let server = server(git);
     let host = format!("protocol=http\nhost={}\npath=repo.git", server.host());
     git.approve(format!("capability[]=authtype\n{host}\nauthtype=Bearer\ncredential=t"));

@@ -2,7 +2,7 @@
 
 use super::{ASKED, Git};
 
-pub fn by_the_password(git: &Git) {
+pub fn erase_with_the_stored_password_removes_the_credential(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     git.reject("url=https://ada:p@a.example");
     assert_eq!(git.password("url=https://ada@a.example"), ASKED);
@@ -15,7 +15,7 @@ pub fn a_password_distinct_from_the_input_stays(git: &Git) {
     assert_eq!(git.password("url=https://ada@a.example"), "p");
 }
 
-pub fn without_a_password_every_match_goes(git: &Git) {
+pub fn erase_without_password_removes_every_match(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     git.approve("url=https://grace:p@a.example/repo.git");
     git.approve("url=http://ada:p@a.example");

@@ -36,7 +36,7 @@ pub fn an_expired_password_is_neither_kept_nor_answered(git: &Git) {
     assert_eq!(git.password(ADA), "new");
 }
 
-pub fn a_password_that_ends_earlier_is_an_old_one_coming_back(git: &Git) {
+pub fn stored_password_that_expires_earlier_does_not_replace_the_newer_one(git: &Git) {
     git.approve(of_ada("new", 9_999_999_999));
     git.approve(of_ada("old", 9_999_999_998));
     assert_eq!(git.password(ADA), "new");

@@ -2,12 +2,12 @@
 
 use super::{ASKED, Git};
 
-pub fn nothing_is_known_at_first(git: &Git) {
+pub fn empty_store_answers_nothing(git: &Git) {
     assert_eq!(git.login("url=https://a.example"), (ASKED.into(), ASKED.into()));
     assert_eq!(git.login("url=https://ada@a.example"), ("ada".into(), ASKED.into()));
 }
 
-pub fn what_is_stored_is_found_where_all_that_is_asked_for_is_the_same(git: &Git) {
+pub fn get_matches_every_attribute_of_the_request(git: &Git) {
     git.approve("url=https://ada:p@a.example:8/repo.git");
     for request in [
         "url=https://a.example:8",
@@ -39,7 +39,7 @@ pub fn host_names_are_the_same_in_any_case(git: &Git) {
     assert_eq!(git.password("url=https://A.example"), ASKED);
 }
 
-pub fn a_request_without_a_path_rather_gets_the_whole_hosts(git: &Git) {
+pub fn request_without_path_prefers_the_credential_of_the_whole_host(git: &Git) {
     git.approve("url=https://ada:whole@a.example");
     git.approve("url=https://ada:part@a.example/repo.git");
     assert_eq!(git.password("url=https://a.example"), "whole");
@@ -60,7 +60,7 @@ pub fn several_users_of_one_host(git: &Git) {
     assert_eq!(git.login("url=https://a.example"), ("ada".into(), "new".into()));
 }
 
-pub fn an_empty_user_name_is_one(git: &Git) {
+pub fn empty_username_is_a_username(git: &Git) {
     git.approve("protocol=https\nhost=a.example\nusername=\npassword=");
     let answer = git.fill("protocol=https\nhost=a.example");
     assert_eq!(answer, b"protocol=https\nhost=a.example\nusername=\npassword=\n");

@@ -2,7 +2,7 @@
 
 use super::{ASKED, Git};
 
-pub fn a_later_one_replaces_the_one_of_the_same_path_and_user_alone(git: &Git) {
+pub fn stored_credential_replaces_only_the_same_path_and_user(git: &Git) {
     git.approve("url=https://ada:1@a.example");
     git.approve("url=https://grace:1@a.example");
     git.approve("url=https://ada:1@a.example/repo.git");
@@ -30,7 +30,7 @@ pub fn half_a_credential_is_not_kept(git: &Git) {
 }
 
 /// Two fetches at once: the slower one reports success with the password that was changed meanwhile.
-pub fn what_was_handed_out_and_comes_back_later_replaces_nothing(git: &Git) {
+pub fn credential_stored_from_an_old_answer_replaces_nothing(git: &Git) {
     git.approve("url=https://ada:old@a.example");
     let handed_out = git.fill("url=https://a.example\ncapability[]=state");
     git.approve("url=https://ada:new@a.example");
@@ -42,7 +42,7 @@ pub fn what_was_handed_out_and_comes_back_later_replaces_nothing(git: &Git) {
     assert_eq!(git.password("url=https://a.example"), "typed");
 }
 
-pub fn what_was_erased_is_not_put_back_by_who_still_had_it(git: &Git) {
+pub fn erased_credential_is_not_stored_again_from_an_old_answer(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     let handed_out = git.fill("url=https://a.example\ncapability[]=state");
     git.reject(&handed_out);

@@ -2,7 +2,7 @@
 
 use super::Git;
 
-pub fn long_ones(git: &Git) {
+pub fn long_credential_round_trips(git: &Git) {
     // The longest line that git's protocol allows, and a path and user name that are long as well.
     let password = "p".repeat(65_535 - "password=".len());
     let long = "x".repeat(20_000);
@@ -15,7 +15,7 @@ pub fn long_ones(git: &Git) {
     assert_eq!(git.password("url=https://a.example"), "short");
 }
 
-pub fn any_bytes(git: &Git) {
+pub fn credential_of_any_bytes_round_trips(git: &Git) {
     let values: [&[u8]; 7] = [
         b"a=b=c",
         b" \t\"\\'$(x)%41",
