@@ -54,16 +54,17 @@ impl Standard {
     /// `Configuration` when the file cannot be read or has no secret in it.
     pub fn secret(&self) -> Result<Option<Secret<String>>> {
         let Some(path) = &self.client_secret_file else { return Ok(None) };
-        let unusable = |why: &str| {
-            let what = format!("cannot use the client secret in {}: {why}", path.display());
+        let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let what = format!("cannot use the client secret in {}", path.display());
             Error::new(Kind::Configuration, what)
                 .hint("client_secret_file names a file of one line")
+                .caused_by(cause)
         };
-        let text = fs::read_to_string(path).map_err(|error| unusable(&error.to_string()))?;
+        let text = fs::read_to_string(path).map_err(|error| unusable(error.into()))?;
         let text = Secret::new(text);
         let secret = text.expose().trim_end_matches(['\r', '\n']);
         if secret.is_empty() || secret.contains(char::is_control) {
-            return Err(unusable("it is not one line"));
+            return Err(unusable("it is not one line".into()));
         }
         Ok(Some(Secret::from(secret)))
     }

@@ -1,9 +1,12 @@
-//! What can go wrong, in the words a person reads and the codes a program acts on.
+//! What can fail: the kind that a program acts on, the message and hint that the user reads, and the cause.
 
-use serde::{Deserialize, Serialize};
+use crate::verification::Verification;
+use serde::{Deserialize, Serialize, Serializer};
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The situation, as named in `--error-format json`. Names are stable.
@@ -12,46 +15,46 @@ use std::time::Duration;
 pub enum Kind {
     /// A file or folder could not be read, written or understood.
     Storage,
-    /// Another process held a lock, or a renewal was still going on, when the time was up.
+    /// Another process held a lock, or a renewal was still running, when the caller's `--wait` ran out.
     Busy,
-    /// The authorization server could not be reached, or its answer did not arrive.
+    /// The authorization server could not be reached, or its response did not arrive.
     Network,
-    /// The authorization server answered something that is not in its protocol, or that it is in trouble.
+    /// The authorization server reported an internal failure or broke its protocol.
     Server,
-    /// The renewing process ended without a result.
+    /// The renewal process ended without a result.
     Interrupted,
-    /// The command line or the environment asks for something that does not exist.
+    /// The command line or the environment has a value that is not supported.
     Usage,
-    /// A configuration file cannot be understood, or asks for what this program cannot do.
+    /// A configuration file cannot be understood or cannot be followed.
     Configuration,
     /// The input is not in the git-credential format.
     BadInput,
     /// Nobody is signed in.
     LoginRequired,
-    /// A device login waits for a person.
+    /// A device authorization waits for the user.
     LoginPending,
-    /// The device code expired before anybody approved it.
+    /// The device code expired before the user approved it.
     LoginExpired,
-    /// The person cancelled the pending device login.
+    /// The user cancelled the pending device authorization.
     LoginCancelled,
-    /// The stored refresh token was refused for good.
+    /// The authorization server refused the stored refresh token for good.
     LoginDead,
-    /// The person or the server denied the login.
+    /// The user or the authorization server denied the sign-in.
     Denied,
-    /// The login is not one that the configuration allows.
+    /// The configuration does not allow this account.
     WrongAccount,
-    /// Device code login is not enabled for this account or workspace.
+    /// Device code sign-in is disabled for this account or workspace.
     DeviceLoginDisabled,
 }
 
 impl Kind {
-    /// As in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> String {
         let name = serde_json::to_value(self).expect("kinds serialize");
         name.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The process's exit status: 1 try again, 2 asked wrongly, 3 a person is needed, 4 refused.
+    /// Returns the exit code: 1 try again, 2 wrong usage, 3 the user must act, 4 denied.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Storage | Self::Busy | Self::Network | Self::Server | Self::Interrupted => 1,
@@ -66,37 +69,31 @@ impl Kind {
     }
 }
 
-/// What a person needs to approve a pending device login.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
-    /// Why a person is asked, where there is more to say than that nobody is signed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    pub verification_uri: String,
-    /// The same page with the code filled in, where the server has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verification_uri_complete: Option<String>,
-    pub user_code: String,
-    /// Seconds since the Unix epoch; RFC 3339 in JSON.
-    #[serde(with = "crate::clock::as_rfc3339")]
-    pub expires_at: i64,
-}
-
-/// One failure: what failed, on which path or host, and what to do next. Never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One failure: what failed, on which path or host, why, and what to do next. Never holds a secret.
+///
+/// `Display` writes the message alone, [`Error::text`] the message with its causes. The serialized `message` is
+/// that whole text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Error {
     pub kind: Kind,
-    pub message: String,
+    message: Message,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The command that helps, where there is one.
+    /// The command that `hint` ends with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     #[serde(flatten)]
-    pub prompt: Option<Box<Verification>>,
+    pub verification: Option<Box<Verification>>,
     /// The pause that the server asked for, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
+struct Message {
+    text: String,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 const SIGN_IN: &str = "codex-credential login";
@@ -105,21 +102,36 @@ impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: message.into().into(),
             hint: None,
             command: None,
-            prompt: None,
+            verification: None,
             retry_after: None,
         }
     }
 
-    /// An I/O error together with the path it happened on.
-    pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
-        let failed = Self::new(Kind::Storage, format!("cannot {what} {}: {error}", path.display()));
-        match way_out(error.kind()) {
-            Some(hint) => failed.hint(hint),
-            None => failed,
-        }
+    /// `cannot {what} {path}`, with the hint that fits `source`; see also [`IoResultExt::context`].
+    pub fn io(what: &str, path: &Path, source: io::Error) -> Self {
+        let hint = hint_for(source.kind());
+        let error = Self::new(Kind::Storage, format!("cannot {what} {}", path.display()));
+        Self { hint: hint.map(Into::into), ..error.caused_by(source) }
+    }
+
+    /// Sets the cause, which is shown after the message.
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.message.source = Some(source.into().into());
+        self
+    }
+
+    /// Returns the message with its causes: `message: cause: root cause`.
+    pub fn text(&self) -> String {
+        self.message.with_causes()
+    }
+
+    /// Replaces the whole text and keeps kind, hint and the rest.
+    pub fn map_text(self, change: impl FnOnce(&str) -> String) -> Self {
+        let message = change(&self.text()).into();
+        Self { message, ..self }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -127,24 +139,24 @@ impl Error {
         self
     }
 
-    /// A hint that ends in a command to run.
+    /// Sets a hint that ends with a command to run.
     pub fn run(mut self, purpose: &str, command: &str) -> Self {
         self.hint = Some(format!("{purpose}, run: {command}"));
         self.command = Some(command.to_owned());
         self
     }
 
-    /// The hint of most failures that need a person.
+    /// Sets the hint to sign in.
     pub fn sign_in_again(self) -> Self {
         self.run("to sign in", SIGN_IN)
     }
 
-    /// Whether that is what it says.
+    /// Whether the hint is the one of [`Error::sign_in_again`].
     pub fn advises_sign_in(&self) -> bool {
         self.command.as_deref() == Some(SIGN_IN)
     }
 
-    /// Whether a device login would have helped.
+    /// Whether a sign-in would have avoided this error.
     pub fn is_cured_by_sign_in(&self) -> bool {
         matches!(self.kind, Kind::LoginRequired | Kind::LoginDead)
     }
@@ -154,34 +166,147 @@ impl Error {
         self
     }
 
-    pub fn prompt(mut self, prompt: Verification) -> Self {
-        self.prompt = Some(Box::new(prompt));
+    pub fn verification(mut self, verification: Verification) -> Self {
+        self.verification = Some(Box::new(verification));
         self
     }
 }
 
-/// What a person can do about it, where that is the same whatever failed.
-fn way_out(kind: io::ErrorKind) -> Option<&'static str> {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message.text)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.message.source()
+    }
+}
+
+impl Message {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+
+    /// Libraries wrap a cause in texts that repeat it, so of their errors only the innermost is shown.
+    fn with_causes(&self) -> String {
+        let mut text = self.text.clone();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            next = cause.source();
+            if next.is_none() || cause.is::<Error>() {
+                text = format!("{text}: {cause}");
+            }
+        }
+        without_error_number(&text)
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self { text, source: None }
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.with_causes())
+    }
+}
+
+/// Removes the ` (os error 2)` that the standard library writes after each system error.
+fn without_error_number(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(
+            part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
+                .trim_start_matches(')'),
+        );
+    }
+    plain
+}
+
+/// Adds to an I/O error what was done to which path.
+pub trait IoResultExt<T> {
+    /// Turns an I/O error into `cannot {what} {path}: {cause}` of kind `Storage`.
+    fn context(self, what: &str, path: &Path) -> Result<T>;
+}
+
+impl<T> IoResultExt<T> for io::Result<T> {
+    fn context(self, what: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::io(what, path, error))
+    }
+}
+
+fn hint_for(kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind as Io;
     Some(match kind {
         Io::PermissionDenied => {
-            "ls -ld shows whose it is; a command that was run as root may have made it"
+            "ls -ld shows its owner; a command that ran as root may have created it"
         }
-        Io::StorageFull | Io::QuotaExceeded => "make room there, and try again",
+        Io::StorageFull | Io::QuotaExceeded => "make room there, then try again",
         Io::ReadOnlyFilesystem => {
-            "that file system takes no writes; a login is renewed where it can be written alone"
+            "the file system is read-only, and a login can be renewed only where it can be written"
         }
-        Io::ResourceBusy => "it may be mounted by itself; mount the folder that it is in instead",
+        Io::ResourceBusy => "it may be a mount point; mount its folder instead",
         _ => return None,
     })
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied() -> io::Error {
+        io::Error::from_raw_os_error(13)
+    }
+
+    #[test]
+    fn io_error_with_context_shows_path_and_cause_without_error_number() {
+        let result: io::Result<()> = Err(denied());
+        let error = result.context("read", Path::new("/login")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /login");
+        assert_eq!(error.text(), "cannot read /login: Permission denied");
+        assert!(error.source().unwrap().is::<io::Error>());
+        assert!(error.hint.unwrap().starts_with("ls -ld"));
+    }
+
+    #[test]
+    fn error_in_an_error_shows_every_message() {
+        let inner = Error::io("read", Path::new("/login"), denied());
+        let outer = Error::new(Kind::Busy, "not removed").caused_by(inner);
+        assert_eq!(outer.text(), "not removed: cannot read /login: Permission denied");
+    }
+
+    #[test]
+    fn error_of_a_library_shows_its_innermost_cause_only() {
+        #[derive(Debug)]
+        struct Wrapper(io::Error);
+        impl fmt::Display for Wrapper {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "wrapped: {}", self.0)
+            }
+        }
+        impl StdError for Wrapper {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Error::new(Kind::Network, "no answer").caused_by(Wrapper(denied()));
+        assert_eq!(error.text(), "no answer: Permission denied");
+    }
+
+    #[test]
+    fn serialized_error_holds_the_whole_text() {
+        let error = Error::io("read", Path::new("/login"), denied());
+        let json = serde_json::to_value(&error).unwrap();
+        assert_eq!(json["message"], "cannot read /login: Permission denied");
+        let read: Error = serde_json::from_value(json).unwrap();
+        assert_eq!(read.text(), error.text());
+        assert_eq!(read.hint, error.hint);
     }
 }
-
-impl std::error::Error for Error {}
-
-pub type Result<T, E = Error> = std::result::Result<T, E>;

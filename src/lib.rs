@@ -37,3 +37,4 @@ pub mod stdin;
 pub mod tokens;
 pub mod trace;
 pub mod urls;
+pub mod verification;

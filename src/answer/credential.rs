@@ -50,7 +50,7 @@ impl Credential {
         for number in 1.. {
             let bad = |rule: &str| Error::new(Kind::BadInput, format!("line {number}: {rule}"));
             read_line(&mut input, line.expose_mut())
-                .map_err(|error| bad(&format!("cannot be read: {error}")))?;
+                .map_err(|error| bad("cannot be read").caused_by(error))?;
             if input.limit() == 0 {
                 return Err(bad("the request is longer than 1 MiB"));
             }
@@ -212,7 +212,7 @@ mod tests {
     fn refused(input: impl AsRef<[u8]>) -> String {
         let error = Credential::read(input.as_ref()).unwrap_err();
         assert_eq!(error.kind, Kind::BadInput);
-        error.message
+        error.text()
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         }
         let endless = io::repeat(b'a');
         let error = Credential::read(io::BufReader::new(endless)).unwrap_err();
-        assert_eq!(error.message, "line 1: longer than 65535 bytes");
+        assert_eq!(error.text(), "line 1: longer than 65535 bytes");
         let many = "future=1\n".repeat(1024 * 1024 / 9 + 1);
         assert!(refused(many).ends_with("the request is longer than 1 MiB"));
     }

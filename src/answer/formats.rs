@@ -160,7 +160,10 @@ fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
 fn bazel_request(input: impl BufRead) -> Result<Credential> {
     let bad = |why: &str| Error::new(Kind::BadInput, format!("the request is not Bazel's: {why}"));
     let mut text = String::new();
-    input.take(JSON_LIMIT).read_to_string(&mut text).map_err(|error| bad(&error.to_string()))?;
+    input
+        .take(JSON_LIMIT)
+        .read_to_string(&mut text)
+        .map_err(|error| bad("it cannot be read").caused_by(error))?;
     if text.trim().is_empty() {
         return Ok(Credential::default());
     }

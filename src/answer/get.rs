@@ -102,7 +102,7 @@ pub fn get(
         Err(error) => match usable(profile, 0)? {
             // The renewal can wait as long as what there is still works.
             Some(login) if error.kind.exit_code() == 1 => {
-                ui::say(&format!("{error}; answering with a token that expires soon"));
+                ui::say(&format!("{}; answering with a token that expires soon", error.text()));
                 login
             }
             _ => return Err(error),

@@ -82,7 +82,7 @@ pub fn exec(login: &Login, variables: &[Variable], command: &[OsString]) -> Resu
         child.env(&variable.name, variable.value(login)?);
     }
     run(child).map_err(|error| {
-        Error::new(Kind::Usage, format!("cannot run {}: {error}", program.display()))
+        Error::new(Kind::Usage, format!("cannot run {}", program.display())).caused_by(error)
     })
 }
 

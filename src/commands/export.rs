@@ -34,7 +34,7 @@ pub fn bundle(login: &Login, bundle: ExportFormat) -> Result<Zeroizing<Vec<u8>>>
     };
     format
         .write(&mut *bytes, &Credential::default(), login, None)
-        .map_err(|error| Error::new(Kind::Storage, format!("cannot write the bundle: {error}")))?;
+        .map_err(|error| Error::new(Kind::Storage, "cannot write the bundle").caused_by(error))?;
     Ok(bytes)
 }
 

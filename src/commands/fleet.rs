@@ -52,9 +52,9 @@ impl Status {
         if let Some(intent) = &self.fleet.intent {
             line("no answer", &format!("to the request of {}", told(intent)));
         }
-        if let Some(prompt) = &self.fleet.pending {
-            let (uri, code) = (&prompt.verification_uri, &prompt.user_code);
-            let left = time_left(prompt.expires_at - now);
+        if let Some(verification) = &self.fleet.pending {
+            let (uri, code) = (&verification.verification_uri, &verification.user_code);
+            let left = time_left(verification.expires_at - now);
             line("pending", &format!("sign in at {uri} with the code {code} ({left} left)"));
         }
         for deed in &self.fleet.hosts {

@@ -3,7 +3,7 @@
 
 use crate::clock::Deadline;
 use crate::commands::move_login::adopt;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::auth_json::{AuthJson, Content};
@@ -47,7 +47,7 @@ pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -
             let what = format!("another program has changed {} meanwhile", from.display());
             return Err(Error::new(Kind::Busy, what).hint("import it again; it was not removed"));
         }
-        fs::remove_file(from).map_err(|error| Error::io("remove", from, &error))?;
+        fs::remove_file(from).context("remove", from)?;
         ui::say(&format!("removed {}", from.display()));
     } else {
         ui::say(&format!(
@@ -66,7 +66,7 @@ fn is_where_it_is_kept(profile: &Profile, path: &Path) -> Result<bool> {
 }
 
 fn login_in(path: &Path) -> Result<Login> {
-    let bytes = read(path).map_err(|error| Error::io("read", path, &error))?;
+    let bytes = read(path).context("read", path)?;
     let none = |why: &str| {
         Error::new(Kind::BadInput, format!("{} has no login to take: {why}", path.display()))
     };

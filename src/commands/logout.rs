@@ -57,10 +57,8 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
     audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));
     removed.map_err(|error| match &revoked {
-        Some(Ok(host)) => {
-            let message = format!("{host} has ended the login, but it is still here: {error}");
-            Error { message, ..error }
-        }
+        Some(Ok(host)) => error
+            .map_text(|text| format!("{host} has ended the login, but it is still here: {text}")),
         _ => error,
     })?;
     let codex_too =
@@ -73,10 +71,9 @@ fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
     match revoked {
         Some(Ok(host)) => ui::say(&format!("{host} has ended the login")),
         Some(Err(error)) => {
-            let message =
-                format!("the login was removed here, but not ended at the server: {error}");
+            let message = "the login was removed here, but not ended at the server";
             let hint = "end the session in ChatGPT's security settings";
-            return Err(Error::new(error.kind, message).hint(hint));
+            return Err(Error::new(error.kind, message).hint(hint).caused_by(error));
         }
         None if login.refresh_token.is_some() => {
             ui::say("it was not ended at the server; copies of it still work (logout ends it)");

@@ -46,7 +46,7 @@ impl ProfileTest {
                 Ok(found) => found.clone(),
                 Err(error) => {
                     let hint = error.hint.as_ref().map(|hint| format!(" ({hint})"));
-                    format!("FAILED: {error}{}", hint.unwrap_or_default())
+                    format!("FAILED: {}{}", error.text(), hint.unwrap_or_default())
                 }
             };
             writeln!(text, "{name:<12}{found}").expect("a string takes all");
@@ -76,7 +76,10 @@ fn server(issuer: &AuthorizationServer, found: &mut Vec<(&'static str, Result<St
     }
     // The code is left to expire: nothing else shows that this client gets one.
     let offered = |uri: String| format!("offered, at {uri}");
-    found.push(("device", issuer.start().map(|pending| offered(pending.prompt.verification_uri))));
+    found.push((
+        "device",
+        issuer.start().map(|pending| offered(pending.verification.verification_uri)),
+    ));
 }
 
 fn hosts(profile: &Profile) -> String {

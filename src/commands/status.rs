@@ -2,13 +2,14 @@
 
 use crate::account::Account;
 use crate::clock;
-use crate::error::{Result, Verification};
+use crate::error::Result;
 use crate::login::Login;
 use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
 use crate::renewal::failure::InvalidToken;
 use crate::ui::time_left;
 use crate::urls::host;
+use crate::verification::Verification;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -48,8 +49,8 @@ impl Status {
             .login_dir()?
             .pending::<DeviceAuthorization>()
             .load()?
-            .map(|pending| pending.prompt);
-        let pending = pending.filter(|prompt| prompt.expires_at > clock::now());
+            .map(|pending| pending.verification);
+        let pending = pending.filter(|verification| verification.expires_at > clock::now());
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
         others.retain(|other| !other.is(&account));
@@ -96,12 +97,12 @@ impl Status {
             }
             None => line("kept in", &self.storage),
         }
-        if let Some(prompt) = &self.pending {
-            let left = time_left(prompt.expires_at - clock::now());
-            let uri = &prompt.verification_uri;
+        if let Some(verification) = &self.pending {
+            let left = time_left(verification.expires_at - clock::now());
+            let uri = &verification.verification_uri;
             line(
                 "pending",
-                &format!("sign in at {uri} with the code {} ({left} left)", prompt.user_code),
+                &format!("sign in at {uri} with the code {} ({left} left)", verification.user_code),
             );
         }
         for other in &self.others {

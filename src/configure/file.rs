@@ -1,6 +1,6 @@
 //! A small text file of another program's: read whole, shown as a difference, written whole.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{replace, replace_as, target};
 use crate::storage::files_read::read;
 use crate::storage::login_dir::create_private;
@@ -18,7 +18,7 @@ pub struct TextFile {
 impl TextFile {
     pub fn read(path: &Path) -> Result<Self> {
         let target = target(path);
-        let bytes = read(&target).map_err(|error| Error::io("read", path, &error))?;
+        let bytes = read(&target).context("read", path)?;
         let text = bytes.map(|bytes| utf8(path, &bytes)).transpose()?;
         Ok(Self { path: path.to_owned(), target, text })
     }
@@ -55,7 +55,7 @@ impl TextFile {
 
     pub fn delete(&self) -> Result<()> {
         self.is_unchanged()?;
-        fs::remove_file(&self.target).map_err(|error| Error::io("remove", &self.path, &error))
+        fs::remove_file(&self.target).context("remove", &self.path)
     }
 
     fn is_unchanged(&self) -> Result<()> {

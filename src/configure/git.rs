@@ -45,7 +45,8 @@ impl Helper {
         git.args(["config", "--null", "--file"]).arg(&self.path).arg("--get-all");
         git.arg(format!("credential.{URL}.helper")).stdin(Stdio::null()).env("LC_ALL", "C");
         let output = git.output().map_err(|error| {
-            Error::new(Kind::Usage, format!("cannot run git: {error}"))
+            Error::new(Kind::Usage, "cannot run git")
+                .caused_by(error)
                 .hint("install git, or put it on the PATH")
         })?;
         let says = String::from_utf8_lossy(&output.stderr);

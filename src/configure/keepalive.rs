@@ -48,7 +48,7 @@ pub struct Keepalive<'a> {
 impl<'a> Keepalive<'a> {
     pub fn new(profile: &'a Profile, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
         let program = programs::answering().map_err(|error| {
-            Error::new(Kind::Storage, format!("cannot find this program's own path: {error}"))
+            Error::new(Kind::Storage, "cannot find this program's own path").caused_by(error)
         })?;
         let folders = Folders { variable, home: super::home()? };
         let folder = if cfg!(target_os = "macos") {
@@ -131,7 +131,7 @@ impl<'a> Keepalive<'a> {
         if let Scheduler::Cron = scheduler {
             ui::say("there is no systemd user manager here; with crontab -e, add this line:");
             return writeln!(stdout(), "{}", self.cron_line()).map_err(|error| {
-                Error::new(Kind::Storage, format!("cannot write to standard output: {error}"))
+                Error::new(Kind::Storage, "cannot write to standard output").caused_by(error)
             });
         }
         create_private(&self.folder)?;
@@ -168,7 +168,7 @@ impl<'a> Keepalive<'a> {
             match fs::remove_file(&path) {
                 Ok(()) => ui::say(&format!("removed {}", path.display())),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", &path, &error)),
+                Err(error) => return Err(Error::io("remove", &path, error)),
             }
         }
         Ok(())

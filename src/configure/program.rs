@@ -18,7 +18,7 @@ pub struct Program {
 impl Program {
     pub fn this() -> Result<Self> {
         let path = programs::answering().map_err(|error| {
-            Error::new(Kind::Storage, format!("cannot find this program's own path: {error}"))
+            Error::new(Kind::Storage, "cannot find this program's own path").caused_by(error)
         })?;
         let Some(text) = path.to_str().filter(|text| !text.contains(char::is_control)) else {
             let message = format!("{} cannot be written into a text file", path.display());

@@ -4,7 +4,7 @@
 //! One endpoint is asked at a time, and the next one when it does not answer, so that an error can name it.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use crate::trace::{self, Event};
 use etcd_client::{
@@ -83,7 +83,7 @@ impl Wire {
         // One thread, to keep a lease alive while this one waits for something else.
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().map_err(|error| {
-            Error::new(Kind::Network, format!("cannot start the network runtime: {error}"))
+            Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
@@ -188,7 +188,7 @@ impl Endpoints {
             return Ok(client.clone());
         }
         let options =
-            self.options().map_err(|error| etcd_client::Error::InvalidArgs(error.message))?;
+            self.options().map_err(|error| etcd_client::Error::InvalidArgs(error.text()))?;
         let client = Client::connect([&self.settings.endpoints[index]], Some(options)).await?;
         *self.client.lock().expect("nobody panics with it") = Some((index, client.clone()));
         Ok(client)
@@ -227,7 +227,7 @@ impl Endpoints {
 }
 
 fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>> {
-    let read = fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+    let read = fs::read(path).context("read", path)?;
     Ok(zeroize::Zeroizing::new(read))
 }
 

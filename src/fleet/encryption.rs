@@ -1,6 +1,6 @@
 //! Encrypts what leaves the machine. The only home of age.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;
@@ -22,7 +22,7 @@ pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a String>) ->
     };
     let recipients: Vec<x25519::Recipient> = recipients.map(parse).collect::<Result<_>>()?;
     let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
-    let sealed = || -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let sealed = || -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let mut sealed = Vec::new();
         let mut writer = Encryptor::with_recipients(recipients)?.wrap_output(&mut sealed)?;
         writer.write_all(message)?;
@@ -30,7 +30,7 @@ pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a String>) ->
         Ok(sealed)
     };
     let sealed = sealed().map_err(|error| {
-        Error::new(Kind::Configuration, format!("cannot encrypt for the recipients: {error}"))
+        Error::new(Kind::Configuration, "cannot encrypt for the recipients").caused_by(error)
     })?;
     Ok(STANDARD.encode(sealed))
 }
@@ -62,10 +62,10 @@ pub fn open(sealed: &str, settings: &Settings) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
-    let file = std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    let file = std::fs::File::open(path).context("read", path)?;
     IdentityFile::from_buffer(std::io::BufReader::new(file))
         .and_then(|file| file.into_identities().map_err(std::io::Error::other))
-        .map_err(|error| Error::io("use the identity in", path, &error))
+        .context("use the identity in", path)
 }
 
 /// How many identities this host has.

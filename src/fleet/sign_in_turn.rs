@@ -1,13 +1,14 @@
 //! One host asks a person at a time; the others show what it asks, and take it up when that host is gone.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::settings::Role;
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::storage::records::Record;
+use crate::verification::Verification;
 use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
 use serde_json::Value;
 use std::time::Duration;
@@ -107,7 +108,7 @@ fn cancelled_elsewhere(etcd: &EtcdStorage) -> Result<tokio::task::JoinHandle<()>
 }
 
 /// Shows a device login on all hosts, before it is shown on this one.
-pub fn publish(etcd: &EtcdStorage, pending: &Value, prompt: &Verification) -> Result<()> {
+pub fn publish(etcd: &EtcdStorage, pending: &Value, verification: &Verification) -> Result<()> {
     let deed = etcd.deed(0)?;
     let seal = |value: &Value, readers: &[String]| -> Result<Sealed> {
         let recipients = etcd.local.settings.recipients.iter().chain(readers);
@@ -116,7 +117,7 @@ pub fn publish(etcd: &EtcdStorage, pending: &Value, prompt: &Verification) -> Re
     };
     // What readers get is in the same form, without the device code and what the approval brought.
     let mut shown = pending.clone();
-    for (name, value) in serde_json::json!(prompt).as_object().into_iter().flatten() {
+    for (name, value) in serde_json::json!(verification).as_object().into_iter().flatten() {
         shown[name] = value.clone();
     }
     for name in ["device_code", "approval"] {

@@ -1,12 +1,13 @@
 //! What lies below a login's prefix at one revision.
 
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::fleet::client::Found;
 use crate::fleet::encryption;
 use crate::fleet::settings::{Role, Settings};
 use crate::storage::journal::Intent;
 use crate::storage::shared::HostAction;
 use crate::storage::stored_login::StoredLogin;
+use crate::verification::Verification;
 use etcd_client::KeyValue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

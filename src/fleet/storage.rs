@@ -1,7 +1,7 @@
 //! The storage itself, as it is asked of etcd.
 
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::fleet::inspect;
 use crate::fleet::lock::Held;
 use crate::fleet::settings::Role;
@@ -14,6 +14,7 @@ use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::FleetStatus;
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{HeldLogin, SignInTurn, Storage};
+use crate::verification::Verification;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -70,14 +71,14 @@ impl Storage for EtcdStorage {
             "this host only reads the login (role = \"reader\"), and {who} has not renewed it"
         );
         Ok(Some(match snapshot.prompt(&self.local.settings)? {
-            Some(prompt) if prompt.expires_at > clock::now() => Error::new(
+            Some(verification) if verification.expires_at > clock::now() => Error::new(
                 Kind::LoginPending,
                 format!(
                     "sign in at {} with the code {}",
-                    prompt.verification_uri, prompt.user_code
+                    verification.verification_uri, verification.user_code
                 ),
             )
-            .prompt(prompt),
+            .verification(verification),
             _ => Error::new(Kind::Busy, what)
                 .hint(format!("run codex-credential renew (or login) on {who}")),
         }))
@@ -91,8 +92,8 @@ impl Storage for EtcdStorage {
             .map(|turn| Box::new(turn) as Box<dyn SignInTurn>))
     }
 
-    fn publish(&self, pending: &Value, prompt: &Verification) -> Result<()> {
-        sign_in_turn::publish(self, pending, prompt)
+    fn publish(&self, pending: &Value, verification: &Verification) -> Result<()> {
+        sign_in_turn::publish(self, pending, verification)
     }
 
     fn withdraw(&self) -> Result<()> {

@@ -3,12 +3,13 @@
 
 use crate::client::ClientRegistration;
 use crate::clock;
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, Poll, is_code};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::response::number;
 use crate::tokens::Secret;
 use crate::urls::host;
+use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ pub fn start(http: &Http, at: &ClientRegistration) -> Result<DeviceAuthorization
         issuer: at.issuer.clone(),
         client_id: at.client_id.clone(),
         device_code: code.device_auth_id,
-        prompt: Verification {
+        verification: Verification {
             reason: None,
             verification_uri: format!("{}/codex/device", at.issuer),
             verification_uri_complete: None,
@@ -90,7 +91,8 @@ struct Asked<'a> {
 /// Asks once whether the login is approved.
 pub fn poll(http: &Http, pending: &DeviceAuthorization) -> Poll {
     let url = format!("{}/api/accounts/deviceauth/token", pending.issuer);
-    let body = Asked { device_auth_id: &pending.device_code, user_code: &pending.prompt.user_code };
+    let body =
+        Asked { device_auth_id: &pending.device_code, user_code: &pending.verification.user_code };
     let Ok(reply) = http.post_json(&url, &body) else { return Poll::Trouble };
     match (reply.status, reply.error_code().as_deref()) {
         (200..300, _) => match serde_json::from_slice::<AuthorizationCode>(&reply.body) {

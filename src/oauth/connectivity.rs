@@ -54,17 +54,22 @@ impl Route {
         let (sender, found) = mpsc::channel();
         let at = (self.host.trim_matches(['[', ']']).to_owned(), self.port);
         thread::spawn(move || sender.send(at.to_socket_addrs().map(Iterator::collect)));
-        let failed = |why: &str| {
-            let what = format!("the name {} leads to no address: {why}", self.host);
-            Error::new(Kind::Network, what).hint("check the name, and the network's DNS")
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            Error::new(Kind::Network, format!("the host name {} does not resolve", self.host))
+                .hint("check the name, and the network's DNS")
+                .caused_by(cause)
         };
         match found.recv_timeout(PATIENCE) {
             Ok(Ok(addresses)) => {
                 let addresses: Vec<SocketAddr> = addresses;
-                if addresses.is_empty() { Err(failed("none is known")) } else { Ok(addresses) }
+                if addresses.is_empty() {
+                    Err(failed("it has no address".into()))
+                } else {
+                    Ok(addresses)
+                }
             }
-            Ok(Err(error)) => Err(failed(&error.to_string())),
-            Err(_) => Err(failed("no answer in 5 s")),
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(_) => Err(failed("no answer in 5 s".into())),
         }
     }
 
@@ -81,10 +86,14 @@ impl Route {
                 Err(error) => last = Some((address, error)),
             }
         }
-        let why = last.map(|(address, error)| format!("{address}: {error}")).unwrap_or_default();
-        let what = format!("no connection to {}: {why}", self.host);
-        Err(Error::new(Kind::Network, what)
-            .hint("a firewall may be in between; is a proxy needed? HTTPS_PROXY names one"))
+        let error = match last {
+            Some((address, cause)) => {
+                Error::new(Kind::Network, format!("cannot connect to {} at {address}", self.host))
+                    .caused_by(cause)
+            }
+            None => Error::new(Kind::Network, format!("cannot connect to {}", self.host)),
+        };
+        Err(error.hint("a firewall may block it; if you need a proxy, set HTTPS_PROXY"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! One device login, as a record that outlives the process that polls for it, and the pace of polling.
 
 use crate::client::ClientRegistration;
-use crate::error::{Error, Kind, Verification};
+use crate::error::{Error, Kind};
 use crate::tokens::{Secret, TokenResponse};
+use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub struct DeviceAuthorization {
     pub client_id: String,
     pub device_code: Secret<String>,
     #[serde(flatten)]
-    pub prompt: Verification,
+    pub verification: Verification,
     /// Between two polls, in seconds.
     pub interval: u64,
     /// Nobody can be answered without it. A person may also sign in anew while the old login still works.
@@ -26,7 +27,9 @@ pub struct DeviceAuthorization {
 impl DeviceAuthorization {
     /// Whether a renewal for this issuer and client can go on with it, at `now` (seconds since the epoch).
     pub fn is_usable(&self, at: &ClientRegistration, now: i64) -> bool {
-        self.issuer == at.issuer && self.client_id == at.client_id && self.prompt.expires_at > now
+        self.issuer == at.issuer
+            && self.client_id == at.client_id
+            && self.verification.expires_at > now
     }
 }
 
@@ -137,7 +140,10 @@ impl Pace {
 }
 
 fn lost(error: &Error) -> Error {
-    let what = format!("the sign-in was approved, but its answer did not arrive ({error})");
+    let what = format!(
+        "the sign-in was approved, but the token response did not arrive ({})",
+        error.text()
+    );
     Error::new(Kind::LoginRequired, what).sign_in_again()
 }
 

@@ -3,14 +3,14 @@
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::network_error::{Route, cause, unanswered};
+use crate::oauth::network_error::{Route, unanswered};
 use crate::tokens::{ROOM, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::{host, path};
 use bytes::Bytes;
 use reqwest::redirect;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
@@ -95,7 +95,8 @@ impl Http {
                 .connect_timeout(CONNECT_TIMEOUT)
         };
         let cannot = |error: reqwest::Error| {
-            Error::new(Kind::Network, format!("cannot set up HTTPS: {}", cause(&error)))
+            Error::new(Kind::Network, "cannot set up HTTPS")
+                .caused_by(error)
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
         let client = builder().tls_certs_merge(extra_ca).build().map_err(cannot)?;
@@ -103,7 +104,7 @@ impl Http {
         let local = builder().no_proxy().tls_certs_only([]).build().map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
-            Error::new(Kind::Network, format!("cannot start the network runtime: {error}"))
+            Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
         let route = Route::of_environment();
         Ok(Self { client, local, route, timeout: TIMEOUT, runtime: Some(runtime) })
@@ -163,7 +164,7 @@ impl Http {
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
         let watch = trace::watch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
-        let request = request.build().map_err(|error| self.failure(url, &error))?;
+        let request = request.build().map_err(|error| self.failure(url, error))?;
         let method = request.method().clone();
         let result = self.answered(url, request);
         trace::tell(|| Event::Request {
@@ -183,7 +184,7 @@ impl Http {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
-            let response = response.map_err(|error| self.failure(url, &error))?;
+            let response = response.map_err(|error| self.failure(url, error))?;
             let status = response.status().as_u16();
             let head = Response {
                 status,
@@ -195,7 +196,7 @@ impl Http {
                 ..Response::default()
             };
             let body = body(response).await.map_err(|error| match error {
-                BodyError::Http(error) => Failure::CutOff(status, unanswered(url, &error, None)),
+                BodyError::Http(error) => Failure::CutOff(status, unanswered(url, error, None)),
                 BodyError::TooLong => Failure::NoAnswer(Error::new(
                     Kind::Server,
                     format!("{} sent an answer of more than {BODY_LIMIT} bytes", host(url)),
@@ -205,7 +206,7 @@ impl Http {
         })
     }
 
-    fn failure(&self, url: &str, error: &reqwest::Error) -> Failure {
+    fn failure(&self, url: &str, error: reqwest::Error) -> Failure {
         if error.is_connect() || error.is_builder() {
             return Failure::NotSent(unanswered(url, error, self.route.proxy(url).as_deref()));
         }
@@ -261,16 +262,16 @@ fn max_age(response: &reqwest::Response) -> Option<i64> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
-    let unusable = |why: String| {
-        let path: PathBuf = path.into();
-        Error::new(Kind::Usage, format!("cannot use the certificates in {}: {why}", path.display()))
+    let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(Kind::Usage, format!("cannot use the certificates in {}", path.display()))
             .hint("CODEX_CA_CERTIFICATE names a file of PEM certificates")
+            .caused_by(cause)
     };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let pem = std::fs::read(path).map_err(|error| unusable(error.into()))?;
     let certificates =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(cause(&error)))?;
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.into()))?;
     if certificates.is_empty() {
-        return Err(unusable("there are none in it".into()));
+        return Err(unusable("the file has no certificates".into()));
     }
     Ok(certificates)
 }

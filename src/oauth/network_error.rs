@@ -26,21 +26,21 @@ impl Route {
 /// `proxy` is the one that was to connect us.
 pub fn unanswered(
     url: &str,
-    failed: &(dyn std::error::Error + 'static),
+    failed: impl std::error::Error + Send + Sync + 'static,
     proxy: Option<&str>,
 ) -> Error {
-    let (host, cause) = (host(url), cause(failed));
+    let host = host(url);
     let error = |what: String| Error::new(Kind::Network, what);
-    if let Some(Complaint { what, hint }) = complaint(failed) {
-        return error(format!("no answer from {host}: {what} ({cause})")).hint(hint);
+    if let Some(Complaint { what, hint }) = complaint(&failed) {
+        return error(format!("no answer from {host}: {what}")).hint(hint).caused_by(failed);
     }
     let Some(proxy) = proxy else {
-        return error(format!("no answer from {host}: {cause}")).hint(
+        return error(format!("no answer from {host}")).caused_by(failed).hint(
             "check the network, and the proxy variables if there is a proxy; then try again",
         );
     };
     // What a proxy answers to CONNECT (RFC 9110, section 9.3.6); the words are hyper-util's.
-    match cause.strip_prefix("tunnel error: ") {
+    match innermost(&failed).strip_prefix("tunnel error: ") {
         Some("proxy authorization required") => error(format!(
             "the proxy {proxy} asks for a user and a password (407)"
         ))
@@ -49,14 +49,13 @@ pub fn unanswered(
         ),
         Some(_) => error(format!("the proxy {proxy} did not connect us to {host}"))
             .hint("have it allow that host, or name the host in NO_PROXY to ask without a proxy"),
-        None => error(format!("no answer from the proxy {proxy}: {cause}")).hint(
+        None => error(format!("no answer from the proxy {proxy}")).caused_by(failed).hint(
             "check HTTPS_PROXY and ALL_PROXY; hosts that NO_PROXY names are asked without a proxy",
         ),
     }
 }
 
-/// The innermost cause says what happened; what is wrapped around it repeats the URL.
-pub fn cause(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -1,7 +1,7 @@
 //! The device login by the standard (RFC 8628): the successful poll itself brings the tokens.
 
 use crate::clock;
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::oauth::codex::expired;
 use crate::oauth::device::{DeviceAuthorization, Poll, is_code};
 use crate::oauth::http::{Failure, Response};
@@ -9,6 +9,7 @@ use crate::oauth::response::number;
 use crate::oauth::standard::{Server, refusal};
 use crate::tokens::Secret;
 use crate::urls::host;
+use crate::verification::Verification;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -41,8 +42,9 @@ impl Server<'_> {
     /// `DeviceLoginDisabled` when the server does not offer the device login to this client.
     pub fn start(&self) -> Result<DeviceAuthorization> {
         let url = self.endpoints.device_authorization.as_deref().ok_or_else(|| {
-            let error = self.without("device_authorization_endpoint");
-            Error { kind: Kind::DeviceLoginDisabled, ..error }
+            let mut error = self.without("device_authorization_endpoint");
+            error.kind = Kind::DeviceLoginDisabled;
+            error
         })?;
         self.token_endpoint()?;
         let scope = self.standard.scope.as_deref().map(|scope| ("scope", scope));
@@ -68,7 +70,7 @@ impl Server<'_> {
             issuer: self.client.issuer.clone(),
             client_id: self.client.client_id.clone(),
             device_code: started.device_code,
-            prompt: Verification {
+            verification: Verification {
                 reason: None,
                 verification_uri: started.verification_uri,
                 verification_uri_complete: started

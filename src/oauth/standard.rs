@@ -106,6 +106,6 @@ pub(super) fn refusal(reply: &Response, url: &str) -> Error {
         reply.json().and_then(|json| Some(json["error_description"].as_str()?.to_owned()));
     let described =
         described.map(|text| format!(" ({})", without_secrets(&text))).unwrap_or_default();
-    let error = reply.error(url);
-    Error::new(Kind::Configuration, format!("{error}{described}")).hint(hint)
+    let text = reply.error(url).text();
+    Error::new(Kind::Configuration, format!("{text}{described}")).hint(hint)
 }

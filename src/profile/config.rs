@@ -3,7 +3,7 @@
 //! A mistake names the file, the line and the nearest right word; nothing is guessed and nothing passed over, for a
 //! misspelt key would send a token elsewhere or keep it elsewhere.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::profile::etcd::ETCD_KEYS;
 use crate::profile::reader::{GIT_KEYS, Reader, instead};
 use crate::profile::table::{PROFILE_KEYS, Table};
@@ -38,7 +38,7 @@ impl Config {
     pub fn load(path: &Path, is_named: bool) -> Result<Self> {
         let bytes = match read(path) {
             Err(error) if error.kind() == ErrorKind::NotADirectory => None,
-            read => read.map_err(|error| Error::io("read", path, &error))?,
+            read => read.context("read", path)?,
         };
         let Some(bytes) = bytes else {
             if !is_named {
@@ -48,7 +48,7 @@ impl Config {
             return Err(Error::new(Kind::Configuration, what)
                 .hint("--config and CODEX_CREDENTIAL_CONFIG name one that is there"));
         };
-        let path = std::path::absolute(path).map_err(|error| Error::io("find", path, &error))?;
+        let path = std::path::absolute(path).context("find", path)?;
         let text = String::from_utf8_lossy(&bytes);
         Self::parse(&path, &text)
     }
@@ -157,7 +157,7 @@ mod tests {
     fn refused(text: &str) -> String {
         let error = parse(text).unwrap_err();
         assert!([Kind::Configuration, Kind::Usage].contains(&error.kind));
-        error.message
+        error.text()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the environment says of a profile, and where its files are.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::folders;
 use crate::profile::config::Config;
 use crate::urls::is_secure;
@@ -45,7 +45,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
         if path.is_absolute() {
             return Ok(path);
         }
-        std::path::absolute(&path).map_err(|error| Error::io("find", &path, &error))
+        std::path::absolute(&path).context("find", &path)
     }
 }
 

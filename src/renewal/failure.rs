@@ -66,8 +66,12 @@ impl Failure {
             trace::tell(|| Event::BackOff { until: self.not_before, failures: self.count });
         }
         if pause > Duration::from_secs(1) {
-            let message = format!("{}; the next try is in {} s", self.error, pause.as_secs());
-            return Err(Error { message, ..self.error.clone() }.retry_after(Some(pause)));
+            let seconds = pause.as_secs();
+            let error = self
+                .error
+                .clone()
+                .map_text(|text| format!("{text}; the next try is in {seconds} s"));
+            return Err(error.retry_after(Some(pause)));
         }
         thread::sleep(pause);
         Ok(())

@@ -76,7 +76,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
                 Ok(stored) => stored,
                 Err(ValidationError::NotNow(error)) => return Err(error),
                 Err(ValidationError::Ended(error)) => {
-                    record(error.message.clone())?;
+                    record(error.text())?;
                     journal.clear()?;
                     return Err(error);
                 }
@@ -141,10 +141,11 @@ fn end_of_login(error: &Error, cut_off: Option<&Intent>) -> String {
     match cut_off {
         Some(intent) => format!(
             "the login is lost: the renewal of {} was cut off before its answer arrived, and the server had \
-             already replaced the refresh token ({error})",
-            clock::rfc3339(intent.at)
+             already replaced the refresh token ({})",
+            clock::rfc3339(intent.at),
+            error.text()
         ),
-        None => format!("the login has ended: {error}"),
+        None => format!("the login has ended: {}", error.text()),
     }
 }
 

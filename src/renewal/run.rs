@@ -62,7 +62,7 @@ fn run(session: &Session) -> Result<()> {
             Refreshed::Done => return Ok(()),
             Refreshed::Superseded => {}
             Refreshed::Impossible(end) if session.order.may_sign_in => {
-                return sign_in(session, end.map(|end| end.message));
+                return sign_in(session, end.map(|end| end.text()));
             }
             Refreshed::Impossible(end) => return Err(end.unwrap_or_else(nobody)),
         }

@@ -124,13 +124,7 @@ pub fn recover(
                             if let Some(login) = &sent
                                 && let Some(token) = &login.refresh_token
                             {
-                                InvalidToken::record(
-                                    profile,
-                                    &*hold,
-                                    login,
-                                    token,
-                                    error.message.clone(),
-                                )?;
+                                InvalidToken::record(profile, &*hold, login, token, error.text())?;
                             }
                             journal::clear(&login_dir.journal())?;
                             return Err(error);

@@ -61,7 +61,10 @@ fn ask(session: &Session, reason: Option<String>) -> Result<()> {
     let issuer = session.issuer()?;
     let sign_in = SignIn { session, issuer, record, polled, changes };
     let (pending, joined) = sign_in.join_or_start(reason)?;
-    trace::tell(|| Event::DeviceAuthorization { joined, expires_at: pending.prompt.expires_at });
+    trace::tell(|| Event::DeviceAuthorization {
+        joined,
+        expires_at: pending.verification.expires_at,
+    });
     let answer = match pending.approval.clone() {
         Some(approval) => Answer::Approved(approval),
         None => sign_in.wait_for_approval(&pending)?,
@@ -91,7 +94,7 @@ impl SignIn<'_> {
             && pending.is_usable(issuer, clock::now())
         {
             if self.was_polled(&pending)? {
-                pending.prompt.reason = Some(CUT_OFF.into());
+                pending.verification.reason = Some(CUT_OFF.into());
                 self.save(&pending)?;
             }
             return Ok((pending, true));
@@ -99,7 +102,7 @@ impl SignIn<'_> {
         // A login that could not be kept is asked of nobody.
         hold(self.session.profile)?.probe()?;
         let mut pending = self.issuer.start()?;
-        pending.prompt.reason = reason;
+        pending.verification.reason = reason;
         pending.is_needed = !self.has_another_login();
         self.save(&pending)?;
         Ok((pending, false))
@@ -107,7 +110,7 @@ impl SignIn<'_> {
 
     /// On all hosts that share the storage before it is shown here.
     fn save(&self, pending: &DeviceAuthorization) -> Result<()> {
-        self.session.profile.storage.publish(&json!(pending), &pending.prompt)?;
+        self.session.profile.storage.publish(&json!(pending), &pending.verification)?;
         self.record.save(pending)
     }
 
@@ -178,12 +181,12 @@ impl SignIn<'_> {
         let pause = Deadline::after(pause);
         let mut may_have_changed = true;
         loop {
-            if clock::now() >= pending.prompt.expires_at {
+            if clock::now() >= pending.verification.expires_at {
                 self.record.remove()?;
                 return Err(codex::expired());
             }
-            let recorded = self.record.load()?.map(|recorded| recorded.prompt.user_code);
-            if recorded.as_ref() != Some(&pending.prompt.user_code) {
+            let recorded = self.record.load()?.map(|recorded| recorded.verification.user_code);
+            if recorded.as_ref() != Some(&pending.verification.user_code) {
                 return Err(cancelled());
             }
             let may_be_enough = may_have_changed && self.session.order.goal != Goal::SignIn;
@@ -264,7 +267,8 @@ fn lost(error: &Error) -> Error {
     Error::new(
         Kind::LoginRequired,
         format!(
-            "the sign-in was cut off before its answer arrived and cannot be taken up ({error})"
+            "the sign-in was cut off before its answer arrived and cannot be taken up ({})",
+            error.text()
         ),
     )
     .sign_in_again()

@@ -109,11 +109,10 @@ fn end(issuer: &AuthorizationServer, login: &Login, refusal: Error) -> Validatio
         return ValidationError::NotNow(refusal);
     }
     ValidationError::Ended(match issuer.revoke(login) {
-        Ok(_) => Error { message: format!("{refusal}; it was ended, and not stored"), ..refusal },
-        Err(error) => Error {
-            message: format!("{refusal}; it was not stored, but could not be revoked ({error})"),
-            ..refusal
-        },
+        Ok(_) => refusal.map_text(|text| format!("{text}; it was revoked and not stored")),
+        Err(error) => refusal.map_text(|text| {
+            format!("{text}; it was not stored, but could not be revoked ({})", error.text())
+        }),
     })
 }
 

@@ -6,7 +6,7 @@
 use crate::answer::get::Renewals;
 use crate::audit;
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
@@ -21,6 +21,7 @@ use crate::storage::watch::watch;
 use crate::trace;
 use crate::ui::screen::Screen;
 use crate::ui::time_left;
+use crate::verification::Verification;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
@@ -173,9 +174,8 @@ fn usable_pending(profile: &Profile, login_dir: &LoginDir) -> Option<DeviceAutho
 /// Starts this program as the renewing process: in a process group of its own, so that what is sent to the
 /// caller does not reach it, and holding the lock as its standard input.
 fn start(profile: &Profile, order: RenewalRequest, lock: Lock) -> Result<Child> {
-    let cannot = |error| {
-        Error::new(Kind::Interrupted, format!("cannot start the renewing process: {error}"))
-    };
+    let cannot =
+        |error| Error::new(Kind::Interrupted, "cannot start the renewal process").caused_by(error);
     let program = programs::full().map_err(cannot)?;
     let mut command = Command::new(program);
     command.args(["renew", "--apart"]);
@@ -256,7 +256,7 @@ fn died() -> Error {
 
 fn time_is_up(profile: &Profile, login_dir: &LoginDir) -> Error {
     if let Some(pending) = usable_pending(profile, login_dir) {
-        return login_pending(pending.prompt);
+        return login_pending(pending.verification);
     }
     let why = profile.storage.holder().unwrap_or_else(|| "it goes on".into());
     Error::new(Kind::Busy, format!("the renewal was not done in time: {why}"))
@@ -264,18 +264,19 @@ fn time_is_up(profile: &Profile, login_dir: &LoginDir) -> Error {
 }
 
 /// A device login waits: one line that says all a person needs, as callers show it to one.
-fn login_pending(prompt: Verification) -> Error {
-    let left = time_left(prompt.expires_at - clock::now());
-    let reason = prompt.reason.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default();
+fn login_pending(verification: Verification) -> Error {
+    let left = time_left(verification.expires_at - clock::now());
+    let reason =
+        verification.reason.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default();
     Error::new(
         Kind::LoginPending,
         format!(
             "{reason}sign in at {} with the code {} ({left} left)",
-            prompt.verification_uri, prompt.user_code
+            verification.verification_uri, verification.user_code
         ),
     )
     .hint("then run the same command again; never share the code")
-    .prompt(prompt)
+    .verification(verification)
 }
 
 impl Renewals for Caller {
@@ -304,14 +305,14 @@ impl Caller {
     fn show(&mut self, pending: &DeviceAuthorization) -> Result<()> {
         if !self.screen.asks() {
             let stays = self.wait_is_explicit || !pending.is_needed;
-            return if stays { Ok(()) } else { Err(login_pending(pending.prompt.clone())) };
+            return if stays { Ok(()) } else { Err(login_pending(pending.verification.clone())) };
         }
         if !self.wait_is_explicit {
             // A person may take as long as the code lives, and then hear that it has expired.
-            let left = u64::try_from(pending.prompt.expires_at - clock::now()).unwrap_or(0);
+            let left = u64::try_from(pending.verification.expires_at - clock::now()).unwrap_or(0);
             self.deadline = Deadline::after(Duration::from_secs(left + 10));
         }
-        self.screen.show(&pending.prompt);
+        self.screen.show(&pending.verification);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The audit log: one file of JSON lines in the state folder, and the one before it. A line is appended in one write,
 //! so that those of several processes do not mix, and no lock is waited for.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoResultExt, Result};
 use crate::folders::Folders;
 use crate::storage::files_read::read;
 use crate::storage::lock::Lock;
@@ -48,7 +48,7 @@ impl Log {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Ok(format!("{shown} has nothing yet"))
             }
-            Err(error) => Err(Error::io("write", &self.path, &error)),
+            Err(error) => Err(Error::io("write", &self.path, error)),
         }
     }
 
@@ -59,7 +59,7 @@ impl Log {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let cannot = |error| Error::io("write", &self.path, &error);
+        let cannot = |error| Error::io("write", &self.path, error);
         let mut file = options.open(&self.path).map_err(cannot)?;
         file.write_all(format!("{line}\n").as_bytes()).map_err(cannot)?;
         if file.metadata().is_ok_and(|file| file.len() > FULL) { self.rotate() } else { Ok(()) }
@@ -71,8 +71,7 @@ impl Log {
             return Ok(());
         };
         if self.path.metadata().is_ok_and(|file| file.len() > FULL) {
-            fs::rename(&self.path, self.before())
-                .map_err(|error| Error::io("rename", &self.path, &error))?;
+            fs::rename(&self.path, self.before()).context("rename", &self.path)?;
         }
         Ok(())
     }
@@ -85,7 +84,7 @@ impl Log {
     pub fn lines(&self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for path in [self.before(), self.path.clone()] {
-            let bytes = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+            let bytes = read(&path).context("read", &path)?;
             let bytes = bytes.unwrap_or_default();
             lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
         }

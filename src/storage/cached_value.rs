@@ -1,7 +1,7 @@
 //! One value of a private storage: in a file, or in an item of the keyring with a copy of what is no secret for
 //! long, in memory, so that reading it costs no more than reading a file.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoResultExt, Result};
 use crate::storage::files::replace;
 use crate::storage::files_read::{Bytes, read};
 use crate::storage::location::Location;
@@ -27,9 +27,7 @@ impl CachedValue {
     pub fn read_cached(&self) -> Result<Option<Bytes>> {
         match (&self.copy, &self.location) {
             (Some(copy), _) => Ok(read(copy).ok().flatten()),
-            (None, Location::File(path)) => {
-                read(path).map_err(|error| Error::io("read", path, &error))
-            }
+            (None, Location::File(path)) => read(path).context("read", path),
             (None, Location::Keyring(_)) => Ok(None),
         }
     }
@@ -75,7 +73,7 @@ impl CachedValue {
         let Some(path) = &self.copy else { return Ok(()) };
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", path, &error))
+                Err(Error::io("remove", path, error))
             }
             _ => Ok(()),
         }

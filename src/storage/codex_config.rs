@@ -151,7 +151,7 @@ fn layer(path: &Path) -> Result<Option<Layer>> {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error)),
+        Err(error) => return Err(Error::io("read", path, error)),
     };
     let text = String::from_utf8_lossy(&bytes);
     let says_something = KEYS.iter().any(|key| text.contains(key));
@@ -232,7 +232,7 @@ mod tests {
         ] {
             let error = read(&[("home/config.toml", text)]).unwrap_err();
             assert_eq!(error.kind, Kind::Configuration);
-            assert!(error.message.contains(name), "{error}");
+            assert!(error.text().contains(name), "{error}");
         }
         let unused = format!("{}[features]\nsecret_auth_storage = true\n", store("file"));
         assert_eq!(read(&[("home/config.toml", &unused)]).unwrap().store, Store::File);
@@ -242,6 +242,6 @@ mod tests {
     fn a_mistake_is_shown_with_its_line() {
         let text = "model = 1\nforced_login_method = 'magic'\n";
         let error = read(&[("home/config.toml", text)]).unwrap_err();
-        assert!(error.message.contains("config.toml, line 2: unknown variant `magic`"), "{error}");
+        assert!(error.text().contains("config.toml, line 2: unknown variant `magic`"), "{error}");
     }
 }

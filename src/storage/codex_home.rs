@@ -5,7 +5,7 @@
 //! taken without `auth.lock`; the types leave no other way.
 
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::login::{Login, notable};
 use crate::storage::auth_json::{self, AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
@@ -85,7 +85,7 @@ impl CodexHome {
         }
         let skew = self.skew()?;
         let path = self.dir.join("auth.json");
-        let document = read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let document = read(&path).context("read", &path)?;
         let Some(document) = document else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
             Ok(Ok(Content::ChatGpt(login))) => Some(CachedLogin {

@@ -1,10 +1,10 @@
 //! Write, sync, rename: a reader sees the old file or the new one, never a part.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoResultExt, Result};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 /// Begins the name of every temporary file, so that a later run knows one that a killed process left.
 const PREFIX: &str = ".codex-credential-";
@@ -14,13 +14,13 @@ const TRIES: u32 = 5;
 
 /// Puts `bytes` in the place of `path`, 0600 from creation and on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, &[bytes], None).map(drop).map_err(|error| Error::io("write", path, &error))
+    write(path, &[bytes], None).map(drop).context("write", path)
 }
 
 /// As [`replace`], with `permissions` in the end: for a file that is no login.
 pub fn replace_as(path: &Path, bytes: &[u8], permissions: &Permissions) -> Result<()> {
     let written = write(path, &[bytes], Some(permissions));
-    written.map(drop).map_err(|error| Error::io("write", path, &error))
+    written.map(drop).context("write", path)
 }
 
 /// As [`replace`]; the file stays open, to be written to.
@@ -42,9 +42,9 @@ fn write(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io:
 
 fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+    let mut file = temporary(folder)?;
     for part in parts {
-        file.write_all(part)?;
+        file.as_file_mut().write_all(part)?;
     }
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions.clone())?;
@@ -55,15 +55,24 @@ fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -
     Ok(file)
 }
 
+/// Creates a private file in `folder`. Its errors do not name it: the user knows only the file it is to replace.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Builder::new().prefix(PREFIX).make_in(folder, |path| options.open(path))
+}
+
 /// Whether [`replace`] could put a file of a login's size in the place of `path` now.
 pub fn probe(path: &Path) -> Result<()> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-        file.write_all(&[0; 16 * 1024])?;
+        let mut file = temporary(folder)?;
+        file.as_file_mut().write_all(&[0; 16 * 1024])?;
         file.as_file().sync_all()
     };
-    write().map_err(|error| Error::io("write", path, &error))?;
+    write().context("write", path)?;
     #[cfg(target_os = "linux")]
     is_replaceable(path)?;
     Ok(())

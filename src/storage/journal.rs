@@ -6,7 +6,7 @@
 //! its tokens belong in no file.
 
 use crate::client::ClientRegistration;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::replace_open;
 use crate::storage::files_read::read;
 use crate::storage::seal::Seal;
@@ -75,7 +75,7 @@ impl Journal {
             let file = replace_open(path, &[&line, &vec![b' '; RESERVED]])?;
             Ok((file, line.len() as u64))
         };
-        let (file, line_2) = write().map_err(|error| Error::io("write", path, &error))?;
+        let (file, line_2) = write().context("write", path)?;
         trace::tell(|| Event::Journal { step: Step::Intent });
         Ok(Self { file, path: path.to_owned(), line_2, seal })
     }
@@ -92,7 +92,7 @@ impl Journal {
             self.file.write_all(&line)?;
             self.file.sync_data()
         };
-        write().map_err(|error| Error::io("write", &self.path, &error))?;
+        write().context("write", &self.path)?;
         trace::tell(|| Event::Journal { step: Step::Answer });
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Journal {
 /// See [`Journal::clear`].
 pub fn clear(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
         Err(_) => Ok(()),
         Ok(()) => {
             trace::tell(|| Event::Journal { step: Step::Cleared });
@@ -124,7 +124,7 @@ pub fn left(
     path: &Path,
     seal: impl FnOnce() -> Result<Option<Seal>>,
 ) -> Result<Option<Unfinished>> {
-    let content = read(path).map_err(|error| Error::io("read", path, &error))?;
+    let content = read(path).context("read", path)?;
     let Some(content) = content else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! One spot that holds a login document: a file, or an item of the keyring.
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{IoResultExt, Result};
 use crate::storage::files::{probe, replace, sync_folder, target};
 use crate::storage::files_read::{Bytes, read};
 use crate::storage::keyring::Item;
@@ -22,7 +22,7 @@ impl Location {
     pub fn read(&self) -> Result<Option<Bytes>> {
         match self {
             Self::Keyring(item) => item.load(),
-            Self::File(path) => read(path).map_err(|error| Error::io("read", path, &error)),
+            Self::File(path) => read(path).context("read", path),
         }
     }
 
@@ -43,10 +43,10 @@ impl Location {
         };
         match fs::remove_file(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            removed => removed.map_err(|error| Error::io("remove", &path, &error))?,
+            removed => removed.context("remove", &path)?,
         }
         let folder = path.parent().unwrap_or(Path::new("."));
-        sync_folder(folder).map_err(|error| Error::io("sync", folder, &error))?;
+        sync_folder(folder).context("sync", folder)?;
         Ok(true)
     }
 
@@ -79,7 +79,7 @@ impl Location {
         let Self::File(path) = self else { return Ok(()) };
         let path = target(path);
         let aside = format!("{}.corrupt-{}", path.display(), clock::now());
-        fs::rename(&path, aside).map_err(|error| Error::io("set aside", &path, &error))
+        fs::rename(&path, aside).context("set aside", &path)
     }
 }
 

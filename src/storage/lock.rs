@@ -2,7 +2,7 @@
 //! empty of meaning and never deleted, for an unlinked lock file excludes nobody. The only home of fs4.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::trace::{self, Event};
 use fs4::{FileExt, TryLockError};
 use std::fs::{File, OpenOptions};
@@ -110,7 +110,7 @@ fn open(path: &Path) -> Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| Error::io("open the lock file", path, &error))
+    options.open(path).context("open the lock file", path)
 }
 
 fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
@@ -121,7 +121,7 @@ fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {
                 continue;
             }
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, &error)),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
         };
     }
 }
@@ -147,7 +147,7 @@ fn wait(path: &Path) -> Result<Lock> {
         match FileExt::lock(&file) {
             Ok(()) => return Ok(Lock(file)),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("lock", path, &error)),
+            Err(error) => return Err(Error::io("lock", path, error)),
         }
     }
 }

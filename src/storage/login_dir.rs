@@ -2,7 +2,7 @@
 //! shares the login meets here, whatever its HOME.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Result};
+use crate::error::{IoResultExt, Result};
 use crate::storage::lock::Lock;
 use crate::storage::records::Record;
 use crate::tokens::{Fingerprint, Secret};
@@ -131,5 +131,5 @@ pub fn create_private(dir: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| Error::io("create the folder", dir, &error))
+    builder.create(dir).context("create the folder", dir)
 }

@@ -25,12 +25,13 @@ pub mod watch;
 use crate::account::Account;
 use crate::client::ClientRegistration;
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result, Verification};
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Unfinished};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::FleetStatus;
 use crate::tokens::{Fingerprint, TokenResponse};
+use crate::verification::Verification;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -143,7 +144,7 @@ pub trait Storage: std::fmt::Debug {
 
     /// Shows a pending device login on the other hosts that share the storage: all of it to those who may take it up,
     /// `prompt` to the others.
-    fn publish(&self, _pending: &Value, _prompt: &Verification) -> Result<()> {
+    fn publish(&self, _pending: &Value, _verification: &Verification) -> Result<()> {
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! One small JSON file: replaced whole, read without a lock.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, IoResultExt, Result};
 use crate::storage::files::replace;
 use crate::storage::files_read::read;
 use serde::Serialize;
@@ -22,7 +22,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// What is recorded. A record that cannot be understood (one of another version) counts as none.
     pub fn load(&self) -> Result<Option<T>> {
-        let bytes = read(&self.path).map_err(|error| Error::io("read", &self.path, &error))?;
+        let bytes = read(&self.path).context("read", &self.path)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -35,7 +35,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     pub fn remove(&self) -> Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", &self.path, &error))
+                Err(Error::io("remove", &self.path, error))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! What a storage that several hosts share can tell of them.
 
-use crate::error::Verification;
+use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 
 /// A machine, or what counts as one: all that share a state folder.

@@ -37,7 +37,7 @@ impl ErrorFormat {
     pub fn show(self, error: &Error) {
         match self {
             Self::Text => {
-                say(&error.message);
+                say(&error.text());
                 if let Some(hint) = &error.hint {
                     line(&format!("hint: {hint}"));
                 }

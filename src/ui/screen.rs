@@ -3,8 +3,9 @@
 
 use crate::account::Account;
 use crate::clock;
-use crate::error::{Error, Kind, Verification};
+use crate::error::{Error, Kind};
 use crate::ui::{Interactive, say, time_left, when_typed};
+use crate::verification::Verification;
 use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -75,12 +76,12 @@ impl Screen {
     }
 
     /// Shows `prompt` if it is a new one, and counts down.
-    pub fn show(&mut self, prompt: &Verification) {
-        if self.shown.as_ref() != Some(prompt) {
-            self.show_new(prompt);
-            self.shown = Some(prompt.clone());
+    pub fn show(&mut self, verification: &Verification) {
+        if self.shown.as_ref() != Some(verification) {
+            self.show_new(verification);
+            self.shown = Some(verification.clone());
         }
-        let left = prompt.expires_at - clock::now();
+        let left = verification.expires_at - clock::now();
         if let Mode::Events = self.mode {
             if clock::now() - self.last_event >= EVENT_INTERVAL {
                 self.event("pending", &json!({ "seconds_left": left }));
@@ -96,14 +97,14 @@ impl Screen {
         }
     }
 
-    fn show_new(&mut self, prompt: &Verification) {
+    fn show_new(&mut self, verification: &Verification) {
         match &self.mode {
             Mode::Nobody => {}
-            Mode::Events => self.event("code", &json!(prompt)),
+            Mode::Events => self.event("code", &json!(verification)),
             Mode::Person(term) => {
-                let _ = term.write_line(&text(prompt));
-                let page = prompt.verification_uri_complete.as_ref();
-                let page = page.unwrap_or(&prompt.verification_uri);
+                let _ = term.write_line(&text(verification));
+                let page = verification.verification_uri_complete.as_ref();
+                let page = page.unwrap_or(&verification.verification_uri);
                 if self.extras.qr && term.is_term() {
                     let _ = term.write_line(&qr(page));
                 }
@@ -180,10 +181,10 @@ impl Screen {
     }
 }
 
-fn text(prompt: &Verification) -> String {
-    let reason = prompt.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
-    let left = time_left(prompt.expires_at - clock::now());
-    let complete = prompt.verification_uri_complete.as_ref();
+fn text(verification: &Verification) -> String {
+    let reason = verification.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
+    let left = time_left(verification.expires_at - clock::now());
+    let complete = verification.verification_uri_complete.as_ref();
     let complete =
         complete.map(|url| format!("\n(or this page, which has the code in it:)\n\n{url}\n"));
     format!(
@@ -192,8 +193,8 @@ fn text(prompt: &Verification) -> String {
          and enter this code, which is good for {left} (never share it):\n\n\
          {}\n{}",
         reason.unwrap_or_default(),
-        prompt.verification_uri,
-        prompt.user_code,
+        verification.verification_uri,
+        verification.user_code,
         complete.unwrap_or_default(),
     )
 }

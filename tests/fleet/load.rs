@@ -120,7 +120,7 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
                     if renew(&storage, &old, &new, &by) {
                         renewals.fetch_add(1, Ordering::SeqCst);
                     }
-                    let found = storage.read_cached(|_, _| None).unwrap().login;
+                    let found = storage.read_cached().unwrap().login;
                     assert!(*found.access_token == *new.access_token.as_ref().unwrap());
                 }
             });

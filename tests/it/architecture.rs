@@ -47,8 +47,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// The parts that every part may use. They use nothing but each other.
 const WORDS: &[&str] = &[
-    "account", "client", "clock", "error", "folders", "lenient", "login", "programs", "tokens",
-    "trace", "urls",
+    "account",
+    "client",
+    "clock",
+    "error",
+    "folders",
+    "lenient",
+    "login",
+    "programs",
+    "tokens",
+    "trace",
+    "urls",
+    "verification",
 ];
 
 /// The circles that are left to untie. Remove a name when it is out of its circle; never add one.

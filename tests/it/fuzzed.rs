@@ -56,7 +56,7 @@ fn is_decent(error: &Error) {
 }
 
 fn is_one_line(error: &Error) {
-    for text in [Some(&error.message), error.hint.as_ref()].into_iter().flatten() {
+    for text in [Some(&error.text()), error.hint.as_ref()].into_iter().flatten() {
         assert!(!text.contains(char::is_control), "{text:?}");
         assert!(text.len() < 1000, "{} bytes", text.len());
     }
@@ -228,7 +228,7 @@ fn a_request_is_read_or_refused_and_read_as_it_is_written() {
         Err(error) => {
             assert_eq!(error.kind, Kind::BadInput);
             is_decent(&error);
-            assert!(error.message.starts_with("line "), "{error}");
+            assert!(error.text().starts_with("line "), "{error}");
         }
     });
 }
@@ -503,7 +503,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
         for started in [codex::start(&http, &client), server.start()] {
             match started {
                 Ok(pending) => {
-                    let prompt = &pending.prompt;
+                    let prompt = &pending.verification;
                     assert!((1..=64).contains(&prompt.user_code.len()));
                     assert!(!prompt.user_code.contains(char::is_control));
                     assert!(prompt.verification_uri.starts_with("http"));

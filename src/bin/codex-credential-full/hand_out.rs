@@ -42,7 +42,7 @@ pub fn get(whose: &ProfileOptions, options: &cli::Get) -> Result<()> {
         Answer::OtherHosts(credential) => format.write_foreign(&mut *answer, credential),
         Answer::Nothing => format.write_nothing(&mut *answer),
     };
-    written.and_then(|()| io::stdout().write_all(&answer)).map_err(|error| cannot_write(&error))
+    written.and_then(|()| io::stdout().write_all(&answer)).map_err(cannot_write)
 }
 
 /// The command gets standard input; nothing is read from it here.
@@ -60,7 +60,7 @@ pub fn export(whose: &ProfileOptions, options: &cli::Export) -> Result<()> {
         return Ok(());
     }
     let bundle = commands::export::bundle(&login, options.format)?;
-    io::stdout().write_all(&bundle).map_err(|error| cannot_write(&error))
+    io::stdout().write_all(&bundle).map_err(cannot_write)
 }
 
 /// What `exec` and `export` have in common: nothing is read from standard input.

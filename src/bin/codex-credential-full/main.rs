@@ -138,7 +138,7 @@ fn trace(verbose: bool) {
         && let Err(error) = trace::start(verbose, file.as_ref().map(Path::new))
     {
         let file = file.unwrap_or_default();
-        ui::say(&format!("cannot write the trace {}: {error}", file.display()));
+        ui::say(&Error::io("write the trace", Path::new(&file), error).text());
     }
 }
 
@@ -217,7 +217,7 @@ fn fleet_status(whose: &ProfileOptions, options: &cli::Status) -> Result<()> {
 fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "codex-credential", &mut script);
-    io::stdout().write_all(&script).map_err(|error| cannot_write(&error))
+    io::stdout().write_all(&script).map_err(cannot_write)
 }
 
 /// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one

@@ -17,9 +17,9 @@ pub fn request(deadline: Deadline) -> Result<Credential> {
 }
 
 pub fn print(text: &str) -> Result<()> {
-    io::stdout().write_all(text.as_bytes()).map_err(|error| cannot_write(&error))
+    io::stdout().write_all(text.as_bytes()).map_err(cannot_write)
 }
 
-pub fn cannot_write(error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("cannot write to standard output: {error}"))
+pub fn cannot_write(error: io::Error) -> Error {
+    Error::new(Kind::Storage, "cannot write to standard output").caused_by(error)
 }

@@ -46,8 +46,8 @@ impl Read for RecordedInput {
 #[inline(never)]
 pub fn hand_over(begun: Option<RecordedInput>) -> ExitCode {
     run(begun).unwrap_or_else(|error| {
-        let what = format!("cannot run codex-credential-full: {error}");
-        let error = Error::new(Kind::Storage, what)
+        let error = Error::new(Kind::Storage, "cannot run codex-credential-full")
+            .caused_by(error)
             .hint("it belongs beside codex-credential; install both programs");
         ErrorFormat::Text.show(&error);
         ExitCode::from(error.kind.exit_code())

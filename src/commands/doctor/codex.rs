@@ -18,7 +18,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Ok(Some(version)) => report.ok("codex", version),
         Ok(None) => report.ok("codex", "no program codex in PATH; the login works without it"),
         Err(error) => {
-            report.warn("codex", error.message, "run it by hand to see why");
+            report.warn("codex", error.text(), "run it by hand to see why");
         }
     }
     let store = home.config().map(|config| match config.store {
@@ -36,7 +36,7 @@ fn version() -> Result<Option<String>> {
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut codex = match command.spawn() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        spawned => spawned.map_err(|error| failed(&format!("cannot be run: {error}")))?,
+        spawned => spawned.map_err(|error| failed("cannot be run").caused_by(error))?,
     };
     let output = codex.stdout.take().expect("piped");
     let (sender, said) = mpsc::channel();

@@ -95,7 +95,7 @@ const BUSY: u8 = 3;
 
 fn second_process(path: &Path) -> Result<Tried> {
     let cannot = |error: std::io::Error| {
-        Error::new(Kind::Interrupted, format!("cannot start a second process: {error}"))
+        Error::new(Kind::Interrupted, "cannot start a second process").caused_by(error)
     };
     let program = std::env::current_exe().map_err(cannot)?;
     let mut command = Command::new(program);

@@ -27,9 +27,9 @@ fn look(report: &mut Report, profile: &Profile) -> Result<()> {
         report.ok("renewals", format!("{holder} is at work"));
     }
     if let Some(pending) = login_dir.pending::<DeviceAuthorization>().load()?
-        && pending.prompt.expires_at > now
+        && pending.verification.expires_at > now
     {
-        let left = time_left(pending.prompt.expires_at - now);
+        let left = time_left(pending.verification.expires_at - now);
         let found = format!("a device login waits for a person ({left} left)");
         report.warn("pending", found, "codex-credential status shows where to enter the code");
     }

@@ -66,7 +66,7 @@ impl Report {
     }
 
     fn fail(&mut self, name: &'static str, error: &Error) {
-        let found = error.message.clone();
+        let found = error.text();
         self.0.push(Check { name, level: Level::Failure, found, next: error.hint.clone() });
     }
 
