@@ -42,7 +42,7 @@ pub struct Cli {
 }
 
 /// Which login is meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ProfileOptions {
     /// The profile of the configuration [default: the one whose host is asked for, else codex]
     #[arg(long, global = true, value_name = "NAME")]
@@ -103,7 +103,7 @@ pub enum Operation {
     Other(Vec<OsString>),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Wait {
     /// Wait this long at most, such as 4s or 2m [default: 15m where a person is asked, else 4s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -111,7 +111,7 @@ pub struct Wait {
 }
 
 /// Which token is wanted, and what may be done for it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct TokenOptions {
     #[command(flatten)]
     pub wait: Wait,
@@ -136,7 +136,7 @@ pub struct TokenOptions {
     pub rejected_sha256: Option<Fingerprint>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct PromptOptions {
     /// At the prompt, show the URL as a QR code, too
     #[arg(long)]
@@ -152,9 +152,9 @@ pub struct Get {
     #[command(flatten)]
     pub wanted: TokenOptions,
 
-    /// The form of the answer
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    /// The form of the answer [default: git; JSON where the input is Bazel's]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
 
     /// Print the token even on a terminal
     #[arg(long)]
@@ -408,7 +408,7 @@ pub struct Unconfigure {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Tool {
-    /// git, for chatgpt.com alone
+    /// git, for the profile's hosts alone
     Git,
     /// Codex, as a model provider with a token command
     Codex,
@@ -416,22 +416,12 @@ pub enum Tool {
     ClaudeCode,
     /// pi's provider openai-codex
     Pi,
-    /// Docker's credHelpers, for the registry chatgpt.com
+    /// Docker's credHelpers, for a registry at the profile's hosts
     Docker,
-    /// Bazel's credential helper, for chatgpt.com
+    /// Bazel's credential helper, for the profile's hosts
     Bazel,
     /// A timer that renews the login where nobody asks for days
     Keepalive,
-    /// Prints a recipe for opencode
-    Opencode,
-    /// Prints a recipe for curl
-    Curl,
-    /// Prints a recipe for OpenAI's SDK for Python
-    OpenaiPython,
-    /// Prints a recipe for OpenAI's SDK for JavaScript
-    OpenaiJs,
-    /// Prints a recipe for kubectl
-    Kubectl,
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {

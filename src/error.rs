@@ -139,7 +139,17 @@ impl Error {
         self
     }
 
-    /// Sets a hint that ends with a command to run.
+    /// Makes the hint's `login` the one for `profile`.
+    pub fn for_profile(mut self, profile: &str) -> Self {
+        if self.command.as_deref() == Some(SIGN_IN) {
+            let command = format!("{SIGN_IN} --profile {profile}");
+            self.hint = self.hint.map(|hint| hint.replace(SIGN_IN, &command));
+            self.command = Some(command);
+        }
+        self
+    }
+
+    /// A hint that ends in a command to run.
     pub fn run(mut self, purpose: &str, command: &str) -> Self {
         self.hint = Some(format!("{purpose}, run: {command}"));
         self.command = Some(command.to_owned());

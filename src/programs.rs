@@ -4,6 +4,11 @@ use std::env::consts::EXE_SUFFIX;
 use std::io;
 use std::path::PathBuf;
 
+/// The name by which Docker runs the first program: `docker-credential-` and [`DOCKER_SUFFIX`].
+pub const DOCKER_NAME: &str = "docker-credential-codex-credential";
+/// The value of an entry in Docker's `credHelpers`.
+pub const DOCKER_SUFFIX: &str = "codex-credential";
+
 /// The one that others run.
 pub fn answering() -> io::Result<PathBuf> {
     beside("codex-credential")
@@ -15,5 +20,11 @@ pub fn full() -> io::Result<PathBuf> {
 }
 
 fn beside(name: &str) -> io::Result<PathBuf> {
-    Ok(std::env::current_exe()?.with_file_name(format!("{name}{EXE_SUFFIX}")))
+    let program = std::env::current_exe()?;
+    // Some systems name the link that was started, and the other program does not lie beside a link.
+    let program = match program.canonicalize() {
+        Ok(target) if cfg!(unix) => target,
+        _ => program,
+    };
+    Ok(program.with_file_name(format!("{name}{EXE_SUFFIX}")))
 }

@@ -1,7 +1,7 @@
 //! git-credential's wire format, as `git-credential(1)` and `gitcredentials(7)` describe it. Pure: a reader in, a
 //! writer out.
 
-use crate::answer::credential_url::{self, split_at};
+use crate::answer::credential_url::{self, CredentialUrl, split_at};
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
 use std::io::{self, BufRead, Read, Write};
@@ -82,23 +82,10 @@ impl Credential {
             b"ephemeral" => self.ephemeral = ![&b""[..], b"0", b"false"].contains(&value),
             b"state[]" => self.set_state(value),
             b"capability[]" => self.set_capability(value),
-            b"url" => *self = Self::of_url(value)?,
+            b"url" => *self = credential_url::parse(value)?.into(),
             _ => {}
         }
         Ok(())
-    }
-
-    /// Returns the attributes that `url` is made of.
-    pub fn of_url(url: &[u8]) -> Result<Self, &'static str> {
-        let url = credential_url::parse(url)?;
-        Ok(Self {
-            protocol: Some(url.protocol),
-            host: Some(url.host),
-            path: url.path,
-            username: url.username,
-            password: url.password,
-            ..Self::default()
-        })
     }
 
     /// An empty value resets the list.
@@ -153,6 +140,19 @@ impl Credential {
     pub fn secret(&self) -> Option<&[u8]> {
         let secret = self.credential.as_ref().or(self.password.as_ref())?;
         Some(secret.expose())
+    }
+}
+
+impl From<CredentialUrl> for Credential {
+    fn from(url: CredentialUrl) -> Self {
+        Self {
+            protocol: Some(url.protocol),
+            host: Some(url.host),
+            path: url.path,
+            username: url.username,
+            password: url.password,
+            ..Self::default()
+        }
     }
 }
 

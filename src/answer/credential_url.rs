@@ -13,34 +13,64 @@ pub struct CredentialUrl {
     pub password: Option<Secret<Vec<u8>>>,
 }
 
-/// `protocol://user:password@host/path`, each part percent-decoded.
+/// Parses `protocol://user:password@host/path` and percent-decodes each part.
 pub fn parse(url: &[u8]) -> Result<CredentialUrl, &'static str> {
-    let (protocol, rest) = split_at(url, b"://").ok_or("the url has no protocol")?;
-    if protocol.is_empty() {
-        return Err("the url has no protocol");
-    }
-    let (authority, path) = match rest.iter().position(|byte| b"/?#".contains(byte)) {
-        Some(end) => (&rest[..end], &rest[end..]),
-        None => (rest, &b""[..]),
-    };
-    let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
-        Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
-        None => (None, authority),
-    };
-    let (username, password) = match user.map(|user| split_at(user, b":").ok_or(user)) {
+    let parts = Parts::of(url)?;
+    let (username, password) = match parts.user.map(|user| split_at(user, b":").ok_or(user)) {
         None => (None, None),
         Some(Ok((user, password))) => (Some(user), Some(password)),
         Some(Err(user)) => (Some(user), None),
     };
-    let path = path.strip_prefix(b"/").unwrap_or(path);
-    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let path = parts.path;
     Ok(CredentialUrl {
-        protocol: one_line(protocol.to_vec())?,
-        host: decode(host)?,
+        protocol: one_line(parts.protocol.to_vec())?,
+        host: decode(parts.host)?,
         path: if path.is_empty() { None } else { Some(decode(path)?) },
         username: username.map(decode).transpose()?,
         password: password.map(decode).transpose()?.map(Secret::new),
     })
+}
+
+/// Parses the URL of a program that sends the token to this very URL: the scheme is in lower case, its default port
+/// is left out, and a host with percent signs stays as it is, for that program may not decode it.
+pub fn parse_exact(url: &[u8]) -> Result<CredentialUrl, &'static str> {
+    let Parts { protocol, host, .. } = Parts::of(url)?;
+    let protocol = protocol.to_ascii_lowercase();
+    let port: &[u8] = match protocol.as_slice() {
+        b"https" => b":443",
+        b"http" => b":80",
+        _ => b":",
+    };
+    let host = host.strip_suffix(port).or_else(|| host.strip_suffix(b":")).unwrap_or(host);
+    Ok(CredentialUrl { protocol, host: host.to_vec(), ..parse(url)? })
+}
+
+/// The parts of a URL as they are written.
+struct Parts<'a> {
+    protocol: &'a [u8],
+    user: Option<&'a [u8]>,
+    host: &'a [u8],
+    path: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a [u8]) -> Result<Self, &'static str> {
+        let (protocol, rest) = split_at(url, b"://").ok_or("the url has no protocol")?;
+        if protocol.is_empty() {
+            return Err("the url has no protocol");
+        }
+        let (authority, path) = match rest.iter().position(|byte| b"/?#".contains(byte)) {
+            Some(end) => (&rest[..end], &rest[end..]),
+            None => (rest, &b""[..]),
+        };
+        let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
+            Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
+            None => (None, authority),
+        };
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        Ok(Self { protocol, user, host, path })
+    }
 }
 
 pub fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -81,5 +111,25 @@ mod tests {
         let url = parse(b"cert:///a/b.pem").unwrap();
         assert_eq!(url.host, Vec::<u8>::new());
         assert_eq!(url.path, Some("a/b.pem".into()));
+    }
+
+    #[test]
+    fn a_default_port_and_the_case_of_the_scheme_make_no_difference_to_who_sends_to_the_url() {
+        let parts = |url: &str| {
+            let url = parse_exact(url.as_bytes()).unwrap();
+            let text = |part: Vec<u8>| String::from_utf8(part).unwrap();
+            (text(url.protocol), text(url.host))
+        };
+        for (url, protocol, host) in [
+            ("HTTPS://A.example:443/x", "https", "A.example"),
+            ("https://a.example:", "https", "a.example"),
+            ("http://a.example:80", "http", "a.example"),
+            ("http://a.example:443", "http", "a.example:443"),
+            ("https://a.example:0443", "https", "a.example:0443"),
+            ("https://[::1]:443/", "https", "[::1]"),
+            ("https://a%2eexample/", "https", "a%2eexample"),
+        ] {
+            assert_eq!(parts(url), (protocol.into(), host.into()), "{url}");
+        }
     }
 }

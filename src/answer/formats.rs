@@ -1,15 +1,12 @@
 //! The forms in which a token is handed out. A refresh token is in none of them.
 
 use crate::answer::credential::Credential;
+use crate::answer::docker;
 use crate::clock;
-use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::tokens::Secret;
 use serde_json::{Value, json};
-use std::io::{self, BufRead, Read, Write};
-
-/// A request in JSON, in bytes.
-const JSON_LIMIT: u64 = 64 * 1024;
+use std::io::{self, Write};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -24,26 +21,17 @@ pub enum Format {
     Header,
     /// NAME=value lines, for env files
     Env,
-    /// Bazel's credential helper protocol, its request included
-    Bazel,
     /// Kubernetes' exec credential, in the version that it asks for
     ExecCredential,
+    /// The answer to a request in Bazel's JSON.
+    #[value(skip)]
+    Bazel,
+    /// The answer to Docker.
+    #[value(skip)]
+    Docker,
 }
 
 impl Format {
-    /// The request that goes with this form of an answer.
-    ///
-    /// # Errors
-    /// `BadInput`, naming the rule.
-    pub fn read(self, input: impl BufRead) -> Result<Credential> {
-        match self {
-            Self::Bazel => bazel_request(input),
-            // kubectl sends none; what is there is its user's own input.
-            Self::ExecCredential => Ok(Credential::default()),
-            _ => Credential::read(input),
-        }
-    }
-
     /// The answer that is kept for a host that is not ours. Only git's form has all of its attributes.
     pub fn write_foreign(self, output: &mut impl Write, kept: &Credential) -> io::Result<()> {
         if self == Self::Git { kept.write(output) } else { self.write_nothing(output) }
@@ -57,17 +45,19 @@ impl Format {
         }
     }
 
+    /// Writes the token of `login` in answer to the request for `credential`, or for Docker's `server_url`.
     /// `exec_info` is `$KUBERNETES_EXEC_INFO`.
     pub fn write(
         self,
         output: &mut impl Write,
-        asked: &Credential,
+        credential: &Credential,
+        server_url: &str,
         login: &Login,
         exec_info: Option<&str>,
     ) -> io::Result<()> {
         let token = login.access_token.expose();
         match self {
-            Self::Git => git(output, asked, login),
+            Self::Git => git(output, credential, login),
             Self::Token => writeln!(output, "{token}"),
             Self::Json => writeln!(output, "{}", object(login)),
             Self::Header => writeln!(output, "Authorization: Bearer {token}"),
@@ -79,6 +69,7 @@ impl Format {
                 }
                 writeln!(output, "{answer}")
             }
+            Self::Docker => docker::write(output, server_url, login),
             Self::ExecCredential => {
                 let mut answer = json!({
                     "apiVersion": api_version(exec_info),
@@ -154,22 +145,6 @@ fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// `{"uri": "https://…"}`; nothing at all means the default profile.
-fn bazel_request(input: impl BufRead) -> Result<Credential> {
-    let bad = |why: &str| Error::new(Kind::BadInput, format!("the request is not Bazel's: {why}"));
-    let mut text = String::new();
-    input
-        .take(JSON_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|error| bad("it cannot be read").caused_by(error))?;
-    if text.trim().is_empty() {
-        return Ok(Credential::default());
-    }
-    let request: Value = serde_json::from_str(&text).map_err(|_| bad("it is not JSON"))?;
-    let uri = request["uri"].as_str().ok_or_else(|| bad("it has no uri"))?;
-    Credential::of_url(uri.as_bytes()).map_err(bad)
 }
 
 /// The version that was asked for: another is an error to kubectl.

@@ -1,7 +1,7 @@
 //! `export --access-only`: the access token for a place that cannot ask; a refresh token is never in it.
 
-use crate::answer::credential::Credential;
 use crate::answer::formats::Format;
+use crate::answer::request::Request;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -32,8 +32,8 @@ pub fn bundle(login: &Login, bundle: ExportFormat) -> Result<Zeroizing<Vec<u8>>>
             return Ok(bytes);
         }
     };
-    format
-        .write(&mut *bytes, &Credential::default(), login, None)
+    Request { format, ..Request::default() }
+        .write(&mut *bytes, login, None)
         .map_err(|error| Error::new(Kind::Storage, "cannot write the bundle").caused_by(error))?;
     Ok(bytes)
 }

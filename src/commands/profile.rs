@@ -119,7 +119,7 @@ pub fn add(
     }
     let text = lines::append(path, text, &table)?;
     Config::parse(path, &text).map_err(|error| error.hint("nothing was written"))?;
-    file.write(&text, false)?;
+    file.write(&text)?;
     ui::say(&format!("wrote the profile {name} to {}", path.display()));
     Ok(())
 }

@@ -1,52 +1,80 @@
-//! `~/.bazelrc`: the helper for one host. Bazel gives it one argument, `get`, so that an adapter stands between.
+//! `~/.bazelrc`: the helper for each host. Bazel gives it one argument, `get`.
 
-use crate::configure::adapter::Adapter;
+use crate::configure::entry::{Entry, Folders, State, by_hand};
 use crate::configure::lines;
-use crate::configure::program::Program;
-use crate::configure::{Entry, Folders, Setup, State, by_hand};
+use crate::configure::program::{Program, option};
+use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
+use crate::profile::Profile;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "codex-credential-bazel";
-const FLAG: &str = "--credential_helper=chatgpt.com=";
-
-pub fn setup(program: &Program, folders: &Folders) -> Result<Setup> {
-    let path = program.beside(NAME);
-    let Some(helper) = path.to_str().filter(|path| !path.contains(['\'', '\\', '%'])) else {
-        let message = format!("{} cannot be written into a .bazelrc", path.display());
+pub fn setup(
+    program: &Program,
+    profile: &Profile,
+    hosts: &[String],
+    folders: &Folders,
+) -> Result<Setup> {
+    if program.text().contains(['\'', '\\', '%']) {
+        let message = format!("{} cannot be written into a .bazelrc", program.text());
         return Err(Error::new(Kind::Usage, message).hint("install the program elsewhere"));
+    }
+    let mut names: Vec<&str> = hosts.iter().map(|host| without_port(host)).collect();
+    names.dedup();
+    let path = folders.home.join(".bazelrc");
+    let line = |name: &str| -> Box<dyn Entry> {
+        Box::new(Line {
+            path: path.clone(),
+            program: program.clone(),
+            host: name.to_owned(),
+            profile: profile.name.clone(),
+        })
     };
-    let line = Line { path: folders.home.join(".bazelrc"), helper: helper.to_owned() };
-    let text = include_str!("../../helpers/bazel/codex-credential-bazel");
-    let adapter = Adapter { path, text };
-    Ok(Setup { entries: vec![Box::new(adapter), Box::new(line)], note: None })
+    Ok(Setup { entries: names.into_iter().map(line).collect(), link: None, note: None })
+}
+
+/// Bazel chooses a helper by the host's name alone.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
 }
 
 struct Line {
     path: PathBuf,
-    helper: String,
+    program: Program,
+    host: String,
+    profile: String,
 }
 
-fn block(helper: &str) -> [String; 2] {
-    let is_plain = !helper.contains(|c: char| c.is_whitespace() || "\"#".contains(c));
-    let flag = format!("{FLAG}{helper}");
-    [
-        "# by codex-credential; to undo: codex-credential unconfigure bazel".to_owned(),
-        format!("common {}", if is_plain { flag } else { format!("'{flag}'") }),
-    ]
-}
+impl Line {
+    fn flag(&self) -> String {
+        format!("--credential_helper={}=", self.host)
+    }
 
-/// The helpers for our host.
-fn helpers(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let flags = lines.filter_map(|line| line.split_once(FLAG));
-    flags.map(|(_, helper)| {
-        helper.trim_end_matches(|c: char| c.is_whitespace() || "'\"".contains(c))
-    })
-}
+    fn block(&self, helper: &str, profile: Option<&str>) -> [String; 2] {
+        let is_plain = !helper.contains(|c: char| c.is_whitespace() || "\"#".contains(c));
+        let flag = format!("{}{helper}", self.flag());
+        [
+            format!(
+                "# by codex-credential; to undo: codex-credential unconfigure bazel{}",
+                option(profile)
+            ),
+            format!("common {}", if is_plain { flag } else { format!("'{flag}'") }),
+        ]
+    }
 
-fn is_ours(helper: &str) -> bool {
-    Path::new(helper).file_name().is_some_and(|name| name == NAME)
+    /// The helpers for the host.
+    fn helpers<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        let flag = self.flag();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let flags = lines.filter_map(|line| line.split_once(&flag));
+        flags
+            .map(|(_, helper)| {
+                helper.trim_end_matches(|c: char| c.is_whitespace() || "'\"".contains(c))
+            })
+            .collect()
+    }
 }
 
 impl Entry for Line {
@@ -55,25 +83,28 @@ impl Entry for Line {
     }
 
     fn state(&self, text: Option<&str>) -> Result<State> {
-        let text = text.unwrap_or_default();
-        Ok(if helpers(text).any(|helper| helper == self.helper) {
+        let helpers = self.helpers(text.unwrap_or_default());
+        Ok(if helpers.contains(&self.program.text()) {
             State::Current
-        } else if helpers(text).any(is_ours) {
+        } else if helpers.iter().any(|helper| self.program.is(helper)) {
             State::Outdated
-        } else if let Some(another) = helpers(text).next() {
-            State::Another(format!("already has a helper for chatgpt.com: {another}"))
+        } else if let Some(another) = helpers.first() {
+            State::Another(format!("already has a helper for {}: {another}", self.host))
         } else {
             State::Absent
         })
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        lines::append(&self.path, text, &block(&self.helper))
+        lines::append(&self.path, text, &self.block(self.program.text(), self.program.profile()))
     }
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
-        let mut cut =
-            helpers(text).filter(|h| is_ours(h)).filter_map(|h| lines::cut(text, &block(h)));
+        let helpers = self.helpers(text).into_iter().filter(|helper| self.program.is(helper));
+        let blocks = helpers.flat_map(|helper| {
+            [None, Some(self.profile.as_str())].map(|profile| self.block(helper, profile))
+        });
+        let mut cut = blocks.filter_map(|block| lines::cut(text, &block));
         cut.next().map(|rest| rest.text).ok_or_else(|| by_hand(&self.path, "our helper"))
     }
 }

@@ -1,9 +1,10 @@
 //! `$CODEX_HOME/config.toml`: a model provider whose token comes from this program.
 
+use crate::configure::entry::{Entry, Folders, Options, State, by_hand};
 use crate::configure::file::{line_of, malformed};
 use crate::configure::lines;
-use crate::configure::program::{GET_TOKEN, Program};
-use crate::configure::{Entry, Folders, Options, Setup, State, by_hand};
+use crate::configure::program::Program;
+use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -27,7 +28,7 @@ pub fn setup(program: Program, options: &Options, folders: &Folders) -> Result<S
     let base_url = options.base_url.clone();
     let provider = Provider { path, name: name.to_owned(), base_url, program };
     let note = format!("to use it: codex -c model_provider={name}");
-    Ok(Setup { entries: vec![Box::new(provider)], note: Some(note) })
+    Ok(Setup { entries: vec![Box::new(provider)], link: None, note: Some(note) })
 }
 
 struct Provider {
@@ -49,7 +50,7 @@ impl Provider {
     }
 
     /// Our command for the provider; with `base_url`, the provider, too.
-    fn block(&self, base_url: Option<&str>, command: &str) -> Vec<String> {
+    fn block(&self, base_url: Option<&str>, command: &str, args: &[&str]) -> Vec<String> {
         // A JSON string is one of TOML.
         let (name, quoted) = (&self.name, |text: &str| serde_json::Value::from(text).to_string());
         let mut block = vec![format!(
@@ -67,7 +68,10 @@ impl Provider {
         block.extend([
             format!("[model_providers.{name}.auth]"),
             format!("command = {}", quoted(command)),
-            format!("args = [{}]", GET_TOKEN.map(quoted).join(", ")),
+            format!(
+                "args = [{}]",
+                args.iter().map(|arg| quoted(arg)).collect::<Vec<_>>().join(", ")
+            ),
             "timeout_ms = 5000".to_owned(),
             "refresh_interval_ms = 300000".to_owned(),
         ]);
@@ -77,6 +81,11 @@ impl Provider {
 
 fn command(provider: &Table) -> Option<&str> {
     provider.get("auth")?.get("command")?.as_str()
+}
+
+fn args(provider: &Table) -> Vec<&str> {
+    let args = provider.get("auth").and_then(|auth| auth.get("args")).and_then(Value::as_array);
+    args.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 impl Entry for Provider {
@@ -96,7 +105,13 @@ impl Entry for Provider {
             return Ok(State::Another(format!("has a model provider {name} with {rival}")));
         }
         Ok(match command(&provider) {
-            Some(command) if command == self.program.text() && is_asked_for => State::Current,
+            Some(command)
+                if command == self.program.text()
+                    && args(&provider) == self.program.get_token_args()
+                    && is_asked_for =>
+            {
+                State::Current
+            }
             Some(command) if self.program.is(command) => State::Outdated,
             None if provider.get("auth").is_none() && is_asked_for => State::Absent,
             None if provider.get("auth").is_none() => {
@@ -110,7 +125,11 @@ impl Entry for Provider {
         let provider = text.map(|text| self.table(text)).transpose()?.flatten();
         let base_url = self.base_url.as_deref().unwrap_or(BASE_URL);
         let base_url = if provider.is_some() { None } else { Some(base_url) };
-        let added = lines::append(&self.path, text, &self.block(base_url, self.program.text()))?;
+        let added = lines::append(
+            &self.path,
+            text,
+            &self.block(base_url, self.program.text(), &self.program.get_token_args()),
+        )?;
         // A table that is written in one line cannot be gone on with below.
         match self.table(&added) {
             Ok(_) => Ok(added),
@@ -133,10 +152,10 @@ impl Entry for Provider {
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let provider = self.table(text)?.unwrap_or_default();
-        let command = command(&provider).unwrap_or_default();
+        let (command, args) = (command(&provider).unwrap_or_default(), args(&provider));
         let base_url = provider.get("base_url").and_then(Value::as_str);
-        lines::cut(text, &self.block(base_url, command))
-            .or_else(|| lines::cut(text, &self.block(None, command)))
+        lines::cut(text, &self.block(base_url, command, &args))
+            .or_else(|| lines::cut(text, &self.block(None, command, &args)))
             .filter(|rest| !rest.goes_on)
             .map(|rest| rest.text)
             .ok_or_else(|| by_hand(&self.path, &format!("the model provider {}", self.name)))

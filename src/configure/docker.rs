@@ -1,23 +1,33 @@
-//! `~/.docker/config.json`: the helper for one registry, by the name of an adapter that Docker finds on the PATH.
+//! `~/.docker/config.json`: the helper for each host, by a name that Docker looks for on the PATH.
 
-use crate::configure::adapter::Adapter;
+use crate::configure::entry::{Entry, Folders};
 use crate::configure::json::Member;
+use crate::configure::link::Link;
 use crate::configure::program::Program;
-use crate::configure::{Folders, Setup};
+use crate::configure::setup::Setup;
+use crate::programs::{DOCKER_NAME, DOCKER_SUFFIX};
 
-const NAME: &str = "docker-credential-codex-credential";
-
-pub fn setup(program: &Program, folders: &Folders) -> Setup {
-    let member = Member {
-        path: folders.of("DOCKER_CONFIG", ".docker").join("config.json"),
-        names: &["credHelpers", "chatgpt.com"],
-        value: "codex-credential".into(),
-        is_ours: Box::new(|_| false),
-        sends_to: None,
+pub fn setup(program: &Program, hosts: &[String], folders: &Folders) -> Setup {
+    let path = folders.of("DOCKER_CONFIG", ".docker").join("config.json");
+    let member = |host: &String| -> Box<dyn Entry> {
+        Box::new(Member {
+            path: path.clone(),
+            names: vec!["credHelpers".into(), host.clone()],
+            value: DOCKER_SUFFIX.into(),
+            is_ours: Box::new(|_| false),
+            sends_to: None,
+        })
     };
-    let path = program.beside(NAME);
-    let note = format!("Docker has to find {} on its PATH", path.display());
-    let text = include_str!("../../helpers/docker/docker-credential-codex-credential");
-    let adapter = Adapter { path, text };
-    Setup { entries: vec![Box::new(adapter), Box::new(member)], note: Some(note) }
+    let link = Link::new(program, DOCKER_NAME);
+    let note = format!("Docker has to find {} on its PATH", link.path.display());
+    Setup {
+        entries: hosts.iter().map(member).collect(),
+        link: Some(link),
+        note: (!program.is_on_path).then_some(note),
+    }
+}
+
+/// Tells whether Docker calls the helper by what `config` says.
+pub fn is_used_by(config: &str) -> bool {
+    config.contains(&format!("\"{DOCKER_SUFFIX}\""))
 }

@@ -23,6 +23,10 @@ impl TextFile {
         Ok(Self { path: path.to_owned(), target, text })
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
@@ -40,7 +44,7 @@ impl TextFile {
         ui::line(change.trim_end_matches('\n'));
     }
 
-    pub fn write(&self, text: &str, is_executable: bool) -> Result<()> {
+    pub fn write(&self, text: &str) -> Result<()> {
         self.is_unchanged()?;
         if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
             create_private(folder)?;
@@ -48,7 +52,6 @@ impl TextFile {
         // A file keeps its permissions; a new one is its owner's alone.
         match fs::metadata(&self.target) {
             Ok(metadata) => replace_as(&self.target, text.as_bytes(), &metadata.permissions()),
-            Err(_) if is_executable => replace_as(&self.target, text.as_bytes(), &executable()),
             Err(_) => replace(&self.target, text.as_bytes()),
         }
     }
@@ -65,16 +68,6 @@ impl TextFile {
         let message = format!("{} was changed by another program just now", self.path.display());
         Err(Error::new(Kind::Busy, message).hint("run the command again"))
     }
-}
-
-#[cfg(unix)]
-fn executable() -> fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o755)
-}
-
-#[cfg(not(unix))]
-fn executable() -> fs::Permissions {
-    fs::metadata(".").expect("a working folder").permissions()
 }
 
 fn utf8(path: &Path, bytes: &[u8]) -> Result<String> {

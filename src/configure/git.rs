@@ -1,49 +1,58 @@
-//! `~/.gitconfig`: a helper for one host. The list of helpers is emptied for that host first, so that no other
+//! `~/.gitconfig`: a helper for each host. The list of helpers is emptied for that host first, so that no other
 //! helper of git's (`store`, `cache`) is handed the token to keep.
 //!
 //! git itself reads the file, and says whether it is one. The lines are added here and not by `git config`, which
 //! leaves a section, a blank or a newline behind when they are taken out again.
 
+use crate::configure::entry::{Entry, Folders, State, by_hand};
 use crate::configure::file::malformed;
 use crate::configure::lines;
-use crate::configure::program::{Program, unquoted};
-use crate::configure::{Entry, Folders, Setup, State, by_hand};
+use crate::configure::program::{Program, option, unquoted, without_option};
+use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const URL: &str = "https://chatgpt.com";
-
-pub fn setup(program: &Program, folders: &Folders) -> Setup {
+pub fn setup(program: &Program, hosts: &[String], folders: &Folders) -> Setup {
     let xdg = folders.of("XDG_CONFIG_HOME", ".config").join("git/config");
     // Where `git config --global` writes to.
     let home = folders.home.join(".gitconfig");
     let usual = if !home.exists() && xdg.exists() { xdg } else { home };
     let path = folders.said("GIT_CONFIG_GLOBAL").unwrap_or(usual);
-    Setup { entries: vec![Box::new(Helper { path, program: program.clone() })], note: None }
+    let helper = |host: &String| -> Box<dyn Entry> {
+        let url = format!("https://{host}");
+        Box::new(Helper { path: path.clone(), program: program.clone(), url })
+    };
+    Setup { entries: hosts.iter().map(helper).collect(), link: None, note: None }
 }
 
 struct Helper {
     path: PathBuf,
     program: Program,
+    url: String,
 }
 
 impl Helper {
     /// What git runs: an absolute path as it is; `!` and words of a shell where it has blanks or the like.
     fn value(&self) -> String {
         let quoted = self.program.quoted();
-        if quoted == self.program.text() { quoted } else { format!("!{quoted}") }
+        let mark = if quoted == self.program.text() { "" } else { "!" };
+        format!("{mark}{quoted}{}", option(self.program.profile()))
     }
 
     fn is_ours(&self, value: &str) -> bool {
-        self.program.is(&unquoted(value.strip_prefix('!').unwrap_or(value)))
+        let program = without_option(value.strip_prefix('!').unwrap_or(value));
+        self.program.is(&unquoted(program))
     }
 
-    /// The helpers for our host in the file alone, without what it includes.
+    /// The helpers for the host in the file alone, without what it includes.
     fn helpers(&self) -> Result<Vec<String>> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
         let mut git = Command::new("git");
         git.args(["config", "--null", "--file"]).arg(&self.path).arg("--get-all");
-        git.arg(format!("credential.{URL}.helper")).stdin(Stdio::null()).env("LC_ALL", "C");
+        git.arg(format!("credential.{}.helper", self.url)).stdin(Stdio::null()).env("LC_ALL", "C");
         let output = git.output().map_err(|error| {
             Error::new(Kind::Usage, "cannot run git")
                 .caused_by(error)
@@ -65,19 +74,22 @@ impl Helper {
     }
 }
 
-fn block(helper: &str) -> [String; 4] {
-    let is_plain = !helper.contains(['"', '\\', '#', ';']);
-    let helper = if is_plain {
-        helper.to_owned()
-    } else {
-        format!("\"{}\"", helper.replace('\\', r"\\").replace('"', "\\\""))
-    };
-    [
-        "# by codex-credential; to undo: codex-credential unconfigure git".to_owned(),
-        format!("[credential \"{URL}\"]"),
-        "\thelper =".to_owned(),
-        format!("\thelper = {helper}"),
-    ]
+impl Helper {
+    fn block(&self, helper: &str) -> [String; 4] {
+        let profile = helper.strip_prefix(without_option(helper)).unwrap_or_default();
+        let is_plain = !helper.contains(['"', '\\', '#', ';']);
+        let value = if is_plain {
+            helper.to_owned()
+        } else {
+            format!("\"{}\"", helper.replace('\\', r"\\").replace('"', "\\\""))
+        };
+        [
+            format!("# by codex-credential; to undo: codex-credential unconfigure git{profile}"),
+            format!("[credential \"{}\"]", self.url),
+            "\thelper =".to_owned(),
+            format!("\thelper = {value}"),
+        ]
+    }
 }
 
 impl Entry for Helper {
@@ -93,19 +105,19 @@ impl Entry for Helper {
         } else if helpers.iter().any(|helper| self.is_ours(helper)) {
             State::Outdated
         } else if let Some(another) = another {
-            State::Another(format!("already has a helper for {URL}: {another}"))
+            State::Another(format!("already has a helper for {}: {another}", self.url))
         } else {
             State::Absent
         })
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        lines::append(&self.path, text, &block(&self.value()))
+        lines::append(&self.path, text, &self.block(&self.value()))
     }
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let ours = self.helpers()?.into_iter().filter(|helper| self.is_ours(helper));
-        let mut cut = ours.filter_map(|helper| lines::cut(text, &block(&helper)));
+        let mut cut = ours.filter_map(|helper| lines::cut(text, &self.block(&helper)));
         let rest = cut.next().filter(|rest| !rest.goes_on).map(|rest| rest.text);
         rest.ok_or_else(|| by_hand(&self.path, "our helper"))
     }

@@ -4,8 +4,8 @@
 //! the form: an object that we made on the way has one space inside each brace, which no other insertion leaves so;
 //! a file that we made is recognized whole.
 
+use crate::configure::entry::{Entry, State};
 use crate::configure::file::{line_of, malformed};
-use crate::configure::{Entry, State};
 use crate::error::Result;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub struct Member {
     pub path: PathBuf,
     /// The names on the way to it.
-    pub names: &'static [&'static str],
+    pub names: Vec<String>,
     pub value: serde_json::Value,
     /// Whether a value in this place is one that we wrote.
     pub is_ours: Box<dyn Fn(&serde_json::Value) -> bool>,
@@ -36,8 +36,8 @@ impl Entry for Member {
         let Some(text) = text else { return Ok(State::Absent) };
         let root = self.parse(text)?;
         let (mut object, mut found) = (&root, None);
-        for name in self.names {
-            found = object.properties.iter().rev().find(|prop| prop.name.as_str() == *name);
+        for name in &self.names {
+            found = object.properties.iter().rev().find(|prop| prop.name.as_str() == name);
             match found.map(|prop| &prop.value) {
                 Some(Value::Object(inner)) => object = inner,
                 Some(_) if self.names.last() != Some(name) => {
@@ -60,9 +60,9 @@ impl Entry for Member {
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        let Some(text) = text else { return Ok(new_file(&self.member(self.names))) };
+        let Some(text) = text else { return Ok(new_file(&self.member(&self.names))) };
         let root = self.parse(text)?;
-        let (mut object, mut names) = (&root, self.names);
+        let (mut object, mut names) = (&root, self.names.as_slice());
         while let Some(prop) = object.properties.iter().rev().find(|p| p.name.as_str() == names[0])
         {
             let Value::Object(inner) = &prop.value else { break };
@@ -86,12 +86,12 @@ impl Entry for Member {
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let root = self.parse(text)?;
         let mut way: Vec<(&Object, usize)> = Vec::new();
-        for name in self.names {
+        for name in &self.names {
             let object = way
                 .last()
                 .map_or(Some(&root), |(object, index)| object.properties[*index].value.as_object());
             let Some(object) = object else { return Ok(Some(text.to_owned())) };
-            let index = object.properties.iter().rposition(|prop| prop.name.as_str() == *name);
+            let index = object.properties.iter().rposition(|prop| prop.name.as_str() == name);
             let Some(index) = index else { return Ok(Some(text.to_owned())) };
             way.push((object, index));
         }
@@ -113,8 +113,8 @@ impl Entry for Member {
     fn replace(&self, text: &str) -> Result<(String, bool)> {
         let root = self.parse(text)?;
         let mut object = &root;
-        for name in self.names {
-            let found = object.properties.iter().rev().find(|prop| prop.name.as_str() == *name);
+        for name in &self.names {
+            let found = object.properties.iter().rev().find(|prop| prop.name.as_str() == name);
             let Some(prop) = found else { break };
             if self.names.last() == Some(name) {
                 let (start, end) = (prop.value.start(), prop.value.end());
@@ -151,7 +151,7 @@ impl Member {
     }
 
     /// `"name": value`, with the objects between them.
-    fn member(&self, names: &[&str]) -> String {
+    fn member(&self, names: &[String]) -> String {
         let quoted = |name: &str| serde_json::Value::from(name).to_string();
         let (last, outer) = names.split_last().expect("a member has a name");
         let member = format!("{}: {}", quoted(last), self.value);

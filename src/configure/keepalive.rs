@@ -1,9 +1,10 @@
 //! `configure keepalive`: has the system run `renew` now and then, for machines where nobody calls for days.
 
-use crate::configure::Folders;
+use crate::configure::entry::{Folders, home, named_by_variable};
+use crate::configure::program::{Program, option};
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
-use crate::programs;
+use crate::profile::config;
 use crate::storage::files::replace;
 use crate::storage::login_dir::create_private;
 use crate::ui;
@@ -40,17 +41,34 @@ impl Scheduler {
 
 pub struct Keepalive<'a> {
     profile: &'a Profile,
-    program: PathBuf,
+    program: Program,
     /// `$XDG_CONFIG_HOME`, else `~/.config`; `~/Library/LaunchAgents` on macOS.
     folder: PathBuf,
 }
 
 impl<'a> Keepalive<'a> {
-    pub fn new(profile: &'a Profile, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let program = programs::answering().map_err(|error| {
-            Error::new(Kind::Storage, "cannot find this program's own path").caused_by(error)
-        })?;
-        let folders = Folders { variable, home: super::home()? };
+    /// `named` is the profile that `--profile` names; the written command names it too.
+    pub fn new(
+        profile: &'a Profile,
+        named: Option<&str>,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        let named = named.map(str::to_owned).or_else(|| named_by_variable(variable));
+        Self::with(profile, named, variable)
+    }
+
+    fn with(
+        profile: &'a Profile,
+        named: Option<String>,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if let Some(name) = named.as_deref().filter(|name| !name.chars().all(is_plain)) {
+            let message = format!("the profile {name:?} has a name that a timer cannot have");
+            return Err(Error::new(Kind::Usage, message).hint("use letters, digits, -, _ and ."));
+        }
+        let program = Program::this(variable, named)?;
+        let folders = Folders { variable, home: home()? };
         let folder = if cfg!(target_os = "macos") {
             folders.home.join("Library/LaunchAgents")
         } else {
@@ -59,15 +77,29 @@ impl<'a> Keepalive<'a> {
         Ok(Self { profile, program, folder })
     }
 
+    /// `name` with the profile that the command names: each has a timer of its own.
+    fn name(&self, name: &str) -> String {
+        let profile = self.program.profile();
+        profile.map_or_else(|| name.to_owned(), |profile| format!("{name}-{profile}"))
+    }
+
+    fn timer(&self) -> String {
+        format!("{}.timer", self.name(UNIT))
+    }
+
+    fn plist_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.plist", self.name(LAUNCH_LABEL)))
+    }
+
     /// The files that the scheduler reads.
     fn files(&self) -> Vec<(PathBuf, String)> {
         let file = |name: String, text| (self.folder.join(name), text);
         if cfg!(target_os = "macos") {
-            return vec![file(format!("{LAUNCH_LABEL}.plist"), self.plist())];
+            return vec![(self.plist_path(), self.plist())];
         }
         vec![
-            file(format!("{UNIT}.service"), self.service()),
-            file(format!("{UNIT}.timer"), TIMER.to_owned()),
+            file(format!("{}.service", self.name(UNIT)), self.service()),
+            file(self.timer(), TIMER.to_owned()),
         ]
     }
 
@@ -78,30 +110,36 @@ impl<'a> Keepalive<'a> {
              [Service]\n\
              Type=oneshot\n\
              Environment=\"CODEX_HOME={}\"\n\
-             ExecStart=\"{}\" renew\n",
+             ExecStart=\"{}\" renew{}\n",
             escaped(self.profile.codex_home()),
-            escaped(&self.program),
+            escaped(self.program.path()),
+            option(self.program.profile()),
         )
     }
 
     fn plist(&self) -> String {
+        let named = self.program.profile();
+        let named = named.map(|name| format!("<string>--profile</string><string>{name}</string>"));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <plist version=\"1.0\"><dict>\n\
-             <key>Label</key><string>{LAUNCH_LABEL}</string>\n\
-             <key>ProgramArguments</key><array><string>{}</string><string>renew</string></array>\n\
+             <key>Label</key><string>{}</string>\n\
+             <key>ProgramArguments</key><array><string>{}</string><string>renew</string>{}</array>\n\
              <key>EnvironmentVariables</key><dict><key>CODEX_HOME</key><string>{}</string></dict>\n\
              <key>StartInterval</key><integer>21600</integer>\n\
              </dict></plist>\n",
-            xml(&self.program),
+            self.name(LAUNCH_LABEL),
+            xml(self.program.path()),
+            named.unwrap_or_default(),
             xml(self.profile.codex_home()),
         )
     }
 
     /// Every six hours: the renewal is due for a day, so that three of four may fail.
     fn cron_line(&self) -> String {
-        let (home, program) = (self.profile.codex_home(), &self.program);
-        format!("17 */6 * * * CODEX_HOME='{}' '{}' renew", home.display(), program.display())
+        let (home, program) = (self.profile.codex_home().display(), self.program.text());
+        let named = option(self.program.profile());
+        format!("17 */6 * * * CODEX_HOME='{home}' '{program}' renew{named}")
     }
 
     /// What `install` would write.
@@ -111,19 +149,34 @@ impl<'a> Keepalive<'a> {
         format!("{files}# or, with crontab -e:\n{}\n", self.cron_line())
     }
 
-    /// The first of the files that is there, and whether all are as `install` would write them; else the package's own
-    /// timer, where it is enabled.
-    pub fn found(&self) -> Option<(PathBuf, bool)> {
-        let files = self.files();
-        let Some(first) = files.iter().map(|(path, _)| path).find(|path| path.exists()).cloned()
-        else {
-            let enabled = self.folder.join(format!("timers.target.wants/{UNIT}.timer"));
-            return enabled.exists().then_some((enabled, true));
+    /// Finds the timer of `profile`: its first file, and whether the files are as `install` would write them, with the
+    /// program's entry on the PATH or with its own path. Otherwise the package's timer, if it is enabled.
+    pub fn found(
+        profile: &'a Profile,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<(PathBuf, bool)>> {
+        let is_default = config(variable, profile.config.clone())?.default_name() == profile.name;
+        let without_path = |name: &str| variable(name).filter(|_| name != "PATH");
+        let is_as_written = |keepalive: &Self| {
+            let is_same = |(path, text): &(PathBuf, String)| {
+                fs::read_to_string(path).is_ok_and(|found| found == *text)
+            };
+            keepalive.files().iter().all(is_same)
         };
-        let is_ours = |(path, text): &(PathBuf, String)| {
-            fs::read_to_string(path).is_ok_and(|found| found == *text)
-        };
-        Some((first, files.iter().all(is_ours)))
+        let unnamed = is_default.then_some(None);
+        for named in unnamed.into_iter().chain([Some(profile.name.clone())]) {
+            let keepalive = Self::with(profile, named.clone(), variable)?;
+            let mut paths = keepalive.files().into_iter().map(|(path, _)| path);
+            if let Some(first) = paths.find(|path| path.exists()) {
+                let own = Self::with(profile, named, &without_path)?;
+                return Ok(Some((first, is_as_written(&keepalive) || is_as_written(&own))));
+            }
+            let enabled = keepalive.folder.join(format!("timers.target.wants/{UNIT}.timer"));
+            if is_default && enabled.exists() {
+                return Ok(Some((enabled, true)));
+            }
+        }
+        Ok(None)
     }
 
     pub fn install(&self) -> Result<()> {
@@ -139,23 +192,22 @@ impl<'a> Keepalive<'a> {
             replace(&path, text.as_bytes())?;
             ui::say(&format!("wrote {}", path.display()));
         }
-        let timer = format!("{UNIT}.timer");
-        let plist = self.folder.join(format!("{LAUNCH_LABEL}.plist"));
+        let plist = self.plist_path();
         if let Scheduler::Launchd = scheduler {
             run("launchctl", &["load", "-w", &plist.to_string_lossy()])?;
         } else {
             run("systemctl", &["--user", "daemon-reload"])?;
-            run("systemctl", &["--user", "enable", "--now", &timer])?;
+            run("systemctl", &["--user", "enable", "--now", &self.timer()])?;
         }
         ui::say("the login is renewed every six hours if that is due");
         Ok(())
     }
 
     pub fn remove(&self) -> Result<()> {
-        let plist = self.folder.join(format!("{LAUNCH_LABEL}.plist"));
+        let plist = self.plist_path();
         match Scheduler::of_this_machine() {
             Scheduler::Systemd => {
-                let _ = run("systemctl", &["--user", "disable", "--now", &format!("{UNIT}.timer")]);
+                let _ = run("systemctl", &["--user", "disable", "--now", &self.timer()]);
             }
             Scheduler::Launchd => {
                 let _ = run("launchctl", &["unload", "-w", &plist.to_string_lossy()]);

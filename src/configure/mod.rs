@@ -1,69 +1,29 @@
 //! Has other programs ask this one: writes an entry into their own files, and takes exactly that out again.
 
-mod adapter;
 mod bazel;
 mod claude_code;
 mod codex;
 mod docker;
+pub mod entry;
 pub(super) mod file;
 mod git;
 mod json;
 pub mod keepalive;
 pub(super) mod lines;
+mod link;
 mod pi;
 mod program;
-mod recipes;
+mod setup;
 
+use crate::configure::entry::{Folders, Options, State, home, named_by_variable};
 use crate::configure::file::TextFile;
 use crate::configure::program::Program;
+use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::ui;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-
-pub use recipes::Recipe;
-
-/// What stands in a tool's file where our entry would.
-enum State {
-    Absent,
-    /// What we would write.
-    Current,
-    /// Ours, of another place of the program or with other options.
-    Outdated,
-    /// Somebody else's, in the words that follow the file's name.
-    Another(String),
-}
-
-/// One entry in one file. What it adds it can find and take out again from the text alone, so that nothing has to
-/// be remembered between `configure` and `unconfigure`.
-trait Entry {
-    fn path(&self) -> &Path;
-
-    /// # Errors
-    /// `Configuration` when the text is not in the file's format.
-    fn state(&self, text: Option<&str>) -> Result<State>;
-
-    /// The text with our entry, where it is absent; `None` is no file.
-    fn add(&self, text: Option<&str>) -> Result<String>;
-
-    /// The text without our entry, where there is one; `None` is no file.
-    fn remove(&self, text: &str) -> Result<Option<String>>;
-
-    /// The text with our entry in the place of another's, and whether that one is lost by it.
-    fn replace(&self, text: &str) -> Result<(String, bool)> {
-        Ok((self.add(Some(text))?, false))
-    }
-
-    /// Where the tool will send the token, as the text that is added to says.
-    fn sends_to(&self, _: Option<&str>) -> Result<Option<String>> {
-        Ok(None)
-    }
-
-    fn is_executable(&self) -> bool {
-        false
-    }
-}
+use std::path::Path;
 
 /// The tools that have a file of their own to write to.
 #[derive(Clone, Copy, Debug)]
@@ -76,58 +36,57 @@ pub enum Tool {
     Bazel,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Show, and write nothing.
-    pub print: bool,
-    /// Replace another's entry.
-    pub force: bool,
-    /// The name of the model provider.
-    pub name: Option<String>,
-    /// The URL of the model provider.
-    pub base_url: Option<String>,
-}
-
-/// The person's own folders, as the tools find them.
-struct Folders<'a> {
-    variable: &'a dyn Fn(&str) -> Option<OsString>,
-    home: PathBuf,
-}
-
-impl Folders<'_> {
-    fn said(&self, variable: &str) -> Option<PathBuf> {
-        (self.variable)(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
-    }
-
-    /// What a variable says, else a place in the home folder.
-    fn of(&self, variable: &str, default: &str) -> PathBuf {
-        self.said(variable).unwrap_or_else(|| self.home.join(default))
-    }
-}
-
-/// A tool's entries, and what a person has to know beside them.
-struct Setup {
-    entries: Vec<Box<dyn Entry>>,
-    note: Option<String>,
-}
-
 impl Setup {
-    fn of(tool: Tool, options: &Options, folders: &Folders) -> Result<Self> {
-        let program = Program::this()?;
+    fn of(tool: Tool, options: &Options, profile: &Profile, folders: &Folders) -> Result<Self> {
+        // Where a request names its host, the host chooses the profile, unless the command names one.
+        let asks_by_host = matches!(tool, Tool::Git | Tool::Docker | Tool::Bazel);
+        let named = match &options.profile {
+            None if !asks_by_host => named_by_variable(folders.variable),
+            named => named.clone(),
+        };
+        let program = Program::this(folders.variable, named)?;
+        let hosts = &profile.hosts;
+        if asks_by_host && hosts.is_empty() {
+            let message = format!("the profile {} has no hosts", profile.name);
+            return Err(Error::new(Kind::Configuration, message).hint(format!(
+                "add hosts = [\"…\"] to [profiles.{}] in config.toml",
+                profile.name
+            )));
+        }
         Ok(match tool {
-            Tool::Git => git::setup(&program, folders),
+            Tool::Git => git::setup(&program, hosts, folders),
             Tool::Codex => codex::setup(program, options, folders)?,
             Tool::ClaudeCode => claude_code::setup(program, folders),
             Tool::Pi => pi::setup(program, options, folders),
-            Tool::Docker => docker::setup(&program, folders),
-            Tool::Bazel => bazel::setup(&program, folders)?,
+            Tool::Docker => docker::setup(&program, hosts, folders),
+            Tool::Bazel => bazel::setup(&program, profile, hosts, folders)?,
         })
     }
 }
 
-fn home() -> Result<PathBuf> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-    home.ok_or_else(|| Error::new(Kind::Usage, "there is no home folder").hint("set HOME"))
+/// A file before and after.
+struct Change {
+    file: TextFile,
+    after: Option<String>,
+    loses: bool,
+}
+
+impl Change {
+    fn changes_something(&self) -> bool {
+        self.file.text() != self.after.as_deref()
+    }
+}
+
+/// The change of the file at `path`, begun by an earlier entry or by this one.
+fn change_of<'a>(changes: &'a mut Vec<Change>, path: &Path) -> Result<&'a mut Change> {
+    let begun = changes.iter().position(|change| change.file.path() == path);
+    let at = begun.unwrap_or(changes.len());
+    if begun.is_none() {
+        let file = TextFile::read(path)?;
+        let after = file.text().map(str::to_owned);
+        changes.push(Change { file, after, loses: false });
+    }
+    Ok(&mut changes[at])
 }
 
 /// # Errors
@@ -140,7 +99,7 @@ pub fn configure(
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<()> {
     options.base_url.iter().try_for_each(|url| is_served(profile, url))?;
-    let setup = Setup::of(tool, options, &Folders { variable, home: home()? })?;
+    let setup = Setup::of(tool, options, profile, &Folders { variable, home: home()? })?;
     // All are looked at before one is written.
     let mut changes = Vec::new();
     for entry in &setup.entries {
@@ -148,35 +107,49 @@ pub fn configure(
             entry.sends_to(text)?.iter().try_for_each(|url| is_served(profile, url))?;
             entry.add(text)
         };
-        let file = TextFile::read(entry.path())?;
-        let text = file.text();
-        let (after, loses) = match entry.state(text)? {
+        let change = change_of(&mut changes, entry.path())?;
+        let text = change.after.as_deref();
+        let after = match entry.state(text)? {
             State::Current => continue,
-            State::Absent => (add(text)?, false),
+            State::Absent => add(text)?,
             State::Outdated => {
                 let rest = text.map(|text| entry.remove(text)).transpose()?.flatten();
-                (add(rest.as_deref())?, false)
+                add(rest.as_deref())?
             }
-            State::Another(what) if !options.force => {
-                let message = format!("{} {what}", entry.path().display());
-                return Err(Error::new(Kind::Configuration, message).hint(
-                    "it is left as it is; to put codex-credential in its place, add --force",
-                ));
+            State::Another(what) if !options.force => return Err(anothers(entry.path(), &what)),
+            State::Another(_) => {
+                let (after, loses) = entry.replace(text.unwrap_or_default())?;
+                change.loses |= loses;
+                after
             }
-            State::Another(_) => entry.replace(text.unwrap_or_default())?,
         };
-        changes.push((file, after, loses, entry.is_executable()));
+        change.after = Some(after);
     }
-    if changes.is_empty() {
+    let link = match &setup.link {
+        Some(link) => match link.state()? {
+            State::Current => None,
+            State::Another(what) if !options.force => return Err(anothers(&link.path, &what)),
+            _ => Some(link),
+        },
+        None => None,
+    };
+    changes.retain(Change::changes_something);
+    if changes.is_empty() && link.is_none() {
         ui::say("already configured");
     }
-    for (file, after, loses, is_executable) in changes {
-        file.show(Some(&after), loses);
+    if let Some(link) = link {
+        link.show("+++");
+        if !options.print {
+            link.make()?;
+        }
+    }
+    for Change { file, after, loses } in changes {
+        file.show(after.as_deref(), loses);
         if loses {
             ui::say("another's entry is replaced for good; unconfigure cannot bring it back");
         }
         if !options.print {
-            file.write(&after, is_executable)?;
+            file.write(&after.unwrap_or_default())?;
         }
     }
     setup.note.iter().for_each(|note| ui::say(note));
@@ -188,30 +161,51 @@ pub fn configure(
 pub fn unconfigure(
     tool: Tool,
     options: &Options,
+    profile: &Profile,
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<()> {
-    let setup = Setup::of(tool, options, &Folders { variable, home: home()? })?;
+    let setup = Setup::of(tool, options, profile, &Folders { variable, home: home()? })?;
     let mut changes = Vec::new();
     for entry in &setup.entries {
-        let file = TextFile::read(entry.path())?;
-        let Some(text) = file.text() else { continue };
+        let change = change_of(&mut changes, entry.path())?;
+        let Some(text) = change.after.as_deref() else { continue };
         if let State::Current | State::Outdated = entry.state(Some(text))? {
-            let after = entry.remove(text)?;
-            changes.push((file, after, entry.is_executable()));
+            change.after = entry.remove(text)?;
         }
     }
-    if changes.is_empty() {
+    // The link stays as long as an entry for another host needs it.
+    let texts = changes.iter().filter_map(|change| change.after.as_deref());
+    let is_needed = texts.into_iter().any(docker::is_used_by);
+    let link = match &setup.link {
+        Some(link) if !is_needed => {
+            matches!(link.state()?, State::Current | State::Outdated).then_some(link)
+        }
+        _ => None,
+    };
+    changes.retain(Change::changes_something);
+    if changes.is_empty() && link.is_none() {
         ui::say("not configured; nothing was changed");
     }
-    for (file, after, is_executable) in changes {
+    for Change { file, after, .. } in changes {
         file.show(after.as_deref(), false);
         match after {
             _ if options.print => {}
-            Some(after) => file.write(&after, is_executable)?,
+            Some(after) => file.write(&after)?,
             None => file.delete()?,
         }
     }
+    if let Some(link) = link {
+        link.show("---");
+        if !options.print {
+            link.remove()?;
+        }
+    }
     Ok(())
+}
+
+fn anothers(path: &Path, what: &str) -> Error {
+    Error::new(Kind::Configuration, format!("{} {what}", path.display()))
+        .hint("it is left as it is; to put codex-credential in its place, add --force")
 }
 
 fn is_served(profile: &Profile, url: &str) -> Result<()> {
@@ -222,10 +216,4 @@ fn is_served(profile: &Profile, url: &str) -> Result<()> {
     Err(Error::new(Kind::Usage, format!("the token is not for {url}")).hint(format!(
         "it goes to a host of its profile, over https ({hosts}), or to a program on this machine"
     )))
-}
-
-/// An entry of ours that `configure` did not write, or that was changed since.
-fn by_hand(path: &Path, what: &str) -> Error {
-    let message = format!("{} has {what} in a form that configure does not write", path.display());
-    Error::new(Kind::Configuration, message).hint("it is left as it is; remove it by hand")
 }

@@ -1,8 +1,9 @@
 //! `~/.pi/agent/models.json`: the command that pi runs for the key of its provider openai-codex, at each request.
 
+use crate::configure::entry::{Folders, Options};
 use crate::configure::json::Member;
 use crate::configure::program::Program;
-use crate::configure::{Folders, Options, Setup};
+use crate::configure::setup::Setup;
 use serde_json::{Value, json};
 
 /// pi's own URL of this provider; it wants one beside a key.
@@ -13,7 +14,7 @@ pub fn setup(program: Program, options: &Options, folders: &Folders) -> Setup {
     let command = |value: &Value| value["apiKey"].as_str()?.strip_prefix('!').map(str::to_owned);
     let member = Member {
         path: folders.of("PI_CODING_AGENT_DIR", ".pi/agent").join("models.json"),
-        names: &["providers", "openai-codex"],
+        names: vec!["providers".into(), "openai-codex".into()],
         value: json!({ "baseUrl": base_url, "apiKey": format!("!{}", program.get_token()) }),
         is_ours: Box::new(move |value| {
             value.as_object().is_some_and(|members| members.len() == 2)
@@ -23,5 +24,5 @@ pub fn setup(program: Program, options: &Options, folders: &Folders) -> Setup {
     };
     let note = "a login of pi's own wins over this one: /logout in pi removes it; then choose a model of \
                 openai-codex";
-    Setup { entries: vec![Box::new(member)], note: Some(note.into()) }
+    Setup { entries: vec![Box::new(member)], link: None, note: Some(note.into()) }
 }

@@ -1,7 +1,7 @@
 //! Tools that speak https alone, behind a [`Gate`].
 
 use crate::gate::Gate;
-use crate::machine::Machine;
+use crate::machine::{Machine, recipe};
 use crate::tools::{self, Outcome};
 use std::fs;
 
@@ -32,10 +32,11 @@ pub fn docker(machine: &Machine) -> Outcome {
     if manifest.contains("\"schemaVersion\"") { Ok(()) } else { Err(tools::said(&output)) }
 }
 
-/// kubectl with the printed recipe; the API server is the model, to whom it posts.
+/// kubectl with the recipe of its page; the API server is the model, to whom it posts.
 pub fn kubectl(machine: &Machine) -> Outcome {
     let gate = Gate::of(machine);
-    let recipe = tools::recipe(machine, "kubectl");
+    let blocks = recipe("kubectl", "bash", tools::helper());
+    let [recipe, undo] = blocks.as_slice() else { panic!("the recipe and how to undo it") };
     let mut bash = gate.command(machine, "bash");
     let script = r#"
         export KUBECONFIG=$HOME/kubeconfig
@@ -43,12 +44,12 @@ pub fn kubectl(machine: &Machine) -> Outcome {
         kubectl config set-cluster cluster --server=https://chatgpt.com --certificate-authority="$SSL_CERT_FILE"
         kubectl config set-context cluster --cluster=cluster
         kubectl config use-context cluster
-        eval "${RECIPE%%# to undo:*}"
+        eval "$RECIPE"
         echo '{"model": "gpt-5"}' >body.json
         kubectl create --raw /v1/responses -f body.json
-        eval "${RECIPE##*# to undo:}"
+        eval "$UNDO"
         ! grep -q codex-credential "$KUBECONFIG"
     "#;
-    bash.args(["-euo", "pipefail", "-c", script]).env("RECIPE", recipe);
+    bash.args(["-euo", "pipefail", "-c", script]).env("RECIPE", recipe).env("UNDO", undo);
     tools::answered(bash.env("KUBECTL", tools::program("REAL_KUBECTL").unwrap()), 1)
 }

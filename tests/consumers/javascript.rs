@@ -1,13 +1,14 @@
 //! Tools from npm.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, recipe};
 use crate::tools::{self, Outcome};
 use std::fs;
 
-/// Five requests of one client of the printed recipe.
+/// Five requests of the client of the page.
 pub fn openai_js(machine: &Machine) -> Outcome {
     let model = format!("{}/v1", machine.issuer.url());
-    let recipe = tools::recipe(machine, "openai-js").replace("https://…/v1", &model);
+    let recipe =
+        recipe("openai-js", "js", tools::helper()).concat().replace("https://…/v1", &model);
     let script = tools::home(machine).join("ask.mjs");
     let ask = "for (let i = 0; i < 5; i++) {\n  \
                const answer = await client.responses.create({ model: 'gpt-5', input: 'Return OK.' });\n  \
@@ -28,18 +29,16 @@ pub fn pi(machine: &Machine) -> Outcome {
     tools::answered(&mut pi, 1)
 }
 
-/// The printed recipe: a provider in the configuration, and a command that starts opencode with a token.
+/// The recipe of the page: a provider in the configuration, and a command that starts opencode with a token.
 pub fn opencode(machine: &Machine) -> Outcome {
-    let recipe = tools::recipe(machine, "opencode");
-    let provider: String =
-        recipe.lines().filter_map(|line| line.strip_prefix("#   ")).collect::<Vec<_>>().join("\n");
+    let provider = recipe("opencode", "json", tools::helper()).concat();
     let model = format!("{}/v1", machine.issuer.url());
     let provider = provider.replace("https://…/v1", &model).replace("MODEL", "gpt-5");
     let folder = tools::home(machine).join(".config/opencode");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("opencode.json"), format!("{{ {provider} }}")).unwrap();
+    fs::write(folder.join("opencode.json"), provider).unwrap();
     let mut bash = tools::command(machine, "bash");
-    let start = recipe.lines().last().unwrap();
+    let start = recipe("opencode", "bash", tools::helper()).concat();
     let script = format!(
         "opencode() {{ \"$OPENCODE\" run --model NAME/gpt-5 'Return OK.'; }}\nexport CODEX_ACCESS_TOKEN\n{start}"
     );

@@ -1,7 +1,7 @@
 //! The tools that ask for a token as their README recipe says, on a [`Machine`] with nothing that leads off loopback.
 
 use crate::codex;
-use crate::machine::Machine;
+use crate::machine::{Machine, recipe};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,13 +50,6 @@ pub fn configure(machine: &Machine, program: &Path, line: &str) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// What `configure` prints for a tool without a file of its own.
-pub fn recipe(machine: &Machine, tool: &str) -> String {
-    let output = command(machine, helper()).args(["configure", tool]).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Runs a program to whom the model has to answer `times`.
 pub fn answered(command: &mut Command, times: usize) -> Outcome {
     let output = command.output().unwrap();
@@ -88,15 +81,12 @@ fn script(machine: &Machine, script: &str) -> Outcome {
     answered(&mut bash, 1)
 }
 
+/// The recipe of the page, with what makes its request one to the model.
 pub fn curl(machine: &Machine) -> Outcome {
-    script(
-        machine,
-        r#"
-        "$HELPER" get --format header </dev/null |
-            curl -sS --fail -H @- --json '{"model": "gpt-5"}' "$MODEL/responses" |
-            grep -o '"text":"OK"'
-        "#,
-    )
+    let recipe = recipe("curl", "bash", helper()).concat();
+    let recipe = recipe.replace("https://chatgpt.com/…", r#""$MODEL/responses""#);
+    let curl = r#"curl() { command curl -sS --fail --json '{"model": "gpt-5"}' "$@"; }"#;
+    script(machine, &format!("{curl}\n{{ {recipe} }} | grep -o '\"text\":\"OK\"'"))
 }
 
 /// `git credential fill`, with the helper for the one host; what it gives is good for the model.
@@ -116,12 +106,15 @@ pub fn git(machine: &Machine) -> Outcome {
     )
 }
 
-/// Five requests of one client, each with a token that its key function fetched.
+/// Five requests of the client of the page, each with a token that its key function fetched.
 pub fn openai_python(machine: &Machine) -> Outcome {
+    let model = format!("{}/v1", machine.issuer.url());
+    let recipe =
+        recipe("openai-python", "python", helper()).concat().replace("https://…/v1", &model);
+    let ask = "client = client.with_options(max_retries=0)\nfor _ in range(5):\n    \
+               print(client.responses.create(model='gpt-5', input='Return OK.').output_text)\n";
     let mut python = command(machine, program("REAL_OPENAI").unwrap());
-    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/consumers/ask.py"));
-    python.args([&format!("{}/v1", machine.issuer.url()), helper().to_str().unwrap(), "5"]);
-    answered(&mut python, 5)
+    answered(python.args(["-c", &(recipe + ask)]), 5)
 }
 
 pub fn codex(machine: &Machine) -> Outcome {

@@ -74,17 +74,6 @@ const CIRCLES_LEFT_TO_UNTIE: &[&[&str]] = &[
         "commands/doctor/permissions.rs",
         "commands/doctor/storage.rs",
     ],
-    &[
-        "configure/adapter.rs",
-        "configure/bazel.rs",
-        "configure/claude_code.rs",
-        "configure/codex.rs",
-        "configure/docker.rs",
-        "configure/git.rs",
-        "configure/json.rs",
-        "configure/mod.rs",
-        "configure/pi.rs",
-    ],
     &["profile/config.rs", "profile/mod.rs", "profile/table.rs", "profile/variables.rs"],
 ];
 

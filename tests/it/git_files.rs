@@ -127,7 +127,7 @@ fn other_hosts_credentials_are_answered_only_in_the_git_format() {
         let mut get = git.machine.command(&format!("get --format {format}"));
         get.write_stdin(A).assert().success().stdout("");
     }
-    let mut get = git.machine.command("get --format bazel");
+    let mut get = git.machine.command("get");
     get.write_stdin(r#"{"uri":"https://a.example/x"}"#).assert().success().stdout("{}\n");
 }
 

@@ -1,6 +1,7 @@
 //! A caller that means harm, or has lost its mind: no token leaves for a host that its profile does not name, no input
 //! fills the memory, and nothing in its environment makes the program do what nobody asked for.
 
+use crate::docker::{NOT_FOUND, docker};
 use crate::machine::{Machine, OURS, eventually, files};
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -45,11 +46,12 @@ const RESEMBLING: [(&str, &str); 24] = [
     ("", "chatgpt.com"),
 ];
 
-const RESEMBLING_URLS: [&str; 14] = [
+const RESEMBLING_URLS: [&str; 15] = [
     "https://chatgpt.com@evil.example/",
     "https://chatgpt.com:443@evil.example/",
     "https://chatgpt.com%40evil.example/",
     "https://chatgpt.com%2eevil.example/",
+    "https://chatgpt.com:443.evil.example/",
     "https://evil.example#@chatgpt.com/",
     "https://evil.example?@chatgpt.com/",
     "https://evil.example/@chatgpt.com/",
@@ -86,11 +88,25 @@ fn no_host_that_resembles_ours_gets_the_token() {
         assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token, "{request}");
         assert!(!machine.own("refused").exists(), "{request}");
     }
-    for url in RESEMBLING_URLS {
+    // The default port makes no other host of a URL that the program sends to as it is.
+    let own_port = "https://chatgpt.com:443/";
+    for url in RESEMBLING_URLS.into_iter().filter(|url| *url != own_port) {
         attack.again();
         let request = serde_json::json!({ "uri": url }).to_string();
-        let output = run(&machine, "get --format bazel", request);
+        let output = run(&machine, "get", request);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "{}\n", "{url}");
+        let (code, answer) = docker(&machine, "get", url);
+        assert_eq!((code, answer.as_str()), (Some(1), NOT_FOUND), "{url}");
+    }
+    // To Docker, blanks around a server URL, its default port and what follows the host make no difference.
+    let spellings =
+        ["chatgpt.com", "chatgpt.com:", "chatgpt.com:443", "chatgpt.com/", "chatgpt.com#"];
+    for (protocol, host) in RESEMBLING {
+        if protocol == "https" && !spellings.contains(&host.trim()) {
+            attack.again();
+            let (code, answer) = docker(&machine, "get", host);
+            assert_eq!((code, answer.as_str()), (Some(1), NOT_FOUND), "{host}");
+        }
     }
     let output = run(&machine, "get", "protocol=https\nhost=ChatGPT.com\n");
     assert!(holds(&output.stdout, &tokens.access_token), "names have no case");
@@ -137,16 +153,12 @@ fn a_newline_in_a_url_makes_no_line() {
             }
             attack.again();
             let request = serde_json::json!({ "uri": url }).to_string();
-            assert_eq!(
-                run(&machine, "get --format bazel", request).status.code(),
-                Some(2),
-                "{url}"
-            );
+            assert_eq!(run(&machine, "get", request).status.code(), Some(2), "{url}");
         }
     }
     // A newline that is one to JSON alone.
     let request = "{\"uri\":\"https://evil.example/\\nprotocol=https\\nhost=chatgpt.com\"}";
-    let output = run(&machine, "get --format bazel", request);
+    let output = run(&machine, "get", request);
     assert!(!holds(&output.stdout, &tokens.access_token));
 }
 
@@ -175,7 +187,7 @@ fn a_gigabyte_of_input_is_refused_at_its_first_megabyte_and_kept_nowhere() {
     let (machine, tokens) = Machine::signed_in(3600);
     let line = [b"path=".as_slice(), &b"x".repeat(1 << 16)].concat();
     let lines = "future=attribute\n".repeat(4096);
-    for operation in ["get", "get --format bazel", "store", "erase"] {
+    for operation in ["get", "store", "erase"] {
         for chunk in [
             &line[5..],
             &line,

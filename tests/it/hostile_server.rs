@@ -190,7 +190,7 @@ fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
         let mut document = machine.auth_json();
         document["tokens"]["access_token"] = odd.into();
         machine.write_auth_json(&document);
-        for format in ["git", "token", "json", "header", "env", "bazel", "exec-credential"] {
+        for format in ["git", "token", "json", "header", "env", "exec-credential"] {
             attack.again();
             let output = machine.command(&format!("get --format {format}")).assert().code(1);
             output.stdout("").stderr(contains("stolen").not());

@@ -251,6 +251,21 @@ pub fn ada() -> Account {
     Issuer::accounts()[0].clone()
 }
 
+/// The code in `language` on the page of a tool in helpers/, block by block, with the path of the program.
+pub fn recipe(tool: &str, language: &str, program: &Path) -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("helpers").join(tool).join("README.md");
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("\n```").skip(1).step_by(2).filter_map(|block| {
+        let (its_language, code) = block.split_once('\n')?;
+        (its_language == language).then(|| format!("{code}\n"))
+    });
+    let placeholder = "/absolute/path/to/codex-credential";
+    let blocks: Vec<String> =
+        blocks.map(|code| code.replace(placeholder, program.to_str().unwrap())).collect();
+    assert!(!blocks.is_empty(), "the page of {tool} has no {language}");
+    blocks
+}
+
 pub fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

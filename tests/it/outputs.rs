@@ -10,11 +10,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-fn json(machine: &Machine, line: &str, input: &str) -> Value {
-    let output = machine.command(line).write_stdin(input).assert().success();
-    serde_json::from_slice(&output.get_output().stdout).unwrap()
-}
-
 #[test]
 fn header_is_one_line_that_curl_takes() {
     let (machine, tokens) = Machine::signed_in(3600);
@@ -31,23 +26,6 @@ fn env_is_lines_that_a_shell_and_an_env_file_take() {
     assert_eq!(lines[0], ("CODEX_ACCESS_TOKEN", tokens.access_token.as_str()));
     assert_eq!(lines[1].0, "CODEX_ACCESS_TOKEN_EXPIRES_AT");
     assert_eq!(lines[2], ("CODEX_ACCOUNT_ID", tokens.account_id.as_str()));
-}
-
-#[test]
-fn bazel_asks_and_is_answered_in_json() {
-    let (machine, tokens) = Machine::signed_in(3600);
-    let asked = r#"{"uri":"https://chatgpt.com/backend-api/x?y=1"}"#;
-    let answer = json(&machine, "get --format bazel", asked);
-    let bearer = format!("Bearer {}", tokens.access_token);
-    assert_eq!(answer["headers"]["Authorization"][0], bearer);
-    assert!(answer["expires"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
-    let other = json(&machine, "get --format bazel", r#"{"uri":"https://example.com/x"}"#);
-    assert_eq!(other, serde_json::json!({}));
-    for bad in ["{", "{}", r#"{"uri":"chatgpt.com"}"#, r#"{"uri":"https://chatgpt.com/%0ahost=x"}"#]
-    {
-        let output = machine.command("get --format bazel").write_stdin(bad).assert().code(2);
-        output.stdout(is_empty());
-    }
 }
 
 #[test]
@@ -165,7 +143,7 @@ fn without_a_browser_the_page_is_told_all_the_same() {
 #[test]
 fn no_answer_has_a_refresh_token_and_every_format_is_tried() {
     let (machine, tokens) = Machine::signed_in(3600);
-    for format in ["git", "token", "json", "header", "env", "bazel", "exec-credential"] {
+    for format in ["git", "token", "json", "header", "env", "exec-credential"] {
         let output = machine.command(&format!("get --format {format}")).assert().success();
         let has_token = contains(tokens.access_token.as_str());
         output.stdout(has_token.and(contains(tokens.refresh_token.as_str()).not()));

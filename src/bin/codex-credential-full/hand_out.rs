@@ -1,10 +1,11 @@
 //! `get`, `exec` and `export` hand out a token.
 
-use crate::call::{caller, extras, foreign, profile_for, variable};
+use crate::call::{caller, extras, foreign, profile as default_profile, profile_for, variable};
 use crate::streams::{cannot_write, input};
 use codex_credential::answer;
-use codex_credential::answer::credential::Credential;
+use codex_credential::answer::formats::Format;
 use codex_credential::answer::get::Answer;
+use codex_credential::answer::request::Request;
 use codex_credential::audit::{self, Action};
 use codex_credential::cli::{self, MIN_VALIDITY, PROGRAMS_PATIENCE, ProfileOptions};
 use codex_credential::clock::{self, Deadline};
@@ -12,6 +13,7 @@ use codex_credential::commands;
 use codex_credential::commands::exec::Variable;
 use codex_credential::error::Result;
 use codex_credential::login::Login;
+use codex_credential::storage::host_credentials::GitStorage;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
 use std::ffi::OsStr;
@@ -20,10 +22,12 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 pub fn get(whose: &ProfileOptions, options: &cli::Get) -> Result<()> {
-    let format = options.format;
-    let read =
-        |deadline| input(deadline).map_or(Ok(Credential::default()), |input| format.read(input));
-    let (asked, found) = wanted(whose, &options.wanted, read)?;
+    let nothing = || Request { format: options.format.unwrap_or_default(), ..Request::default() };
+    let read = |deadline| match input(deadline) {
+        Some(input) => Request::read(options.format, input),
+        None => Ok(nothing()),
+    };
+    let (request, found) = wanted(whose, &options.wanted, read)?;
     if let Some(what) = found.in_words()
         && io::stdout().is_terminal()
         && !options.show
@@ -37,10 +41,10 @@ pub fn get(whose: &ProfileOptions, options: &cli::Get) -> Result<()> {
         Answer::Login(login) => {
             let exec_info = variable("KUBERNETES_EXEC_INFO");
             let exec_info = exec_info.as_deref().and_then(OsStr::to_str);
-            format.write(&mut *answer, &asked, login, exec_info)
+            request.write(&mut *answer, login, exec_info)
         }
-        Answer::OtherHosts(credential) => format.write_foreign(&mut *answer, credential),
-        Answer::Nothing => format.write_nothing(&mut *answer),
+        Answer::OtherHosts(credential) => request.format.write_foreign(&mut *answer, credential),
+        Answer::Nothing => request.format.write_nothing(&mut *answer),
     };
     written.and_then(|()| io::stdout().write_all(&answer)).map_err(cannot_write)
 }
@@ -65,7 +69,7 @@ pub fn export(whose: &ProfileOptions, options: &cli::Export) -> Result<()> {
 
 /// What `exec` and `export` have in common: nothing is read from standard input.
 fn wanted_login(whose: &ProfileOptions, options: &cli::TokenOptions) -> Result<Login> {
-    let nothing = |_| Ok(Credential::default());
+    let nothing = |_| Ok(Request::default());
     match wanted(whose, options, nothing)? {
         (_, Answer::Login(login)) => Ok(login),
         _ => unreachable!("the default profile answers a request that names nothing"),
@@ -73,17 +77,19 @@ fn wanted_login(whose: &ProfileOptions, options: &cli::TokenOptions) -> Result<L
 }
 
 /// What `get` and those have in common.
-fn wanted(
+pub fn wanted(
     whose: &ProfileOptions,
     wanted: &cli::TokenOptions,
-    asked: impl FnOnce(Deadline) -> Result<Credential>,
-) -> Result<(Credential, Answer)> {
+    read: impl FnOnce(Deadline) -> Result<Request>,
+) -> Result<(Request, Answer)> {
     let patience = wanted.remaining.or(wanted.wait.wait).unwrap_or(PROGRAMS_PATIENCE);
     let deadline = Deadline::after(patience);
-    let asked = asked(deadline)?;
-    let profile = profile_for(whose, wanted.wait.wait, &asked)?;
+    let request = read(deadline)?;
+    let profile = profile_for(whose, wanted.wait.wait, &request.credential)?;
     let interactive = match wanted.interactive {
         Some(interactive) => interactive,
+        // Bazel shows the user nothing before the helper has ended.
+        None if request.format == Format::Bazel => Interactive::Never,
         None => Interactive::of(variable, profile.interactive)?,
     };
     let screen = Screen::new(interactive, extras(&wanted.extras));
@@ -94,10 +100,20 @@ fn wanted(
         answer::erase::refuse(&profile, &stored, token)?;
     }
     let min_validity = clock::seconds(wanted.min_validity.unwrap_or(MIN_VALIDITY));
-    let foreign = foreign(&profile, wanted.wait.wait);
-    let found = answer::get::get(&profile, &foreign, &asked, min_validity, &mut caller)?;
+    let mut foreign = foreign(&profile, wanted.wait.wait);
+    if request.format != Format::Git {
+        // What git keeps for other hosts is for git.
+        foreign.storage = GitStorage::None;
+    }
+    let asked = &request.credential;
+    let found = answer::get::get(&profile, &foreign, asked, min_validity, &mut caller).map_err(
+        |error| match default_profile(whose, None) {
+            Ok(default) if default.name == profile.name => error,
+            _ => error.for_profile(&profile.name),
+        },
+    )?;
     if let Answer::Login(login) = &found {
         audit::note(&profile, Action::HandOut, Some(login), None);
     }
-    Ok((asked, found))
+    Ok((request, found))
 }

@@ -2,6 +2,7 @@
 //! process state.
 
 mod call;
+mod docker;
 mod hand_out;
 mod profiles;
 mod renewal;
@@ -46,6 +47,11 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     hardening::keep();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(arguments) = docker::arguments(&words) {
+        trace(false);
+        return docker::run(arguments);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),

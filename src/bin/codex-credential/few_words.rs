@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub struct Get {
-    pub format: Format,
+    pub format: Option<Format>,
     pub profile: Option<String>,
     pub config: Option<PathBuf>,
     /// In seconds.
@@ -20,15 +20,21 @@ pub struct Get {
     pub wait: Duration,
 }
 
-impl Get {
-    pub fn of(args: impl Iterator<Item = OsString>) -> Option<Self> {
-        let mut get = Self {
-            format: Format::default(),
+impl Default for Get {
+    fn default() -> Self {
+        Self {
+            format: None,
             profile: None,
             config: None,
             min_validity: clock::seconds(MIN_VALIDITY),
             wait: PROGRAMS_PATIENCE,
-        };
+        }
+    }
+}
+
+impl Get {
+    pub fn of(args: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut get = Self::default();
         let (mut is_get, mut said) = (false, Vec::new());
         let mut args = Parser::from_args(args);
         while let Some(arg) = args.next().ok()? {
@@ -45,7 +51,7 @@ impl Get {
             }
             let value = args.value().ok()?.into_string().ok()?;
             match word.as_str() {
-                "format" => get.format = Format::from_str(&value, false).ok()?,
+                "format" => get.format = Some(Format::from_str(&value, false).ok()?),
                 "profile" => get.profile = Some(value),
                 "config" => get.config = Some(value.into()),
                 "min-validity" => get.min_validity = clock::seconds(clock::duration(&value).ok()?),
@@ -58,6 +64,11 @@ impl Get {
             said.push(word);
         }
         // The version that Kubernetes asks for is read by the full program.
-        (is_get && get.format != Format::ExecCredential).then_some(get)
+        (is_get && get.format != Some(Format::ExecCredential)).then_some(get)
+    }
+
+    /// Docker's `get`, which has no options.
+    pub fn of_docker(args: impl Iterator<Item = OsString>) -> Option<Self> {
+        args.eq(["get"]).then(Self::default)
     }
 }

@@ -1,10 +1,12 @@
 //! Hands a call over to the full program, which gets the same words and the same input.
 
+use codex_credential::answer::docker;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind};
 use codex_credential::programs;
 use codex_credential::stdin::PatientStdin;
 use codex_credential::ui::ErrorFormat;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::{mem, thread};
@@ -46,9 +48,14 @@ impl Read for RecordedInput {
 #[inline(never)]
 pub fn hand_over(begun: Option<RecordedInput>) -> ExitCode {
     run(begun).unwrap_or_else(|error| {
-        let error = Error::new(Kind::Storage, "cannot run codex-credential-full")
-            .caused_by(error)
-            .hint("it belongs beside codex-credential; install both programs");
+        let what = "cannot run codex-credential-full";
+        let hint = "it belongs beside codex-credential; install both programs";
+        if docker_name().is_some() {
+            // Docker reads errors on standard output.
+            let _ = writeln!(io::stdout(), "{what}: {error}; {hint}");
+            return ExitCode::FAILURE;
+        }
+        let error = Error::new(Kind::Storage, what).caused_by(error).hint(hint);
         ErrorFormat::Text.show(&error);
         ExitCode::from(error.kind.exit_code())
     })
@@ -56,9 +63,15 @@ pub fn hand_over(begun: Option<RecordedInput>) -> ExitCode {
 
 fn run(begun: Option<RecordedInput>) -> io::Result<ExitCode> {
     let mut full = Command::new(programs::full()?);
+    let docker_name = docker_name();
+    if let Some(name) = &docker_name {
+        hand_name_over(&mut full, name);
+    }
     full.args(std::env::args_os().skip(1));
     let Some(begun) = begun else { return become_it(full) };
-    full.arg("--remaining").arg(format!("{}ms", begun.deadline.remaining().as_millis()));
+    if docker_name.is_none() {
+        full.arg("--remaining").arg(format!("{}ms", begun.deadline.remaining().as_millis()));
+    }
     if begun.has_failed && begun.read.is_empty() {
         return become_it(full);
     }
@@ -70,6 +83,22 @@ fn run(begun: Option<RecordedInput>) -> io::Result<ExitCode> {
     drop(writer);
     full.stdin(reader);
     become_it(full)
+}
+
+/// The name that this program was started by, if it is Docker's.
+fn docker_name() -> Option<OsString> {
+    std::env::args_os().next().filter(|name| docker::is_name(name))
+}
+
+#[cfg(unix)]
+fn hand_name_over(full: &mut Command, name: &OsStr) {
+    std::os::unix::process::CommandExt::arg0(full, name);
+}
+
+/// Elsewhere a program cannot choose the name of another: it goes first among the arguments.
+#[cfg(not(unix))]
+fn hand_name_over(full: &mut Command, name: &OsStr) {
+    full.arg(name);
 }
 
 #[cfg(unix)]

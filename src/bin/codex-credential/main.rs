@@ -4,7 +4,9 @@
 mod few_words;
 mod hand_over;
 
+use codex_credential::answer::docker;
 use codex_credential::answer::get::at_once;
+use codex_credential::answer::request::Request;
 use codex_credential::clock::Deadline;
 use codex_credential::hardening;
 use codex_credential::profile::{Profile, ProfileSelection};
@@ -31,7 +33,9 @@ fn main() -> ExitCode {
 /// Returns only where the full program has to answer, or to say what is wrong; `begun` is what was read by then.
 #[expect(clippy::disallowed_methods, reason = "this is main.rs")]
 fn answer(begun: &mut Option<RecordedInput>) -> Option<()> {
-    let get = Get::of(std::env::args_os().skip(1))?;
+    let mut args = std::env::args_os();
+    let is_docker = args.next().is_some_and(|name| docker::is_name(&name));
+    let get = if is_docker { Get::of_docker(args) } else { Get::of(args) }?;
     // Traces, and the audit of every answer, are written by the full program.
     if variable("CODEX_CREDENTIAL_TRACE").is_some_and(|file| !file.is_empty()) {
         return None;
@@ -41,17 +45,20 @@ fn answer(begun: &mut Option<RecordedInput>) -> Option<()> {
     }
     let deadline = Deadline::after(get.wait);
     let begun = begun.insert(RecordedInput::new(PatientStdin::new(deadline), deadline));
-    let asked = get.format.read(BufReader::with_capacity(1024, &mut *begun)).ok()?;
+    let input = BufReader::with_capacity(1024, &mut *begun);
+    let request =
+        if is_docker { Request::read_docker(input) } else { Request::read(get.format, input) };
+    let request = request.ok()?;
     let named = ProfileSelection {
         profile: get.profile,
         config: get.config,
-        host: asked.host.clone(),
+        host: request.credential.host.clone(),
         ..ProfileSelection::default()
     };
     let profile = Profile::of(variable, named).ok().filter(|it| it.audit != AuditLevel::All)?;
-    let found = at_once(&profile, &asked, get.min_validity).ok()??;
+    let found = at_once(&profile, &request.credential, get.min_validity).ok()??;
     let mut answer = Vec::with_capacity(found.login.access_token.expose().len() + 256);
-    get.format.write(&mut answer, &asked, &found.login, None).ok()?;
+    request.write(&mut answer, &found.login, None).ok()?;
     io::stdout().write_all(&answer).ok()?;
     // Nothing is wiped here: the system takes it all back at once.
     process::exit(0)

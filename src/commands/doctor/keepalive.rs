@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> Option<OsString>) {
     let next = "run: codex-credential configure keepalive";
-    match Keepalive::new(profile, variable).map(|keepalive| keepalive.found()) {
+    match Keepalive::found(profile, variable) {
         Err(error) => report.warn("keepalive", error.text(), next),
         Ok(None) => {
             report.ok("keepalive", "no timer; none is needed where something asks every day");
