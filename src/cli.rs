@@ -5,9 +5,11 @@ use crate::answer::formats::Format;
 use crate::clock::{self, duration};
 use crate::commands::exec::Variable;
 use crate::commands::export::ExportFormat;
+use crate::profile::table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
+use crate::values::ProfileName;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -288,18 +290,19 @@ pub enum Fleet {
 
 #[derive(Debug, Subcommand)]
 pub enum Profile {
-    /// All profiles, and which one is the default
+    /// List the profiles and mark the default one
     List(Status),
-    /// What a profile is [default: the one that is meant]
+    /// Show the keys of a profile
     Show(Named),
-    /// Write a new profile into the configuration file
+    /// Add a profile to the configuration file
     Add(Box<Add>),
-    /// Ask the issuer for its endpoints and for a device code, and try the storage
+    /// Ask the issuer for its endpoints and a device code, and check the storage
     Test(Named),
 }
 
 #[derive(Debug, Args)]
 pub struct Named {
+    /// Use this profile [default: that of --profile, else the default profile]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
@@ -308,48 +311,15 @@ pub struct Named {
     pub json: bool,
 }
 
-/// Each option is the key of that name in the table. `--account` pins the profile to that account.
+/// The options are keys of the new profile. `--account` sets the key `account`.
 #[derive(Debug, Args)]
 pub struct Add {
+    /// Give the profile this name: lower-case letters, digits, "_" and "-"
     #[arg(value_name = "NAME")]
-    pub name: String,
-    /// The issuer's URL, exactly as its discovery document has it
-    #[arg(long, value_name = "URL")]
-    pub issuer: String,
-    #[arg(long, value_name = "ID")]
-    pub client_id: String,
-    #[arg(long, value_name = "FILE")]
-    pub client_secret_file: Option<String>,
-    #[arg(long, value_name = "SCOPES")]
-    pub scope: Option<String>,
-    #[arg(long, value_name = "NAME")]
-    pub audience: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub resource: Option<String>,
-    /// A host that the tokens are for; may be given more than once
-    #[arg(long = "host", value_name = "HOST")]
-    pub hosts: Vec<String>,
-    /// file, keyring, memory or etcd
-    #[arg(long, value_name = "STORAGE")]
-    pub storage: Option<String>,
-    /// runtime or none
-    #[arg(long, value_name = "CACHE")]
-    pub cache: Option<String>,
-    #[arg(long, value_name = "ID")]
-    pub workspace: Option<String>,
-    /// auto, always or never
-    #[arg(long, value_name = "WHEN")]
-    pub interactive: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub device_authorization_endpoint: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub token_endpoint: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub revocation_endpoint: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub jwks_uri: Option<String>,
-    #[arg(long, value_name = "URL")]
-    pub userinfo_endpoint: Option<String>,
+    pub name: ProfileName,
+
+    #[command(flatten)]
+    pub profile: ProfileTable,
 }
 
 /// The hidden options are the order of the renewing process, as those who wait for it give it.

@@ -1,5 +1,4 @@
-//! This program as a client of an authorization server (RFC 6749, section 2): how it speaks there, and what it
-//! asks for.
+//! This program as a client of an authorization server (RFC 6749 §2).
 
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
@@ -8,56 +7,56 @@ use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// Who granted a login: its refresh token goes back to this issuer only.
+/// The issuer and the client that a login was granted to: its refresh token goes to this issuer only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientRegistration {
     pub issuer: String,
     pub client_id: String,
 }
 
-/// How an authorization server is spoken to.
+/// The protocol of an authorization server.
 #[derive(Clone, Debug)]
 pub enum Dialect {
-    /// As auth.openai.com has it.
+    /// The protocol of auth.openai.com.
     OpenAi,
-    /// RFC 8628, 8414, 6749 and 7009, to the letter.
+    /// RFC 6749, 7009, 8414 and 8628.
     Standard(Rc<Standard>),
 }
 
-/// What a profile says beside issuer and client id.
+/// What a profile says about a standard authorization server, beside issuer and client id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standard {
     pub client_secret_file: Option<PathBuf>,
     pub scope: Option<String>,
-    /// Who the access token is for, where the server asks for it in this way.
+    /// The audience of the access token, for servers with this parameter.
     pub audience: Option<String>,
-    /// The same by RFC 8707.
+    /// The resource of the access token (RFC 8707).
     pub resource: Option<String>,
     pub endpoints: Endpoints,
 }
 
-/// Endpoints by the names of RFC 8414; those that a profile gives go before those that are discovered.
+/// Endpoints (RFC 8414). Those of a profile override discovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
     pub device_authorization: Option<String>,
     pub token: Option<String>,
     pub revocation: Option<String>,
     pub jwks: Option<String>,
-    /// Who an access token is of (OpenID Connect Core 1.0, section 5.3).
+    /// Tells whose access token it is sent (OpenID Connect Core 1.0 §5.3).
     pub userinfo: Option<String>,
 }
 
 impl Standard {
-    /// The client's secret, for the few that need one.
+    /// Reads the client secret, if the client has one.
     ///
     /// # Errors
-    /// `Configuration` when the file cannot be read or has no secret in it.
+    /// `Configuration` if the file cannot be read or is not one line.
     pub fn secret(&self) -> Result<Option<Secret<String>>> {
         let Some(path) = &self.client_secret_file else { return Ok(None) };
         let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
             let what = format!("cannot use the client secret in {}", path.display());
             Error::new(Kind::Configuration, what)
-                .hint("client_secret_file names a file of one line")
+                .hint("write the secret, and nothing else, on one line of that file")
                 .caused_by(cause)
         };
         let text = fs::read_to_string(path).map_err(|error| unusable(error.into()))?;
@@ -69,8 +68,8 @@ impl Standard {
         Ok(Some(Secret::from(secret)))
     }
 
-    /// All that makes one login another, beside issuer and client id.
-    pub fn asks_for(&self) -> [&str; 3] {
+    /// Returns scope, audience and resource. Logins that differ in one of them are kept apart.
+    pub fn requested_token(&self) -> [&str; 3] {
         [&self.scope, &self.audience, &self.resource]
             .map(|part| part.as_deref().unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! This person's folders, as the XDG base directory specification or the platform has them.
+//! The user's folders, by the XDG base directory specification or the platform's own rules.
 
 use crate::error::{Error, Kind, Result};
 use etcetera::BaseStrategy;
@@ -7,44 +7,46 @@ use std::path::PathBuf;
 
 const NAME: &str = "codex-credential";
 
-/// Each is this program's own, and need not be there yet.
+/// This program's folders. They need not exist yet.
 #[derive(Clone, Debug)]
 pub struct Folders {
-    /// What has to outlive a restart and belongs to this machine.
+    /// For data of this machine that outlives a restart.
     pub state: PathBuf,
-    /// What must not outlive a restart, in memory alone; `None` where the system has no such place.
+    /// For data that is kept in memory only; `None` if the system has no such folder.
     pub runtime: Option<PathBuf>,
 }
 
 impl Folders {
+    /// Returns the folders of the user.
+    ///
     /// # Errors
-    /// `Usage` when there is no home folder.
+    /// `Usage` if there is no home directory.
     pub fn of_user() -> Result<Self> {
         let strategy = strategy()?;
-        // Neither macOS nor Windows has a word for state; what Windows does not carry to other machines is the cache.
-        let elsewhere = || if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };
+        // macOS and Windows have no state folder. On Windows, only the cache folder stays on this machine.
+        let fallback = || if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };
         let runtime = strategy.runtime_dir().filter(|folder| is_private_memory(folder));
         Ok(Self {
-            state: strategy.state_dir().unwrap_or_else(elsewhere).join(NAME),
+            state: strategy.state_dir().unwrap_or_else(fallback).join(NAME),
             runtime: runtime.map(|folder| folder.join(NAME)),
         })
     }
 }
 
-/// The folder of the configuration file.
+/// Returns the folder of the configuration file.
 ///
 /// # Errors
-/// `Usage` when there is no home folder.
+/// `Usage` if there is no home directory.
 pub fn config() -> Result<PathBuf> {
     Ok(strategy()?.config_dir().join(NAME))
 }
 
 fn strategy() -> Result<impl BaseStrategy> {
     choose_native_strategy()
-        .map_err(|_| Error::new(Kind::Usage, "there is no home folder").hint("set HOME"))
+        .map_err(|_| Error::new(Kind::Usage, "there is no home directory").hint("set HOME"))
 }
 
-/// Whether what is written below `folder` stays in memory, and with its owner, this person.
+/// Returns whether `folder` is in memory and only this user can enter it.
 #[cfg(target_os = "linux")]
 fn is_private_memory(folder: &std::path::Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -72,14 +74,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn memory_is_a_folder_on_tmpfs_that_is_ones_own_alone() {
+    fn runtime_folder_must_be_on_tmpfs_and_private() {
         let on_tmpfs = tempfile::tempdir_in("/dev/shm").unwrap();
         let set = |mode| fs::set_permissions(&on_tmpfs, Permissions::from_mode(mode)).unwrap();
         set(0o700);
         assert!(is_private_memory(on_tmpfs.path()));
         set(0o750);
-        assert!(!is_private_memory(on_tmpfs.path()), "others can look in");
-        assert!(!is_private_memory(&on_tmpfs.path().join("nothing")));
+        assert!(!is_private_memory(on_tmpfs.path()), "readable by the group");
+        assert!(!is_private_memory(&on_tmpfs.path().join("missing")));
         let on_disk = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         assert!(!is_private_memory(on_disk.path()));
     }

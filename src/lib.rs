@@ -37,4 +37,5 @@ pub mod stdin;
 pub mod tokens;
 pub mod trace;
 pub mod urls;
+pub mod values;
 pub mod verification;

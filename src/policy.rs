@@ -46,8 +46,8 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
             return Err(wrong_account(&account, &wanted, said_by));
         }
     }
-    if let Some(wanted) = &profile.pin.workspace {
-        check_workspace(login, std::slice::from_ref(wanted), "workspace in config.toml")?;
+    if let Some(wanted) = profile.settings.workspace.clone() {
+        check_workspace(login, &[wanted.into()], "workspace in config.toml")?;
     }
     let config = config(profile)?.filter(|config| !config.workspaces.is_empty());
     config.map_or(Ok(()), |config| {
@@ -58,8 +58,12 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
 
 /// Each with the place where that is said.
 fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
-    let by_config = profile.pin.account.clone().map(|wanted| (wanted, "account in config.toml"));
-    let named = profile.account.clone().filter(|name| Some(name) != profile.pin.account.as_ref());
+    let by_config = profile.settings.account.clone();
+    let by_config = by_config.map(|wanted| (wanted.into(), "account in config.toml"));
+    let named = profile
+        .account
+        .clone()
+        .filter(|name| Some(name.as_str()) != profile.settings.account.as_deref());
     let mut named = named.map(|wanted| (wanted, BY_OPTION));
     if named.is_none()
         && let Some(home) = profile.storage.as_codex()
@@ -77,7 +81,7 @@ pub fn pin(profile: &Profile, login_dir: &LoginDir) -> Result<()> {
     match &profile.account {
         Some(name)
             if profile.storage.as_codex().is_some()
-                && profile.pin.account.as_ref() != Some(name) =>
+                && profile.settings.account.as_deref() != Some(name) =>
         {
             login_dir.pinned().save(name)
         }

@@ -43,7 +43,7 @@ pub fn erase(
         Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
         None => true,
     };
-    let is_meant = |login: &Login| profile.means(login) && is_meant(login);
+    let is_meant = |login: &Login| profile.matches_account(login) && is_meant(login);
     let Some(login) = storage.load()?.filter(is_meant) else { return Ok(Erased::Nothing) };
     let Some(secret) = named.secret() else {
         // A renewal that is under way finishes first, and what it stores is removed with the rest.

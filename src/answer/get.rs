@@ -119,7 +119,7 @@ pub fn get(
 fn profile_event<'a>(profile: &'a Profile, asked: &'a Credential, target: Target) -> Event<'a> {
     Event::Profile {
         profile: &profile.name,
-        storage: profile.kept.name(),
+        storage: profile.storage_kind().name(),
         host: asked.host.as_deref().map(String::from_utf8_lossy),
         meant: match target {
             Target::Token | Target::Default => trace::Target::Token,

@@ -25,7 +25,7 @@ pub struct Removal {
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
     let stored = storage.load()?;
-    let Some(login) = stored.as_ref().filter(|login| profile.means(login)) else {
+    let Some(login) = stored.as_ref().filter(|login| profile.matches_account(login)) else {
         ui::say(&match (stored, &profile.account) {
             (Some(other), Some(name)) => {
                 format!("signed in is {}, not {name}; nothing was removed", other.username())

@@ -14,13 +14,13 @@ use crate::ui;
 /// # Errors
 /// `LoginRequired` when nobody is signed in; `Usage` when another login is there already.
 pub fn move_login(profile: &Profile, to: StorageKind, deadline: &Deadline) -> Result<()> {
-    if to == profile.kept {
+    if to == profile.storage_kind() {
         ui::say(
             "logins are kept there already; CODEX_CREDENTIAL_STORAGE names another storage to move one out of",
         );
         return Ok(());
     }
-    let target = profile.stored_in(to)?;
+    let target = profile.with_storage(to)?;
     let (from, into) = (&*profile.storage, &*target.storage);
     let (here, there) = (from.login_dir()?, into.login_dir()?);
     let Some(_here) = here.acquire(deadline)? else { return Err(busy()) };
@@ -72,7 +72,7 @@ fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
 }
 
 fn put(target: &Profile, login: &Login, deadline: &Deadline) -> Result<()> {
-    let (tokens, by) = (login.tokens(), target.granted_by(login));
+    let (tokens, by) = (login.tokens(), target.registration_of(login));
     let hold = target.storage.hold(deadline)?;
     hold.probe()?;
     let replaces = target.storage.fingerprint();

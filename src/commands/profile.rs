@@ -1,27 +1,30 @@
 //! `profile list`, `show` and `add`.
 
 use crate::configure::file::TextFile;
-use crate::configure::lines;
 use crate::error::{Error, Kind, Result};
 use crate::profile::config::Config;
+use crate::profile::table::ProfileTable;
 use crate::profile::{BUILT_IN, HOST, ISSUER, Profile};
 use crate::storage::StorageKind;
 use crate::ui;
-use serde_json::{Map, Value, json};
+use crate::values::ProfileName;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// By the file alone: what cannot be opened here and now is listed, too.
+/// Lists the profiles as the file has them, also those whose storage this machine cannot open.
 pub fn list(config: &Config, as_json: bool) -> String {
     let default = config.default_name();
     let profiles = config.names().into_iter().map(|name| match config.profiles.get(name) {
-        Some(table) if name != BUILT_IN => {
-            let storage = table.storage.unwrap_or(StorageKind::File);
-            (name, table.issuer.as_str(), table.hosts.iter().map(String::as_str).collect(), storage)
+        Some(profile) if name != BUILT_IN => {
+            let storage = profile.storage.unwrap_or(StorageKind::File);
+            let hosts = profile.hosts.iter().map(|host| &**host).collect();
+            (name, profile.issuer.as_deref().unwrap_or_default(), hosts, storage)
         }
-        table => {
-            let storage = table.and_then(|table| table.storage).unwrap_or(StorageKind::Codex);
-            (name, ISSUER, vec![HOST], storage)
+        profile => {
+            let storage = profile.and_then(|profile| profile.storage);
+            (name, ISSUER, vec![HOST], storage.unwrap_or(StorageKind::Codex))
         }
     });
     if as_json {
@@ -30,7 +33,7 @@ pub fn list(config: &Config, as_json: bool) -> String {
                 "name": name,
                 "issuer": issuer,
                 "hosts": hosts,
-                "storage": storage.name(),
+                "storage": storage,
                 "default": name == default,
             })
         };
@@ -40,19 +43,28 @@ pub fn list(config: &Config, as_json: bool) -> String {
     for (name, issuer, hosts, _) in profiles {
         let mark = if name == default { "*" } else { " " };
         let line = format!("{mark} {name:<16} {issuer} {}", hosts.join(" "));
-        writeln!(text, "{}", line.trim_end()).expect("a string takes all");
+        writeln!(text, "{}", line.trim_end()).expect("a string accepts every write");
     }
     text
 }
 
+/// Returns the keys of the profile. A client secret is not among them, only the path of its file.
 pub fn show(profile: &Profile, as_json: bool) -> String {
-    let object = object(profile);
+    let mut object = json!({ "name": profile.name });
+    let mut add = |key: &str, value: Value| object[key] = value;
+    let settings = json!(profile.settings);
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        add(key, value.clone());
+    }
+    add("hosts", json!(profile.settings.hosts));
+    add("account", json!(profile.account));
+    add("config", json!(profile.config_file));
     if as_json {
-        return format!("{}\n", Value::from(object));
+        return format!("{object}\n");
     }
     let mut text = String::new();
-    for (key, value) in object {
-        let value = match &value {
+    for (key, value) in object.as_object().into_iter().flatten() {
+        let value = match value {
             Value::Null => continue,
             Value::String(text) => text.clone(),
             Value::Array(list) => {
@@ -60,66 +72,45 @@ pub fn show(profile: &Profile, as_json: bool) -> String {
             }
             other => other.to_string(),
         };
-        writeln!(text, "{key:<30} {value}").expect("a string takes all");
+        writeln!(text, "{key:<30} {value}").expect("a string accepts every write");
     }
     text
 }
 
-/// By the names of the configuration's keys. (A client's secret stays in its file.)
-fn object(profile: &Profile) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("name", json!(profile.name));
-    put("issuer", json!(profile.issuer.issuer));
-    put("client_id", json!(profile.issuer.client_id));
-    if let Some(standard) = profile.as_standard() {
-        put("client_secret_file", json!(standard.client_secret_file));
-        put("scope", json!(standard.scope));
-        put("audience", json!(standard.audience));
-        put("resource", json!(standard.resource));
-        let endpoints = &standard.endpoints;
-        put("device_authorization_endpoint", json!(endpoints.device_authorization));
-        put("token_endpoint", json!(endpoints.token));
-        put("revocation_endpoint", json!(endpoints.revocation));
-        put("jwks_uri", json!(endpoints.jwks));
-        put("userinfo_endpoint", json!(endpoints.userinfo));
-    }
-    put("hosts", json!(profile.hosts));
-    put("storage", json!(profile.kept.name()));
-    put("account", json!(profile.account));
-    put("workspace", json!(profile.pin.workspace));
-    put("config", json!(profile.config));
-    object
-}
-
-/// Appends the table; every other byte of the file stays.
+/// Appends a profile to the configuration file and leaves every other byte as it is.
 ///
 /// # Errors
-/// `Configuration` for what the file would not be understood with; then nothing is written.
-pub fn add(
-    path: &Path,
-    name: &str,
-    entries: impl Iterator<Item = (&'static str, String)>,
-    hosts: &[String],
-) -> Result<()> {
+/// `Usage` if the profile exists, `Configuration` if the file would be invalid. Then nothing is written.
+pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> {
     let file = TextFile::read(path)?;
-    let text = file.text();
-    if Config::parse(path, text.unwrap_or_default())?.profiles.contains_key(name) {
-        let what = format!("there is a profile {name} in {} already", path.display());
-        return Err(Error::new(Kind::Usage, what).hint("change it there, or choose another name"));
+    let text = file.text().unwrap_or_default();
+    if Config::parse(path, text)?.profiles.contains_key(&name) {
+        let what = format!("the profile {name} exists already in {}", path.display());
+        return Err(Error::new(Kind::Usage, what).hint("edit it there, or choose another name"));
     }
-    let mut table = vec![format!("[profiles.{name}]")];
-    // What JSON writes in quotes TOML reads as it is meant.
-    table.extend(entries.map(|(key, value)| format!("{key} = {}", json!(value))));
-    if !hosts.is_empty() {
-        table.push(format!("hosts = {}", json!(hosts)));
-    }
-    if text.is_some_and(|text| !text.trim().is_empty()) {
-        table.insert(0, String::new());
-    }
-    let text = lines::append(path, text, &table)?;
+    let told = format!("added the profile {name} to {}", path.display());
+    let test = format!("test it with: codex-credential profile test {name}");
+    let table = BTreeMap::from([("profiles", BTreeMap::from([(name, profile)]))]);
+    let table = toml::to_string(&table).map_err(|error| {
+        Error::new(Kind::Usage, format!("the profile cannot be written as TOML: {error}"))
+    })?;
+    let text = append(text, &table);
     Config::parse(path, &text).map_err(|error| error.hint("nothing was written"))?;
     file.write(&text)?;
-    ui::say(&format!("wrote the profile {name} to {}", path.display()));
+    ui::say(&told);
+    ui::line(&test);
     Ok(())
+}
+
+/// Returns `text` with `table` after it, separated by an empty line, with the line ends of `text`.
+fn append(text: &str, table: &str) -> String {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut appended = text.to_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        appended += newline;
+    }
+    if !text.trim().is_empty() {
+        appended += newline;
+    }
+    appended + &table.replace('\n', newline)
 }

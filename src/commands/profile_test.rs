@@ -83,10 +83,10 @@ fn server(issuer: &AuthorizationServer, found: &mut Vec<(&'static str, Result<St
 }
 
 fn hosts(profile: &Profile) -> String {
-    if profile.hosts.is_empty() {
+    if profile.settings.hosts.is_empty() {
         return "none: its tokens are for those who name the profile".into();
     }
-    profile.hosts.join(" ")
+    profile.settings.hosts.join(" ")
 }
 
 pub(super) fn storage(profile: &Profile) -> Result<String> {

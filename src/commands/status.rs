@@ -34,7 +34,7 @@ impl Status {
         let storage = &profile.storage;
         let stored = storage.load()?;
         let (login, other) = match stored {
-            Some(login) if !profile.means(&login) => (None, Some(login.account())),
+            Some(login) if !profile.matches_account(&login) => (None, Some(login.account())),
             stored => (stored, None),
         };
         let (is_stale, end) = match &login {
@@ -55,7 +55,7 @@ impl Status {
         let mut others = storage.accounts()?;
         others.retain(|other| !other.is(&account));
         others.extend(other);
-        let issuer = profile.as_standard().map(|_| host(&profile.issuer.issuer).to_owned());
+        let issuer = profile.as_standard().map(|_| host(&profile.client.issuer).to_owned());
         let (profile, storage) = (profile.name.clone(), storage.describe()?);
         Ok(Self { login, storage, is_stale, end, pending, others, profile, issuer })
     }

@@ -212,7 +212,7 @@ fn is_served(profile: &Profile, url: &str) -> Result<()> {
     if profile.serves_url(url) {
         return Ok(());
     }
-    let hosts = profile.hosts.join(", ");
+    let hosts = profile.settings.hosts.join(", ");
     Err(Error::new(Kind::Usage, format!("the token is not for {url}")).hint(format!(
         "it goes to a host of its profile, over https ({hosts}), or to a program on this machine"
     )))

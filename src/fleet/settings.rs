@@ -1,39 +1,58 @@
-//! Where a fleet keeps its login: the table `[profiles.NAME.etcd]`.
+//! The table `[profiles.NAME.etcd]`: where hosts share a login.
 
+use crate::values::{EndpointUrl, OneLine, file, list, text};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// A shorter lease could expire while its holder is only slow.
+const SHORTEST_LEASE: Duration = Duration::from_secs(2);
+
 /// What a host may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     #[default]
     Writer,
-    /// It decrypts access tokens alone, and renews nothing.
+    /// Decrypts access tokens only and renews nothing.
     Reader,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The keys of the table. Relative paths start at the folder of `config.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// URLs: https, or http on loopback.
+    #[serde(deserialize_with = "list::<EndpointUrl, _>")]
     pub endpoints: Vec<String>,
-    /// Begins the names of all keys.
+    /// The beginning of every key's name in etcd.
+    #[serde(deserialize_with = "text")]
     pub prefix: String,
-    /// PEM: the certificate authority of the endpoints; the platform's where there is none.
+    /// PEM: the certificate authority of the endpoints [default: the platform's].
+    #[serde(deserialize_with = "file")]
     pub ca_file: Option<PathBuf>,
-    /// PEM: this host's certificate, and its key.
+    /// PEM: the certificate of this host.
+    #[serde(deserialize_with = "file")]
     pub certificate_file: Option<PathBuf>,
+    #[serde(deserialize_with = "file")]
     pub key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
     pub user: Option<String>,
-    /// Nothing but the password on one line.
+    /// A file with the password on its only line.
+    #[serde(deserialize_with = "file")]
     pub password_file: Option<PathBuf>,
-    /// The age recipients of those who renew the login.
+    /// The age recipients of the hosts that renew the login.
+    #[serde(deserialize_with = "list::<OneLine, _>")]
     pub recipients: Vec<String>,
-    /// And of those who only read its access tokens.
+    /// The age recipients of the hosts that only read access tokens.
+    #[serde(deserialize_with = "list::<OneLine, _>")]
     pub readers: Vec<String>,
     /// The age identity of this host.
+    #[serde(deserialize_with = "file")]
     pub identity_file: PathBuf,
     pub role: Role,
-    /// How long a host that renews may be out of reach before another takes its place.
+    /// How long a renewing host may be unreachable before another host takes over.
+    #[serde(deserialize_with = "lease")]
     pub lease: Duration,
 }
 
@@ -54,4 +73,35 @@ impl Default for Settings {
             lease: Duration::from_secs(10),
         }
     }
+}
+
+impl Settings {
+    /// Returns the first key that is missing.
+    pub fn missing_key(&self) -> Option<&'static str> {
+        let needs_recipients = self.role == Role::Writer;
+        let missing = [
+            (self.endpoints.is_empty(), "endpoints"),
+            (self.identity_file.as_os_str().is_empty(), "identity_file"),
+            (needs_recipients && self.recipients.is_empty(), "recipients"),
+            (self.user.is_some() && self.password_file.is_none(), "password_file"),
+            (self.certificate_file.is_some() && self.key_file.is_none(), "key_file"),
+        ];
+        missing.into_iter().find_map(|(is_missing, key)| is_missing.then_some(key))
+    }
+
+    /// Returns the files that the table names.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let Self { ca_file, certificate_file, key_file, password_file, identity_file, .. } = self;
+        let optional = [ca_file, certificate_file, key_file, password_file];
+        optional.into_iter().flatten().chain([identity_file])
+    }
+}
+
+/// Reads a duration such as "10s".
+fn lease<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let text = OneLine::deserialize(value)?;
+    let lease = text.parse().ok().and_then(|lease: jiff::SignedDuration| lease.try_into().ok());
+    lease
+        .filter(|lease| *lease >= SHORTEST_LEASE)
+        .ok_or_else(|| D::Error::custom("expected a duration of at least 2s, such as \"10s\""))
 }

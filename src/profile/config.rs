@@ -1,37 +1,53 @@
-//! This program's own configuration, `config.toml`: profiles, and where git's credentials for other hosts are kept.
+//! The configuration file, `config.toml`.
 //!
-//! A mistake names the file, the line and the nearest right word; nothing is guessed and nothing passed over, for a
-//! misspelt key would send a token elsewhere or keep it elsewhere.
+//! A mistake anywhere in it is an error: a misspelt key could send a token to the wrong host or store it in the wrong
+//! place.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::profile::etcd::ETCD_KEYS;
-use crate::profile::reader::{GIT_KEYS, Reader, instead};
-use crate::profile::table::{PROFILE_KEYS, Table};
+use crate::fleet::settings::Settings;
+use crate::profile::mistake::{Mistake, at, line_at, suggestion, unreadable};
+use crate::profile::table::ProfileTable;
 use crate::profile::{BUILT_IN, BUILT_IN_HOSTS};
+use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::files_read::read;
 use crate::storage::host_credentials::GitStorage;
+use crate::values::{Host, ProfileName, table, tables};
+use serde::Deserialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use toml::de::DeTable;
+use toml::de::{DeTable, Deserializer};
 
-pub const TOP_KEYS: [&str; 4] = ["audit", "default_profile", "git", "profiles"];
+/// The keys that the built-in profile can set, beside the table `etcd`.
+const BUILT_IN_KEYS: [&str; 5] = ["storage", "cache", "account", "workspace", "interactive"];
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The file, where there is one.
+    /// The file itself, if there is one.
+    #[serde(skip)]
     pub path: Option<PathBuf>,
-    pub default_profile: Option<String>,
-    /// Where git's credentials for hosts that are no profile's are kept.
-    pub git: GitStorage,
-    /// What is written down of what is done.
+    /// The profile of a request that names neither a profile nor a host.
+    pub default_profile: Option<ProfileName>,
     pub audit: AuditLevel,
-    pub profiles: BTreeMap<String, Table>,
+    #[serde(deserialize_with = "table")]
+    pub git: Git,
+    #[serde(deserialize_with = "tables")]
+    pub profiles: BTreeMap<ProfileName, ProfileTable>,
+}
+
+/// The table `[git]`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Git {
+    /// Where other hosts' credentials are stored.
+    pub storage: GitStorage,
 }
 
 impl Config {
-    /// One that was named has to be there.
+    /// Reads the file. If the user named it with `is_named`, it must exist.
     ///
     /// # Errors
     /// `Configuration`, with the line.
@@ -44,178 +60,152 @@ impl Config {
             if !is_named {
                 return Ok(Self::default());
             }
-            let what = format!("there is no configuration file {}", path.display());
+            let what = format!("the configuration file {} does not exist", path.display());
             return Err(Error::new(Kind::Configuration, what)
-                .hint("--config and CODEX_CREDENTIAL_CONFIG name one that is there"));
+                .hint("correct --config or CODEX_CREDENTIAL_CONFIG, or create the file"));
         };
         let path = std::path::absolute(path).context("find", path)?;
-        let text = String::from_utf8_lossy(&bytes);
-        Self::parse(&path, &text)
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            at(&path, line_at(&bytes, error.valid_up_to()), "the file is not valid UTF-8")
+        })?;
+        Self::parse(&path, text)
     }
 
-    /// Not inlined: its frame takes a page of the stack, which a call without such a file need not touch.
+    /// Parses and validates `text`; `path` is for messages and for relative paths.
+    // Not inlined: a call without a configuration file does not pay for its stack frame.
     #[inline(never)]
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let reader = Reader { path, text };
-        let table = DeTable::parse(text)
-            .map_err(|error| reader.bad(&error.span().unwrap_or_default(), error.message()))?;
-        let mut config = Self { path: Some(path.to_owned()), ..Self::default() };
-        for (key, value) in table.get_ref() {
-            match key.get_ref().as_ref() {
-                "default_profile" => config.default_profile = Some(reader.text(key, value)?),
-                "audit" => config.audit = reader.audit(key, value)?,
-                "git" => config.git = reader.git(key, value)?,
-                "profiles" => {
-                    for (name, value) in reader.table(key, value)? {
-                        let table = Table::read(&reader, name, value)?;
-                        config.profiles.insert(name.get_ref().to_string(), table);
-                    }
-                }
-                _ => return Err(reader.unknown(key, &TOP_KEYS)),
-            }
-        }
-        config.check_hosts(&reader)?;
-        if let Some(name) = &config.default_profile {
-            config.find(name)?;
-        }
+        let config = DeTable::parse(text).map(Deserializer::from).and_then(Self::deserialize);
+        let mut config = config.map_err(|error| unreadable(path, text, error))?;
+        config.validate().map_err(|mistake| mistake.locate(path, text))?;
+        let folder = path.parent().unwrap_or(path);
+        config.profiles.values_mut().for_each(|profile| profile.resolve(folder));
+        config.path = Some(path.to_owned());
         Ok(config)
     }
 
-    /// A host belongs to one profile.
-    fn check_hosts(&self, reader: &Reader) -> Result<()> {
+    /// Checks the rules that more than one key is part of.
+    fn validate(&self) -> Result<(), Mistake> {
+        self.profiles.iter().try_for_each(|(name, profile)| validate_profile(name, profile))?;
+        self.validate_hosts()?;
+        let Some(name) = self.default_profile.as_deref() else { return Ok(()) };
+        if self.names().contains(&name) {
+            return Ok(());
+        }
+        let suggestion = suggestion(name, "profiles", &self.names());
+        let what = format!("default_profile: there is no profile {name:?}; {suggestion}");
+        Err(Mistake::new(&["default_profile"], what))
+    }
+
+    /// Checks that a host belongs to one profile only.
+    fn validate_hosts(&self) -> Result<(), Mistake> {
         let mut owners: BTreeMap<&str, &str> =
             BUILT_IN_HOSTS.iter().map(|host| (*host, BUILT_IN)).collect();
-        for (name, table) in &self.profiles {
-            for host in &table.hosts {
+        for (name, profile) in &self.profiles {
+            for host in &profile.hosts {
                 if let Some(other) = owners.insert(host, name) {
                     let what =
                         format!("the host {host} belongs to the profiles {other} and {name}");
-                    return Err(reader
-                        .bad(&table.span, &what)
-                        .hint("a host belongs to one profile only"));
+                    return Err(Mistake::new(&["profiles", name, "hosts"], what));
                 }
             }
         }
         Ok(())
     }
 
-    /// Whose host this is.
-    pub fn owner(&self, host: &[u8]) -> Option<&str> {
-        let is_it = |own: &str| own.as_bytes().eq_ignore_ascii_case(host);
-        if BUILT_IN_HOSTS.iter().any(|own| is_it(own)) {
+    /// Returns the name of the profile that `host` belongs to.
+    pub fn profile_of_host(&self, host: &[u8]) -> Option<&str> {
+        let is_host = |own: &str| own.as_bytes().eq_ignore_ascii_case(host);
+        if BUILT_IN_HOSTS.iter().any(|own| is_host(own)) {
             return Some(BUILT_IN);
         }
-        let mut profiles = self.profiles.iter();
-        let owner = profiles.find(|(_, table)| table.hosts.iter().any(|own| is_it(own)));
-        owner.map(|(name, _)| name.as_str())
+        let owns = |profile: &ProfileTable| profile.hosts.iter().any(|own: &Host| is_host(own));
+        self.profiles.iter().find(|(_, profile)| owns(profile)).map(|(name, _)| &**name)
     }
 
-    /// The table of a profile; the built-in one needs none.
+    /// Returns the table of a profile, which is empty for a built-in profile that has none.
     ///
     /// # Errors
-    /// `Usage` when there is no such profile.
-    pub fn find(&self, name: &str) -> Result<Option<&Table>> {
+    /// `Usage` if there is no such profile.
+    pub fn find(&self, name: &str) -> Result<ProfileTable> {
         match self.profiles.get(name) {
-            Some(table) => Ok(Some(table)),
-            None if name == BUILT_IN => Ok(None),
-            None => {
-                let mut names = self.names();
-                let what = format!("there is no profile {name:?}{}", instead(name, &names));
-                names.sort_unstable();
-                Err(Error::new(Kind::Usage, what).hint(format!("there are: {}", names.join(", "))))
-            }
+            Some(profile) => Ok(profile.clone()),
+            None if name == BUILT_IN => Ok(ProfileTable::default()),
+            None => Err(Error::new(Kind::Usage, format!("there is no profile {name:?}"))
+                .hint(suggestion(name, "profiles", &self.names()))),
         }
     }
 
-    /// Which one is meant where nothing says.
     pub fn default_name(&self) -> &str {
         self.default_profile.as_deref().unwrap_or(BUILT_IN)
     }
 
-    /// The built-in profile first.
+    /// Returns the names of all profiles, with the built-in one first.
     pub fn names(&self) -> Vec<&str> {
-        let own = self.profiles.keys().map(String::as_str).filter(|name| *name != BUILT_IN);
+        let own = self.profiles.keys().map(|name| &**name).filter(|name| *name != BUILT_IN);
         [BUILT_IN].into_iter().chain(own).collect()
     }
 }
 
-/// All keys, for the test that holds the documentation to them.
-pub fn keys() -> impl Iterator<Item = &'static str> {
-    TOP_KEYS.into_iter().chain(GIT_KEYS).chain(PROFILE_KEYS).chain(ETCD_KEYS)
+fn validate_profile(name: &str, profile: &ProfileTable) -> Result<(), Mistake> {
+    let wrong = |key: &str, what: &str| {
+        Err(Mistake::new(&["profiles", name, key], format!("profiles.{name}: {what}")))
+    };
+    let is_built_in = name == BUILT_IN;
+    if is_built_in {
+        let keys = json!(profile);
+        let mut given =
+            keys.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        if let Some((key, _)) = given.find(|(key, _)| !BUILT_IN_KEYS.contains(&key.as_str())) {
+            return wrong(key, &format!("{key} cannot be set for the built-in profile"));
+        }
+    } else if profile.issuer.is_none() {
+        return wrong("issuer", "issuer is missing");
+    } else if profile.client_id.is_none() {
+        return wrong("client_id", "client_id is missing");
+    }
+    match (profile.storage, profile.etcd.as_ref().map(Settings::missing_key)) {
+        (Some(StorageKind::Codex), _) if !is_built_in => {
+            wrong("storage", "storage = \"codex\" is only for the profile codex")
+        }
+        (Some(StorageKind::Etcd), None) => {
+            wrong("storage", "storage = \"etcd\" needs a table etcd in the profile")
+        }
+        (_, Some(Some(key))) => wrong("etcd", &format!("the table etcd has no {key}")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::settings::Role;
+    use std::fs;
 
     const COMPANY: &str = "[profiles.company]\nissuer = 'https://id.example'\nclient_id = 'cli'\n";
+    const ETCD: &str = "storage = 'etcd'\n[profiles.company.etcd]\n";
 
     fn parse(text: &str) -> Result<Config> {
-        Config::parse(Path::new("/c.toml"), text)
+        Config::parse(Path::new("/etc/c.toml"), text)
     }
 
-    fn refused(text: &str) -> String {
+    /// Returns the message and the hint.
+    fn error(text: &str) -> (String, String) {
         let error = parse(text).unwrap_err();
-        assert!([Kind::Configuration, Kind::Usage].contains(&error.kind));
-        error.text()
+        assert_eq!(error.kind, Kind::Configuration, "{text}");
+        (error.text(), error.hint.unwrap())
+    }
+
+    fn company(more: &str) -> String {
+        format!("{COMPANY}{more}")
     }
 
     #[test]
-    fn a_mistake_names_the_line_and_the_nearest_right_word() {
-        for (text, says) in [
-            (
-                "\nprofile = 1",
-                "/c.toml, line 2: there is no key \"profile\" here; did you mean \"profiles\"?",
-            ),
-            (
-                "[git]\nstorage = 'keyrng'",
-                "line 2: storage is one of file, keyring, none, not \"keyrng\"; did you mean \"keyring\"?",
-            ),
-            (
-                &format!("{COMPANY}host = ['a.example']"),
-                "line 4: there is no key \"host\" here; did you mean \"hosts\"?",
-            ),
-            (
-                &format!("{COMPANY}storage = 'codex'"),
-                "line 4: storage = \"codex\" is for the profile codex alone",
-            ),
-            (
-                &format!("{COMPANY}zzzzzzzzzzzzzzz = 1"),
-                "line 4: there is no key \"zzzzzzzzzzzzzzz\" here",
-            ),
-            (&format!("{COMPANY}scope = 1"), "line 4: scope takes one line of text"),
-            (&format!("{COMPANY}hosts = 'a.example'"), "line 4: hosts is a list"),
-            (
-                &format!("{COMPANY}token_endpoint = 'http://a.example/t'"),
-                "line 4: token_endpoint is an https URL, or http on a loopback address",
-            ),
-            ("[profiles.company]\nclient_id = 'a'", "line 1: the profile company has no issuer"),
-            (
-                "[profiles.company]\nissuer = 'https://a.example'",
-                "line 1: the profile company has no client_id",
-            ),
-            ("[profiles.'a b']\n", "line 1: a profile's name has"),
-            (
-                "[profiles.codex]\nhosts = ['a.example']",
-                "line 2: the profile codex has no \"hosts\"",
-            ),
-            ("a = [", "line 1: "),
-        ] {
-            let message = refused(text);
-            assert!(message.contains(says), "{text}: {message}");
-        }
-        assert_eq!(
-            refused(&format!("default_profile = 'compnay'\n{COMPANY}")),
-            "there is no profile \"compnay\"; did you mean \"company\"?"
-        );
-    }
-
-    #[test]
-    fn a_host_is_written_as_a_request_has_it_and_belongs_to_one_profile() {
+    fn host_must_be_written_as_git_sends_it() {
         for host in
             ["a.example", "a.example:8443", "127.0.0.1:80", "[::1]:81", "xn--bcher-kva.example"]
         {
-            assert!(parse(&format!("{COMPANY}hosts = ['{host}']")).is_ok(), "{host}");
+            assert!(parse(&company(&format!("hosts = ['{host}']"))).is_ok(), "{host}");
         }
         for host in [
             "A.example",
@@ -229,25 +219,54 @@ mod tests {
             "a.example:",
             "*.example",
         ] {
-            let message = refused(&format!("{COMPANY}hosts = ['{host}']"));
+            let (message, _) = error(&company(&format!("hosts = ['{host}']")));
             assert!(message.contains("line 4: "), "{host}: {message}");
         }
-        let other = COMPANY.replace("company", "other");
-        let both =
-            format!("{COMPANY}hosts = ['a.example']\n{other}hosts = ['b.example', 'a.example']");
-        assert!(
-            refused(&both).contains("the host a.example belongs to the profiles company and other")
-        );
-        let ours = refused(&format!("{COMPANY}hosts = ['chatgpt.com']"));
-        assert!(ours.contains("belongs to the profiles codex and company"), "{ours}");
     }
 
     #[test]
-    fn the_host_of_a_request_picks_the_profile() {
-        let config = parse(&format!("{COMPANY}hosts = ['a.example']")).unwrap();
-        assert_eq!(config.owner(b"A.EXAMPLE"), Some("company"));
-        assert_eq!(config.owner(b"chatgpt.com"), Some("codex"));
-        assert_eq!(config.owner(b"b.example"), None);
-        assert_eq!(config.git, GitStorage::File);
+    fn host_selects_the_profile() {
+        let config = parse(&company("hosts = ['a.example']")).unwrap();
+        assert_eq!(config.profile_of_host(b"A.EXAMPLE"), Some("company"));
+        assert_eq!(config.profile_of_host(b"chatgpt.com"), Some("codex"));
+        assert_eq!(config.profile_of_host(b"b.example"), None);
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_folder_of_the_file() {
+        let text = format!(
+            "client_secret_file = 'secret'\n{ETCD}endpoints = ['https://e.example']\nidentity_file = 'id'\n\
+             ca_file = '/ca'\nrole = 'reader'\nlease = '90s'"
+        );
+        let profile = parse(&company(&text)).unwrap().find("company").unwrap();
+        assert_eq!(profile.client_secret_file, Some("/etc/secret".into()));
+        let etcd = profile.etcd.unwrap();
+        assert_eq!((etcd.identity_file, etcd.ca_file), ("/etc/id".into(), Some("/ca".into())));
+        assert_eq!((etcd.role, etcd.lease.as_secs()), (Role::Reader, 90));
+    }
+
+    #[test]
+    fn encoding_and_line_ends_do_not_change_the_meaning() {
+        for text in ["", "\n", "\u{feff}", "# nothing\r\n"] {
+            let config = parse(text).unwrap();
+            assert_eq!(config.default_name(), BUILT_IN, "{text:?}");
+            assert_eq!(config.git.storage, GitStorage::File);
+        }
+        let windows = format!("\u{feff}{COMPANY}").replace('\n', "\r\n");
+        assert!(parse(&windows).unwrap().find("company").is_ok());
+        let (message, _) = error(&format!("{windows}hots = []\r\n"));
+        assert!(message.contains("line 4: unknown key \"hots\""), "{message}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, b"audit = 'all'\n# \xff\n").unwrap();
+        let message = Config::load(&path, true).unwrap_err().text();
+        assert!(message.ends_with("config.toml, line 2: the file is not valid UTF-8"), "{message}");
+    }
+
+    #[test]
+    fn built_in_profile_can_set_where_and_whose_the_login_is() {
+        let codex = "[profiles.codex]\nstorage = 'file'\ncache = 'none'\naccount = 'ada'\nworkspace = 'w'\n\
+                     interactive = 'never'";
+        assert_eq!(parse(codex).unwrap().find(BUILT_IN).unwrap().account.as_deref(), Some("ada"));
     }
 }

@@ -1,28 +1,28 @@
-//! Where an access token or an API key may go.
+//! Which hosts an access token or an API key may be sent to.
 
 use crate::client::Dialect;
 use crate::profile::{API_HOST, Profile};
 use crate::urls::{is_loopback, is_secure};
+use crate::values::Host;
 
 impl Profile {
-    /// Whether a token may go to `host` by `protocol`: only to a host of this profile, and only by https
-    /// where that host is not this machine.
+    /// Returns whether a token may be sent to `host`: a host of this profile, over https or on loopback.
     pub fn serves(&self, protocol: &[u8], host: &[u8]) -> bool {
-        let is_ours = |own: &&String| own.as_bytes().eq_ignore_ascii_case(host);
+        let is_own = |own: &&Host| own.as_bytes().eq_ignore_ascii_case(host);
         match protocol {
-            b"https" => self.hosts.iter().any(|own| is_ours(&own)),
-            b"http" => self.hosts.iter().find(is_ours).is_some_and(|own| is_loopback(own)),
+            b"https" => self.settings.hosts.iter().any(|own| is_own(&own)),
+            b"http" => self.settings.hosts.iter().find(is_own).is_some_and(|own| is_loopback(own)),
             _ => false,
         }
     }
 
-    /// Whether an API key may go there.
+    /// Returns whether an API key may be sent to `host`.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
         let is_codex = matches!(self.dialect, Dialect::OpenAi);
         is_codex && protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 
-    /// Whether a token may go to `url`: to a host of this profile, or to a program on this machine.
+    /// Returns whether a token may be sent to `url`: on a host of this profile, or on loopback.
     pub fn serves_url(&self, url: &str) -> bool {
         let (true, Ok(url)) = (is_secure(url), url::Url::parse(url)) else { return false };
         let host = url.host_str().unwrap_or_default();
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_to_the_profiles_host_over_https_alone() {
+    fn token_goes_only_to_hosts_of_the_profile_over_https() {
         assert!(profile().serves(b"https", b"chatgpt.com"));
         assert!(profile().serves(b"https", b"ChatGPT.com"));
         for (protocol, host) in [
@@ -69,16 +69,17 @@ mod tests {
     }
 
     #[test]
-    fn http_is_for_loopback_hosts_that_the_profile_names() {
-        let profile =
-            Profile { hosts: vec!["127.0.0.1:81".into(), "a.example".into()], ..profile() };
+    fn http_is_allowed_only_for_loopback_hosts_of_the_profile() {
+        let mut profile = profile();
+        profile.settings.hosts =
+            ["127.0.0.1:81", "a.example"].map(|host| host.parse().unwrap()).into();
         assert!(profile.serves(b"http", b"127.0.0.1:81"));
         assert!(!profile.serves(b"http", b"127.0.0.1:82"));
         assert!(!profile.serves(b"http", b"a.example"));
     }
 
     #[test]
-    fn a_url_is_served_by_its_host_or_on_this_machine() {
+    fn url_is_allowed_by_its_host_or_on_loopback() {
         for url in [
             "https://chatgpt.com",
             "https://ChatGPT.com:443/backend-api/codex",

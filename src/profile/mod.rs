@@ -1,30 +1,28 @@
-//! Which issuer, client, hosts and storage a request means: the built-in profile `codex`, or one of `config.toml`.
+//! Which issuer, client, hosts, storage and account a request is for: the built-in profile `codex`, or a profile of
+//! `config.toml`.
 
 pub mod config;
 mod endpoints;
-pub mod etcd;
 mod hosts;
-mod reader;
+mod mistake;
 pub mod storage;
 pub mod table;
 mod variables;
 
 pub use variables::{config, config_path};
 
-use crate::client::ClientRegistration;
-use crate::client::{Dialect, Standard};
-use crate::error::{Error, Kind, Result};
+use crate::client::{ClientRegistration, Dialect, Standard};
+use crate::error::Result;
 use crate::login::Login;
-use crate::profile::storage::LoginStorage;
-use crate::profile::storage::Opener;
-use crate::profile::table::{Pin, Table};
+use crate::profile::storage::{LoginStorage, StorageOptions};
+use crate::profile::table::{Cache, ProfileTable};
 use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
 use crate::storage::keyring::KeyringTimeouts;
 use crate::storage::login_dir::LoginDir;
-use crate::ui::Interactive;
+use crate::values::{EndpointUrl, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -40,32 +38,27 @@ const BUILT_IN_HOSTS: [&str; 2] = [HOST, API_HOST];
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: String,
-    /// The configuration file, where there is one.
-    pub config: Option<PathBuf>,
-    /// Where a device login is started.
-    pub issuer: ClientRegistration,
+    /// The configuration file, if there is one.
+    pub config_file: Option<PathBuf>,
+    /// The profile's table, completed with defaults and environment variables.
+    pub settings: ProfileTable,
+    /// This program as the authorization server knows it.
+    pub client: ClientRegistration,
     pub dialect: Dialect,
-    /// The hosts that its access tokens are for.
-    pub hosts: Vec<String>,
-    /// Where git's credentials for hosts that are no profile's are kept.
-    pub git: GitStorage,
-    /// What is written down of what is done.
-    pub audit: AuditLevel,
     pub storage: LoginStorage,
-    /// Whose login is meant, where that is said.
+    storage_options: StorageOptions,
+    /// The account that the command, the request or the profile names.
     pub account: Option<String>,
-    /// Which account it has to be, by the configuration.
-    pub pin: Pin,
-    pub interactive: Option<Interactive>,
-    pub kept: StorageKind,
-    opener: Opener,
-    refresh_url: Option<String>,
-    revoke_url: Option<String>,
-    /// PEM certificates to trust beside the platform's.
+    pub other_hosts_storage: GitStorage,
+    pub audit: AuditLevel,
+    /// PEM certificates to trust in addition to the platform's.
     pub extra_ca: Option<PathBuf>,
+    /// Codex's own overrides of the token and revocation endpoint.
+    token_endpoint_override: Option<EndpointUrl>,
+    revocation_endpoint_override: Option<EndpointUrl>,
 }
 
-/// What is said of the profile on the command line and by the request.
+/// What the command line and the request say about the profile.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileSelection {
     pub profile: Option<String>,
@@ -73,141 +66,87 @@ pub struct ProfileSelection {
     pub account: Option<String>,
     /// The host of the request.
     pub host: Option<Vec<u8>>,
-    /// For the keyring.
-    pub patience: KeyringTimeouts,
+    pub keyring_timeouts: KeyringTimeouts,
 }
 
 impl Profile {
-    /// The profile that is named, else the one whose host is asked for, else the default one.
+    /// Selects the named profile, else the profile of the host, else the default profile.
     ///
     /// # Errors
-    /// `Configuration` for a file that cannot be understood, `Usage` when a variable or an option names what is not
-    /// there.
+    /// `Configuration` for a mistake in the configuration file, `Usage` for one in an option or a variable.
     pub fn of(
         variable: impl Fn(&str) -> Option<OsString>,
-        asked: ProfileSelection,
+        selection: ProfileSelection,
     ) -> Result<Self> {
-        let config = config(&variable, asked.config.clone())?;
-        let variable = Variables(variable);
-        let named = match &asked.profile {
-            Some(name) => Some(name.clone()),
-            None => variable.text("CODEX_CREDENTIAL_PROFILE")?,
+        let config = config(&variable, selection.config)?;
+        let variables = Variables(&variable);
+        let named = match selection.profile {
+            Some(name) => Some(name),
+            None => variables.text("CODEX_CREDENTIAL_PROFILE")?,
         };
-        let owner = asked.host.as_deref().and_then(|host| config.owner(host));
-        let name = named.as_deref().or(owner).unwrap_or(config.default_name()).to_owned();
-        let table = config.find(&name)?.cloned().unwrap_or_default();
-        let git = match variable.text("CODEX_CREDENTIAL_GIT_STORAGE")? {
-            Some(name) => name.parse()?,
-            None => config.git,
-        };
-        let audit = config.audit;
-        let profile = if name == BUILT_IN {
-            Self::built_in(&variable, table, config.path, asked)
-        } else {
-            Self::standard(&variable, name, table, config.path, asked)
-        }?;
-        Ok(Self { git, audit, ..profile })
-    }
-
-    fn built_in<F: Fn(&str) -> Option<OsString>>(
-        variable: &Variables<F>,
-        table: Table,
-        config: Option<PathBuf>,
-        asked: ProfileSelection,
-    ) -> Result<Self> {
-        let issuer = variable.url("CODEX_CREDENTIAL_ISSUER")?;
-        if issuer.as_deref().is_some_and(|issuer| issuer.contains('?')) {
-            return Err(Error::new(Kind::Usage, "CODEX_CREDENTIAL_ISSUER must have no query"));
+        let of_host = selection.host.as_deref().and_then(|host| config.profile_of_host(host));
+        let name = named.as_deref().or(of_host).unwrap_or(config.default_name()).to_owned();
+        let is_built_in = name == BUILT_IN;
+        let mut settings = config.find(&name)?;
+        if is_built_in {
+            complete_built_in(&mut settings, &variables)?;
         }
-        let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/')).to_owned();
-        let client_id =
-            variable.text("CODEX_CREDENTIAL_CLIENT_ID")?.unwrap_or_else(|| CLIENT_ID.into());
-        let kept = match variable.text("CODEX_CREDENTIAL_STORAGE")? {
-            Some(name) => name.parse()?,
-            None => table.storage.unwrap_or(StorageKind::Codex),
+        let override_by = |name| if is_built_in { variables.parsed(name) } else { Ok(None) };
+        let dialect = match is_built_in {
+            true => Dialect::OpenAi,
+            false => Dialect::Standard(Rc::new(settings.standard())),
         };
-        let profile = Self::open(
-            variable,
-            BUILT_IN.into(),
-            ClientRegistration { issuer, client_id },
-            Dialect::OpenAi,
-            kept,
-            table,
-            config,
-            asked,
-        )?;
+        let client = ClientRegistration {
+            issuer: settings.issuer.clone().expect("every profile has an issuer").into(),
+            client_id: settings.client_id.clone().expect("every profile has a client id").into(),
+        };
+        let account = selection.account.or_else(|| settings.account.clone().map(Into::into));
+        let storage_options = StorageOptions {
+            codex_home: variables.codex_home()?,
+            keyring_timeouts: selection.keyring_timeouts,
+            cache: settings.cache.unwrap_or_default() == Cache::Runtime,
+            etcd: settings.etcd.clone(),
+        };
+        let kind = *settings.storage.get_or_insert(StorageKind::File);
         Ok(Self {
-            hosts: vec![HOST.into()],
-            refresh_url: variable.url("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
-            revoke_url: variable.url("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
-            ..profile
-        })
-    }
-
-    fn standard<F: Fn(&str) -> Option<OsString>>(
-        variable: &Variables<F>,
-        name: String,
-        table: Table,
-        config: Option<PathBuf>,
-        asked: ProfileSelection,
-    ) -> Result<Self> {
-        let issuer =
-            ClientRegistration { issuer: table.issuer.clone(), client_id: table.client_id.clone() };
-        let dialect = Dialect::Standard(Rc::new(table.standard.clone()));
-        let kept = table.storage.unwrap_or(StorageKind::File);
-        Self::open(variable, name, issuer, dialect, kept, table, config, asked)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of a profile, put together once")]
-    fn open<F: Fn(&str) -> Option<OsString>>(
-        variable: &Variables<F>,
-        name: String,
-        issuer: ClientRegistration,
-        dialect: Dialect,
-        kept: StorageKind,
-        table: Table,
-        config: Option<PathBuf>,
-        asked: ProfileSelection,
-    ) -> Result<Self> {
-        let codex_home = variable.codex_home()?;
-        let cache = table.cache.unwrap_or(true);
-        let opener = Opener { codex_home, patience: asked.patience, cache, etcd: table.etcd };
-        let account = asked.account.or_else(|| table.pin.account.clone());
-        let storage = opener.open(kept, &issuer, &dialect, account.clone())?;
-        Ok(Self {
+            storage: storage_options.open(kind, &client, &dialect, account.clone())?,
+            other_hosts_storage: match variables.text("CODEX_CREDENTIAL_GIT_STORAGE")? {
+                Some(name) => name.parse()?,
+                None => config.git.storage,
+            },
+            audit: config.audit,
+            config_file: config.path,
+            extra_ca: variables.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
+            token_endpoint_override: override_by("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
+            revocation_endpoint_override: override_by("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
             name,
-            config,
-            issuer,
+            settings,
+            client,
             dialect,
-            hosts: table.hosts,
-            git: GitStorage::default(),
-            audit: AuditLevel::default(),
-            storage,
+            storage_options,
             account,
-            pin: table.pin,
-            interactive: table.interactive,
-            kept,
-            opener,
-            refresh_url: None,
-            revoke_url: None,
-            extra_ca: variable.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
         })
     }
 
-    /// Absolute, so that every process means the same folder.
+    /// `$CODEX_HOME` or its default, as an absolute path.
     pub fn codex_home(&self) -> &Path {
-        &self.opener.codex_home
+        &self.storage_options.codex_home
     }
 
-    /// The same login in another storage.
-    pub fn stored_in(&self, kept: StorageKind) -> Result<Self> {
+    pub fn storage_kind(&self) -> StorageKind {
+        self.settings.storage.unwrap_or(StorageKind::File)
+    }
+
+    /// Returns this profile with its login in another storage.
+    pub fn with_storage(&self, kind: StorageKind) -> Result<Self> {
         let account = self.account.clone();
-        let storage = self.opener.open(kept, &self.issuer, &self.dialect, account)?;
-        Ok(Self { storage, kept, ..self.clone() })
+        let storage = self.storage_options.open(kind, &self.client, &self.dialect, account)?;
+        let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
+        Ok(Self { storage, settings, ..self.clone() })
     }
 
-    /// The login that is called `username`, where several are kept and one is called so.
-    pub fn of_user(self, username: &str) -> Result<Self> {
+    /// Returns this profile for the account `username`, if no account is named yet and the storage keeps that account.
+    pub fn for_username(self, username: &str) -> Result<Self> {
         if self.account.is_some() {
             return Ok(self);
         }
@@ -217,23 +156,38 @@ impl Profile {
         })
     }
 
-    /// Whether `login` is of the account that was named, where one was.
-    pub fn means(&self, login: &Login) -> bool {
+    /// Returns whether `login` is of the named account, or true if no account is named.
+    pub fn matches_account(&self, login: &Login) -> bool {
         self.account.as_ref().is_none_or(|name| login.account().is_called(name))
     }
 
-    /// The folders in which it is seen that the login, or what is known of it, has changed.
+    /// Returns the folders that change when the login or its login directory changes.
     pub fn watched(&self, login_dir: &LoginDir) -> Vec<PathBuf> {
         let mut folders = self.storage.watched();
         folders.push(login_dir.dir().to_owned());
         folders
     }
 
-    /// What this profile has its issuer asked for, where that goes by the standards.
+    /// Returns what to ask the authorization server for, unless it is OpenAI's.
     pub fn as_standard(&self) -> Option<&Standard> {
         match &self.dialect {
             Dialect::OpenAi => None,
             Dialect::Standard(standard) => Some(standard),
         }
     }
+}
+
+/// Fills in what is fixed for the built-in profile, or comes from variables that only it obeys.
+fn complete_built_in(settings: &mut ProfileTable, variables: &Variables) -> Result<()> {
+    let issuer = variables.parsed::<IssuerUrl>("CODEX_CREDENTIAL_ISSUER")?;
+    let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/'));
+    let client_id = variables.parsed::<OneLine>("CODEX_CREDENTIAL_CLIENT_ID")?;
+    settings.issuer = Some(issuer.parse().expect("a URL remains one without its last slash"));
+    settings.client_id = Some(client_id.unwrap_or_else(|| CLIENT_ID.parse().expect("one line")));
+    settings.hosts = vec![HOST.parse().expect("a host")];
+    settings.storage = match variables.text("CODEX_CREDENTIAL_STORAGE")? {
+        Some(name) => Some(name.parse()?),
+        None => Some(settings.storage.unwrap_or(StorageKind::Codex)),
+    };
+    Ok(())
 }

@@ -1,7 +1,6 @@
-//! Which storage a profile has.
+//! Opens the storage of a profile.
 
-use crate::client::ClientRegistration;
-use crate::client::Dialect;
+use crate::client::{ClientRegistration, Dialect};
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "etcd")]
 use crate::fleet::lazy::Etcd;
@@ -17,75 +16,75 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// What it takes to open a storage.
+/// What opening a storage needs beside its kind and its owner.
 #[derive(Clone, Debug)]
-pub struct Opener {
+pub struct StorageOptions {
     pub codex_home: PathBuf,
-    /// For the keyring.
-    pub patience: KeyringTimeouts,
-    /// Whether a copy of the access token may lie in memory.
+    pub keyring_timeouts: KeyringTimeouts,
+    /// Whether a copy of the access token of a keyring login may be kept in memory.
     pub cache: bool,
     pub etcd: Option<Settings>,
 }
 
-impl Opener {
+impl StorageOptions {
+    /// Opens the storage that keeps the logins of `client`, for `account` or for the default account.
+    ///
+    /// # Errors
+    /// `Configuration` or `Usage` if the profile or the system has no such storage.
     pub fn open(
         &self,
-        kept: StorageKind,
-        by: &ClientRegistration,
+        kind: StorageKind,
+        client: &ClientRegistration,
         dialect: &Dialect,
         account: Option<String>,
     ) -> Result<LoginStorage> {
-        let medium = match kept {
+        let medium = match kind {
             StorageKind::Codex if matches!(dialect, Dialect::Standard(_)) => {
-                return Err(not_codexs());
+                return Err(only_codex_logins());
             }
             StorageKind::Codex => {
-                let home = CodexHome::new(self.codex_home.clone(), self.patience);
+                let home = CodexHome::new(self.codex_home.clone(), self.keyring_timeouts);
                 return Ok(LoginStorage::Codex(Rc::new(home)));
             }
             StorageKind::File => Medium::File,
-            StorageKind::Keyring => Medium::Keyring { cache: self.cache, patience: self.patience },
+            StorageKind::Keyring => {
+                Medium::Keyring { cache: self.cache, patience: self.keyring_timeouts }
+            }
             StorageKind::Memory | StorageKind::Etcd => Medium::Memory,
         };
         let folders = Folders::of_user()?;
-        let mut granted_by = vec![by.issuer.as_str(), by.client_id.as_str()];
+        let mut identity = vec![client.issuer.as_str(), client.client_id.as_str()];
         if let Dialect::Standard(standard) = dialect {
-            granted_by.extend(standard.asks_for());
+            identity.extend(standard.requested_token());
         }
-        if kept == StorageKind::Etcd {
+        if kind == StorageKind::Etcd {
             let settings = self.etcd.as_ref().ok_or_else(no_etcd)?;
-            return etcd(settings, &folders, &granted_by, self.cache, self.patience);
+            return self.open_etcd(settings, &folders, &identity);
         }
-        let private = LocalStorage::new(medium, &folders, &granted_by, account)?;
-        Ok(LoginStorage::LocalStorage(Rc::new(private)))
+        let local = LocalStorage::new(medium, &folders, &identity, account)?;
+        Ok(LoginStorage::Local(Rc::new(local)))
     }
-}
 
-#[cfg(feature = "etcd")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
-fn etcd(
-    settings: &Settings,
-    folders: &Folders,
-    granted_by: &[&str],
-    cache: bool,
-    patience: KeyringTimeouts,
-) -> Result<LoginStorage> {
-    let local = Local::new(settings.clone(), folders, granted_by, cache, patience.all);
-    Ok(LoginStorage::Etcd(Rc::new(Etcd::new(local))))
-}
+    #[cfg(feature = "etcd")]
+    #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+    fn open_etcd(
+        &self,
+        settings: &Settings,
+        folders: &Folders,
+        identity: &[&str],
+    ) -> Result<LoginStorage> {
+        let timeout = self.keyring_timeouts.all;
+        let local = Local::new(settings.clone(), folders, identity, self.cache, timeout);
+        Ok(LoginStorage::Etcd(Rc::new(Etcd::new(local))))
+    }
 
-#[cfg(not(feature = "etcd"))]
-fn etcd(
-    _: &Settings,
-    _: &Folders,
-    _: &[&str],
-    _: bool,
-    _: KeyringTimeouts,
-) -> Result<LoginStorage> {
-    let what = "this program was built without etcd, which the profile is kept in";
-    Err(Error::new(Kind::Configuration, what)
-        .hint("build it with cargo install --path . --features etcd"))
+    #[cfg(not(feature = "etcd"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn open_etcd(&self, _: &Settings, _: &Folders, _: &[&str]) -> Result<LoginStorage> {
+        let what = "the profile stores its login in etcd, and this program was built without etcd";
+        Err(Error::new(Kind::Configuration, what)
+            .hint("build it with: cargo install --path . --features etcd"))
+    }
 }
 
 fn no_etcd() -> Error {
@@ -93,50 +92,53 @@ fn no_etcd() -> Error {
     Error::new(Kind::Configuration, what).hint("docs/fleet.md shows one")
 }
 
-fn not_codexs() -> Error {
-    Error::new(Kind::Usage, "Codex keeps its own login alone, and none of another issuer's")
-        .hint("there are the storages file, keyring and memory")
+fn only_codex_logins() -> Error {
+    Error::new(Kind::Usage, "the storage codex takes only logins of the profile codex")
+        .hint("use the storage file, keyring, memory or etcd")
 }
 
-/// The storage of a profile. A closed list, so that whoever only glances at a login links nothing that writes one.
+/// The storage of a profile's login.
+///
+/// A closed list, not a trait object: the answering program reads logins and links no code that writes them.
 #[derive(Clone, Debug)]
 pub enum LoginStorage {
+    /// Codex's own login, shared with Codex.
     Codex(Rc<CodexHome>),
-    LocalStorage(Rc<LocalStorage>),
+    /// Logins of our own in files, in the keyring or in memory.
+    Local(Rc<LocalStorage>),
+    /// A login that many hosts share.
     #[cfg(feature = "etcd")]
     Etcd(Rc<Etcd>),
 }
 
 impl LoginStorage {
-    /// Returns the login as files alone tell it. `None` says nothing about a login in the keyring.
+    /// Reads the login from files only. `None` does not mean that a keyring or etcd has no login.
     pub fn read_cached(&self) -> Result<Option<CachedLogin>> {
         match self {
             Self::Codex(home) => home.read_cached(),
-            Self::LocalStorage(private) => private.read_cached(),
+            Self::Local(local) => local.read_cached(),
             #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => Ok(etcd.read_cached()),
         }
     }
 
-    /// Codex's own login, where that is what is kept here.
+    /// Returns Codex's own storage if the login is kept there.
     pub fn as_codex(&self) -> Option<&CodexHome> {
         match self {
             Self::Codex(home) => Some(home),
-            Self::LocalStorage(_) => None,
+            Self::Local(_) => None,
             #[cfg(feature = "etcd")]
             Self::Etcd(_) => None,
         }
     }
 
-    /// The storage of the login that is called `name`, where several are kept and one is called so.
+    /// Returns the storage of the login of account `name`, if the storage keeps an account of that name.
     pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
         match self {
             Self::Codex(_) => Ok(None),
             #[cfg(feature = "etcd")]
             Self::Etcd(_) => Ok(None),
-            Self::LocalStorage(private) => {
-                Ok(private.of_account(name)?.map(Rc::new).map(Self::LocalStorage))
-            }
+            Self::Local(local) => Ok(local.of_account(name)?.map(Rc::new).map(Self::Local)),
         }
     }
 }
@@ -147,7 +149,7 @@ impl Deref for LoginStorage {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Codex(home) => &**home,
-            Self::LocalStorage(private) => &**private,
+            Self::Local(local) => &**local,
             #[cfg(feature = "etcd")]
             Self::Etcd(etcd) => &***etcd,
         }

@@ -1,206 +1,132 @@
-//! One table `[profiles.NAME]`.
+//! The table `[profiles.NAME]`. `profile add` takes its keys as options and `profile show` prints them.
+#![allow(clippy::doc_markdown, reason = "these comments are the help of `profile add`")]
 
-use crate::client::Standard;
-use crate::error::Result;
+use crate::client::{Endpoints, Standard};
 use crate::fleet::settings::Settings;
-use crate::profile::BUILT_IN;
-use crate::profile::etcd;
-use crate::profile::reader::{Key, Reader};
 use crate::storage::StorageKind;
 use crate::ui::Interactive;
-use crate::urls::is_secure;
-use std::ops::Range;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-use url::Url;
+use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, file, table};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
-pub const PROFILE_KEYS: [&str; 18] = [
-    "issuer",
-    "client_id",
-    "client_secret_file",
-    "scope",
-    "audience",
-    "resource",
-    "hosts",
-    "storage",
-    "cache",
-    "etcd",
-    "account",
-    "workspace",
-    "interactive",
-    "device_authorization_endpoint",
-    "token_endpoint",
-    "revocation_endpoint",
-    "jwks_uri",
-    "userinfo_endpoint",
-];
-
-/// What may be said of the built-in profile: its issuer and its hosts are what they are.
-const BUILT_IN_KEYS: [&str; 6] =
-    ["storage", "cache", "etcd", "account", "workspace", "interactive"];
-
-/// Which account a login has to be of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pin {
-    pub account: Option<String>,
-    pub workspace: Option<String>,
+/// Where a copy of the access token of a keyring login may be kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    /// In memory, until the machine restarts
+    #[default]
+    Runtime,
+    /// Nowhere
+    None,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Table {
-    pub issuer: String,
-    pub client_id: String,
-    pub standard: Standard,
-    pub hosts: Vec<String>,
+/// The keys of a profile. Only the built-in profile has neither issuer nor client_id.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileTable {
+    /// Sign in at this issuer, written exactly as in its discovery document
+    #[arg(long, value_name = "URL", required = true)]
+    pub issuer: Option<IssuerUrl>,
+
+    /// Use this client id
+    #[arg(long, value_name = "ID", required = true)]
+    pub client_id: Option<OneLine>,
+
+    /// Read the client's secret from this file
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "file")]
+    pub client_secret_file: Option<PathBuf>,
+
+    /// Request these scopes
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Option<OneLine>,
+
+    /// Request a token for this audience
+    #[arg(long, value_name = "NAME")]
+    pub audience: Option<OneLine>,
+
+    /// Request a token for this resource (RFC 8707)
+    #[arg(long, value_name = "URL")]
+    pub resource: Option<OneLine>,
+
+    /// Send tokens to this host; can be given more than once
+    #[arg(long = "host", value_name = "HOST")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
+
+    /// Keep the login in this storage [default: file]
+    #[arg(long, value_name = "STORAGE")]
     pub storage: Option<StorageKind>,
-    /// A copy of the access token may lie in memory.
-    pub cache: Option<bool>,
-    /// Where the etcd is that `storage` names.
+
+    /// Choose where a copy of the access token of a keyring login is kept [default: runtime]
+    #[arg(long, value_name = "CACHE")]
+    pub cache: Option<Cache>,
+
+    #[arg(skip)]
+    #[serde(deserialize_with = "table::<_, Settings, _>", skip_serializing)]
     pub etcd: Option<Settings>,
-    pub pin: Pin,
+
+    // Set by the global option --account.
+    #[arg(skip)]
+    pub account: Option<OneLine>,
+
+    /// Accept only logins for this workspace
+    #[arg(long, value_name = "ID")]
+    pub workspace: Option<OneLine>,
+
+    /// Choose whether the user may be asked to sign in [default: auto]
+    #[arg(long, value_name = "WHEN")]
     pub interactive: Option<Interactive>,
-    /// Where the table is, for messages.
-    pub span: Range<usize>,
+
+    /// Override the discovered endpoint (RFC 8628)
+    #[arg(long, value_name = "URL")]
+    pub device_authorization_endpoint: Option<EndpointUrl>,
+
+    /// Override the discovered endpoint (RFC 6749)
+    #[arg(long, value_name = "URL")]
+    pub token_endpoint: Option<EndpointUrl>,
+
+    /// Override the discovered endpoint (RFC 7009)
+    #[arg(long, value_name = "URL")]
+    pub revocation_endpoint: Option<EndpointUrl>,
+
+    /// Override the discovered URL of the issuer's keys
+    #[arg(long, value_name = "URL")]
+    pub jwks_uri: Option<EndpointUrl>,
+
+    /// Override the discovered endpoint (OpenID Connect)
+    #[arg(long, value_name = "URL")]
+    pub userinfo_endpoint: Option<EndpointUrl>,
 }
 
-impl Table {
-    pub fn read(reader: &Reader, name: &Key, value: &Spanned<DeValue>) -> Result<Self> {
-        if !is_name(name.get_ref()) {
-            let what = "a profile's name has lower-case letters, digits, _ and - only";
-            return Err(reader.bad(&name.span(), what));
+impl ProfileTable {
+    /// Makes relative paths start at `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        let etcd = self.etcd.as_mut().map(Settings::files_mut);
+        for file in self.client_secret_file.iter_mut().chain(etcd.into_iter().flatten()) {
+            *file = folder.join(&file);
         }
-        let table = reader.table(name, value)?;
-        let is_built_in = name.get_ref() == BUILT_IN;
-        let mut read = Self { span: name.span(), ..Self::default() };
-        for (key, value) in table {
-            let key_text = key.get_ref().as_ref();
-            if is_built_in && PROFILE_KEYS.contains(&key_text) && !BUILT_IN_KEYS.contains(&key_text)
-            {
-                let what = format!("the profile {BUILT_IN} has no {key_text:?} to be chosen");
-                return Err(reader.bad(&key.span(), &what));
-            }
-            read.set(reader, key, value)?;
-        }
-        if !is_built_in {
-            read.check(reader, name, table)?;
-        }
-        if read.storage == Some(StorageKind::Etcd) && read.etcd.is_none() {
-            let span = table.get("storage").map_or(name.span(), Spanned::span);
-            let what = "storage = \"etcd\" needs a table etcd in the profile";
-            return Err(reader.bad(&span, what));
-        }
-        Ok(read)
     }
 
-    fn set(&mut self, reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<()> {
-        let text = || reader.text(key, value);
-        let url = || url(reader, key, value);
-        let standard = &mut self.standard;
-        match key.get_ref().as_ref() {
-            "issuer" => self.issuer = issuer(reader, key, value)?,
-            "client_id" => self.client_id = text()?,
-            "client_secret_file" => {
-                let folder = reader.path.parent().unwrap_or(reader.path);
-                standard.client_secret_file = Some(folder.join(text()?));
-            }
-            "scope" => standard.scope = Some(text()?),
-            "audience" => standard.audience = Some(text()?),
-            "resource" => standard.resource = Some(text()?),
-            "hosts" => self.hosts = hosts(reader, value)?,
-            "storage" => {
-                let words = [
-                    ("codex", StorageKind::Codex),
-                    ("file", StorageKind::File),
-                    ("keyring", StorageKind::Keyring),
-                    ("memory", StorageKind::Memory),
-                    ("etcd", StorageKind::Etcd),
-                ];
-                self.storage = Some(reader.word(key, value, &words)?);
-            }
-            "cache" => {
-                let words = [("runtime", true), ("none", false)];
-                self.cache = Some(reader.word(key, value, &words)?);
-            }
-            "etcd" => self.etcd = Some(etcd::read(reader, key, value)?),
-            "account" => self.pin.account = Some(text()?),
-            "workspace" => self.pin.workspace = Some(text()?),
-            "interactive" => {
-                let words = [
-                    ("auto", Interactive::Auto),
-                    ("always", Interactive::Always),
-                    ("never", Interactive::Never),
-                ];
-                self.interactive = Some(reader.word(key, value, &words)?);
-            }
-            "device_authorization_endpoint" => {
-                standard.endpoints.device_authorization = Some(url()?);
-            }
-            "token_endpoint" => standard.endpoints.token = Some(url()?),
-            "revocation_endpoint" => standard.endpoints.revocation = Some(url()?),
-            "jwks_uri" => standard.endpoints.jwks = Some(url()?),
-            "userinfo_endpoint" => standard.endpoints.userinfo = Some(url()?),
-            _ => return Err(reader.unknown(key, &PROFILE_KEYS)),
+    /// Returns what a standard authorization server is asked for.
+    pub fn standard(&self) -> Standard {
+        Standard {
+            client_secret_file: self.client_secret_file.clone(),
+            scope: string(self.scope.as_ref()),
+            audience: string(self.audience.as_ref()),
+            resource: string(self.resource.as_ref()),
+            endpoints: Endpoints {
+                device_authorization: string(self.device_authorization_endpoint.as_ref()),
+                token: string(self.token_endpoint.as_ref()),
+                revocation: string(self.revocation_endpoint.as_ref()),
+                jwks: string(self.jwks_uri.as_ref()),
+                userinfo: string(self.userinfo_endpoint.as_ref()),
+            },
         }
-        Ok(())
-    }
-
-    fn check(&self, reader: &Reader, name: &Key, table: &DeTable) -> Result<()> {
-        for (key, value) in [("issuer", &self.issuer), ("client_id", &self.client_id)] {
-            if value.is_empty() {
-                let what = format!("the profile {} has no {key}", name.get_ref());
-                return Err(reader.bad(&name.span(), &what));
-            }
-        }
-        if self.storage == Some(StorageKind::Codex) {
-            let span = table.get("storage").map_or(name.span(), Spanned::span);
-            let what = format!("storage = \"codex\" is for the profile {BUILT_IN} alone");
-            return Err(reader.bad(&span, &what));
-        }
-        Ok(())
     }
 }
 
-pub fn is_name(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('-')
-}
-
-fn url(reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<String> {
-    let text = reader.text(key, value)?;
-    if is_secure(&text) {
-        return Ok(text);
-    }
-    let what = format!("{} is an https URL, or http on a loopback address", key.get_ref());
-    Err(reader.bad(&value.span(), &what))
-}
-
-/// Kept as it is written, for it is compared with what the server says of itself.
-fn issuer(reader: &Reader, key: &Key, value: &Spanned<DeValue>) -> Result<String> {
-    let text = url(reader, key, value)?;
-    if text.contains('?') {
-        return Err(reader.bad(&value.span(), "issuer is a URL without a query"));
-    }
-    Ok(text)
-}
-
-fn hosts(reader: &Reader, value: &Spanned<DeValue>) -> Result<Vec<String>> {
-    let list = value.get_ref().as_array();
-    let list = list.ok_or_else(|| reader.bad(&value.span(), "hosts is a list of names"))?;
-    let host = |value: &Spanned<DeValue>| match value.get_ref().as_str() {
-        Some(host) if is_host(host) => Ok(host.to_owned()),
-        _ => {
-            let what = "a host is written as in a request: lower case, with a port other than 443 where it \
-                        has one, and nothing else";
-            Err(reader.bad(&value.span(), what))
-        }
-    };
-    list.iter().map(host).collect()
-}
-
-/// Whether a URL has it just so.
-pub fn is_host(host: &str) -> bool {
-    let Ok(url) = Url::parse(&format!("https://{host}/")) else { return false };
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let is_same = url.host_str().is_some_and(|name| format!("{name}{port}") == host);
-    is_same && !host.contains('*')
+fn string<T: Clone + Into<String>>(value: Option<&T>) -> Option<String> {
+    value.cloned().map(Into::into)
 }

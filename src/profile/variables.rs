@@ -1,16 +1,16 @@
-//! What the environment says of a profile, and where its files are.
+//! Environment variables of a profile, and the paths that they name.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::folders;
 use crate::profile::config::Config;
-use crate::urls::is_secure;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-/// What is empty is as good as not there.
-pub(super) struct Variables<F>(pub F);
+/// The environment. An empty variable counts as unset.
+pub(super) struct Variables<'a>(pub &'a dyn Fn(&str) -> Option<OsString>);
 
-impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
+impl Variables<'_> {
     pub fn raw(&self, name: &str) -> Option<OsString> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
@@ -23,24 +23,24 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
         }
     }
 
-    pub fn url(&self, name: &str) -> Result<Option<String>> {
-        match self.text(name)? {
-            Some(url) if !is_secure(&url) => Err(Error::new(
-                Kind::Usage,
-                format!("{name} must be an https URL, or http on a loopback address"),
-            )),
-            url => Ok(url),
-        }
+    pub fn parsed<T: FromStr<Err = &'static str>>(&self, name: &str) -> Result<Option<T>> {
+        let value = self.text(name)?.map(|text| text.parse()).transpose();
+        value.map_err(|why| Error::new(Kind::Usage, format!("{name}: {why}")))
     }
 
-    /// `$CODEX_HOME`, else `~/.codex`; absolute, so that every process means the same folder.
+    /// Returns `$CODEX_HOME` or `~/.codex`, absolute: another process may have another working directory.
     pub fn codex_home(&self) -> Result<PathBuf> {
         let path = match self.raw("CODEX_HOME") {
             Some(path) => PathBuf::from(path),
-            None => std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map_or_else(
-                || Err(Error::new(Kind::Usage, "there is no home folder").hint("set CODEX_HOME")),
-                |home| Ok(home.join(".codex")),
-            )?,
+            None => {
+                std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map_or_else(
+                    || {
+                        Err(Error::new(Kind::Usage, "there is no home directory")
+                            .hint("set CODEX_HOME"))
+                    },
+                    |home| Ok(home.join(".codex")),
+                )?
+            }
         };
         if path.is_absolute() {
             return Ok(path);
@@ -49,26 +49,28 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
     }
 }
 
-/// Where `config.toml` is: where it is said, else in its usual place, and whether it was said.
+/// Returns the path of `config.toml`, and whether the user named it.
 pub fn config_path(
     variable: impl Fn(&str) -> Option<OsString>,
     named: Option<PathBuf>,
 ) -> (Option<PathBuf>, bool) {
-    let variable = Variables(variable);
-    let named = named.or_else(|| variable.raw("CODEX_CREDENTIAL_CONFIG").map(PathBuf::from));
+    let variables = Variables(&variable);
+    let named = named.or_else(|| variables.raw("CODEX_CREDENTIAL_CONFIG").map(PathBuf::from));
     if named.is_some() {
         return (named, true);
     }
-    // To look up a home folder that no variable names takes a socket.
-    let has_home = ["HOME", "XDG_CONFIG_HOME"].iter().any(|name| variable.raw(name).is_some());
+    // Without these variables, finding the home directory can open a socket.
+    let has_home = ["HOME", "XDG_CONFIG_HOME"].iter().any(|name| variables.raw(name).is_some());
     if !has_home && !cfg!(windows) {
         return (None, false);
     }
     (folders::config().ok().map(|folder| folder.join("config.toml")), false)
 }
 
+/// Loads the configuration, which is empty if there is no file.
+///
 /// # Errors
-/// `Configuration` when it cannot be understood.
+/// `Configuration` for a mistake in the file.
 pub fn config(
     variable: impl Fn(&str) -> Option<OsString>,
     named: Option<PathBuf>,

@@ -96,8 +96,8 @@ impl InvalidToken {
         refresh_token: &Secret<String>,
         reason: String,
     ) -> Result<Self> {
-        let to = profile.granted_by(login);
-        let url = profile.refresh_url(&to)?;
+        let to = profile.registration_of(login);
+        let url = profile.token_endpoint(&to)?;
         let refresh_token = refresh_token.fingerprint();
         let dead = Self { refresh_token, url, client_id: to.client_id, reason };
         profile.storage.login_dir()?.dead().save(&dead)?;
@@ -112,8 +112,8 @@ impl InvalidToken {
     /// What is known of the refresh token of `login`: whether the server that would be asked refused it.
     pub fn of(profile: &Profile, login: &Login) -> Result<Option<Self>> {
         let Some(refresh_token) = &login.refresh_token else { return Ok(None) };
-        let to = profile.granted_by(login);
-        let url = profile.refresh_url(&to)?;
+        let to = profile.registration_of(login);
+        let url = profile.token_endpoint(&to)?;
         let dead: Option<Self> = profile.storage.login_dir()?.dead().load()?;
         Ok(dead.filter(|dead| {
             dead.refresh_token == refresh_token.fingerprint()

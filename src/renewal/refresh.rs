@@ -45,8 +45,8 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
     if let Some(dead) = InvalidToken::of(profile, &login)? {
         return Ok(Refreshed::Impossible(Some(dead.error())));
     }
-    let to = profile.granted_by(&login);
-    let url = profile.refresh_url(&to)?;
+    let to = profile.registration_of(&login);
+    let url = profile.token_endpoint(&to)?;
     issuer.prepare()?;
     let replaces = Some(login.fingerprint());
     let cut_off = cut_off.filter(|cut_off| cut_off.replaces == replaces);

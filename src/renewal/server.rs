@@ -49,7 +49,7 @@ impl<'a> AuthorizationServer<'a> {
 
     fn server<'s>(&'s self, standard: &'s Standard) -> Result<Server<'s>> {
         let given = &standard.endpoints;
-        let client = &self.profile.issuer;
+        let client = &self.profile.client;
         let (found, secret_in_body) =
             if given.device_authorization.is_some() && given.token.is_some() {
                 (Endpoints::default(), false)
@@ -75,7 +75,7 @@ impl<'a> AuthorizationServer<'a> {
         }
         let record = self.profile.storage.login_dir()?.metadata::<Discovered>();
         let known = record.load()?;
-        let issuer = &self.profile.issuer.issuer;
+        let issuer = &self.profile.client.issuer;
         let discovered = match known {
             Some(known) if known.is_fresh(clock::now()) && known.is_of(issuer) => known,
             known => {
@@ -100,7 +100,7 @@ impl<'a> AuthorizationServer<'a> {
     /// Asks for a user code.
     pub fn start(&self) -> Result<DeviceAuthorization> {
         match self.profile.as_standard() {
-            None => codex::start(&self.http, &self.profile.issuer),
+            None => codex::start(&self.http, &self.profile.client),
             Some(standard) => self.server(standard)?.start(),
         }
     }
@@ -128,7 +128,7 @@ impl<'a> AuthorizationServer<'a> {
         let outcome = match self.profile.as_standard() {
             None => self
                 .profile
-                .refresh_url(to)
+                .token_endpoint(to)
                 .map(|url| token::refresh(&self.http, &url, &to.client_id, refresh_token)),
             Some(standard) => self.server(standard).map(|server| server.refresh(refresh_token)),
         };
@@ -141,11 +141,11 @@ impl<'a> AuthorizationServer<'a> {
             Some(token) => (token, TypeHint::RefreshToken),
             None => (&*login.access_token, TypeHint::AccessToken),
         };
-        let granted_by = self.profile.granted_by(login);
+        let granted_by = self.profile.registration_of(login);
         if let Some(standard) = self.profile.as_standard() {
             return self.server(standard)?.revoke(token, hint);
         }
-        let url = self.profile.revoke_url(&granted_by)?;
+        let url = self.profile.revocation_endpoint(&granted_by)?;
         revocation::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
         Ok(host(&url).to_owned())
     }
@@ -182,7 +182,7 @@ impl<'a> AuthorizationServer<'a> {
             return Ok(Identity::Unproven);
         };
         let keys = id_token::keys(&self.http, &url)?;
-        Ok(match id_token::verify(token, &self.profile.issuer, &keys, tokens.skew) {
+        Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew) {
             Ok(()) => Identity::Good,
             Err(why) => Identity::False(why),
         })

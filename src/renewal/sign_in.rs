@@ -89,7 +89,7 @@ enum Answer {
 impl SignIn<'_> {
     /// And whether it was there.
     fn join_or_start(&self, reason: Option<String>) -> Result<(DeviceAuthorization, bool)> {
-        let issuer = &self.session.profile.issuer;
+        let issuer = &self.session.profile.client;
         if let Some(mut pending) = self.record.load()?
             && pending.is_usable(issuer, clock::now())
         {
@@ -247,7 +247,7 @@ impl SignIn<'_> {
         Intent {
             request: Request::SignIn,
             replaces: profile.storage.fingerprint(),
-            to: profile.issuer.clone(),
+            to: profile.client.clone(),
             at: clock::now(),
         }
     }

@@ -168,7 +168,7 @@ fn failure(login_dir: &LoginDir) -> Option<Failure> {
 
 fn usable_pending(profile: &Profile, login_dir: &LoginDir) -> Option<DeviceAuthorization> {
     let pending: DeviceAuthorization = login_dir.pending().load().ok().flatten()?;
-    Some(pending).filter(|pending| pending.is_usable(&profile.issuer, clock::now()))
+    Some(pending).filter(|pending| pending.is_usable(&profile.client, clock::now()))
 }
 
 /// Starts this program as the renewing process: in a process group of its own, so that what is sent to the
@@ -197,7 +197,7 @@ fn start(profile: &Profile, order: RenewalRequest, lock: Lock) -> Result<Child> 
     command.arg("--profile").arg(&profile.name);
     // In one word each, for they may begin with a dash.
     let option = |name: &str, value: &OsStr| [OsStr::new(name), value].join(OsStr::new("="));
-    if let Some(config) = &profile.config {
+    if let Some(config) = &profile.config_file {
         command.arg(option("--config", config.as_os_str()));
     }
     if let Some(account) = &profile.account {

@@ -6,6 +6,7 @@ use crate::folders::Folders;
 use crate::storage::files_read::read;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
+use serde::Deserialize;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,10 @@ use std::path::{Path, PathBuf};
 const FULL: u64 = 1024 * 1024;
 
 /// What is written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AuditLevel {
+    #[serde(rename = "none")]
     Nothing,
     /// What changes a login.
     #[default]

@@ -26,7 +26,8 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 /// Where the documents are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum GitStorage {
     #[default]
     File,

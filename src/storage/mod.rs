@@ -33,12 +33,14 @@ use crate::storage::shared::FleetStatus;
 use crate::tokens::{Fingerprint, TokenResponse};
 use crate::verification::Verification;
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The storages, by the names that a profile gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StorageKind {
     /// Codex's own login, shared with it
     Codex,

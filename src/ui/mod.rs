@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use clap::ValueEnum;
 use console::Term;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stderr, stdin};
@@ -67,7 +68,8 @@ pub fn time_left(seconds: i64) -> String {
 }
 
 /// Whether a person may be asked to sign in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Interactive {
     /// on a terminal, with a live prompt; elsewhere the caller leaves with the code in its error
     #[default]

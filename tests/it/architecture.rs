@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ui",
         ],
     ),
-    ("cli", &["answer", "commands", "configure", "renewal", "storage", "ui"]),
+    ("cli", &["answer", "commands", "configure", "profile", "renewal", "storage", "ui"]),
     (
         "commands",
         &["answer", "audit", "configure", "oauth", "policy", "profile", "renewal", "storage", "ui"],
@@ -58,6 +58,7 @@ const WORDS: &[&str] = &[
     "tokens",
     "trace",
     "urls",
+    "values",
     "verification",
 ];
 
@@ -74,7 +75,6 @@ const CIRCLES_LEFT_TO_UNTIE: &[&[&str]] = &[
         "commands/doctor/permissions.rs",
         "commands/doctor/storage.rs",
     ],
-    &["profile/config.rs", "profile/mod.rs", "profile/table.rs", "profile/variables.rs"],
 ];
 
 /// Paths of other crates that one file or folder may use.

@@ -33,7 +33,7 @@ pub fn asked(whose: &ProfileOptions, wait: Option<Duration>) -> ProfileSelection
         config: whose.config.clone(),
         account: whose.account.clone(),
         host: None,
-        patience: patience(wait),
+        keyring_timeouts: patience(wait),
     }
 }
 
@@ -51,7 +51,7 @@ pub fn profile_for(
     let profile = Profile::of(variable, ProfileSelection { host, ..asked(whose, wait) })?;
     match &request.username {
         Some(name) if Target::of(&profile, request) == Target::Token => {
-            profile.of_user(&String::from_utf8_lossy(name))
+            profile.for_username(&String::from_utf8_lossy(name))
         }
         _ => Ok(profile),
     }
@@ -59,7 +59,7 @@ pub fn profile_for(
 
 /// Where the credentials of other hosts are kept.
 pub fn foreign(profile: &Profile, wait: Option<Duration>) -> OtherHosts {
-    OtherHosts { storage: profile.git, patience: patience(wait) }
+    OtherHosts { storage: profile.other_hosts_storage, patience: patience(wait) }
 }
 
 /// `deadline` is for a program that named no time.

@@ -3,29 +3,30 @@
 use crate::call::{asked, variable};
 use crate::streams::print;
 use codex_credential::cli::{self, ProfileOptions};
-use codex_credential::commands::{profile as profile_commands, profile_test};
+use codex_credential::commands::profile as profile_commands;
+use codex_credential::commands::profile_test::ProfileTest;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::profile::{self, Profile, ProfileSelection};
 use std::process::ExitCode;
 
-pub fn run(whose: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> {
-    // The name beside the command goes before `--profile`.
-    let of = |name: Option<String>| {
-        let asked = asked(whose, None);
-        Profile::of(
-            variable,
-            ProfileSelection { profile: name.or_else(|| asked.profile.clone()), ..asked },
-        )
+pub fn run(options: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> {
+    // A name after the command overrides --profile.
+    let select = |name: Option<String>| {
+        let selection = asked(options, None);
+        let profile = name.or_else(|| selection.profile.clone());
+        Profile::of(variable, ProfileSelection { profile, ..selection })
     };
     match command {
-        cli::Profile::List(options) => {
-            let config = profile::config(variable, whose.config.clone())?;
-            print(&profile_commands::list(&config, options.json))?;
+        cli::Profile::List(list) => {
+            let config = profile::config(variable, options.config.clone())?;
+            print(&profile_commands::list(&config, list.json))?;
         }
-        cli::Profile::Show(named) => print(&profile_commands::show(&of(named.name)?, named.json))?,
-        cli::Profile::Add(new) => add(whose, *new)?,
+        cli::Profile::Show(named) => {
+            print(&profile_commands::show(&select(named.name)?, named.json))?;
+        }
+        cli::Profile::Add(added) => add(options, *added)?,
         cli::Profile::Test(named) => {
-            let (text, code) = profile_test::ProfileTest::of(&of(named.name)?).report(named.json);
+            let (text, code) = ProfileTest::of(&select(named.name)?).report(named.json);
             print(&text)?;
             return Ok(ExitCode::from(code));
         }
@@ -33,30 +34,14 @@ pub fn run(whose: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(whose: &ProfileOptions, add: cli::Add) -> Result<()> {
-    let (path, _) = profile::config_path(variable, whose.config.clone());
+fn add(options: &ProfileOptions, added: cli::Add) -> Result<()> {
+    let (path, _) = profile::config_path(variable, options.config.clone());
     let path = path.ok_or_else(|| {
-        Error::new(Kind::Usage, "there is no home folder for a configuration file")
-            .hint("name one with --config")
+        Error::new(Kind::Usage, "there is no home directory for a configuration file")
+            .hint("name a file with --config")
     })?;
-    let entries = [
-        ("issuer", Some(add.issuer)),
-        ("client_id", Some(add.client_id)),
-        ("client_secret_file", add.client_secret_file),
-        ("scope", add.scope),
-        ("audience", add.audience),
-        ("resource", add.resource),
-        ("storage", add.storage),
-        ("cache", add.cache),
-        ("account", whose.account.clone()),
-        ("workspace", add.workspace),
-        ("interactive", add.interactive),
-        ("device_authorization_endpoint", add.device_authorization_endpoint),
-        ("token_endpoint", add.token_endpoint),
-        ("revocation_endpoint", add.revocation_endpoint),
-        ("jwks_uri", add.jwks_uri),
-        ("userinfo_endpoint", add.userinfo_endpoint),
-    ];
-    let entries = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    profile_commands::add(&path, &add.name, entries, &add.hosts)
+    let account = options.account.as_ref().map(|account| account.parse()).transpose();
+    let account = account.map_err(|why| Error::new(Kind::Usage, format!("--account: {why}")))?;
+    let profile = profile::table::ProfileTable { account, ..added.profile };
+    profile_commands::add(&path, added.name, profile)
 }

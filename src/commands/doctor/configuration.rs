@@ -52,10 +52,10 @@ pub fn check(
     match profile {
         Err(error) => report.fail("config", error),
         Ok(profile) => {
-            let file = profile.config.as_ref().map(|file| file.display().to_string());
+            let file = profile.config_file.as_ref().map(|file| file.display().to_string());
             report.ok("config", file.unwrap_or_else(|| "no file; none is needed".into()));
-            let (name, kept) = (&profile.name, profile.kept.name());
-            let host = host(&profile.issuer.issuer);
+            let (name, kept) = (&profile.name, profile.storage_kind().name());
+            let host = host(&profile.client.issuer);
             report.ok("profile", format!("{name}, of {host}, kept in {kept}"));
         }
     }

@@ -13,7 +13,7 @@ use crate::urls::host;
 const PATH: &str = "/.well-known/openid-configuration";
 
 pub fn check(report: &mut Report, profile: &Profile) {
-    let url = match profile.refresh_url(&profile.issuer) {
+    let url = match profile.token_endpoint(&profile.client) {
         Ok(url) => url,
         Err(error) => return report.fail("issuer", &error),
     };

@@ -14,7 +14,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
     private.extend(profile.as_standard().and_then(|standard| standard.client_secret_file.clone()));
     // What decides where a token goes may be read by all and changed by its owner.
     let mut guarded = profile.storage.watched();
-    guarded.extend(profile.config.clone());
+    guarded.extend(profile.config_file.clone());
     let found =
         private.iter().map(|path| (path, 0o077)).chain(guarded.iter().map(|path| (path, 0o022)));
     let mistakes: Vec<(String, String)> =

@@ -1,0 +1,175 @@
+//! Values of the configuration, checked when they are read.
+
+use crate::urls::is_secure;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::str::FromStr;
+use url::Url;
+
+/// Defines a string that is checked, with the message of a failed check.
+macro_rules! checked_string {
+    ($(#[$doc:meta])* $name:ident, $is_valid:expr, $message:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl TryFrom<String> for $name {
+            type Error = &'static str;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                if $is_valid(&text) { Ok(Self(text)) } else { Err($message) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self)
+            }
+        }
+    };
+}
+
+checked_string!(
+    /// One line of text that is not empty.
+    OneLine,
+    is_one_line,
+    "expected one line of text"
+);
+checked_string!(
+    /// A URL that may be sent a secret.
+    EndpointUrl,
+    is_secure,
+    "expected an https URL, or http on a loopback address"
+);
+checked_string!(
+    /// An issuer, kept as written: it is compared with the issuer of the discovery document (RFC 8414 §3.3).
+    IssuerUrl,
+    |url: &str| is_secure(url) && !url.contains('?'),
+    "expected an https URL without a query, or http on a loopback address"
+);
+checked_string!(
+    /// The host of a URL, with its port unless that is 443, as git sends it.
+    Host,
+    is_host,
+    "expected a host name in lower case, with a port unless it is 443, and nothing else"
+);
+checked_string!(
+    ProfileName,
+    is_profile_name,
+    "expected a profile name of at most 64 lower-case letters, digits, \"_\" and \"-\""
+);
+
+fn is_one_line(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
+}
+
+fn is_host(host: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("https://{host}/")) else { return false };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let is_same = url.host_str().is_some_and(|name| format!("{name}{port}") == host);
+    is_same && !host.contains('*')
+}
+
+fn is_profile_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('-')
+}
+
+/// Deserializes one line of text.
+pub fn text<'de, D: Deserializer<'de>, T: From<String>>(value: D) -> Result<T, D::Error> {
+    OneLine::deserialize(value).map(|text| String::from(text).into())
+}
+
+/// Deserializes the path of a file.
+pub fn file<'de, D: Deserializer<'de>, T: From<PathBuf>>(value: D) -> Result<T, D::Error> {
+    OneLine::deserialize(value).map(|text| PathBuf::from(String::from(text)).into())
+}
+
+/// Deserializes a list whose items are checked as `C`.
+pub fn list<'de, C, D>(value: D) -> Result<Vec<String>, D::Error>
+where
+    C: Deserialize<'de> + Into<String>,
+    D: Deserializer<'de>,
+{
+    Ok(Vec::<C>::deserialize(value)?.into_iter().map(Into::into).collect())
+}
+
+/// A table. A derived `Deserialize` accepts a list of values, too, which the configuration does not.
+struct Table<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct TableVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+            type Value = Table<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            }
+        }
+
+        value.deserialize_map(TableVisitor(PhantomData))
+    }
+}
+
+/// Deserializes a table and accepts nothing else in its place.
+pub fn table<'de, D, T, U>(value: D) -> Result<U, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+    U: From<T>,
+{
+    Table::<T>::deserialize(value).map(|table| table.0.into())
+}
+
+/// Deserializes a table of tables.
+pub fn tables<'de, D, K, T>(value: D) -> Result<BTreeMap<K, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord,
+    T: Deserialize<'de>,
+{
+    let tables = Table::<BTreeMap<K, Table<T>>>::deserialize(value)?.0;
+    Ok(tables.into_iter().map(|(key, table)| (key, table.0)).collect())
+}
