@@ -2,9 +2,10 @@
 
 use crate::configure::file::TextFile;
 use crate::error::{Error, Kind, Result};
+use crate::profile::Profile;
+use crate::profile::built_in::{BUILT_IN, HOST, ISSUER};
 use crate::profile::config::Config;
 use crate::profile::table::ProfileTable;
-use crate::profile::{BUILT_IN, HOST, ISSUER, Profile};
 use crate::storage::StorageKind;
 use crate::ui;
 use crate::values::ProfileName;

@@ -1,4 +1,4 @@
-//! `profile test`: whether a login could be had and kept, found out by asking.
+//! `profile test`: asks the issuer for a device code and checks the storage.
 
 use crate::clock::Deadline;
 use crate::error::Result;
@@ -8,30 +8,32 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was found, each under its name.
-pub struct ProfileTest(Vec<(&'static str, Result<String>)>);
+/// The result of each check, by name.
+pub struct ProfileTest(Vec<Check>);
+
+type Check = (&'static str, Result<String>);
 
 impl ProfileTest {
     pub fn of(profile: &Profile) -> Self {
-        let mut found = vec![("profile", Ok(profile.name.clone()))];
+        let mut checks = vec![("profile", Ok(profile.name.clone()))];
         match AuthorizationServer::new(profile) {
-            Ok(issuer) => server(&issuer, &mut found),
-            Err(error) => found.push(("network", Err(error))),
+            Ok(server) => check_server(&server, &mut checks),
+            Err(error) => checks.push(("network", Err(error))),
         }
-        found.push(("hosts", Ok(hosts(profile))));
-        found.push(("storage", storage(profile)));
-        Self(found)
+        checks.push(("hosts", Ok(hosts(profile))));
+        checks.push(("storage", storage(profile)));
+        Self(checks)
     }
 
-    /// The text or the JSON object of it, and the exit code: that of the first failure.
+    /// Returns the report and the exit code, which is that of the first failure.
     pub fn report(&self, as_json: bool) -> (String, u8) {
-        let failures = || self.0.iter().filter_map(|(_, found)| found.as_ref().err());
-        let code = failures().next().map_or(0, |error| error.kind.exit_code());
+        let mut failures = self.0.iter().filter_map(|(_, result)| result.as_ref().err());
+        let code = failures.next().map_or(0, |error| error.kind.exit_code());
         if as_json {
-            let member = |(name, found): &(&str, Result<String>)| {
-                let value = match found {
+            let member = |(name, result): &Check| {
+                let value = match result {
                     Ok(found) => json!({ "ok": true, "found": found }),
                     Err(error) => json!({ "ok": false, "error": error }),
                 };
@@ -41,61 +43,59 @@ impl ProfileTest {
             return (format!("{}\n", Value::from(object)), code);
         }
         let mut text = String::new();
-        for (name, found) in &self.0 {
-            let found = match found {
+        for (name, result) in &self.0 {
+            let found = match result {
                 Ok(found) => found.clone(),
                 Err(error) => {
                     let hint = error.hint.as_ref().map(|hint| format!(" ({hint})"));
                     format!("FAILED: {}{}", error.text(), hint.unwrap_or_default())
                 }
             };
-            writeln!(text, "{name:<12}{found}").expect("a string takes all");
+            writeln!(text, "{name:<12}{found}").expect("a string accepts every write");
         }
         (text, code)
     }
 }
 
-fn server(issuer: &AuthorizationServer, found: &mut Vec<(&'static str, Result<String>)>) {
-    if issuer.profile.as_standard().is_some() {
-        let (endpoints, discovered) = match issuer.endpoints() {
+fn check_server(server: &AuthorizationServer, checks: &mut Vec<Check>) {
+    if server.profile.as_standard().is_some() {
+        let (endpoints, discovered) = match server.endpoints() {
             Ok((endpoints, discovered)) => (endpoints, discovered.map(str::to_owned)),
-            Err(error) => return found.push(("discovery", Err(error))),
+            Err(error) => return checks.push(("discovery", Err(error))),
         };
-        let by_profile = || "not needed: the profile gives the endpoints".to_owned();
-        found.push(("discovery", Ok(discovered.unwrap_or_else(by_profile))));
-        let or = |endpoint: Option<String>, without: &str| {
-            Ok(endpoint.unwrap_or_else(|| without.into()))
+        let not_needed = || "not needed: the profile has the endpoints".to_owned();
+        checks.push(("discovery", Ok(discovered.unwrap_or_else(not_needed))));
+        let mut check = |name, endpoint: Option<String>, without: &str| {
+            checks.push((name, Ok(endpoint.unwrap_or_else(|| without.to_owned()))));
         };
-        found.push(("tokens", or(endpoints.token, "no endpoint is told")));
-        found.push((
-            "revocation",
-            or(endpoints.revocation, "no endpoint is told; logout cannot end a login there"),
-        ));
-        found.push(("userinfo", or(endpoints.userinfo, "no endpoint is told")));
-        found.push(("keys", or(endpoints.jwks, "none are told; ID tokens are not stored")));
+        check("tokens", endpoints.token, "no endpoint");
+        check("revocation", endpoints.revocation, "no endpoint: logout cannot revoke a login");
+        check("userinfo", endpoints.userinfo, "no endpoint");
+        check("keys", endpoints.jwks, "no URL: ID tokens are not stored");
     }
-    // The code is left to expire: nothing else shows that this client gets one.
+    // Only a real request shows that this client gets a device code. The code expires unused.
     let offered = |uri: String| format!("offered, at {uri}");
-    found.push((
+    checks.push((
         "device",
-        issuer.start().map(|pending| offered(pending.verification.verification_uri)),
+        server.start().map(|pending| offered(pending.verification.verification_uri)),
     ));
 }
 
 fn hosts(profile: &Profile) -> String {
     if profile.settings.hosts.is_empty() {
-        return "none: its tokens are for those who name the profile".into();
+        return "none: only requests with --profile get its tokens".into();
     }
     profile.settings.hosts.join(" ")
 }
 
+/// Checks that a login could be written.
 pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
     storage.login_dir()?.create()?;
-    let login_dir = storage.describe()?;
+    let described = storage.describe()?;
     if storage.cannot_renew()?.is_some() {
-        return Ok(format!("{login_dir} can be read; this host writes nothing there"));
+        return Ok(format!("{described} can be read; this host does not write there"));
     }
-    storage.hold(&Deadline::after(PATIENCE))?.probe()?;
-    Ok(format!("{login_dir} can be written"))
+    storage.hold(&Deadline::after(LOCK_TIMEOUT))?.probe()?;
+    Ok(format!("{described} can be written"))
 }

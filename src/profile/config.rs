@@ -5,9 +5,9 @@
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
+use crate::profile::built_in::{API_HOST, BUILT_IN, HOST};
 use crate::profile::mistake::{Mistake, at, line_at, suggestion, unreadable};
 use crate::profile::table::ProfileTable;
-use crate::profile::{BUILT_IN, BUILT_IN_HOSTS};
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::files_read::read;
@@ -100,7 +100,7 @@ impl Config {
     /// Checks that a host belongs to one profile only.
     fn validate_hosts(&self) -> Result<(), Mistake> {
         let mut owners: BTreeMap<&str, &str> =
-            BUILT_IN_HOSTS.iter().map(|host| (*host, BUILT_IN)).collect();
+            BTreeMap::from([(HOST, BUILT_IN), (API_HOST, BUILT_IN)]);
         for (name, profile) in &self.profiles {
             for host in &profile.hosts {
                 if let Some(other) = owners.insert(host, name) {
@@ -116,7 +116,7 @@ impl Config {
     /// Returns the name of the profile that `host` belongs to.
     pub fn profile_of_host(&self, host: &[u8]) -> Option<&str> {
         let is_host = |own: &str| own.as_bytes().eq_ignore_ascii_case(host);
-        if BUILT_IN_HOSTS.iter().any(|own| is_host(own)) {
+        if is_host(HOST) || is_host(API_HOST) {
             return Some(BUILT_IN);
         }
         let owns = |profile: &ProfileTable| profile.hosts.iter().any(|own: &Host| is_host(own));

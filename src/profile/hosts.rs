@@ -1,7 +1,8 @@
 //! Which hosts an access token or an API key may be sent to.
 
 use crate::client::Dialect;
-use crate::profile::{API_HOST, Profile};
+use crate::profile::Profile;
+use crate::profile::built_in::API_HOST;
 use crate::urls::{is_loopback, is_secure};
 use crate::values::Host;
 

@@ -1,6 +1,7 @@
 //! Which issuer, client, hosts, storage and account a request is for: the built-in profile `codex`, or a profile of
 //! `config.toml`.
 
+pub mod built_in;
 pub mod config;
 mod endpoints;
 mod hosts;
@@ -14,6 +15,7 @@ pub use variables::{config, config_path};
 use crate::client::{ClientRegistration, Dialect, Standard};
 use crate::error::Result;
 use crate::login::Login;
+use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
 use crate::profile::storage::{LoginStorage, StorageOptions};
 use crate::profile::table::{Cache, ProfileTable};
 use crate::profile::variables::Variables;
@@ -26,14 +28,6 @@ use crate::values::{EndpointUrl, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-/// The built-in profile.
-pub const BUILT_IN: &str = "codex";
-pub const ISSUER: &str = "https://auth.openai.com";
-const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
-pub const HOST: &str = "chatgpt.com";
-const API_HOST: &str = "api.openai.com";
-const BUILT_IN_HOSTS: [&str; 2] = [HOST, API_HOST];
 
 #[derive(Clone, Debug)]
 pub struct Profile {

@@ -35,7 +35,7 @@ pub fn doctor_tries_each_endpoint_the_identity_and_the_role(cluster: &Cluster) {
     is_found(&host, "role", "ok", "under a lease of 10 s");
     is_found(&host, "fleet lock", "ok", "free");
     is_found(&reader, "role", "ok", "renews nothing");
-    is_found(&reader, "storage", "ok", "writes nothing there");
+    is_found(&reader, "storage", "ok", "does not write there");
     let endpoints = found(&host, "endpoint");
     assert!(endpoints.len() == 3 && endpoints.iter().all(|(level, _)| level == "ok"));
     proxy.cut();

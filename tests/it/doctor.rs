@@ -125,7 +125,7 @@ fn a_mistake_in_the_configuration_is_named_and_the_rest_left_out() {
     says(&only(&checks, "config", "failure"), "line 2: ");
     assert!(checks.iter().all(|check| check["name"] != "dns"));
     let text = machine.command("doctor").assert().code(1);
-    text.stdout(contains("FAILURE").and(contains("docs/configuration.md")));
+    text.stdout(contains("FAILURE").and(contains("\"profiles\"?")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Another issuer than Codex's: the device login, renewals and revocation by the standards.
+//! Issuers other than Codex's: sign-in, renewal and revocation by the standards.
 
 use crate::gateway::{Gateway, REQUEST, read};
 use crate::machine::{OURS, PATIENCE, eventually, token_of, told};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 #[test]
-fn a_login_answers_for_the_profiles_host_and_for_no_other() {
+fn login_is_used_only_for_hosts_of_its_profile() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     assert!(token.starts_with("at_") && gateway.machine.issuer.is_live_access_token(&token));
@@ -26,7 +26,7 @@ fn a_login_answers_for_the_profiles_host_and_for_no_other() {
 }
 
 #[test]
-fn thirty_two_callers_on_an_expired_token_refresh_once_with_and_without_rotation() {
+fn concurrent_callers_with_an_expired_token_refresh_once() {
     for rotation in [true, false] {
         let gateway = Gateway::with("", |s| {
             s.access_token_lifetime = Duration::from_secs(6);
@@ -44,7 +44,7 @@ fn thirty_two_callers_on_an_expired_token_refresh_once_with_and_without_rotation
         assert_ne!(tokens[0], old);
         let counts = issuer.counts();
         assert_eq!((counts.refreshes, counts.reuses, counts.user_codes), (1, 0, 1), "{rotation}");
-        // Without rotation the one there is goes on to be good.
+        // Without rotation, the refresh token stays valid.
         gateway.erase(&tokens[0]);
         assert_ne!(gateway.token(), tokens[0]);
         assert_eq!((issuer.counts().refreshes, issuer.resent_after_answer()), (2, 0));
@@ -52,7 +52,7 @@ fn thirty_two_callers_on_an_expired_token_refresh_once_with_and_without_rotation
 }
 
 #[test]
-fn the_form_of_the_token_and_what_is_said_beside_it_may_vary() {
+fn tokens_of_any_form_are_accepted() {
     type Change = fn(&mut issuer::Standard);
     let forms: [(Change, Option<i64>); 3] = [
         (|s| s.access_tokens = TokenForm::Jwt, Some(3600)),
@@ -72,28 +72,28 @@ fn the_form_of_the_token_and_what_is_said_beside_it_may_vary() {
             Some(all) => {
                 assert!(left.is_some_and(|left| (all - 60..=all).contains(&left)), "{left:?}");
             }
-            None => assert_eq!(left, None, "good until it is refused"),
+            None => assert_eq!(left, None, "valid until it is rejected"),
         }
         assert_eq!(answer["email"], "ada@example.com");
     }
 }
 
 #[test]
-fn slow_down_is_obeyed_for_good_and_the_interval_is_five_seconds_where_none_is_given() {
+fn slow_down_lengthens_the_interval_which_defaults_to_five_seconds() {
     let gateway = Gateway::with("", |s| {
         s.interval = Interval::Number(1);
         s.standard.slow_down = 1;
     });
     let caller = gateway.start("get --format token --wait 60s");
     let code = gateway.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    // The second comes six seconds after the first, and is answered as pending; the third is the success.
+    // Poll 2 comes six seconds after poll 1 and is pending; poll 3 succeeds.
     let polls = || -> Vec<u64> {
         let log = gateway.machine.issuer.log();
         let is_poll = |grant: &str| grant.ends_with("device_code");
         let polls = log.iter().filter(|entry| entry.grant_type.as_deref().is_some_and(is_poll));
         polls.map(|entry| entry.at).collect()
     };
-    // In the log is what has been answered.
+    // The log has answered polls only.
     eventually(|| polls().len() == 2);
     gateway.machine.issuer.approve(&code);
     token_of(caller);
@@ -115,7 +115,7 @@ fn slow_down_is_obeyed_for_good_and_the_interval_is_five_seconds_where_none_is_g
 }
 
 #[test]
-fn the_page_with_the_code_in_it_is_shown_beside_the_code() {
+fn complete_verification_url_is_shown_beside_the_code() {
     let gateway = Gateway::new();
     let login = gateway.start("login --wait 60s");
     let code = gateway.machine.approve_next();
@@ -128,7 +128,7 @@ fn the_page_with_the_code_in_it_is_shown_beside_the_code() {
 }
 
 #[test]
-fn a_denied_and_an_expired_login_are_told_from_each_other() {
+fn denied_and_expired_device_codes_have_different_errors() {
     let gateway = Gateway::new();
     let caller = gateway.start("get --wait 60s --error-format json");
     let code = gateway.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -144,7 +144,7 @@ fn a_denied_and_an_expired_login_are_told_from_each_other() {
 }
 
 #[test]
-fn polling_goes_on_through_trouble_and_pages_for_people_and_backs_off() {
+fn polling_survives_server_errors_and_backs_off() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     for fault in [Fault::NotJson, Fault::status(400, ""), Fault::Drop] {
@@ -162,7 +162,7 @@ fn polling_goes_on_through_trouble_and_pages_for_people_and_backs_off() {
 }
 
 #[test]
-fn a_success_whose_answer_is_lost_is_never_asked_for_again() {
+fn poll_with_a_lost_success_is_not_repeated() {
     for (fault, polls) in [(Fault::Truncate, 1), (Fault::LoseReply, 2)] {
         let gateway = Gateway::new();
         let issuer = &gateway.machine.issuer;
@@ -173,14 +173,14 @@ fn a_success_whose_answer_is_lost_is_never_asked_for_again() {
         let says = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{says}");
         assert!(says.contains("was approved"), "{says}");
-        // Where not even the status came, RFC 8628 has it asked once more, and the person hears what came of it.
+        // Without a status, RFC 8628 asks for one more poll.
         assert_eq!(issuer.counts().polls, polls, "{fault:?}");
         assert!(gateway.logins().is_empty());
     }
 }
 
 #[test]
-fn a_poll_that_was_killed_is_told_to_whoever_takes_the_login_up() {
+fn next_caller_is_told_of_a_killed_poll() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     issuer.fault(Endpoint::DeviceToken, Fault::DelayAfter(Duration::from_secs(60)), 1);
@@ -199,7 +199,7 @@ fn a_poll_that_was_killed_is_told_to_whoever_takes_the_login_up() {
 }
 
 #[test]
-fn a_refresh_that_is_refused_ends_the_login_and_trouble_does_not() {
+fn refused_refresh_token_ends_the_login_and_a_server_error_does_not() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     let token = gateway.sign_in();
@@ -210,22 +210,22 @@ fn a_refresh_that_is_refused_ends_the_login_and_trouble_does_not() {
         let code = gateway.command("get --interactive never").assert().get_output().status.code();
         assert!([Some(1), Some(2)].contains(&code), "{code:?}");
     }
-    // The next try comes after a pause.
+    // The next refresh comes after a pause.
     eventually(|| gateway.command("get").output().unwrap().status.success());
     let renewed = gateway.token();
     assert_ne!(renewed, token);
     let refresh_token = read(&gateway.logins()[0])["refresh_token"].as_str().unwrap().to_owned();
     issuer.invalidate_refresh_token(&refresh_token);
     gateway.erase(&renewed);
-    let dead = gateway.command("get --interactive never").assert().code(3);
-    dead.stderr(contains("invalid_grant").and(contains("codex-credential login")));
+    let invalid = gateway.command("get --interactive never").assert().code(3);
+    invalid.stderr(contains("invalid_grant").and(contains("codex-credential login")));
     let sent = issuer.counts().refreshes;
     gateway.command("get --interactive never").assert().code(3);
-    assert_eq!(issuer.counts().refreshes, sent, "a dead token is not sent again");
+    assert_eq!(issuer.counts().refreshes, sent, "an invalid refresh token is not sent again");
 }
 
 #[test]
-fn logout_ends_the_login_at_the_issuer() {
+fn logout_revokes_the_login_at_the_issuer() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     let refresh_token = read(&gateway.logins()[0])["refresh_token"].as_str().unwrap().to_owned();
@@ -237,8 +237,8 @@ fn logout_ends_the_login_at_the_issuer() {
 }
 
 #[test]
-fn a_client_with_a_secret_proves_who_it_is_in_the_way_that_the_server_wants() {
-    // Characters that a form writes otherwise.
+fn client_secret_is_sent_by_the_method_that_the_server_supports() {
+    // Characters that are escaped in a form.
     let secret = "s:e%c r+et&ü";
     for in_body in [false, true] {
         let gateway = Gateway::with("client_secret_file = \"secret\"", |s| {
@@ -266,7 +266,7 @@ fn a_client_with_a_secret_proves_who_it_is_in_the_way_that_the_server_wants() {
 }
 
 #[test]
-fn where_the_client_gets_no_device_code_the_person_is_told_what_helps() {
+fn client_without_device_codes_gets_a_hint() {
     let gateway = Gateway::with("", |s| s.device_login = false);
     let refused = gateway.command("get").assert().code(4);
     refused.stderr(contains("administrator"));
@@ -279,12 +279,12 @@ fn where_the_client_gets_no_device_code_the_person_is_told_what_helps() {
     gateway.write_config(
         &std::fs::read_to_string(gateway.config()).unwrap().replace("openid", "forbidden"),
     );
-    // Another scope is another login.
+    // A login of another scope is another login.
     gateway.command("get").assert().code(2).stderr(contains("invalid_scope"));
 }
 
 #[test]
-fn two_homes_that_share_the_storage_meet_at_one_lock() {
+fn two_homes_with_one_storage_share_one_lock() {
     let gateway = Gateway::new();
     let other = tempfile::tempdir().unwrap();
     let config = gateway.config();

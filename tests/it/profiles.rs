@@ -1,4 +1,4 @@
-//! Profiles: which one is meant, and the commands that list, show, add and try them.
+//! Profiles: how one is selected, and the commands that list, show, add and test them.
 
 use crate::gateway::{Gateway, REQUEST};
 use crate::machine::Machine;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::fs;
 
 #[test]
-fn an_option_goes_before_a_variable_and_that_before_the_host_and_the_default() {
+fn option_overrides_variable_overrides_host_overrides_default() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     let mut machine = gateway.machine;
@@ -33,7 +33,7 @@ fn an_option_goes_before_a_variable_and_that_before_the_host_and_the_default() {
 }
 
 #[test]
-fn a_default_profile_answers_a_request_that_names_nothing() {
+fn default_profile_answers_a_request_without_a_host() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     let table = fs::read_to_string(gateway.config()).unwrap();
@@ -45,7 +45,7 @@ fn a_default_profile_answers_a_request_that_names_nothing() {
 }
 
 #[test]
-fn a_mistake_in_the_file_ends_every_command_with_its_line() {
+fn mistake_in_the_file_stops_every_command_with_its_line() {
     let gateway = Gateway::with("hots = [\"a.example\"]", |_| {});
     for command in ["get", "status", "login", "logout", "profile list"] {
         let refused = gateway.machine.command(command).assert().code(2).stdout(is_empty());
@@ -56,7 +56,7 @@ fn a_mistake_in_the_file_ends_every_command_with_its_line() {
 }
 
 #[test]
-fn a_profile_is_added_to_the_file_and_every_other_byte_stays() {
+fn added_profile_leaves_every_other_byte_of_the_file() {
     let gateway = Gateway::new();
     let before =
         "# mine\r\n[profiles.company]\r\nissuer='https://a.example'\r\nclient_id = \"x\" # last";
@@ -65,10 +65,13 @@ fn a_profile_is_added_to_the_file_and_every_other_byte_stays() {
                --host b.example:8443 --scope openid --account ada@example.com --storage memory";
     gateway.machine.command(add).assert().success().stderr(contains("other"));
     let after = fs::read_to_string(gateway.config()).unwrap();
-    assert!(after.starts_with(before), "{after}");
+    let added = "\r\n\r\n[profiles.other]\r\nissuer = \"https://b.example/realms/x\"\r\nclient_id = \"cli\"\r\n\
+                 scope = \"openid\"\r\nhosts = [\"b.example\", \"b.example:8443\"]\r\nstorage = \"memory\"\r\n\
+                 account = \"ada@example.com\"\r\n";
+    assert_eq!(after, format!("{before}{added}"));
     let list = gateway.machine.command("profile list").assert().success();
     list.stdout(contains("other            https://b.example/realms/x b.example b.example:8443"));
-    // Nothing is written that would not be understood.
+    // Nothing invalid is written.
     for (more, says) in [
         ("other --issuer https://c.example --client-id c", "other"),
         ("third --issuer https://c.example --client-id c --host b.example", "b.example"),
@@ -89,7 +92,7 @@ fn a_profile_is_added_to_the_file_and_every_other_byte_stays() {
 }
 
 #[test]
-fn show_tells_what_a_profile_is_and_no_secret() {
+fn show_prints_the_keys_of_a_profile_and_no_secret() {
     let gateway = Gateway::with("client_secret_file = \"secret\"", |_| {});
     fs::write(gateway.config().with_file_name("secret"), "made-up").unwrap();
     let show = gateway.machine.command("profile show company").assert().success();
@@ -110,7 +113,7 @@ fn show_tells_what_a_profile_is_and_no_secret() {
 }
 
 #[test]
-fn a_trial_finds_what_is_there_and_what_is_missing() {
+fn test_reports_what_works_and_what_is_missing() {
     let gateway = Gateway::new();
     let found = gateway.machine.command("profile test company").assert().success();
     found.stdout(
@@ -127,13 +130,13 @@ fn a_trial_finds_what_is_there_and_what_is_missing() {
     issuer.set(|s| s.device_login = true);
     issuer.fault(Endpoint::UserCode, Fault::status(503, ""), 1);
     gateway.machine.command("profile test company").assert().code(1).stdout(contains("FAILED: "));
-    let codexs = Machine::new();
-    let found = codexs.command("profile test").assert().success();
+    let codex = Machine::new();
+    let found = codex.command("profile test").assert().success();
     found.stdout(contains("/codex/device").and(contains("chatgpt.com")));
 }
 
 #[test]
-fn the_kept_login_moves_to_another_storage_but_never_to_codexs() {
+fn login_of_another_issuer_cannot_move_to_codex() {
     let gateway = Gateway::new();
     gateway.sign_in();
     gateway.command("move --to codex").assert().code(2);
@@ -141,7 +144,7 @@ fn the_kept_login_moves_to_another_storage_but_never_to_codexs() {
 }
 
 #[test]
-fn interactive_of_the_profile_holds_where_nothing_else_says() {
+fn interactive_of_the_profile_is_the_default() {
     let gateway = Gateway::with("interactive = \"never\"", |_| {});
     gateway.command("get").assert().code(3).stderr(contains("codex-credential login"));
     assert_eq!(gateway.machine.issuer.counts().user_codes, 0);
