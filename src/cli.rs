@@ -295,6 +295,8 @@ pub enum Profile {
     /// Show the keys of a profile
     Show(Named),
     /// Add a profile to the configuration file
+    ///
+    /// Each option sets a key of the profile, including --account.
     Add(Box<Add>),
     /// Ask the issuer for its endpoints and a device code, and check the storage
     Test(Named),
@@ -311,7 +313,6 @@ pub struct Named {
     pub json: bool,
 }
 
-/// The options are keys of the new profile. `--account` sets the key `account`.
 #[derive(Debug, Args)]
 pub struct Add {
     /// Give the profile this name: lower-case letters, digits, "_" and "-"

@@ -89,8 +89,8 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
         let what = format!("the profile {name} exists already in {}", path.display());
         return Err(Error::new(Kind::Usage, what).hint("edit it there, or choose another name"));
     }
-    let told = format!("added the profile {name} to {}", path.display());
-    let test = format!("test it with: codex-credential profile test {name}");
+    let added = format!("added the profile {name} to {}", path.display());
+    let next = format!("test it with: codex-credential profile test {name}");
     let table = BTreeMap::from([("profiles", BTreeMap::from([(name, profile)]))]);
     let table = toml::to_string(&table).map_err(|error| {
         Error::new(Kind::Usage, format!("the profile cannot be written as TOML: {error}"))
@@ -98,8 +98,8 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
     let text = append(text, &table);
     Config::parse(path, &text).map_err(|error| error.hint("nothing was written"))?;
     file.write(&text)?;
-    ui::say(&told);
-    ui::line(&test);
+    ui::say(&added);
+    ui::line(&next);
     Ok(())
 }
 

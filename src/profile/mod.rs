@@ -86,9 +86,10 @@ impl Profile {
             complete_built_in(&mut settings, &variables)?;
         }
         let override_by = |name| if is_built_in { variables.parsed(name) } else { Ok(None) };
-        let dialect = match is_built_in {
-            true => Dialect::OpenAi,
-            false => Dialect::Standard(Rc::new(settings.standard())),
+        let dialect = if is_built_in {
+            Dialect::OpenAi
+        } else {
+            Dialect::Standard(Rc::new(settings.standard()))
         };
         let client = ClientRegistration {
             issuer: settings.issuer.clone().expect("every profile has an issuer").into(),
@@ -136,7 +137,7 @@ impl Profile {
         let account = self.account.clone();
         let storage = self.storage_options.open(kind, &self.client, &self.dialect, account)?;
         let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
-        Ok(Self { storage, settings, ..self.clone() })
+        Ok(Self { settings, storage, ..self.clone() })
     }
 
     /// Returns this profile for the account `username`, if no account is named yet and the storage keeps that account.

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cache {
-    /// In memory, until the machine restarts
+    /// in memory, until the machine restarts
     #[default]
     Runtime,
-    /// Nowhere
+    /// nowhere
     None,
 }
 
