@@ -130,7 +130,7 @@ where
     Ok(Vec::<C>::deserialize(value)?.into_iter().map(Into::into).collect())
 }
 
-/// A table. A derived `Deserialize` accepts a list of values, too, which the configuration does not.
+/// A table only: a derived `Deserialize` also accepts a list of the fields' values.
 struct Table<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
@@ -153,7 +153,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     }
 }
 
-/// Deserializes a table and accepts nothing else in its place.
+/// Deserializes a table, and never a list of its values.
 pub fn table<'de, D, T, U>(value: D) -> Result<U, D::Error>
 where
     D: Deserializer<'de>,

@@ -78,7 +78,7 @@ pub fn show(profile: &Profile, as_json: bool) -> String {
     text
 }
 
-/// Appends a profile to the configuration file and leaves every other byte as it is.
+/// Appends a profile to the configuration file and changes no other byte.
 ///
 /// # Errors
 /// `Usage` if the profile exists, `Configuration` if the file would be invalid. Then nothing is written.

@@ -10,8 +10,9 @@ pub fn unreadable(path: &Path, text: &str, mut error: toml::de::Error) -> Error 
     let line = line_at(text, error.span().unwrap_or_default().start);
     // Only the text form has the key, and only without the source line.
     error.set_input(None);
-    let told = error.to_string();
-    let (message, key) = told.trim_end().rsplit_once("\nin `").unwrap_or((told.trim_end(), ""));
+    let shown = error.to_string();
+    let shown = shown.trim_end();
+    let (message, key) = shown.rsplit_once("\nin `").unwrap_or((shown, ""));
     let (message, key) = (message.trim_end(), key.trim_end_matches('`'));
     if let Some((word, known)) = unknown(message, "unknown field `") {
         let table = if key.is_empty() { String::new() } else { format!(" in {key}") };
@@ -67,13 +68,13 @@ pub fn line_at(text: impl AsRef<[u8]>, offset: usize) -> usize {
     before.filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Returns the word that serde does not know, and those it does: "… `word`, expected one of `a`, `b`".
+/// Returns the unknown word and the known ones from serde's message: "… `word`, expected one of `a`, `b`".
 fn unknown<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, Vec<&'a str>)> {
     let (word, known) = message.strip_prefix(prefix)?.rsplit_once("`, expected ")?;
     Some((word, known.split('`').skip(1).step_by(2).collect()))
 }
 
-/// Returns what was expected, without the value that was found: it may be a misplaced secret.
+/// Returns the expectation only: the value itself may be a misplaced secret.
 fn expectation(message: &str) -> String {
     let expected = match message.rsplit_once(", expected ") {
         Some((found, expected)) if found.starts_with("invalid type: ") => expected,

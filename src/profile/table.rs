@@ -109,7 +109,7 @@ impl ProfileTable {
         }
     }
 
-    /// Returns what a standard authorization server is asked for.
+    /// Returns the settings for a standard authorization server.
     pub fn standard(&self) -> Standard {
         Standard {
             client_secret_file: self.client_secret_file.clone(),
