@@ -6,12 +6,13 @@ use crate::configure::program::{Program, option};
 use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use crate::values::Host;
 use std::path::{Path, PathBuf};
 
 pub fn setup(
     program: &Program,
     profile: &Profile,
-    hosts: &[String],
+    hosts: &[Host],
     folders: &Folders,
 ) -> Result<Setup> {
     if program.text().contains(['\'', '\\', '%']) {

@@ -6,13 +6,14 @@ use crate::configure::link::Link;
 use crate::configure::program::Program;
 use crate::configure::setup::Setup;
 use crate::programs::{DOCKER_NAME, DOCKER_SUFFIX};
+use crate::values::Host;
 
-pub fn setup(program: &Program, hosts: &[String], folders: &Folders) -> Setup {
+pub fn setup(program: &Program, hosts: &[Host], folders: &Folders) -> Setup {
     let path = folders.of("DOCKER_CONFIG", ".docker").join("config.json");
-    let member = |host: &String| -> Box<dyn Entry> {
+    let member = |host: &Host| -> Box<dyn Entry> {
         Box::new(Member {
             path: path.clone(),
-            names: vec!["credHelpers".into(), host.clone()],
+            names: vec!["credHelpers".into(), host.to_string()],
             value: DOCKER_SUFFIX.into(),
             is_ours: Box::new(|_| false),
             sends_to: None,

@@ -10,16 +10,17 @@ use crate::configure::lines;
 use crate::configure::program::{Program, option, unquoted, without_option};
 use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
+use crate::values::Host;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub fn setup(program: &Program, hosts: &[String], folders: &Folders) -> Setup {
+pub fn setup(program: &Program, hosts: &[Host], folders: &Folders) -> Setup {
     let xdg = folders.of("XDG_CONFIG_HOME", ".config").join("git/config");
     // Where `git config --global` writes to.
     let home = folders.home.join(".gitconfig");
     let usual = if !home.exists() && xdg.exists() { xdg } else { home };
     let path = folders.said("GIT_CONFIG_GLOBAL").unwrap_or(usual);
-    let helper = |host: &String| -> Box<dyn Entry> {
+    let helper = |host: &Host| -> Box<dyn Entry> {
         let url = format!("https://{host}");
         Box::new(Helper { path: path.clone(), program: program.clone(), url })
     };

@@ -155,7 +155,8 @@ impl<'a> Keepalive<'a> {
         profile: &'a Profile,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Option<(PathBuf, bool)>> {
-        let is_default = config(variable, profile.config.clone())?.default_name() == profile.name;
+        let is_default =
+            config(variable, profile.config_file.clone())?.default_name() == profile.name;
         let without_path = |name: &str| variable(name).filter(|_| name != "PATH");
         let is_as_written = |keepalive: &Self| {
             let is_same = |(path, text): &(PathBuf, String)| {

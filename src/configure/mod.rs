@@ -45,7 +45,7 @@ impl Setup {
             named => named.clone(),
         };
         let program = Program::this(folders.variable, named)?;
-        let hosts = &profile.hosts;
+        let hosts = &profile.settings.hosts;
         if asks_by_host && hosts.is_empty() {
             let message = format!("the profile {} has no hosts", profile.name);
             return Err(Error::new(Kind::Configuration, message).hint(format!(

@@ -63,19 +63,17 @@ const WORDS: &[&str] = &[
 ];
 
 /// The circles that are left to untie. Remove a name when it is out of its circle; never add one.
-const CIRCLES_LEFT_TO_UNTIE: &[&[&str]] = &[
-    &[
-        "commands/doctor/codex.rs",
-        "commands/doctor/configuration.rs",
-        "commands/doctor/issuer.rs",
-        "commands/doctor/keepalive.rs",
-        "commands/doctor/locks.rs",
-        "commands/doctor/logins.rs",
-        "commands/doctor/mod.rs",
-        "commands/doctor/permissions.rs",
-        "commands/doctor/storage.rs",
-    ],
-];
+const CIRCLES_LEFT_TO_UNTIE: &[&[&str]] = &[&[
+    "commands/doctor/codex.rs",
+    "commands/doctor/configuration.rs",
+    "commands/doctor/issuer.rs",
+    "commands/doctor/keepalive.rs",
+    "commands/doctor/locks.rs",
+    "commands/doctor/logins.rs",
+    "commands/doctor/mod.rs",
+    "commands/doctor/permissions.rs",
+    "commands/doctor/storage.rs",
+]];
 
 /// Paths of other crates that one file or folder may use.
 const HOMES: &[(&str, &str)] = &[

@@ -94,7 +94,7 @@ fn list() -> Result<()> {
     let mut users = serde_json::Map::new();
     if let Some((login, _)) = answer::get::stored(&profile)? {
         let user = Value::from(login.username());
-        users.extend(profile.hosts.iter().map(|host| (host.clone(), user.clone())));
+        users.extend(profile.settings.hosts.iter().map(|host| (host.to_string(), user.clone())));
     }
     print(&format!("{}\n", Value::from(users)))
 }
