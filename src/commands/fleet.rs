@@ -18,12 +18,12 @@ impl Status {
     /// # Errors
     /// `Usage` where the login is shared with no other host.
     pub fn of(profile: &Profile) -> Result<Self> {
-        let Some(fleet) = profile.storage.fleet()? else {
+        let Some(shared) = profile.storage.shared() else {
             let what = format!("the login is kept in {}", profile.storage.describe()?);
             return Err(Error::new(Kind::Usage, format!("{what}, which no other host shares"))
                 .hint("docs/fleet.md tells how hosts share one"));
         };
-        Ok(Self { fleet, login: profile.storage.load()? })
+        Ok(Self { fleet: shared.status()?, login: profile.storage.load()? })
     }
 
     pub fn text(&self) -> String {

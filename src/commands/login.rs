@@ -6,10 +6,11 @@ use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
 use crate::renewal::request::{Goal, RenewalRequest};
 use crate::renewal::wait::{self, Caller};
+use crate::storage::shared;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    let _ = profile.storage.catch_up();
+    let _ = shared::catch_up(profile.storage.shared());
     let signed_in = profile.storage.login_dir()?.signed_in();
     let before = signed_in.load()?;
     let order = RenewalRequest { goal: Goal::SignIn, may_sign_in: true };
@@ -30,7 +31,7 @@ pub fn cancel(profile: &Profile) -> Result<()> {
     let pending = profile.storage.login_dir()?.pending::<DeviceAuthorization>();
     let was_pending = pending.load()?.is_some();
     pending.remove()?;
-    profile.storage.withdraw()?;
+    shared::withdraw_pending(profile.storage.shared())?;
     ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
     Ok(())
 }

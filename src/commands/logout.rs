@@ -7,6 +7,7 @@ use crate::login::Login;
 use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
 use crate::renewal::revoke::revoke;
+use crate::storage::shared;
 use crate::ui;
 
 /// What is to become of the login.
@@ -33,7 +34,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
             _ => "nobody is signed in; there is nothing to remove".into(),
         });
         storage.login_dir()?.pending::<DeviceAuthorization>().remove()?;
-        return storage.withdraw();
+        return shared::withdraw_pending(storage.shared());
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
     let codex_too =
@@ -43,7 +44,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     }
     // A sign-in that is pending would bring a login back.
     storage.login_dir()?.pending::<DeviceAuthorization>().remove()?;
-    storage.withdraw()?;
+    shared::withdraw_pending(storage.shared())?;
     let Some(_lock) = storage.login_dir()?.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
     // A renewal may have replaced it while we waited; another person's login is not the one that was shown.

@@ -4,6 +4,7 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
+use crate::storage::shared;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -93,7 +94,7 @@ pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
     storage.login_dir()?.create()?;
     let described = storage.describe()?;
-    if storage.cannot_renew()?.is_some() {
+    if shared::read_only_error(storage.shared())?.is_some() {
         return Ok(format!("{described} can be read; this host does not write there"));
     }
     storage.hold(&Deadline::after(LOCK_TIMEOUT))?.probe()?;

@@ -6,6 +6,7 @@ use crate::fleet::lock::{Held, busy};
 use crate::fleet::snapshot::{Intended, Snapshot};
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::shared::SharedHold;
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Fingerprint, Secret};
@@ -24,18 +25,6 @@ impl HeldLogin for Held<'_> {
         Ok(())
     }
 
-    fn doubt(&self) -> Option<Error> {
-        let doubt = self.doubt.as_ref()?;
-        let (name, at) = (&doubt.deed.host.name, crate::clock::rfc3339(doubt.deed.at));
-        let what = format!(
-            "{name} began to renew the login at {at} and may have the answer; its refresh token is not sent again \
-             before it is needed"
-        );
-        Some(
-            Error::new(Kind::Busy, what).hint(format!("when {name} is back, it stores the answer")),
-        )
-    }
-
     fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
         let journal = Journal::begin(&self.etcd.local.login_dir.journal(), intent, None)?;
         // Nothing is sent before this is over: what ends otherwise leaves no doubt.
@@ -46,16 +35,6 @@ impl HeldLogin for Held<'_> {
                 ended.map(|_| None)
             }
         }
-    }
-
-    fn settle(&self, dead: Option<&Value>) -> Result<()> {
-        let deadline = Deadline::after(Duration::from_secs(10));
-        self.change(&deadline, |_| {
-            let mut ops = vec![self.etcd.delete("intent")];
-            ops.extend(dead.map(|dead| self.etcd.put("dead", dead)));
-            Ok(Ok(ops))
-        })
-        .map(drop)
     }
 
     fn commit(
@@ -112,6 +91,34 @@ impl HeldLogin for Held<'_> {
         }
         self.etcd.local.mirror(&self.etcd.snapshot()?)?;
         Ok(removed)
+    }
+
+    fn shared(&self) -> Option<&dyn SharedHold> {
+        Some(self)
+    }
+}
+
+impl SharedHold for Held<'_> {
+    fn unanswered_request(&self) -> Option<Error> {
+        let doubt = self.doubt.as_ref()?;
+        let (name, at) = (&doubt.deed.host.name, crate::clock::rfc3339(doubt.deed.at));
+        let what = format!(
+            "{name} began to renew the login at {at} and may have the answer; its refresh token is not sent again \
+             before it is needed"
+        );
+        Some(
+            Error::new(Kind::Busy, what).hint(format!("when {name} is back, it stores the answer")),
+        )
+    }
+
+    fn close_request(&self, dead: Option<&Value>) -> Result<()> {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        self.change(&deadline, |_| {
+            let mut ops = vec![self.etcd.delete("intent")];
+            ops.extend(dead.map(|dead| self.etcd.put("dead", dead)));
+            Ok(Ok(ops))
+        })
+        .map(drop)
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> SignInTurn<'a> {
     }
 }
 
-impl crate::storage::SignInTurn for SignInTurn<'_> {}
+impl crate::storage::shared::SignInLock for SignInTurn<'_> {}
 
 impl Drop for SignInTurn<'_> {
     fn drop(&mut self) {

@@ -11,9 +11,9 @@ use crate::login::Login;
 use crate::storage::files;
 use crate::storage::journal::{self, Unfinished};
 use crate::storage::login_dir::LoginDir;
-use crate::storage::shared::FleetStatus;
+use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
 use crate::storage::stored_login::StoredLogin;
-use crate::storage::{HeldLogin, SignInTurn, Storage};
+use crate::storage::{HeldLogin, Storage};
 use crate::verification::Verification;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -33,10 +33,6 @@ impl Storage for EtcdStorage {
         let snapshot = self.snapshot()?;
         self.local.mirror(&snapshot)?;
         Ok(snapshot.document(&self.local.settings)?.map(StoredLogin::login))
-    }
-
-    fn catch_up(&self) -> Result<()> {
-        self.load().map(drop)
     }
 
     fn describe(&self) -> Result<String> {
@@ -60,7 +56,17 @@ impl Storage for EtcdStorage {
         journal::left(&self.local.login_dir.journal(), || Ok(None))
     }
 
-    fn cannot_renew(&self) -> Result<Option<Error>> {
+    fn shared(&self) -> Option<&dyn SharedStorage> {
+        Some(self)
+    }
+}
+
+impl SharedStorage for EtcdStorage {
+    fn catch_up(&self) -> Result<()> {
+        self.load().map(drop)
+    }
+
+    fn read_only_error(&self) -> Result<Option<Error>> {
         if self.local.settings.role == Role::Writer {
             return Ok(None);
         }
@@ -84,36 +90,36 @@ impl Storage for EtcdStorage {
         }))
     }
 
-    fn turn(
+    fn lock_sign_in(
         &self,
         is_needed: &dyn Fn() -> Result<bool>,
-    ) -> Result<Option<Box<dyn SignInTurn + '_>>> {
+    ) -> Result<Option<Box<dyn SignInLock + '_>>> {
         Ok(sign_in_turn::SignInTurn::take(self, is_needed)?
-            .map(|turn| Box::new(turn) as Box<dyn SignInTurn>))
+            .map(|turn| Box::new(turn) as Box<dyn SignInLock>))
     }
 
-    fn publish(&self, pending: &Value, verification: &Verification) -> Result<()> {
+    fn publish_pending(&self, pending: &Value, verification: &Verification) -> Result<()> {
         sign_in_turn::publish(self, pending, verification)
     }
 
-    fn withdraw(&self) -> Result<()> {
+    fn withdraw_pending(&self) -> Result<()> {
         sign_in_turn::withdraw(self)
     }
 
-    fn inspect(&self) -> Vec<(&'static str, Result<String>)> {
+    fn checks(&self) -> Vec<(&'static str, Result<String>)> {
         inspect::inspect(self)
     }
 
-    fn fleet(&self) -> Result<Option<FleetStatus>> {
+    fn status(&self) -> Result<FleetStatus> {
         let snapshot = self.snapshot()?;
         self.local.mirror(&snapshot)?;
-        Ok(Some(FleetStatus {
+        Ok(FleetStatus {
             last: snapshot.record::<Sealed>("access").map(|sealed| sealed.deed),
             lock: snapshot.record("lock"),
             intent: snapshot.record::<Intended>("intent").map(|intended| intended.deed),
             hosts: snapshot.hosts(),
             pending: snapshot.prompt(&self.local.settings)?,
-        }))
+        })
     }
 }
 

@@ -101,7 +101,9 @@ impl InvalidToken {
         let refresh_token = refresh_token.fingerprint();
         let dead = Self { refresh_token, url, client_id: to.client_id, reason };
         profile.storage.login_dir()?.dead().save(&dead)?;
-        hold.settle(Some(&json!(dead)))?;
+        if let Some(shared) = hold.shared() {
+            shared.close_request(Some(&json!(dead)))?;
+        }
         Ok(dead)
     }
 

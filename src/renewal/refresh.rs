@@ -12,6 +12,7 @@ use crate::renewal::session::{Session, commit, hold};
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::Change;
 use crate::storage::journal::{Intent, Request};
+use crate::storage::shared;
 use crate::storage::watch::watch;
 use crate::urls::host;
 use std::sync::mpsc;
@@ -53,7 +54,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
     // The first request without an answer is the one to tell of.
     let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
     let intent = Intent { request: Request::Refresh, replaces, to, at };
-    if let Some(doubt) = hold.doubt()
+    if let Some(doubt) = shared::unanswered_request(hold.shared())
         && login.lifetime().covers(0, clock::now())
         && !session.login_dir.has_rejected(&login.access_token)?
     {
@@ -93,7 +94,9 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
         }
         Outcome::NotProcessed(error) => {
             if cut_off.is_none() {
-                hold.settle(None)?;
+                if let Some(shared) = hold.shared() {
+                    shared.close_request(None)?;
+                }
                 journal.clear()?;
             }
             Err(error)
@@ -101,7 +104,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
         Outcome::Unknown(error) => Err(error),
         Outcome::Refused { error, may_be_used } => {
             // Known from here on, should this process be killed while it waits.
-            let reason = match hold.doubt() {
+            let reason = match shared::unanswered_request(hold.shared()) {
                 Some(doubt) => format!("{}: {doubt}", end_of_login(&error, cut_off)),
                 None => end_of_login(&error, cut_off),
             };

@@ -12,6 +12,7 @@ use crate::renewal::request::{Goal, RenewalRequest};
 use crate::renewal::session::{Session, Way, lock_patience, recover};
 use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
+use crate::storage::shared;
 
 /// Runs one renewal, unless another process is at it.
 pub fn renew(profile: &Profile, order: RenewalRequest) -> Result<()> {
@@ -43,7 +44,7 @@ pub fn renew(profile: &Profile, order: RenewalRequest) -> Result<()> {
 }
 
 fn run(session: &Session) -> Result<()> {
-    if let Some(error) = session.profile.storage.cannot_renew()? {
+    if let Some(error) = shared::read_only_error(session.profile.storage.shared())? {
         let is_enough = session.order.goal != Goal::SignIn && session.is_satisfied()?;
         return if is_enough { Ok(()) } else { Err(error) };
     }

@@ -15,6 +15,7 @@ use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{Session, Way, cancelled, hold, keep, lock_patience, recover};
 use crate::storage::journal::{Intent, Request};
 use crate::storage::records::Record;
+use crate::storage::shared;
 use crate::storage::watch::watch;
 use crate::tokens::{Fingerprint, TokenResponse};
 use crate::trace::{self, Event};
@@ -48,7 +49,7 @@ fn ask(session: &Session, reason: Option<String>) -> Result<()> {
     policy::check_method(session.profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&session.profile.watched(&session.login_dir), move || sender.send(()).is_ok());
-    let _ = session.profile.storage.catch_up();
+    let _ = shared::catch_up(session.profile.storage.shared());
     let signed_in = session.login_dir.signed_in();
     let before = signed_in.load()?;
     let is_needed = || {
@@ -56,7 +57,8 @@ fn ask(session: &Session, reason: Option<String>) -> Result<()> {
         let is_other = signed_in.load()? != before;
         Ok(!(is_other || session.order.goal != Goal::SignIn && session.is_satisfied()?))
     };
-    let Some(_turn) = session.profile.storage.turn(&is_needed)? else { return Ok(()) };
+    let shared = session.profile.storage.shared();
+    let Some(_lock) = shared::lock_sign_in(shared, &is_needed)? else { return Ok(()) };
     let (record, polled) = (session.login_dir.pending(), session.login_dir.polled());
     let issuer = session.issuer()?;
     let sign_in = SignIn { session, issuer, record, polled, changes };
@@ -110,7 +112,9 @@ impl SignIn<'_> {
 
     /// On all hosts that share the storage before it is shown here.
     fn save(&self, pending: &DeviceAuthorization) -> Result<()> {
-        self.session.profile.storage.publish(&json!(pending), &pending.verification)?;
+        if let Some(shared) = self.session.profile.storage.shared() {
+            shared.publish_pending(&json!(pending), &pending.verification)?;
+        }
         self.record.save(pending)
     }
 

@@ -17,6 +17,7 @@ use crate::renewal::request::{Goal, RenewalRequest};
 use crate::renewal::session::cancelled;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
+use crate::storage::shared;
 use crate::storage::watch::watch;
 use crate::trace;
 use crate::ui::screen::Screen;
@@ -139,7 +140,7 @@ fn interrupt(profile: &Profile, login_dir: &LoginDir) -> Result<Error> {
     let pending = login_dir.pending::<DeviceAuthorization>();
     if pending.load()?.is_some() {
         pending.remove()?;
-        profile.storage.withdraw()?;
+        shared::withdraw_pending(profile.storage.shared())?;
         return Ok(cancelled());
     }
     Ok(Error::new(Kind::Interrupted, "interrupted; what was begun goes on in the background"))

@@ -29,12 +29,10 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Unfinished};
 use crate::storage::login_dir::LoginDir;
-use crate::storage::shared::FleetStatus;
+use crate::storage::shared::{SharedHold, SharedStorage};
 use crate::tokens::{Fingerprint, TokenResponse};
-use crate::verification::Verification;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -100,11 +98,6 @@ pub trait Storage: std::fmt::Debug {
         Ok(())
     }
 
-    /// Learns what other hosts that share the login have done before now, so that it is not taken for something new.
-    fn catch_up(&self) -> Result<()> {
-        Ok(())
-    }
-
     /// Where the login is, or would be, in words for a person.
     fn describe(&self) -> Result<String>;
 
@@ -130,39 +123,9 @@ pub trait Storage: std::fmt::Debug {
         Ok(Vec::new())
     }
 
-    /// Why this machine cannot renew the login, where it only reads what others renew.
-    fn cannot_renew(&self) -> Result<Option<Error>> {
-        Ok(None)
-    }
-
-    /// Waits until no other host asks a person; what is given back keeps others from asking until it is dropped. `None`
-    /// when `is_needed` says that nobody has to be asked any more.
-    fn turn(
-        &self,
-        is_needed: &dyn Fn() -> Result<bool>,
-    ) -> Result<Option<Box<dyn SignInTurn + '_>>> {
-        Ok(is_needed()?.then(|| Box::new(()) as Box<dyn SignInTurn>))
-    }
-
-    /// Shows a pending device login on the other hosts that share the storage: all of it to those who may take it up,
-    /// `prompt` to the others.
-    fn publish(&self, _pending: &Value, _verification: &Verification) -> Result<()> {
-        Ok(())
-    }
-
-    /// Ends the pending device login on the other hosts, too.
-    fn withdraw(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// What else the storage depends on, each under its name, tried for a person.
-    fn inspect(&self) -> Vec<(&'static str, Result<String>)> {
-        Vec::new()
-    }
-
-    /// The hosts that share the login, where there are others.
-    fn fleet(&self) -> Result<Option<FleetStatus>> {
-        Ok(None)
+    /// Returns what only a storage that several hosts share can do; `None` for a storage of this machine.
+    fn shared(&self) -> Option<&dyn SharedStorage> {
+        None
     }
 
     /// Which login is stored, for comparison; `None` when there is none that can be read.
@@ -177,29 +140,14 @@ pub struct CachedLogin {
     pub login_dir: LoginDir,
 }
 
-/// That no other host asks a person, until it is dropped.
-pub trait SignInTurn {}
-
-impl SignInTurn for () {}
-
 /// A login that no other program changes.
 pub trait HeldLogin {
     /// Proves that a commit could write, before something that can be used once is spent on it.
     fn probe(&self) -> Result<()>;
 
-    /// Why another host may have spent the refresh token already, and may come back with the answer.
-    fn doubt(&self) -> Option<Error> {
-        None
-    }
-
     /// Records what is about to be sent. The answer will be as safe there as in the storage itself. `None` when
     /// another host was first, and the login is to be read again.
     fn begin(&self, intent: &Intent) -> Result<Option<Journal>>;
-
-    /// The request is known to have brought nothing; `dead` says so of its refresh token for good.
-    fn settle(&self, _dead: Option<&Value>) -> Result<()> {
-        Ok(())
-    }
 
     /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
     /// alone and returns false.
@@ -217,6 +165,11 @@ pub trait HeldLogin {
     /// Removes the login, and what is left of earlier renewals with it, if `is_meant` still says so of what is
     /// stored now; false otherwise.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
+
+    /// Returns what only the lock of a shared storage can do; `None` for a storage of this machine.
+    fn shared(&self) -> Option<&dyn SharedHold> {
+        None
+    }
 }
 
 /// What a commit writes.

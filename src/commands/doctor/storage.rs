@@ -32,7 +32,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Some(dir) => missing(report, dir),
         None => report.result("storage", profile_test::storage(profile)),
     }
-    for (name, found) in profile.storage.inspect() {
+    for (name, found) in profile.storage.shared().iter().flat_map(|shared| shared.checks()) {
         report.result(name, found);
     }
     if profile.audit > AuditLevel::Nothing {
