@@ -1,77 +1,87 @@
-//! Encrypts what leaves the machine. The only home of age.
+//! Encrypts the records in etcd. The only file that uses age.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// For `recipients` alone, in base64.
+/// Encrypts `message` for `recipients`, in base64.
 ///
 /// # Errors
-/// `Configuration` when a recipient is none, or there is none.
+/// `Configuration` when there is no recipient, or one that age does not accept.
 pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a String>) -> Result<String> {
-    let parse = |text: &String| {
-        text.parse::<x25519::Recipient>().map_err(|why| {
-            Error::new(Kind::Configuration, format!("{text:?} is no age recipient: {why}"))
-                .hint("age-keygen prints one, age1…, for each identity")
-        })
-    };
-    let recipients: Vec<x25519::Recipient> = recipients.map(parse).collect::<Result<_>>()?;
-    let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
-    let sealed = || -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut sealed = Vec::new();
-        let mut writer = Encryptor::with_recipients(recipients)?.wrap_output(&mut sealed)?;
-        writer.write_all(message)?;
-        writer.finish()?;
-        Ok(sealed)
-    };
-    let sealed = sealed().map_err(|error| {
+    let recipients: Vec<x25519::Recipient> =
+        recipients.map(|text| parse_recipient(text)).collect::<Result<_>>()?;
+    encrypt(message, &recipients).map(|sealed| STANDARD.encode(sealed)).map_err(|error| {
         Error::new(Kind::Configuration, "cannot encrypt for the recipients").caused_by(error)
-    })?;
-    Ok(STANDARD.encode(sealed))
+    })
 }
 
-/// With this host's identities.
+fn parse_recipient(text: &str) -> Result<x25519::Recipient> {
+    text.parse().map_err(|error| {
+        // Other text may be an identity, which is a secret.
+        let shown =
+            if text.starts_with("age1") { text } else { "an entry of recipients or readers" };
+        Error::new(Kind::Configuration, format!("{shown} is not an age recipient: {error}"))
+            .hint("to print the recipient of an identity, run: age-keygen -y FILE")
+    })
+}
+
+fn encrypt(
+    message: &[u8],
+    recipients: &[x25519::Recipient],
+) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+    let mut sealed = Vec::new();
+    let mut writer = Encryptor::with_recipients(recipients)?.wrap_output(&mut sealed)?;
+    writer.write_all(message)?;
+    writer.finish()?;
+    Ok(sealed)
+}
+
+/// Decrypts `sealed` with the identities of this host.
 ///
 /// # Errors
-/// `Configuration` when it was encrypted for others, `Storage` when it is damaged.
+/// `Configuration` when it was encrypted for other recipients only, `Storage` when it is damaged.
 pub fn open(sealed: &str, settings: &Settings) -> Result<Zeroizing<Vec<u8>>> {
     let path = &settings.identity_file;
     let identities = identities(path)?;
-    let damaged = |why: &str| {
-        Error::new(Kind::Storage, format!("the login in etcd cannot be decrypted: {why}"))
-    };
-    let bytes = STANDARD.decode(sealed).map_err(|_| damaged("it is no base64"))?;
-    let decryptor = Decryptor::new_buffered(&bytes[..]).map_err(|why| damaged(&why.to_string()))?;
+    let bytes = STANDARD.decode(sealed).map_err(damaged)?;
+    let decryptor = Decryptor::new_buffered(&bytes[..]).map_err(damaged)?;
     let identities = identities.iter().map(|identity| &**identity as &dyn age::Identity);
     let mut reader = decryptor.decrypt(identities).map_err(|error| match error {
         DecryptError::NoMatchingKeys => {
             let what = format!("the login in etcd is not encrypted for {}", path.display());
             Error::new(Kind::Configuration, what)
-                .hint("add its recipient on a host that renews the login; see docs/fleet.md")
+                .hint("add the recipient of this identity on a host that renews; see docs/fleet.md")
         }
-        why => damaged(&why.to_string()),
+        error => damaged(error),
     })?;
     let mut message = Zeroizing::new(Vec::new());
-    reader.read_to_end(&mut message).map_err(|why| damaged(&why.to_string()))?;
+    reader.read_to_end(&mut message).map_err(damaged)?;
     Ok(message)
 }
 
+fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Storage, "the login in etcd cannot be decrypted").caused_by(error)
+}
+
 fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
-    let file = std::fs::File::open(path).context("read", path)?;
-    IdentityFile::from_buffer(std::io::BufReader::new(file))
-        .and_then(|file| file.into_identities().map_err(std::io::Error::other))
+    let file = File::open(path).context("read", path)?;
+    IdentityFile::from_buffer(BufReader::new(file))
+        .and_then(|file| file.into_identities().map_err(io::Error::other))
         .context("use the identity in", path)
 }
 
-/// How many identities this host has.
+/// Returns the number of identities in the file.
 ///
 /// # Errors
-/// `Storage` when their file cannot be read, or is none.
+/// `Storage` when the file cannot be read, or holds something else.
 pub fn count_identities(path: &Path) -> Result<usize> {
     identities(path).map(|identities| identities.len())
 }

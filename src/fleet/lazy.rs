@@ -1,34 +1,34 @@
-//! A login in etcd, opened as far as it is asked: etcd itself by the first question that files do not answer.
+//! A shared login that connects to etcd only when the files on this host are not enough.
 
 use crate::fleet::etcd::EtcdStorage;
-use crate::fleet::local::Local;
+use crate::fleet::local::LocalFiles;
 use crate::storage::{CachedLogin, Storage};
 use std::cell::OnceCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
 #[derive(Debug)]
-pub struct Etcd {
-    local: Rc<Local>,
-    /// Behind its interface, so that whoever glances links nothing of it.
-    access: OnceCell<Box<dyn Storage>>,
+pub struct LazyEtcd {
+    local: Rc<LocalFiles>,
+    /// A trait object, so that a program that only calls `read_cached` links no etcd client.
+    storage: OnceCell<Box<dyn Storage>>,
 }
 
-impl Etcd {
-    pub fn new(local: Local) -> Self {
-        Self { local: Rc::new(local), access: OnceCell::new() }
+impl LazyEtcd {
+    pub fn new(local: LocalFiles) -> Self {
+        Self { local: Rc::new(local), storage: OnceCell::new() }
     }
 
-    /// Returns the login as files alone tell it; takes no lock and asks no keyring.
+    /// Returns the login in the files on this host. Takes no lock and opens no connection.
     pub fn read_cached(&self) -> Option<CachedLogin> {
         self.local.read_cached()
     }
 }
 
-impl Deref for Etcd {
+impl Deref for LazyEtcd {
     type Target = dyn Storage;
 
     fn deref(&self) -> &Self::Target {
-        &**self.access.get_or_init(|| Box::new(EtcdStorage::new(Rc::clone(&self.local))))
+        &**self.storage.get_or_init(|| Box::new(EtcdStorage::new(Rc::clone(&self.local))))
     }
 }

@@ -1,13 +1,18 @@
-//! A lease: what is bound to it is gone when its holder dies, or is out of reach for its whole time.
+//! A lease of etcd. Keys that are bound to it are deleted when its holder dies, or cannot reach etcd for the length of
+//! the lease.
 
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::error::Result;
-use crate::fleet::client::{Endpoints, Wire};
+use crate::fleet::client::EtcdClient;
+use crate::fleet::endpoints::Endpoints;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+/// How long dropping a lease may take. A lease that was not revoked ends by itself.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Kept alive until it is dropped, then revoked.
 pub struct Lease {
@@ -18,13 +23,10 @@ pub struct Lease {
     runtime: Handle,
 }
 
-/// For the farewell: what is not revoked in this time ends by itself.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 impl Lease {
-    pub fn tokens(wire: &Wire, length: Duration, deadline: &Deadline) -> Result<Self> {
-        let seconds = crate::clock::seconds(length);
-        let (endpoints, runtime) = (wire.endpoints(), wire.runtime()?.handle().clone());
+    pub fn grant(client: &EtcdClient, length: Duration, deadline: &Deadline) -> Result<Self> {
+        let seconds = clock::seconds(length);
+        let (endpoints, runtime) = (client.endpoints(), client.runtime()?.handle().clone());
         let granted = endpoints.call("grant", deadline, |client| async move {
             client.lease_client().grant(seconds, None).await
         });
@@ -35,7 +37,7 @@ impl Lease {
         Ok(Self { id, is_lost, keeper, endpoints, runtime })
     }
 
-    /// Whether etcd has said that it is no more. While nobody answers it may be so, too.
+    /// Returns whether etcd has said that the lease ended. It may also have ended while etcd does not answer.
     pub fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
     }
@@ -45,7 +47,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.keeper.abort();
         if !self.is_lost() {
-            let (id, deadline) = (self.id, Deadline::after(FAREWELL));
+            let (id, deadline) = (self.id, Deadline::after(REVOKE_TIMEOUT));
             let revoked = self.endpoints.call("revoke", &deadline, |client| async move {
                 client.lease_client().revoke(id).await
             });
@@ -63,14 +65,14 @@ async fn keep_alive(
     loop {
         tokio::time::sleep(length / 3).await;
         let deadline = Deadline::after(length / 3);
-        let kept = endpoints.call("keep_alive", &deadline, |client| async move {
+        let is_alive = endpoints.call("keep_alive", &deadline, |client| async move {
             match client.lease_client().keep_alive(id).await {
                 Ok(_) => Ok(true),
                 Err(etcd_client::Error::LeaseKeepAliveError(_)) => Ok(false),
                 Err(error) => Err(error),
             }
         });
-        if let Ok(false) = kept.await {
+        if let Ok(false) = is_alive.await {
             is_lost.store(true, Ordering::Relaxed);
             return;
         }

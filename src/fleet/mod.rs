@@ -1,29 +1,33 @@
-//! One login shared by many hosts, on etcd. What lies there is encrypted; see `sealed.rs`.
+//! One login that several hosts share, in etcd.
 //!
 //! ```text
-//! PREFIX/NAME/login     the login, for those who renew it       } with its generation,
-//! PREFIX/NAME/access    without its refresh token, for readers  } always changed together
-//! PREFIX/NAME/lock      who renews it now; bound to a lease
-//! PREFIX/NAME/intent    a refresh request whose answer is not known: its token may be spent
-//! PREFIX/NAME/dead      which refresh token was refused for good
-//! PREFIX/NAME/sign-in   who asks a person now; bound to a lease
-//! PREFIX/NAME/pending   the device login that waits for a person, for those who may take it up
-//! PREFIX/NAME/prompt    what a person needs to approve it, for all
-//! PREFIX/NAME/hosts/ID  who has renewed it, and when
+//! PREFIX/NAME/login          the whole login, encrypted for writers                   } written in one
+//! PREFIX/NAME/access         without its refresh token, encrypted for readers as well } transaction
+//! PREFIX/NAME/lock           the host that changes the login; bound to a lease
+//! PREFIX/NAME/intent         a refresh request whose answer is not known
+//! PREFIX/NAME/invalid-token  the refresh token that the server refused for good
+//! PREFIX/NAME/sign-in        the host that runs a sign-in; bound to a lease
+//! PREFIX/NAME/pending        the pending device authorization, encrypted for writers
+//! PREFIX/NAME/prompt         its URL and user code, encrypted for readers as well
+//! PREFIX/NAME/hosts/ID       when a host last renewed the login
 //! ```
 //!
-//! On this machine lie the files of its Place, and a copy of the access token.
+//! Each host has a login directory and, if `cache` allows it, a copy of the access token.
 
+#[cfg(feature = "etcd")]
+mod checks;
 #[cfg(feature = "etcd")]
 mod client;
 #[cfg(feature = "etcd")]
-mod commit;
-#[cfg(feature = "etcd")]
 mod encryption;
+#[cfg(feature = "etcd")]
+mod endpoints;
 #[cfg(feature = "etcd")]
 mod etcd;
 #[cfg(feature = "etcd")]
-mod inspect;
+mod hold;
+#[cfg(feature = "etcd")]
+mod host;
 #[cfg(feature = "etcd")]
 pub mod lazy;
 #[cfg(feature = "etcd")]
@@ -32,12 +36,14 @@ mod lease;
 pub mod local;
 #[cfg(feature = "etcd")]
 mod lock;
-#[cfg(feature = "etcd")]
-mod mirror;
 pub mod settings;
 #[cfg(feature = "etcd")]
-mod sign_in_turn;
+mod shared;
+#[cfg(feature = "etcd")]
+mod sign_in;
 #[cfg(feature = "etcd")]
 mod snapshot;
 #[cfg(feature = "etcd")]
 mod storage;
+#[cfg(feature = "etcd")]
+mod sync;

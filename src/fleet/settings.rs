@@ -13,6 +13,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Reads, renews and replaces the login.
     #[default]
     Writer,
     /// Decrypts access tokens only and renews nothing.

@@ -1,7 +1,7 @@
-//! What lies below a login's prefix at one revision.
+//! Everything below a login's prefix, at one revision of etcd.
 
 use crate::error::{Error, Kind, Result};
-use crate::fleet::client::Found;
+use crate::fleet::client::Range;
 use crate::fleet::encryption;
 use crate::fleet::settings::{Role, Settings};
 use crate::storage::journal::Intent;
@@ -12,19 +12,21 @@ use etcd_client::KeyValue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cmp::Reverse;
 
-/// A record whose content is encrypted. The generation is inside, too.
+/// A record with encrypted content.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sealed {
     #[serde(flatten)]
-    pub deed: HostAction,
+    pub action: HostAction,
     pub sealed: String,
 }
 
+/// A refresh request that a host is about to send, or has sent.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Intended {
+pub struct HostIntent {
     #[serde(flatten)]
-    pub deed: HostAction,
+    pub action: HostAction,
     pub intent: Intent,
 }
 
@@ -35,52 +37,59 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub fn new(prefix: &str, found: Found) -> Self {
-        Self { revision: found.revision, prefix: prefix.to_owned(), pairs: found.pairs }
+    pub fn new(prefix: &str, range: Range) -> Self {
+        Self { revision: range.revision, prefix: prefix.to_owned(), pairs: range.pairs }
     }
 
     fn pair(&self, name: &str) -> Option<&KeyValue> {
-        let is_it = |pair: &&KeyValue| {
-            pair.key().strip_prefix(self.prefix.as_bytes()) == Some(name.as_bytes())
-        };
-        self.pairs.iter().find(is_it)
+        self.pairs
+            .iter()
+            .find(|pair| pair.key().strip_prefix(self.prefix.as_bytes()) == Some(name.as_bytes()))
     }
 
-    /// A record that cannot be understood (one of another version) counts as none.
+    pub fn has(&self, name: &str) -> bool {
+        self.pair(name).is_some()
+    }
+
+    /// Returns a record; `None` also for one that this version does not understand.
     pub fn record<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_slice(self.pair(name)?.value()).ok()
     }
 
-    /// When `name` was last written; 0 where it is not there.
+    /// Returns the revision at which `name` was last written; 0 if it does not exist.
     pub fn modified(&self, name: &str) -> i64 {
         self.pair(name).map_or(0, KeyValue::mod_revision)
     }
 
-    /// When `name` was created; 0 where it is not there.
+    /// Returns the revision at which `name` was created; 0 if it does not exist.
     pub fn created(&self, name: &str) -> i64 {
         self.pair(name).map_or(0, KeyValue::create_revision)
     }
 
-    /// The lease that `name` is bound to; 0 where there is none.
+    /// Returns the lease that `name` is bound to; 0 if there is none.
     pub fn lease(&self, name: &str) -> i64 {
         self.pair(name).map_or(0, KeyValue::lease)
     }
 
     pub fn generation(&self) -> u64 {
-        self.record::<Sealed>("access").map_or(0, |sealed| sealed.deed.generation)
+        self.record::<Sealed>("access").map_or(0, |sealed| sealed.action.generation)
     }
 
-    /// The login, as far as this host may see it.
-    pub fn document(&self, settings: &Settings) -> Result<Option<StoredLogin>> {
+    /// Returns the login; without its refresh token for a reader.
+    ///
+    /// # Errors
+    /// `Storage` when the record is damaged, `Configuration` when this host cannot decrypt it.
+    pub fn login(&self, settings: &Settings) -> Result<Option<StoredLogin>> {
         let name = match settings.role {
             Role::Writer => "login",
             Role::Reader => "access",
         };
-        if self.pair(name).is_none() {
+        if !self.has(name) {
             return Ok(None);
         }
+        // Without a cause: serde_json quotes the text that it cannot parse.
         let damaged = || {
-            let what = format!("{}{name} in etcd cannot be understood", self.prefix);
+            let what = format!("the key {}{name} in etcd is damaged", self.prefix);
             Error::new(Kind::Storage, what).sign_in_again()
         };
         let record: Sealed = self.record(name).ok_or_else(damaged)?;
@@ -88,7 +97,7 @@ impl Snapshot {
         serde_json::from_slice(&opened).map(Some).map_err(|_| damaged())
     }
 
-    /// The device login that is pending: all of it for those who may take it up, else what a person needs.
+    /// Returns the pending device authorization; without its device code for a reader.
     pub fn pending(&self, settings: &Settings) -> Result<Option<Value>> {
         let name = match settings.role {
             Role::Writer => "pending",
@@ -99,19 +108,22 @@ impl Snapshot {
         Ok(serde_json::from_slice(&opened).ok())
     }
 
-    pub fn prompt(&self, settings: &Settings) -> Result<Option<Verification>> {
+    /// Returns the URL and the user code of the pending device authorization.
+    pub fn verification(&self, settings: &Settings) -> Result<Option<Verification>> {
         let pending = self.pending(settings)?;
         Ok(pending.and_then(|pending| serde_json::from_value(pending).ok()))
     }
 
-    /// Who has renewed the login, the latest first.
+    /// Returns the hosts that have renewed the login, the latest first.
     pub fn hosts(&self) -> Vec<HostAction> {
-        let below = format!("{}hosts/", self.prefix);
-        let is_host = |pair: &&KeyValue| pair.key().starts_with(below.as_bytes());
-        let hosts = self.pairs.iter().filter(is_host);
-        let mut hosts: Vec<HostAction> =
-            hosts.filter_map(|pair| serde_json::from_slice(pair.value()).ok()).collect();
-        hosts.sort_by_key(|deed| std::cmp::Reverse(deed.at));
+        let prefix = format!("{}hosts/", self.prefix);
+        let mut hosts: Vec<HostAction> = self
+            .pairs
+            .iter()
+            .filter(|pair| pair.key().starts_with(prefix.as_bytes()))
+            .filter_map(|pair| serde_json::from_slice(pair.value()).ok())
+            .collect();
+        hosts.sort_by_key(|action| Reverse(action.at));
         hosts
     }
 }

@@ -3,9 +3,9 @@
 use crate::client::{ClientRegistration, Dialect};
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "etcd")]
-use crate::fleet::lazy::Etcd;
+use crate::fleet::lazy::LazyEtcd;
 #[cfg(feature = "etcd")]
-use crate::fleet::local::Local;
+use crate::fleet::local::LocalFiles;
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::codex_home::CodexHome;
@@ -74,8 +74,8 @@ impl StorageOptions {
         identity: &[&str],
     ) -> Result<LoginStorage> {
         let timeout = self.keyring_timeouts.all;
-        let local = Local::new(settings.clone(), folders, identity, self.cache, timeout);
-        Ok(LoginStorage::Etcd(Rc::new(Etcd::new(local))))
+        let local = LocalFiles::new(settings.clone(), folders, identity, self.cache, timeout);
+        Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
     }
 
     #[cfg(not(feature = "etcd"))]
@@ -108,7 +108,7 @@ pub enum LoginStorage {
     Local(Rc<LocalStorage>),
     /// A login that many hosts share.
     #[cfg(feature = "etcd")]
-    Etcd(Rc<Etcd>),
+    Etcd(Rc<LazyEtcd>),
 }
 
 impl LoginStorage {

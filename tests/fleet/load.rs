@@ -6,8 +6,8 @@ use crate::cluster::Cluster;
 use crate::hosts::Fleet;
 use codex_credential::client::ClientRegistration;
 use codex_credential::clock::{self, Deadline};
-use codex_credential::fleet::lazy::Etcd;
-use codex_credential::fleet::local::Local;
+use codex_credential::fleet::lazy::LazyEtcd;
+use codex_credential::fleet::local::LocalFiles;
 use codex_credential::folders::Folders;
 use codex_credential::storage::Change;
 use codex_credential::storage::journal::{Intent, Request};
@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 
 const THREADS: usize = 32;
 
-fn host(fleet: &Fleet, folder: &Path) -> Etcd {
+fn host(fleet: &Fleet, folder: &Path) -> LazyEtcd {
     let folders = Folders { state: folder.join("state"), runtime: Some(folder.join("runtime")) };
     let issuer = fleet.issuer.url();
     let (settings, patience) = (fleet.settings(folder), Duration::from_secs(60));
-    Etcd::new(Local::new(settings, &folders, &[&issuer, "load"], true, patience))
+    LazyEtcd::new(LocalFiles::new(settings, &folders, &[&issuer, "load"], true, patience))
 }
 
 fn grant(number: u32) -> TokenResponse {
@@ -56,7 +56,7 @@ fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
 
 /// As a renewing process does it, without its issuer. Gives back whether it was this host that renewed.
 fn renew(
-    storage: &Etcd,
+    storage: &LazyEtcd,
     old: &TokenResponse,
     new: &TokenResponse,
     by: &ClientRegistration,

@@ -1,0 +1,202 @@
+//! What a host writes to etcd under the lock: the intent of a refresh request, a new login, the end of a login.
+
+use crate::client::ClientRegistration;
+use crate::clock::{self, Deadline};
+use crate::error::{Error, Kind, Result};
+use crate::fleet::lock::{EtcdHold, Plan, busy};
+use crate::fleet::snapshot::{HostIntent, Snapshot};
+use crate::login::Login;
+use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::shared::SharedHold;
+use crate::storage::stored_login::StoredLogin;
+use crate::storage::{Change, HeldLogin};
+use crate::tokens::{Fingerprint, TokenResponse};
+use etcd_client::TxnOp;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long a commit is tried. It may have the only copy of the tokens.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(120);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long `fleet status` lists a host after its last renewal.
+const HOST_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
+/// How many hosts one commit removes from the list. etcd limits the operations of a transaction.
+const FORGET_AT_ONCE: usize = 50;
+
+impl HeldLogin for EtcdHold<'_> {
+    /// Does nothing: creating the hold has read from a majority of the nodes.
+    fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
+        let journal = Journal::begin(&self.etcd.local.login_dir.journal(), intent, None)?;
+        let locked = match intent.request {
+            Request::Refresh => self.lock_for_refresh(intent),
+            Request::SignIn => self.lock_for_sign_in().map(|()| true),
+        };
+        match locked {
+            Ok(true) => Ok(Some(journal)),
+            // Without the lock no request is sent, so the intent must not stay.
+            not_locked => {
+                journal.clear()?;
+                not_locked.map(|_| None)
+            }
+        }
+    }
+
+    fn commit(
+        &self,
+        replaces: Option<&Fingerprint>,
+        change: &Change,
+        _deadline: &Deadline,
+    ) -> Result<bool> {
+        let deadline = Deadline::after(COMMIT_TIMEOUT);
+        let committed = self.change(&deadline, |snapshot| match *change {
+            Change::Renewed(tokens) => self.plan_renewal(snapshot, replaces, tokens),
+            Change::SignedIn { tokens, by, at } => self.plan_sign_in(snapshot, tokens, by, at),
+        })?;
+        self.etcd.sync()?;
+        Ok(committed)
+    }
+
+    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
+        let removed = self.change(deadline, |snapshot| {
+            let stored = self.stored(snapshot)?.map(StoredLogin::login);
+            if !stored.is_some_and(|login| is_meant(&login)) {
+                return Ok(Plan::Finished(false));
+            }
+            let names = ["login", "access", "intent", "invalid-token", "pending", "prompt"];
+            Ok(Plan::Write(names.map(|name| self.etcd.delete(name)).into()))
+        })?;
+        if removed {
+            self.etcd.local.login_dir.forget()?;
+        }
+        self.etcd.sync()?;
+        Ok(removed)
+    }
+
+    fn shared(&self) -> Option<&dyn SharedHold> {
+        Some(self)
+    }
+}
+
+impl SharedHold for EtcdHold<'_> {
+    fn unanswered_request(&self) -> Option<Error> {
+        let action = &self.unanswered.as_ref()?.action;
+        let (name, at) = (&action.host.name, clock::rfc3339(action.at));
+        let what = format!("{name} sent a refresh request at {at} and may have the answer");
+        let hint = format!("{name} stores the answer as soon as it reaches etcd again");
+        Some(Error::new(Kind::Busy, what).hint(hint))
+    }
+
+    fn close_request(&self, invalid_token: Option<&Value>) -> Result<()> {
+        self.change(&Deadline::after(CLOSE_TIMEOUT), |_| {
+            let mut ops = vec![self.etcd.delete("intent")];
+            ops.extend(invalid_token.map(|token| self.etcd.put("invalid-token", token)));
+            Ok(Plan::Write(ops))
+        })
+        .map(drop)
+    }
+}
+
+impl EtcdHold<'_> {
+    fn stored(&self, snapshot: &Snapshot) -> Result<Option<StoredLogin>> {
+        snapshot.login(&self.etcd.local.settings)
+    }
+
+    /// Takes the lock and writes the intent. Returns false when another host was first: the login is to be read again.
+    fn lock_for_refresh(&self, intent: &Intent) -> Result<bool> {
+        let etcd = self.etcd;
+        let snapshot = etcd.snapshot()?;
+        let stored = self.stored(&snapshot)?.map(|login| login.fingerprint());
+        if stored != intent.replaces {
+            return Ok(false);
+        }
+        if self.has_lock(&snapshot) {
+            return Ok(true);
+        }
+        let action = etcd.action(snapshot.generation())?;
+        let record = HostIntent { action, intent: intent.clone() };
+        let ops = vec![etcd.put("intent", &record)];
+        let is_locked = !snapshot.has("lock")
+            && self.take_lock(&snapshot, ops, &Deadline::after(LOCK_TIMEOUT))?;
+        // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
+        Ok(is_locked && self.has_lock(&etcd.snapshot()?))
+    }
+
+    fn lock_for_sign_in(&self) -> Result<()> {
+        let deadline = Deadline::after(LOCK_TIMEOUT);
+        loop {
+            let snapshot = self.etcd.snapshot()?;
+            // A commit would fail on a login that this host cannot read. Fail before the code is exchanged.
+            self.stored(&snapshot)?;
+            if self.has_lock(&snapshot)
+                || !snapshot.has("lock") && self.take_lock(&snapshot, Vec::new(), &deadline)?
+            {
+                return Ok(());
+            }
+            if deadline.is_over() {
+                return Err(busy(&snapshot));
+            }
+            self.etcd.wait(&snapshot, &deadline)?;
+        }
+    }
+
+    fn plan_renewal(
+        &self,
+        snapshot: &Snapshot,
+        replaces: Option<&Fingerprint>,
+        tokens: &TokenResponse,
+    ) -> Result<Plan> {
+        let Some(stored) = self.stored(snapshot)? else { return Ok(Plan::Finished(false)) };
+        if Some(&stored.fingerprint()) == replaces {
+            return Ok(Plan::Write(self.write_login(snapshot, stored.renewed(tokens))?));
+        }
+        // An earlier try may have stored these tokens although its answer was lost.
+        let is_stored = tokens
+            .refresh_token
+            .as_ref()
+            .is_some_and(|token| token.fingerprint() == stored.fingerprint());
+        Ok(Plan::Finished(is_stored))
+    }
+
+    fn plan_sign_in(
+        &self,
+        snapshot: &Snapshot,
+        tokens: &TokenResponse,
+        by: &ClientRegistration,
+        at: i64,
+    ) -> Result<Plan> {
+        let stored_at = self.stored(snapshot)?.map(|stored| stored.signed_in_at());
+        let Some(login) = StoredLogin::signed_in(tokens, by, at) else {
+            return Ok(Plan::Finished(false));
+        };
+        if stored_at >= Some(at) {
+            return Ok(Plan::Finished(stored_at == Some(at)));
+        }
+        let mut ops = self.write_login(snapshot, login)?;
+        ops.extend(["pending", "prompt"].map(|name| self.etcd.delete(name)));
+        Ok(Plan::Write(ops))
+    }
+
+    /// Returns the operations that store `login` as the next generation.
+    fn write_login(&self, snapshot: &Snapshot, login: StoredLogin) -> Result<Vec<TxnOp>> {
+        let etcd = self.etcd;
+        let action = etcd.action(snapshot.generation() + 1)?;
+        let mut ops = Vec::from(etcd.put_login(login, &action)?);
+        ops.push(etcd.put(&format!("hosts/{}", action.host.id), &action));
+        ops.extend(["intent", "invalid-token"].map(|name| etcd.delete(name)));
+        ops.extend(self.forget_old_hosts(snapshot));
+        Ok(ops)
+    }
+
+    fn forget_old_hosts(&self, snapshot: &Snapshot) -> Vec<TxnOp> {
+        let oldest = clock::now() - clock::seconds(HOST_MEMORY);
+        let old = snapshot.hosts().into_iter().filter(|action| action.at < oldest);
+        old.map(|action| self.etcd.delete(&format!("hosts/{}", action.host.id)))
+            .take(FORGET_AT_ONCE)
+            .collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! A sign-in that all hosts share: one host runs it at a time, the other hosts show its user code and continue it when
+//! that host is gone.
+
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
+use crate::fleet::etcd::EtcdStorage;
+use crate::fleet::lease::Lease;
+use crate::fleet::settings::Role;
+use crate::fleet::snapshot::Snapshot;
+use crate::storage::records::Record;
+use crate::storage::shared;
+use crate::verification::Verification;
+use etcd_client::{Compare, CompareOp, EventType, Txn};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Longer than the lifetime of a device code.
+const LONGEST_SIGN_IN: Duration = Duration::from_secs(20 * 60);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Held by the host that runs the sign-in. When it is dropped, the pending device authorization is withdrawn.
+pub struct SignInLock<'a> {
+    etcd: &'a EtcdStorage,
+    _lease: Lease,
+    watcher: JoinHandle<()>,
+}
+
+impl<'a> SignInLock<'a> {
+    /// Waits for the lock. Returns `None` when `is_needed` says that a sign-in is not needed.
+    ///
+    /// # Errors
+    /// `LoginCancelled` when the sign-in of another host ended without a login.
+    pub fn acquire(
+        etcd: &'a EtcdStorage,
+        is_needed: &dyn Fn() -> Result<bool>,
+    ) -> Result<Option<Self>> {
+        etcd.check_writer()?;
+        let deadline = Deadline::after(LONGEST_SIGN_IN);
+        let mut was_pending = false;
+        loop {
+            let snapshot = etcd.sync()?;
+            if !is_needed()? {
+                return Ok(None);
+            }
+            let is_free = !snapshot.has("sign-in");
+            let is_pending = snapshot.has("pending");
+            if is_free && was_pending && !is_pending {
+                return Err(cancelled());
+            }
+            if is_free && let Some(lock) = Self::try_acquire(etcd, &snapshot)? {
+                return Ok(Some(lock));
+            }
+            was_pending |= is_pending;
+            if deadline.is_over() {
+                return Err(cancelled());
+            }
+            etcd.wait(&snapshot, &deadline)?;
+        }
+    }
+
+    fn try_acquire(etcd: &'a EtcdStorage, snapshot: &Snapshot) -> Result<Option<Self>> {
+        let deadline = Deadline::after(LOCK_TIMEOUT);
+        let lease = Lease::grant(&etcd.client, etcd.local.settings.lease, &deadline)?;
+        let action = etcd.action(snapshot.generation())?;
+        let is_free = Compare::create_revision(etcd.key("sign-in"), CompareOp::Equal, 0);
+        let txn = Txn::new()
+            .when([is_free])
+            .and_then([etcd.put_with_lease("sign-in", &action, lease.id)]);
+        if etcd.client.commit(&txn, &deadline)?.is_none() {
+            return Ok(None);
+        }
+        let watcher = watch_for_cancellation(etcd)?;
+        Ok(Some(Self { etcd, _lease: lease, watcher }))
+    }
+}
+
+impl shared::SignInLock for SignInLock<'_> {}
+
+impl Drop for SignInLock<'_> {
+    fn drop(&mut self) {
+        self.watcher.abort();
+        let _ = withdraw(self.etcd);
+    }
+}
+
+/// Removes the pending record of this host when another host withdraws the sign-in. The process that polls watches that
+/// record.
+fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
+    let (endpoints, key) = (etcd.client.endpoints(), etcd.key("pending"));
+    let here: Record<Value> = etcd.local.login_dir.pending();
+    Ok(etcd.client.runtime()?.spawn(async move {
+        loop {
+            let deadline = Deadline::after(LONGEST_SIGN_IN);
+            let watched = endpoints.call("watch", &deadline, |client| {
+                let key = key.clone();
+                async move { client.watch_client().watch(key, None).await }
+            });
+            let Ok(mut stream) = watched.await else { return };
+            while let Ok(Some(message)) = stream.message().await {
+                if message.events().iter().any(|event| event.event_type() == EventType::Delete) {
+                    let _ = here.remove();
+                }
+            }
+        }
+    }))
+}
+
+/// Writes the pending device authorization to etcd.
+pub fn publish(etcd: &EtcdStorage, pending: &Value, verification: &Verification) -> Result<()> {
+    let action = etcd.action(0)?;
+    let readers = &etcd.local.settings.readers;
+    let ops = [
+        etcd.put("pending", &etcd.seal(pending, &[], &action)?),
+        etcd.put("prompt", &etcd.seal(&for_readers(pending, verification), readers, &action)?),
+    ];
+    let deadline = Deadline::after(PUBLISH_TIMEOUT);
+    etcd.client.commit(&Txn::new().and_then(ops), &deadline)?;
+    etcd.local.pending_is_shared().save(&true)
+}
+
+/// Returns `pending` in the same form, without the device code and the authorization code.
+fn for_readers(pending: &Value, verification: &Verification) -> Value {
+    let mut shown = pending.clone();
+    for (name, value) in json!(verification).as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
+    shown["device_code"] = "".into();
+    shown["approval"] = Value::Null;
+    shown
+}
+
+/// Removes the pending device authorization from etcd, and so from all hosts.
+pub fn withdraw(etcd: &EtcdStorage) -> Result<()> {
+    if etcd.local.settings.role == Role::Reader {
+        return Ok(());
+    }
+    let ops = ["pending", "prompt"].map(|name| etcd.delete(name));
+    let deadline = Deadline::after(WITHDRAW_TIMEOUT);
+    etcd.client.commit(&Txn::new().and_then(ops), &deadline).map(drop)
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::LoginCancelled, "the sign-in on another host ended without a login")
+        .run("to sign in", "codex-credential login")
+}
