@@ -1,4 +1,4 @@
-//! `fleet status`: the hosts that share the login, by what they left in the storage. Changes nothing.
+//! `fleet status`: shows what the hosts that share a login did. Changes nothing in etcd.
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
@@ -16,12 +16,12 @@ pub struct Status {
 
 impl Status {
     /// # Errors
-    /// `Usage` where the login is shared with no other host.
+    /// `Usage` when the storage of the profile is not shared.
     pub fn of(profile: &Profile) -> Result<Self> {
         let Some(shared) = profile.storage.shared() else {
-            let what = format!("the login is kept in {}", profile.storage.describe()?);
-            return Err(Error::new(Kind::Usage, format!("{what}, which no other host shares"))
-                .hint("docs/fleet.md tells how hosts share one"));
+            let what = format!("the login in {} is not shared", profile.storage.describe()?);
+            return Err(Error::new(Kind::Usage, what)
+                .hint("to share a login with other hosts, see docs/fleet.md"));
         };
         Ok(Self { fleet: shared.status()?, login: profile.storage.load()? })
     }
@@ -30,14 +30,15 @@ impl Status {
         let now = clock::now();
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
-            writeln!(text, "{name:<12}{value}").expect("a string takes all");
+            writeln!(text, "{name:<12}{value}").expect("writing to a string does not fail");
         };
-        let told =
-            |deed: &HostAction| format!("{}, {} ago", deed.host.name, time_left(now - deed.at));
+        let who = |action: &HostAction| {
+            format!("{}, {} ago", action.host.name, time_left(now - action.at))
+        };
         match &self.fleet.last {
             Some(last) => {
                 line("generation", &last.generation.to_string());
-                line("renewed by", &told(last));
+                line("renewed by", &who(last));
             }
             None => line("generation", "none: nobody is signed in"),
         }
@@ -47,28 +48,28 @@ impl Status {
             line("renews at", &time(login.renew_at()));
         }
         if let Some(lock) = &self.fleet.lock {
-            line("renews now", &told(lock));
+            line("locked by", &who(lock));
         }
         if let Some(intent) = &self.fleet.intent {
-            line("no answer", &format!("to the request of {}", told(intent)));
+            line("unanswered", &format!("the refresh request of {}", who(intent)));
         }
         if let Some(verification) = &self.fleet.pending {
             let (uri, code) = (&verification.verification_uri, &verification.user_code);
             let left = time_left(verification.expires_at - now);
             line("pending", &format!("sign in at {uri} with the code {code} ({left} left)"));
         }
-        for deed in &self.fleet.hosts {
-            line("host", &format!("{} (generation {})", told(deed), deed.generation));
+        for action in &self.fleet.hosts {
+            line("host", &format!("{} (generation {})", who(action), action.generation));
         }
         text
     }
 
     pub fn json(&self) -> Value {
         let fleet = &self.fleet;
-        let deed = |deed: &HostAction| {
+        let action = |action: &HostAction| {
             json!({
-                "host": deed.host.name, "id": deed.host.id, "generation": deed.generation,
-                "at": clock::rfc3339(deed.at),
+                "host": action.host.name, "id": action.host.id, "generation": action.generation,
+                "at": clock::rfc3339(action.at),
             })
         };
         let time = |at: Option<i64>| at.map(clock::rfc3339);
@@ -76,13 +77,13 @@ impl Status {
         json!({
             "generation": fleet.last.as_ref().map(|last| last.generation),
             "age": fleet.last.as_ref().map(|last| clock::now() - last.at),
-            "renewed": fleet.last.as_ref().map(deed),
+            "renewed": fleet.last.as_ref().map(action),
             "expires_at": time(login.and_then(|login| login.lifetime().expires_at)),
             "renews_at": time(login.and_then(Login::renew_at)),
-            "lock": fleet.lock.as_ref().map(deed),
-            "unanswered": fleet.intent.as_ref().map(deed),
+            "lock": fleet.lock.as_ref().map(action),
+            "unanswered": fleet.intent.as_ref().map(action),
             "pending": fleet.pending,
-            "hosts": fleet.hosts.iter().map(deed).collect::<Vec<_>>(),
+            "hosts": fleet.hosts.iter().map(action).collect::<Vec<_>>(),
         })
     }
 }

@@ -81,7 +81,7 @@ pub fn unanswered_request(shared: Option<&dyn SharedHold>) -> Option<Error> {
     shared.and_then(SharedHold::unanswered_request)
 }
 
-/// A machine, or a container with a state folder of its own.
+/// A machine, or a container that has its own state folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     pub id: String,

@@ -59,7 +59,7 @@ fn is_told_by_doctor(machine: &Machine, host: &Mount) {
     let output = host.command(machine, "doctor").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let lines: Vec<_> = text.lines().filter(|line| line.contains("excludes a second")).collect();
-    let told = "process of this machine; whether others see it on fuse was not tried";
+    let told = "process of this machine; other machines on fuse were not tried";
     assert!(lines.iter().all(|line| line.contains(told)) && !lines.is_empty(), "{text}");
 }
 

@@ -236,8 +236,8 @@ fn a_dead_login_a_failed_renewal_and_a_pending_sign_in_are_told() {
     let code = machine.issuer.user_codes().remove(0);
     let output = machine.command("doctor").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("a device login waits for a person"), "{text}");
-    assert!(text.contains("is at work") && !text.contains(&code), "{text}");
+    assert!(text.contains("a sign-in waits for approval"), "{text}");
+    assert!(text.contains("is renewing the login") && !text.contains(&code), "{text}");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_refused_token_and_a_login_that_cannot_be_renewed_are_told() {
     let machine = machine(864_000);
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
     machine.refuse(&token);
-    only(&examined(&machine).0, "refused", "warning");
+    only(&examined(&machine).0, "rejected", "warning");
     let mut document = machine.auth_json();
     document["tokens"]["refresh_token"] = json!("");
     machine.write_auth_json(&document);
@@ -305,7 +305,7 @@ fn a_storage_of_our_own_is_looked_at_in_the_same_way() {
     private.sign_in(&ada(), "");
     let (checks, is_well) = examined(&private.machine);
     assert!(is_well, "{checks:?}");
-    says(&only(&checks, "profile", "ok"), "kept in file");
+    says(&only(&checks, "profile", "ok"), "storage file");
     assert!(
         checks.iter().all(|check| check["level"] == "ok" && check["name"] != "codex"),
         "{checks:?}"

@@ -56,7 +56,7 @@ fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
     assert!(is_well);
     says(&only(&checks, "clock", "warning"), "1 h 1 min");
     machine.issuer.set(|s| s.clock_ahead = 0);
-    for (status, words) in [(503, "is in trouble"), (403, "a bot check"), (302, "redirects")] {
+    for (status, words) in [(503, "a server error"), (403, "a bot check"), (302, "redirects")] {
         machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
         says(&only(&examined(&machine).0, "https", "warning"), words);
     }

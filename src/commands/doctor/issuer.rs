@@ -1,4 +1,4 @@
-//! The way to the issuer, as requests take it: the proxy, its name, a connection, TLS, an answer, and the clock.
+//! Checks the way to the authorization server: proxy, name resolution, connection, TLS, an answer, and the clock.
 
 use crate::commands::doctor::Report;
 use crate::commands::status::wrong_clock;
@@ -9,7 +9,7 @@ use crate::oauth::http::{Http, Response};
 use crate::profile::Profile;
 use crate::urls::host;
 
-/// Asks for what anybody may ask for; what counts is that there is an answer.
+/// A page that needs no token. Any HTTP status shows that the server answers.
 const PATH: &str = "/.well-known/openid-configuration";
 
 pub fn check(report: &mut Report, profile: &Profile) {
@@ -19,25 +19,24 @@ pub fn check(report: &mut Report, profile: &Profile) {
     };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
-    let is_reached = reach(report, &url);
+    let is_connected = check_connection(report, &url);
     let http = match Http::new(profile.extra_ca.as_deref()) {
         Ok(http) => http,
         Err(error) => return report.fail("https", &error),
     };
     match http.get(&url, None) {
-        Ok(reply) => answered(report, &url, &reply),
-        Err(failure) => {
-            let error = Error::from(failure);
-            // What cannot be connected to has been told.
-            if is_reached {
-                report.fail("https", &error);
-            }
+        Ok(response) => {
+            check_status(report, &url, response.status);
+            check_clock(report, &url, &response);
         }
+        // Without a connection the request fails for the reason that is in the report already.
+        Err(failure) if is_connected => report.fail("https", &Error::from(failure)),
+        Err(_) => {}
     }
 }
 
-/// Whether there is a connection.
-fn reach(report: &mut Report, url: &str) -> bool {
+/// Connects to the server or to its proxy. Returns whether that worked.
+fn check_connection(report: &mut Report, url: &str) -> bool {
     let route = match Route::to(url) {
         Ok(route) => route,
         Err(error) => {
@@ -47,7 +46,7 @@ fn reach(report: &mut Report, url: &str) -> bool {
     };
     let (dns, tcp) = match &route.proxy {
         Some(proxy) => {
-            report.ok("proxy", format!("{} is asked through {proxy}", host(url)));
+            report.ok("proxy", format!("requests to {} go through {proxy}", host(url)));
             ("proxy dns", "proxy tcp")
         }
         None => ("dns", "tcp"),
@@ -59,10 +58,10 @@ fn reach(report: &mut Report, url: &str) -> bool {
             return false;
         }
     };
-    report.ok(dns, format!("{} leads to {}", route.host, addresses[0].ip()));
+    report.ok(dns, format!("{} resolves to {}", route.host, addresses[0].ip()));
     match route.connect(&addresses) {
         Ok((address, ms)) => {
-            report.ok(tcp, format!("{address} answers in {ms} ms"));
+            report.ok(tcp, format!("connected to {address} in {ms} ms"));
             true
         }
         Err(error) => {
@@ -72,33 +71,32 @@ fn reach(report: &mut Report, url: &str) -> bool {
     }
 }
 
-fn answered(report: &mut Report, url: &str, reply: &Response) {
-    let (host, status) = (host(url), reply.status);
+fn check_status(report: &mut Report, url: &str, status: u16) {
+    let host = host(url);
     match status {
-        500.. => {
-            report.warn(
-                "https",
-                format!("{host} is in trouble ({status})"),
-                "try again in a while",
-            );
-        }
+        500.. => report.warn(
+            "https",
+            format!("{host} answers with a server error ({status})"),
+            "try again later",
+        ),
         403 | 429 => report.warn(
             "https",
             format!("{host} answers {status}: a bot check, or a region that it does not serve"),
-            "try from another network; renewals may work all the same",
+            "try another network; renewals may still work",
         ),
         300..400 => report.warn(
             "https",
             format!("{host} redirects to another address ({status})"),
-            "is a proxy or a sign-in page in between?",
+            "check whether a proxy or the sign-in page of a network intercepts the request",
         ),
         _ => report.ok("https", format!("{host} answers ({status})")),
     }
-    match reply.skew {
-        None => report.ok("clock", format!("{host} does not tell the time")),
-        Some(skew) if notable(Some(skew)) == 0 => report.ok("clock", "as the issuer's"),
-        Some(skew) => {
-            report.warn("clock", wrong_clock(skew), "`date` shows it");
-        }
+}
+
+fn check_clock(report: &mut Report, url: &str, response: &Response) {
+    match response.skew {
+        None => report.ok("clock", format!("{} sends no time to compare with", host(url))),
+        Some(skew) if notable(Some(skew)) == 0 => report.ok("clock", "the same as the issuer's"),
+        Some(skew) => report.warn("clock", wrong_clock(skew), "to see the time here, run: date"),
     }
 }

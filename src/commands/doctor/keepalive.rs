@@ -1,4 +1,4 @@
-//! The timer that renews where nobody asks for days.
+//! Checks the timer that `configure keepalive` installs.
 
 use crate::commands::doctor::Report;
 use crate::configure::keepalive::Keepalive;
@@ -10,11 +10,12 @@ pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> 
     match Keepalive::found(profile, variable) {
         Err(error) => report.warn("keepalive", error.text(), next),
         Ok(None) => {
-            report.ok("keepalive", "no timer; none is needed where something asks every day");
+            report.ok("keepalive", "no timer; none is needed if a token is used every day");
         }
         Ok(Some((file, true))) => report.ok("keepalive", format!("a timer in {}", file.display())),
         Ok(Some((file, false))) => {
-            let found = format!("{} runs another program or for another login", file.display());
+            let found =
+                format!("{} starts another program or renews another login", file.display());
             report.warn("keepalive", found, next);
         }
     }

@@ -1,5 +1,5 @@
-//! `doctor`: everything that a login depends on, looked at and tried, a line each. Can be pasted into an issue: nothing
-//! of a token is in it, and of e-mail addresses the first letter.
+//! `doctor`: checks everything that a login depends on, one line for each check. The output can be pasted into an issue:
+//! it contains no part of a token, and only the first letter of each e-mail address.
 
 mod codex;
 mod configuration;
@@ -26,7 +26,7 @@ pub enum Level {
     Failure,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 pub struct Check {
     name: &'static str,
@@ -41,7 +41,7 @@ pub struct Check {
 pub struct Report(Vec<Check>);
 
 impl Report {
-    /// Looks at all that `profile` depends on; at the configuration alone, where that is what is wrong.
+    /// Runs all checks; only those of the configuration when the profile cannot be loaded.
     pub fn of(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         let mut report = Self::default();
         configuration::check(&mut report, &profile, variable);
@@ -77,8 +77,8 @@ impl Report {
         }
     }
 
-    /// The text or the JSON object of it, and the exit code: 1 where something failed. `show` leaves e-mail addresses
-    /// as they are.
+    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed. `show` keeps e-mail
+    /// addresses.
     pub fn report(mut self, as_json: bool, show: bool) -> (String, u8) {
         for check in self.0.iter_mut().filter(|_| !show) {
             check.found = redacted(&check.found);
@@ -98,22 +98,21 @@ impl Report {
             };
             let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
             let line = format!("{level:<9}{name:<13}{found}{next}").replace(char::is_control, "?");
-            writeln!(text, "{line}").expect("a string takes all");
+            writeln!(text, "{line}").expect("writing to a string does not fail");
         }
         (text, code)
     }
 }
 
-/// `ada@example.com` becomes `a…@example.com`, wherever it stands.
+/// Shortens each e-mail address in `text`: `ada@example.com` becomes `a…@example.com`.
 fn redacted(text: &str) -> String {
     let is_part = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
     let mut parts = text.split('@');
     let mut redacted = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let kept = redacted.trim_end_matches(is_part).len();
-        let first = redacted[kept..].chars().next();
-        if let Some(first) = first {
-            redacted.truncate(kept);
+        let start = redacted.trim_end_matches(is_part).len();
+        if let Some(first) = redacted[start..].chars().next() {
+            redacted.truncate(start);
             redacted.push(first);
             redacted.push('…');
         }
@@ -128,18 +127,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_address_the_first_letter_is_left() {
-        for (text, is) in [
+    fn email_address_keeps_only_its_first_letter() {
+        for (text, expected) in [
             ("ada@example.com", "a…@example.com"),
-            (
-                "of ada.b+c@example.com, not grace@example.org",
-                "of a…@example.com, not g…@example.org",
-            ),
+            ("ada.b+c@example.com and grace@example.org", "a…@example.com and g…@example.org"),
             ("<ö@a>", "<ö…@a>"),
             ("a @ b", "a @ b"),
             ("nothing", "nothing"),
         ] {
-            assert_eq!(redacted(text), is);
+            assert_eq!(redacted(text), expected);
         }
     }
 }

@@ -1,42 +1,44 @@
-//! What file system a folder is on, as far as it matters for locks: of some, other machines have a part.
+//! Finds out whether other machines may use the file system of a folder, and whether they see its locks.
 
 use std::path::Path;
 
-/// How far a lock in a folder reaches.
+/// Which processes a lock in a folder excludes.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// All who can open it are on this machine.
-    Everybody,
-    /// Others may be on other machines, or behind another mount, and are not asked here; the kind of file system.
+pub enum LockScope {
+    /// All: no other machine uses the file system.
+    Everyone,
+    /// Other machines may use this kind of file system. Whether they see the lock is not known.
     Unknown(String),
-    /// It is mounted so that locks stay on this machine; by that option.
+    /// Those of this machine: this mount option keeps locks local.
     ThisMachine(String),
 }
 
-/// By `/proc/self/mountinfo`; where there is none, nobody else is known of.
-pub fn reach(folder: &Path) -> Reach {
+/// Reads `/proc/self/mountinfo`. Without that file, the file system counts as local.
+pub fn lock_scope(folder: &Path) -> LockScope {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    reach_by(&mounts, &folder)
+    scope_by(&mounts, &folder)
 }
 
-/// By `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
-fn reach_by(mounts: &str, folder: &Path) -> Reach {
+/// `mounts` has the format of proc_pid_mountinfo(5).
+fn scope_by(mounts: &str, folder: &Path) -> LockScope {
     const SHARED: &[&str] = &[
         "9p", "afs", "ceph", "cifs", "fuse", "gfs2", "lustre", "nfs", "nfs4", "ocfs2", "smb3",
         "virtiofs",
     ];
-    const KEPT: &[&str] = &["nolock", "local_lock=flock", "local_lock=all", "localflock"];
-    let mount = mounts.lines().filter_map(Mount::of).filter(|mount| folder.starts_with(&mount.at));
-    // Of two at the same place the later one is seen.
-    let Some(mount) = mount.max_by_key(|mount| mount.at.len()) else { return Reach::Everybody };
+    const LOCAL_LOCKS: &[&str] = &["nolock", "local_lock=flock", "local_lock=all", "localflock"];
+    let mounts = mounts.lines().filter_map(Mount::of).filter(|mount| folder.starts_with(&mount.at));
+    // `max_by_key` takes the last of equals: a later mount hides an earlier one at the same folder.
+    let Some(mount) = mounts.max_by_key(|mount| mount.at.len()) else {
+        return LockScope::Everyone;
+    };
     let kind = mount.kind.split('.').next().unwrap_or_default();
     if !SHARED.contains(&kind) {
-        return Reach::Everybody;
+        return LockScope::Everyone;
     }
-    match mount.options.split(',').find(|option| KEPT.contains(option)) {
-        Some(option) => Reach::ThisMachine(option.to_owned()),
-        None => Reach::Unknown(kind.to_owned()),
+    match mount.options.split(',').find(|option| LOCAL_LOCKS.contains(option)) {
+        Some(option) => LockScope::ThisMachine(option.to_owned()),
+        None => LockScope::Unknown(kind.to_owned()),
     }
 }
 
@@ -48,10 +50,10 @@ struct Mount<'a> {
 
 impl<'a> Mount<'a> {
     fn of(line: &'a str) -> Option<Self> {
-        let (login_dir, system) = line.split_once(" - ")?;
-        let mut system = system.split(' ');
-        let at = login_dir.split(' ').nth(4)?.replace("\\040", " ");
-        Some(Self { at, kind: system.next()?, options: system.nth(1)? })
+        let (mount, file_system) = line.split_once(" - ")?;
+        let mut file_system = file_system.split(' ');
+        let at = mount.split(' ').nth(4)?.replace("\\040", " ");
+        Some(Self { at, kind: file_system.next()?, options: file_system.nth(1)? })
     }
 }
 
@@ -68,14 +70,14 @@ mod tests {
 ";
 
     #[test]
-    fn the_innermost_mount_tells_how_far_a_lock_reaches() {
-        let reach = |folder: &str| reach_by(MOUNTS, Path::new(folder));
-        assert_eq!(reach("/var/lib"), Reach::Everybody);
-        assert_eq!(reach("/home2"), Reach::Everybody);
-        assert_eq!(reach("/home/ada/.codex"), Reach::Unknown("nfs4".into()));
-        assert_eq!(reach("/home/ada/old/.codex"), Reach::ThisMachine("nolock".into()));
-        assert_eq!(reach("/home/ada/my disk"), Reach::Unknown("fuse".into()));
-        assert_eq!(reach("/home/ada/local/x"), Reach::Everybody);
-        assert_eq!(reach_by("", Path::new("/")), Reach::Everybody);
+    fn innermost_mount_decides_the_scope_of_a_lock() {
+        let scope = |folder: &str| scope_by(MOUNTS, Path::new(folder));
+        assert_eq!(scope("/var/lib"), LockScope::Everyone);
+        assert_eq!(scope("/home2"), LockScope::Everyone);
+        assert_eq!(scope("/home/ada/.codex"), LockScope::Unknown("nfs4".into()));
+        assert_eq!(scope("/home/ada/old/.codex"), LockScope::ThisMachine("nolock".into()));
+        assert_eq!(scope("/home/ada/my disk"), LockScope::Unknown("fuse".into()));
+        assert_eq!(scope("/home/ada/local/x"), LockScope::Everyone);
+        assert_eq!(scope_by("", Path::new("/")), LockScope::Everyone);
     }
 }

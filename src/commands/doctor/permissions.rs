@@ -1,61 +1,55 @@
-//! Whose the files are, and who else may read or change them.
+//! Checks the owner and the permissions of the files of a login.
 
 use crate::commands::doctor::Report;
 use crate::profile::Profile;
 
 #[cfg(unix)]
 pub fn check(report: &mut Report, profile: &Profile) {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     let Ok(login_dir) = profile.storage.login_dir() else { return };
     let mut private: Vec<PathBuf> = vec![login_dir.dir().to_owned()];
     let inside = std::fs::read_dir(login_dir.dir()).into_iter().flatten().flatten();
     private.extend(inside.map(|entry| entry.path()));
     private.extend(profile.storage.watched().into_iter().map(|folder| folder.join("auth.json")));
     private.extend(profile.as_standard().and_then(|standard| standard.client_secret_file.clone()));
-    // What decides where a token goes may be read by all and changed by its owner.
+    // These decide where a token is sent: others may read them, but not write them.
     let mut guarded = profile.storage.watched();
     guarded.extend(profile.config_file.clone());
-    let found =
-        private.iter().map(|path| (path, 0o077)).chain(guarded.iter().map(|path| (path, 0o022)));
-    let mistakes: Vec<(String, String)> =
-        found.filter_map(|(path, closed)| mistake(Path::new(path), closed)).collect();
-    if mistakes.is_empty() {
-        report.ok(
-            "permissions",
-            format!("{} files and folders are this person's alone", private.len()),
-        );
+    let private = private.iter().map(|path| (path, 0o077));
+    let guarded = guarded.iter().map(|path| (path, 0o022));
+    let paths: Vec<_> = private.chain(guarded).collect();
+    let problems: Vec<_> =
+        paths.iter().filter_map(|(path, forbidden)| problem(path, *forbidden)).collect();
+    if problems.is_empty() {
+        let found = format!("only this user can change {} files and folders", paths.len());
+        report.ok("permissions", found);
     }
-    for (what, next) in mistakes {
-        report.warn("permissions", what, next);
+    for (found, next) in problems {
+        report.warn("permissions", found, next);
     }
 }
 
-/// What is wrong with a file that has none of the bits `closed`, and what mends it.
+/// Returns what is wrong with a file that must not have any of the mode bits `forbidden`, and how to correct it.
 #[cfg(unix)]
-fn mistake(path: &std::path::Path, closed: u32) -> Option<(String, String)> {
+fn problem(path: &std::path::Path, forbidden: u32) -> Option<(String, String)> {
     use std::os::unix::fs::MetadataExt;
-    let found = path.metadata().ok()?;
+    let metadata = path.metadata().ok()?;
     let shown = path.display();
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        let what = format!("{shown} belongs to the user {}", found.uid());
-        return Some((
-            what,
-            format!(
-                "as that user or as root, run: chown {} '{shown}'",
-                rustix::process::geteuid().as_raw()
-            ),
-        ));
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        let found = format!("{shown} belongs to the user {}", metadata.uid());
+        return Some((found, format!("as root, run: chown {user} '{shown}'")));
     }
-    let open = found.mode() & closed;
+    let open = metadata.mode() & forbidden;
     if open == 0 {
         return None;
     }
-    let who = if open & 0o022 == 0 { "read by others" } else { "changed by others" };
-    let mode = found.mode() & 0o777 & !closed;
-    Some((format!("{shown} can be {who}"), format!("run: chmod {mode:o} '{shown}'")))
+    let how = if open & 0o022 == 0 { "read" } else { "changed" };
+    let mode = metadata.mode() & 0o777 & !forbidden;
+    Some((format!("{shown} can be {how} by others"), format!("run: chmod {mode:o} '{shown}'")))
 }
 
 #[cfg(not(unix))]
 pub fn check(report: &mut Report, _profile: &Profile) {
-    report.ok("permissions", "not looked at on this system");
+    report.ok("permissions", "not checked on this system");
 }
