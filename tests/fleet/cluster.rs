@@ -1,4 +1,4 @@
-//! A real etcd of three nodes on loopback.
+//! A cluster of three real etcd nodes on loopback.
 
 use crate::machine::eventually;
 use std::fs;
@@ -17,12 +17,12 @@ pub struct Node {
 pub struct Cluster {
     pub folder: TempDir,
     pub nodes: Vec<Node>,
-    /// More words to each node.
-    more: Vec<String>,
+    /// Further arguments of each node.
+    arguments: Vec<String>,
 }
 
-/// Ports that were free a moment ago, and are six.
-fn ports() -> Vec<u16> {
+/// Returns six ports that were free a moment ago.
+fn free_ports() -> Vec<u16> {
     let listeners: Vec<_> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
@@ -32,27 +32,27 @@ impl Cluster {
         Self::at("http://127.0.0.1", &[])
     }
 
-    /// With the certificates in `folder`, which clients need, too.
+    /// Uses the certificates in `folder`. Clients need a certificate of the same authority.
     pub fn secure(folder: &Path, address: &str) -> Self {
         let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let words = [
+        let files = [
             ("--trusted-ca-file", "ca.pem"),
             ("--cert-file", "own.pem"),
             ("--key-file", "own.key"),
         ];
-        let words = words.into_iter().flat_map(|(word, name)| [word.to_owned(), file(name)]);
-        let words: Vec<String> = words.chain(["--client-cert-auth".to_owned()]).collect();
-        Self::at(&format!("https://{address}"), &words)
+        let files = files.into_iter().flat_map(|(option, name)| [option.to_owned(), file(name)]);
+        let arguments: Vec<String> = files.chain(["--client-cert-auth".to_owned()]).collect();
+        Self::at(&format!("https://{address}"), &arguments)
     }
 
-    /// Another program may take a port in the moment between its choice and its use: then all begins anew.
-    fn at(address: &str, more: &[String]) -> Self {
-        let tries = (0..10).find_map(|_| Self::try_at(address, more));
-        tries.expect("six free ports")
+    /// Tries again when another program takes one of the ports first.
+    fn at(address: &str, arguments: &[String]) -> Self {
+        let cluster = (0..10).find_map(|_| Self::try_at(address, arguments));
+        cluster.expect("six free ports")
     }
 
-    fn try_at(address: &str, more: &[String]) -> Option<Self> {
-        let ports = ports();
+    fn try_at(address: &str, arguments: &[String]) -> Option<Self> {
+        let ports = free_ports();
         let nodes = (0..3).map(|number| Node {
             name: format!("n{number}"),
             client: format!("{address}:{}", ports[number]),
@@ -60,8 +60,8 @@ impl Cluster {
             child: None,
         });
         let folder = tempfile::tempdir().unwrap();
-        let mut cluster = Self { folder, nodes: nodes.collect(), more: more.to_vec() };
-        (0..3).for_each(|number| cluster.wake(number));
+        let mut cluster = Self { folder, nodes: nodes.collect(), arguments: arguments.to_vec() };
+        (0..3).for_each(|number| cluster.start_node(number));
         while cluster.ctl(&["endpoint", "health"]).is_none() {
             let mut children = cluster.nodes.iter_mut().filter_map(|node| node.child.as_mut());
             if children.any(|child| child.try_wait().unwrap().is_some()) {
@@ -71,8 +71,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Starts one node, anew or for the first time.
-    pub fn wake(&mut self, number: usize) {
+    /// Starts one node, with the data of an earlier start.
+    pub fn start_node(&mut self, number: usize) {
         let all: Vec<String> =
             self.nodes.iter().map(|node| format!("{}={}", node.name, node.peer)).collect();
         let data = self.folder.path().join(&self.nodes[number].name);
@@ -85,7 +85,7 @@ impl Cluster {
             .args(["--listen-client-urls", &node.client, "--advertise-client-urls", &node.client])
             .args(["--listen-peer-urls", &node.peer, "--initial-advertise-peer-urls", &node.peer])
             .args(["--initial-cluster", &all.join(","), "--initial-cluster-state", "new"])
-            .args(&self.more)
+            .args(&self.arguments)
             .args(["--logger", "zap", "--log-level", "error", "--unsafe-no-fsync"])
             .env("ETCD_UNSUPPORTED_ARCH", "arm64")
             .stdin(Stdio::null())
@@ -97,7 +97,7 @@ impl Cluster {
     }
 
     pub fn kill(&mut self, number: usize) {
-        let mut child = self.nodes[number].child.take().expect("it runs");
+        let mut child = self.nodes[number].child.take().expect("the node runs");
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -106,26 +106,27 @@ impl Cluster {
         self.nodes.iter().map(|node| node.client.clone()).collect()
     }
 
-    pub fn ctl(&self, words: &[&str]) -> Option<String> {
+    /// Runs `etcdctl`. Returns its output; `None` when it fails.
+    pub fn ctl(&self, command: &[&str]) -> Option<String> {
         let running = self.nodes.iter().filter(|node| node.child.is_some());
         let endpoints: Vec<&str> = running.map(|node| node.client.as_str()).collect();
         let mut ctl = Command::new("etcdctl");
         ctl.env("ETCDCTL_API", "3").args(["--endpoints", &endpoints.join(",")]);
-        let after = |word: &str| {
-            let place = self.more.iter().position(|known| known == word)?;
-            self.more.get(place + 1)
+        let value_of = |option: &str| {
+            let index = self.arguments.iter().position(|argument| argument == option)?;
+            self.arguments.get(index + 1)
         };
         if let (Some(ca), Some(own), Some(key)) =
-            (after("--trusted-ca-file"), after("--cert-file"), after("--key-file"))
+            (value_of("--trusted-ca-file"), value_of("--cert-file"), value_of("--key-file"))
         {
             ctl.args(["--cacert", ca, "--cert", own, "--key", key]);
         }
-        ctl.args(words);
+        ctl.args(command);
         let output = ctl.output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }
 
-    /// The names of all keys below `prefix`.
+    /// Returns the names of all keys below `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let keys = self.ctl(&["get", "--prefix", "--keys-only", prefix]).unwrap_or_default();
         keys.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
@@ -135,10 +136,11 @@ impl Cluster {
         self.ctl(&["get", "--print-value-only", key]).unwrap()
     }
 
-    pub fn is_healthy(&self) {
+    pub fn wait_until_healthy(&self) {
         eventually(|| self.ctl(&["endpoint", "health"]).is_some());
     }
 
+    /// Returns the index of the node that leads.
     pub fn leader(&self) -> usize {
         let status = self.ctl(&["endpoint", "status", "-w", "fields"]).unwrap();
         let field = |block: &str, name: &str| {

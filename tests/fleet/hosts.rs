@@ -1,4 +1,4 @@
-//! Hosts: each with a home, state and memory of its own, the login in etcd, and one authorization server for all.
+//! A fleet: simulated hosts with folders of their own, one login in etcd, and one authorization server.
 
 use crate::cluster::Cluster;
 use crate::machine::{PATIENCE, ada, eventually, token_of};
@@ -15,8 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Of the tests in which a lease ends, in seconds; the others have the default, for a machine that is busy with a crowd
-/// keeps no lease of three seconds.
+/// The lease in tests that let it end, in seconds. Other tests use the default: a busy machine loses a lease this short.
 pub const LEASE: u64 = 3;
 
 pub struct Fleet {
@@ -24,20 +23,20 @@ pub struct Fleet {
     pub writers: Identity,
     pub readers: Identity,
     pub endpoints: Vec<String>,
-    /// Every test has keys of its own.
+    /// Differs for each test.
     pub prefix: String,
     /// In seconds.
     pub lease: u64,
-    /// More lines of the table etcd.
-    pub more: String,
+    /// Further lines of `[profiles.codex.etcd]`.
+    pub extra_settings: String,
 }
 
 pub struct Host {
     pub home: TempDir,
     pub runtime: TempDir,
     issuer: String,
-    /// Words before the program, such as to enter a namespace.
-    pub within: Vec<String>,
+    /// A command that starts the program, for example in a network namespace.
+    pub command_prefix: Vec<String>,
 }
 
 impl Fleet {
@@ -45,7 +44,15 @@ impl Fleet {
         let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Text(1)).start();
         let prefix = format!("test-{}", fastrand::u64(..));
         let (writers, readers) = (Identity::generate(), Identity::generate());
-        Self { issuer, writers, readers, endpoints, prefix, lease: 10, more: String::new() }
+        Self {
+            issuer,
+            writers,
+            readers,
+            endpoints,
+            prefix,
+            lease: 10,
+            extra_settings: String::new(),
+        }
     }
 
     pub fn with_short_lease(endpoints: Vec<String>) -> Self {
@@ -75,19 +82,19 @@ impl Fleet {
         let config = format!(
             "[profiles.codex]\nstorage = \"etcd\"\n[profiles.codex.etcd]\nendpoints = {endpoints:?}\n\
              prefix = \"{}\"\nidentity_file = \"identity\"\nrole = \"{role}\"\nlease = \"{}s\"\n{recipients}{}",
-            self.prefix, self.lease, self.more
+            self.prefix, self.lease, self.extra_settings
         );
         fs::write(home.path().join("config.toml"), config).unwrap();
-        Host { home, runtime, issuer: self.issuer.url(), within: Vec::new() }
+        Host { home, runtime, issuer: self.issuer.url(), command_prefix: Vec::new() }
     }
 
-    /// Signs Ada in on `host`; her access token has `lifetime` seconds left.
+    /// Signs in on `host`. Returns the access token, which is valid for `lifetime` seconds.
     pub fn sign_in(&self, host: &Host, lifetime: u64) -> String {
-        self.login(host, lifetime);
+        self.run_login(host, lifetime);
         host.token()
     }
 
-    fn login(&self, host: &Host, lifetime: u64) {
+    fn run_login(&self, host: &Host, lifetime: u64) {
         self.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(lifetime));
         let login = host.start("login");
         let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
@@ -97,15 +104,13 @@ impl Fleet {
         self.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
     }
 
-    /// Ada's login, with an access token that has just expired. Nobody has asked for it: who does so may renew it.
-    pub fn expired(&self, host: &Host) {
-        self.login(host, 2);
+    /// Signs in on `host`, and waits until the access token has expired.
+    pub fn sign_in_expired(&self, host: &Host) {
+        self.run_login(host, 2);
         eventually(|| host.json("status --json")["access_token_usable"] == false);
     }
-}
 
-impl Fleet {
-    /// For a writer with this folder.
+    /// Returns the settings of a writer whose identity is in `folder`.
     pub fn settings(&self, folder: &Path) -> Settings {
         Settings {
             endpoints: self.endpoints.clone(),
@@ -121,11 +126,12 @@ impl Fleet {
         fs::write(folder.join("identity"), self.writers.to_string().expose_secret()).unwrap();
     }
 
-    /// None when it is not encrypted for `identity`.
+    /// Decrypts a record in etcd; `None` when it is not encrypted for `identity`.
     pub fn open(&self, cluster: &Cluster, name: &str, identity: &Identity) -> Option<Value> {
         use base64::Engine;
         let keys = cluster.keys(&self.prefix);
-        let key = keys.iter().find(|key| key.ends_with(&format!("/{name}"))).expect("it is there");
+        let key =
+            keys.iter().find(|key| key.ends_with(&format!("/{name}"))).expect("the key exists");
         let record: Value = serde_json::from_str(&cluster.value(key)).unwrap();
         let sealed = record["sealed"].as_str().unwrap();
         let sealed = base64::engine::general_purpose::STANDARD.decode(sealed).unwrap();
@@ -142,16 +148,17 @@ impl Fleet {
         login["refresh_token"].as_str().unwrap().to_owned()
     }
 
-    /// Whether a reader's identity opens the record; and there is no refresh token in it.
-    pub fn is_open_to_readers(&self, cluster: &Cluster, name: &str) -> bool {
+    /// Returns whether a reader can decrypt the record. Such a record must not have a refresh token.
+    pub fn reader_can_open(&self, cluster: &Cluster, name: &str) -> bool {
         let opened = self.open(cluster, name, &self.readers);
-        opened.is_some_and(|opened| opened.get("refresh_token").is_none())
+        assert!(opened.as_ref().is_none_or(|opened| opened.get("refresh_token").is_none()));
+        opened.is_some()
     }
 }
 
 impl Host {
-    /// As [`crate::machine::Machine::refuse`].
-    pub fn refuse(&self, token: &str) {
+    /// Reports the access token as rejected, as git does.
+    pub fn reject(&self, token: &str) {
         let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
         let mut command = assert_cmd::Command::from_std(self.command("erase"));
         command.write_stdin(erase).assert().success();
@@ -159,12 +166,12 @@ impl Host {
 
     pub fn command(&self, line: &str) -> Command {
         let program = assert_cmd::cargo::cargo_bin!("codex-credential");
-        let mut words: Vec<String> = self.within.clone();
-        words.push(program.to_str().unwrap().to_owned());
-        words.extend(line.split_whitespace().map(str::to_owned));
-        let mut command = Command::new(&words[0]);
+        let mut arguments: Vec<String> = self.command_prefix.clone();
+        arguments.push(program.to_str().unwrap().to_owned());
+        arguments.extend(line.split_whitespace().map(str::to_owned));
+        let mut command = Command::new(&arguments[0]);
         let home = self.home.path();
-        command.args(&words[1..]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.args(&arguments[1..]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", home).env("CODEX_HOME", home).env("XDG_STATE_HOME", home.join("state"));
         command.env("XDG_RUNTIME_DIR", self.runtime.path());
         command.env("CODEX_CREDENTIAL_CONFIG", home.join("config.toml"));
@@ -203,7 +210,7 @@ impl Host {
             .collect()
     }
 
-    /// The renewing processes of this host.
+    /// Returns the renewal processes of this host.
     pub fn renewers(&self) -> Vec<u32> {
         let home = self.home.path().as_os_str().as_bytes();
         let is_ours = |pid: &u32| {
@@ -216,6 +223,7 @@ impl Host {
         pids.filter(is_ours).collect()
     }
 
+    /// Sends `signal` to the renewal processes of this host.
     pub fn signal(&self, signal: rustix::process::Signal) {
         for pid in self.renewers() {
             let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
@@ -228,4 +236,12 @@ impl Drop for Host {
     fn drop(&mut self) {
         self.signal(rustix::process::Signal::KILL);
     }
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! New encryption keys, step by step as docs/fleet.md tells.
+//! Replacing the encryption keys, by the steps of docs/fleet.md.
 
 use crate::cluster::Cluster;
 use crate::hosts::{Fleet, Host};
@@ -6,17 +6,18 @@ use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 use std::fs;
 
-fn renewed(host: &Host, token: &str) -> String {
-    host.refuse(token);
+fn renew(host: &Host, token: &str) -> String {
+    host.reject(token);
     host.token()
 }
 
-fn give(host: &Host, identities: &[&Identity]) {
-    let lines = identities.iter().map(|it| format!("{}\n", it.to_string().expose_secret()));
+fn write_identities(host: &Host, identities: &[&Identity]) {
+    let lines =
+        identities.iter().map(|identity| format!("{}\n", identity.to_string().expose_secret()));
     fs::write(host.home.path().join("identity"), lines.collect::<String>()).unwrap();
 }
 
-fn encrypt_for(host: &Host, old: &Identity, new: &Identity) {
+fn replace_recipient(host: &Host, old: &Identity, new: &Identity) {
     let file = host.home.path().join("config.toml");
     let (old, new) = (old.to_public().to_string(), new.to_public().to_string());
     let config = fs::read_to_string(&file).unwrap();
@@ -24,43 +25,43 @@ fn encrypt_for(host: &Host, old: &Identity, new: &Identity) {
     fs::write(file, config.replace(&old, &new)).unwrap();
 }
 
-pub fn the_keys_are_replaced_while_all_hosts_go_on(cluster: &Cluster) {
+pub fn keys_can_be_replaced_while_the_fleet_runs(cluster: &Cluster) {
     let mut fleet = Fleet::new(cluster.endpoints());
     let (first, second, reader) = (fleet.host(), fleet.host(), fleet.reader());
-    // They know none of the new identities.
+    // These hosts get no new identity.
     let (forgotten, forgotten_reader) = (fleet.host(), fleet.reader());
     let token = fleet.sign_in(&first, 3600);
-    // Read anew from etcd each time: a copy on the host would need no key.
-    let everywhere = |token: &str| {
+    // `fleet status` reads from etcd: the copy on the host needs no key.
+    let expect_on_all_hosts = |token: &str| {
         for host in [&first, &second, &reader] {
             host.json("fleet status --json");
             assert_eq!(host.token(), token);
         }
     };
-    everywhere(&token);
+    expect_on_all_hosts(&token);
 
     let old_writers = std::mem::replace(&mut fleet.writers, Identity::generate());
     let old_readers = std::mem::replace(&mut fleet.readers, Identity::generate());
-    give(&first, &[&old_writers, &fleet.writers]);
-    give(&second, &[&old_writers, &fleet.writers]);
-    give(&reader, &[&old_readers, &fleet.readers]);
-    everywhere(&token);
+    write_identities(&first, &[&old_writers, &fleet.writers]);
+    write_identities(&second, &[&old_writers, &fleet.writers]);
+    write_identities(&reader, &[&old_readers, &fleet.readers]);
+    expect_on_all_hosts(&token);
 
     for host in [&first, &second] {
-        encrypt_for(host, &old_writers, &fleet.writers);
-        encrypt_for(host, &old_readers, &fleet.readers);
+        replace_recipient(host, &old_writers, &fleet.writers);
+        replace_recipient(host, &old_readers, &fleet.readers);
     }
-    everywhere(&token);
+    expect_on_all_hosts(&token);
 
-    let token = renewed(&first, &token);
-    everywhere(&token);
+    let token = renew(&first, &token);
+    expect_on_all_hosts(&token);
     assert_eq!(first.json("fleet status --json")["generation"], 2);
 
-    give(&first, &[&fleet.writers]);
-    give(&second, &[&fleet.writers]);
-    give(&reader, &[&fleet.readers]);
-    let token = renewed(&second, &token);
-    everywhere(&token);
+    write_identities(&first, &[&fleet.writers]);
+    write_identities(&second, &[&fleet.writers]);
+    write_identities(&reader, &[&fleet.readers]);
+    let token = renew(&second, &token);
+    expect_on_all_hosts(&token);
     assert!(fleet.issuer.is_live_refresh_token(&fleet.refresh_token(cluster)));
     for name in ["login", "access"] {
         for old in [&old_writers, &old_readers] {
@@ -69,8 +70,11 @@ pub fn the_keys_are_replaced_while_all_hosts_go_on(cluster: &Cluster) {
     }
     for host in [&forgotten, &forgotten_reader] {
         let output = host.run("get --format token --wait 10s");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(2), "{said}");
-        assert!(said.contains("not encrypted for") && said.contains("docs/fleet.md"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2), "{stderr}");
+        assert!(
+            stderr.contains("not encrypted for") && stderr.contains("docs/fleet.md"),
+            "{stderr}"
+        );
     }
 }

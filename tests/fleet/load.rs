@@ -1,6 +1,5 @@
-//! What a crowd of hosts asks of etcd when a token becomes due: virtual hosts in this process, each with folders of its
-//! own and this crate's own storage, against the real cluster. `FLEET_HOSTS` says how many; docs/fleet.md has the
-//! figures for ten thousand.
+//! Counts the requests to etcd when a token becomes due on many hosts. The hosts are simulated in this process: each has
+//! folders of its own and uses the storage of the crate. `FLEET_HOSTS` sets their number.
 
 use crate::cluster::Cluster;
 use crate::hosts::Fleet;
@@ -27,7 +26,7 @@ fn host(fleet: &Fleet, folder: &Path) -> LazyEtcd {
     LazyEtcd::new(LocalFiles::new(settings, &folders, &[&issuer, "load"], true, patience))
 }
 
-fn grant(number: u32) -> TokenResponse {
+fn tokens(number: u32) -> TokenResponse {
     let token = |kind: &str| Some(format!("{kind}-made-up-{number}").as_str().into());
     TokenResponse {
         access_token: token("access"),
@@ -36,7 +35,7 @@ fn grant(number: u32) -> TokenResponse {
     }
 }
 
-/// The requests that the nodes have taken from clients, by method.
+/// Returns how many requests the nodes have received, by method.
 fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for endpoint in cluster.endpoints() {
@@ -45,7 +44,7 @@ fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
         let lines = metrics.lines().filter(|line| line.starts_with("grpc_server_started_total{"));
         for line in lines {
             let method = line.split("grpc_method=\"").nth(1).unwrap().split('"').next().unwrap();
-            // A float by its format, a count by its meaning; large ones are written as 1.2e+06.
+            // Large counts are written as 1.2e+06.
             let count = line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
             let count: u64 = format!("{count:.0}").parse().unwrap();
             *counts.entry(method.to_owned()).or_default() += count;
@@ -54,7 +53,7 @@ fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
     counts
 }
 
-/// As a renewing process does it, without its issuer. Gives back whether it was this host that renewed.
+/// Does what a renewal process does, without an authorization server. Returns whether this host renewed.
 fn renew(
     storage: &LazyEtcd,
     old: &TokenResponse,
@@ -80,7 +79,7 @@ fn renew(
             at: clock::now(),
         };
         let Some(journal) = hold.begin(&intent).unwrap() else { continue };
-        // The issuer's part.
+        // The time of a refresh request.
         thread::sleep(Duration::from_millis(300));
         let deadline = Deadline::after(Duration::from_secs(10));
         assert!(hold.commit(replaces.as_ref(), &Change::Renewed(new), &deadline).unwrap());
@@ -89,7 +88,7 @@ fn renew(
     }
 }
 
-pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
+pub fn due_token_costs_one_request_for_each_host(_: &Cluster) {
     let variable = std::env::var_os("FLEET_HOSTS");
     let count = variable.map_or(300, |count| count.to_str().unwrap().parse().unwrap());
     let cluster = Cluster::start();
@@ -97,7 +96,7 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     fleet.write_identity(folder.path());
     let by = ClientRegistration { issuer: fleet.issuer.url(), client_id: "load".into() };
-    let (old, new) = (grant(1), grant(2));
+    let (old, new) = (tokens(1), tokens(2));
     let first = host(&fleet, folder.path());
     let change = Change::SignedIn { tokens: &old, by: &by, at: 1 };
     let deadline = Deadline::after(Duration::from_secs(10));
@@ -128,18 +127,18 @@ pub fn a_due_token_costs_each_host_one_request(_: &Cluster) {
     });
     let took = started.elapsed();
     let after = requests(&cluster);
-    let asked: BTreeMap<&String, u64> = after
+    let sent: BTreeMap<&String, u64> = after
         .iter()
         .map(|(method, count)| (method, count - before.get(method).unwrap_or(&0)))
         .filter(|(_, count)| *count > 0)
         .collect();
-    let total: u64 = asked.values().sum();
+    let total: u64 = sent.values().sum();
     println!(
-        "{count} hosts, {} renewal, {total} requests in {took:.1?}: {asked:?}",
+        "{count} hosts, {} renewal, {total} requests in {took:.1?}: {sent:?}",
         renewals.load(Ordering::SeqCst)
     );
     assert_eq!(renewals.load(Ordering::SeqCst), 1);
-    // One for each host; those that came during the renewal ask some more.
+    // Hosts that come during the renewal send some more.
     let most = count as u64 + 20 * THREADS as u64;
-    assert!(total <= most, "{total} requests, {most} are allowed");
+    assert!(total <= most, "{total} requests, at most {most} expected");
 }

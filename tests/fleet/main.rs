@@ -1,38 +1,41 @@
-//! One login shared by many hosts, on a real etcd of three nodes.
-//!
-//! `.ci/fleet` installs one and runs this. Without it, or without the feature, it says so in one line.
+//! One login shared by many hosts, on three real etcd nodes. `.ci/fleet` installs etcd and runs these tests; without etcd or
+//! without the feature `etcd` they are skipped.
 
 #![cfg_attr(not(feature = "etcd"), allow(unused))]
 #![cfg_attr(
     feature = "etcd",
-    expect(clippy::disallowed_methods, reason = "how many hosts load.rs is to have comes in here")
+    expect(clippy::disallowed_methods, reason = "load.rs reads FLEET_HOSTS")
 )]
 
 #[cfg(feature = "etcd")]
-mod away;
-#[cfg(feature = "etcd")]
 mod cluster;
+#[cfg(feature = "etcd")]
+mod connections;
+#[cfg(feature = "etcd")]
+mod failures;
+#[cfg(feature = "etcd")]
+mod guide;
 #[cfg(feature = "etcd")]
 mod hosts;
 #[cfg(feature = "etcd")]
 mod keys;
 #[cfg(feature = "etcd")]
+mod late_answer;
+#[cfg(feature = "etcd")]
 mod load;
 #[path = "../it/machine.rs"]
-#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[allow(dead_code, reason = "each suite uses a part of it")]
 mod machine;
 #[cfg(feature = "etcd")]
 mod proxy;
 #[cfg(feature = "etcd")]
-mod roles;
+mod reports;
 #[cfg(feature = "etcd")]
-mod secure;
+mod roles;
 #[cfg(feature = "etcd")]
 mod sharing;
 #[cfg(feature = "etcd")]
-mod trouble;
-#[cfg(feature = "etcd")]
-mod words;
+mod sign_in;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::{Command, ExitCode};
@@ -53,9 +56,7 @@ macro_rules! trials {
 #[cfg(not(feature = "etcd"))]
 fn main() -> ExitCode {
     if !Arguments::from_args().list {
-        println!(
-            "skipped: built without etcd; .ci/fleet installs what it takes and runs these tests"
-        );
+        println!("skipped: built without the feature etcd; to run these tests, run: .ci/fleet");
     }
     ExitCode::SUCCESS
 }
@@ -64,42 +65,43 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(4));
-    let is_there = Command::new("etcd").arg("--version").output().is_ok();
-    if !is_there || arguments.list {
-        println!("skipped: no etcd; .ci/fleet installs it and runs these tests");
+    let is_installed = Command::new("etcd").arg("--version").output().is_ok();
+    if !is_installed || arguments.list {
+        println!("skipped: etcd is not installed; to run these tests, run: .ci/fleet");
         return ExitCode::SUCCESS;
     }
     let cluster = std::sync::Arc::new(cluster::Cluster::start());
     let trials: Vec<Trial> = trials![cluster:
-        sharing::a_login_on_one_host_is_there_on_the_others,
-        sharing::thirty_two_hosts_with_four_callers_each_renew_once,
-        roles::no_token_is_in_etcds_data_or_on_its_wire,
-        roles::a_reader_serves_and_never_renews,
-        roles::logout_on_another_host_removes_the_local_copy,
-        roles::a_warm_get_asks_no_etcd,
-        roles::the_answering_program_links_no_etcd,
-        roles::a_bundle_has_no_refresh_token,
-        roles::an_auth_json_is_taken_once_and_its_copy_is_spoken_of,
-        roles::status_tells_of_all,
-        roles::a_sign_in_is_pending_on_all_hosts_and_taken_up_by_another,
-        roles::so_is_one_by_the_standard,
-        roles::a_login_on_a_new_host_is_a_login,
-        keys::the_keys_are_replaced_while_all_hosts_go_on,
-        words::doctor_tries_each_endpoint_the_identity_and_the_role,
-        words::traces_and_the_audit_log_tell_of_a_renewal,
-        secure::a_client_certificate_is_asked_for,
-        secure::a_user_and_a_password_are_asked_for,
-        secure::a_network_of_its_own_is_cut,
-        load::a_due_token_costs_each_host_one_request,
-        trouble::killed,
-        trouble::frozen_with_the_answer,
-        trouble::frozen_without_an_answer,
-        trouble::cut_off_from_etcd,
-        trouble::nodes_of_etcd,
-        away::frozen_before_the_request,
-        away::frozen_with_the_answer,
-        away::cut_off_with_the_answer,
-        away::killed_with_the_answer,
+        sharing::login_on_one_host_is_used_by_another,
+        sharing::four_callers_on_each_of_32_hosts_renew_once,
+        sharing::logout_on_another_host_removes_the_local_copy,
+        sharing::warm_get_sends_no_request_to_etcd,
+        sharing::fleet_status_shows_the_generation_and_the_hosts,
+        sharing::export_contains_no_refresh_token,
+        sharing::import_shares_the_login_of_auth_json_and_warns_of_the_copy,
+        roles::etcds_files_and_traffic_contain_no_token,
+        roles::reader_gets_tokens_and_never_renews,
+        roles::answering_program_links_no_etcd_client,
+        sign_in::another_host_continues_a_pending_codex_sign_in,
+        sign_in::another_host_continues_a_pending_standard_sign_in,
+        sign_in::login_on_a_new_host_starts_a_new_sign_in,
+        keys::keys_can_be_replaced_while_the_fleet_runs,
+        guide::documented_setup_works,
+        reports::doctor_checks_endpoints_identity_and_role,
+        reports::renewal_is_traced_and_in_the_audit_log_of_its_host_only,
+        connections::host_without_client_certificate_gets_no_token,
+        connections::wrong_etcd_password_is_a_configuration_error,
+        connections::host_without_network_keeps_its_token_and_another_host_renews,
+        load::due_token_costs_one_request_for_each_host,
+        failures::killed_before_the_answer_another_host_renews,
+        failures::suspended_with_the_answer_returns_in_time_one_request,
+        failures::suspended_without_an_answer_writes_nothing,
+        failures::cut_off_from_etcd_returns_in_time_one_request,
+        failures::etcd_nodes_stop_one_by_one_hosts_keep_their_token,
+        late_answer::suspended_before_the_request_sends_nothing,
+        late_answer::suspended_with_the_answer_stores_it_on_return,
+        late_answer::cut_off_with_the_answer_stores_it_on_return,
+        late_answer::killed_with_the_answer_next_get_stores_it,
     ];
     let code = libtest_mimic::run(&arguments, trials).exit_code();
     drop(cluster);

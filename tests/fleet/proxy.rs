@@ -1,4 +1,4 @@
-//! What stands between a host and etcd: it records what passes, can be cut, and can keep the answers back.
+//! A proxy between a host and etcd. It records the traffic, and can stop it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,26 +9,30 @@ use std::time::Duration;
 
 #[derive(Clone, Default)]
 pub struct Proxy {
-    pub recorded: Arc<Mutex<Vec<u8>>>,
+    recorded: Arc<Mutex<Vec<u8>>>,
     is_cut: Arc<AtomicBool>,
-    /// No answer passes.
-    is_mute: Arc<AtomicBool>,
-    /// The first request that holds this is the last that is answered, late.
-    last: Arc<Mutex<Option<&'static str>>>,
+    withholds_answers: Arc<AtomicBool>,
+    /// Answers are withheld from the first request on that contains this text.
+    trigger: Arc<Mutex<Option<&'static str>>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Way {
+enum Direction {
     Requests,
     Answers,
 }
 
 impl Proxy {
-    /// In front of each of `endpoints`; gives back the URLs to use in their place.
+    /// Starts a proxy before each endpoint. Returns the URLs of the proxies.
     pub fn before(endpoints: &[String]) -> (Self, Vec<String>) {
         let proxy = Self::default();
         let urls = endpoints.iter().map(|endpoint| proxy.listen(endpoint)).collect();
         (proxy, urls)
+    }
+
+    /// Returns everything that has passed so far, in both directions.
+    pub fn traffic(&self) -> Vec<u8> {
+        self.recorded.lock().unwrap().clone()
     }
 
     fn listen(&self, endpoint: &str) -> String {
@@ -40,46 +44,50 @@ impl Proxy {
             for stream in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&to) else { continue };
                 let back = (server.try_clone().unwrap(), stream.try_clone().unwrap());
-                for (way, (from, to)) in [(Way::Requests, (stream, server)), (Way::Answers, back)] {
+                for (direction, (from, to)) in
+                    [(Direction::Requests, (stream, server)), (Direction::Answers, back)]
+                {
                     let proxy = proxy.clone();
-                    thread::spawn(move || proxy.pass(way, from, to));
+                    thread::spawn(move || proxy.pass(direction, from, to));
                 }
             }
         });
         url
     }
 
-    /// From now on nothing passes, and nobody is told.
+    /// Stops all traffic without closing a connection.
     pub fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
     }
 
-    /// From the request on that holds `text` no answer passes.
-    pub fn mute_after(&self, text: &'static str) {
-        *self.last.lock().unwrap() = Some(text);
+    /// Stops all answers as soon as a request contains `text`.
+    pub fn withhold_answers_after(&self, text: &'static str) {
+        *self.trigger.lock().unwrap() = Some(text);
     }
 
-    pub fn mend(&self) {
-        *self.last.lock().unwrap() = None;
+    pub fn restore(&self) {
+        *self.trigger.lock().unwrap() = None;
         self.is_cut.store(false, Ordering::SeqCst);
-        self.is_mute.store(false, Ordering::SeqCst);
+        self.withholds_answers.store(false, Ordering::SeqCst);
     }
 
-    fn is_stopped(&self, way: Way) -> bool {
+    fn is_stopped(&self, direction: Direction) -> bool {
         self.is_cut.load(Ordering::SeqCst)
-            || (way == Way::Answers && self.is_mute.load(Ordering::SeqCst))
+            || (direction == Direction::Answers && self.withholds_answers.load(Ordering::SeqCst))
     }
 
-    fn pass(&self, way: Way, mut from: TcpStream, mut to: TcpStream) {
+    fn pass(&self, direction: Direction, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let is_last = |text: &str| {
+            let is_trigger = |text: &str| {
                 buffer[..count].windows(text.len()).any(|window| window == text.as_bytes())
             };
-            if way == Way::Requests && self.last.lock().unwrap().is_some_and(is_last) {
-                self.is_mute.store(true, Ordering::SeqCst);
+            if direction == Direction::Requests
+                && self.trigger.lock().unwrap().is_some_and(is_trigger)
+            {
+                self.withholds_answers.store(true, Ordering::SeqCst);
             }
-            while self.is_stopped(way) {
+            while self.is_stopped(direction) {
                 thread::sleep(Duration::from_millis(10));
             }
             self.recorded.lock().unwrap().extend_from_slice(&buffer[..count]);

@@ -1,9 +1,9 @@
-//! Nodes that ask for a certificate, and hosts in networks of their own.
+//! Certificates, passwords, and a host that loses its network.
 
 use crate::cluster::Cluster;
 use crate::hosts::{Fleet, LEASE};
 use crate::machine::{eventually, token_of};
-use crate::words::is_found;
+use crate::reports::expect_check;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ fn run(line: &str) -> bool {
     Command::new(words[0]).args(&words[1..]).output().is_ok_and(|output| output.status.success())
 }
 
-/// An authority, and one certificate of it for nodes and hosts.
-pub fn certificates(folder: &Path) {
+/// Creates a certificate authority, and one certificate for nodes and hosts.
+pub fn create_certificates(folder: &Path) {
     let at = folder.display();
     std::fs::write(
         folder.join("names"),
@@ -37,30 +37,30 @@ pub fn certificates(folder: &Path) {
     }
 }
 
-fn lines(folder: &Path, with_certificate: bool) -> String {
+fn tls_settings(folder: &Path, with_certificate: bool) -> String {
     let at = folder.display();
     let own = format!("certificate_file = \"{at}/own.pem\"\nkey_file = \"{at}/own.key\"\n");
     format!("ca_file = \"{at}/ca.pem\"\n{}", if with_certificate { &own } else { "" })
 }
 
-pub fn a_client_certificate_is_asked_for(_: &Cluster) {
+pub fn host_without_client_certificate_gets_no_token(_: &Cluster) {
     let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
+    create_certificates(folder.path());
     let cluster = Cluster::secure(folder.path(), "127.0.0.1");
     let mut fleet = Fleet::new(cluster.endpoints());
-    fleet.more = lines(folder.path(), true);
+    fleet.extra_settings = tls_settings(folder.path(), true);
     let (host, other) = (fleet.host(), fleet.host());
     let token = fleet.sign_in(&host, 3600);
     assert_eq!(other.token(), token);
-    is_found(&other, "endpoint", "ok", "over TLS, with this host's certificate");
-    fleet.more = lines(folder.path(), false);
+    expect_check(&other, "endpoint", "ok", "over TLS with a client certificate");
+    fleet.extra_settings = tls_settings(folder.path(), false);
     let output = fleet.host().run("get --format token --wait 5s");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-pub fn a_user_and_a_password_are_asked_for(_: &Cluster) {
+pub fn wrong_etcd_password_is_a_configuration_error(_: &Cluster) {
     let cluster = Cluster::start();
-    for words in [
+    for command in [
         "user add root:root-pw",
         "user add ada:right",
         "role add fleet",
@@ -69,30 +69,30 @@ pub fn a_user_and_a_password_are_asked_for(_: &Cluster) {
         "user grant-role root root",
         "auth enable",
     ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        assert!(cluster.ctl(&words).is_some(), "{words:?}");
+        let command: Vec<&str> = command.split(' ').collect();
+        assert!(cluster.ctl(&command).is_some(), "{command:?}");
     }
     let mut fleet = Fleet::new(cluster.endpoints());
     let folder = tempfile::tempdir().unwrap();
     let password = folder.path().join("password");
-    fleet.more = format!("user = \"ada\"\npassword_file = \"{}\"\n", password.display());
+    fleet.extra_settings = format!("user = \"ada\"\npassword_file = \"{}\"\n", password.display());
     std::fs::write(&password, "right\n").unwrap();
     let host = fleet.host();
     let token = fleet.sign_in(&host, 3600);
     assert_eq!(fleet.host().token(), token);
     std::fs::write(&password, "wrong\n").unwrap();
     let output = fleet.host().run("get --format token --wait 5s");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && said.contains("refused"), "{said}");
-    assert!(!said.contains("wrong"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && stderr.contains("refused"), "{stderr}");
+    assert!(!stderr.contains("wrong"), "{stderr}");
 }
 
-/// A network that ends, as a pulled cable does: nothing is refused, nothing arrives.
+/// A network namespace. With its link down, packets are dropped and connections are not refused.
 struct Namespace(&'static str);
 
 impl Namespace {
     fn new() -> Option<Self> {
-        let made = Self("cc-fleet-test");
+        let namespace = Self("cc-fleet-test");
         let steps = [
             "ip netns add cc-fleet-test",
             "ip link add cc-fleet-a type veth peer name cc-fleet-b",
@@ -103,7 +103,7 @@ impl Namespace {
             "ip netns exec cc-fleet-test ip link set cc-fleet-b up",
             "ip netns exec cc-fleet-test ip link set lo up",
         ];
-        steps.iter().all(|step| run(step)).then_some(made)
+        steps.iter().all(|step| run(step)).then_some(namespace)
     }
 }
 
@@ -114,31 +114,28 @@ impl Drop for Namespace {
     }
 }
 
-/// The host in the namespace reads its login; its network ends, and it goes on serving. It renews nothing, and another
-/// host does.
-pub fn a_network_of_its_own_is_cut(_: &Cluster) {
+pub fn host_without_network_keeps_its_token_and_another_host_renews(_: &Cluster) {
     let Some(_namespace) = Namespace::new() else {
-        println!("skipped: no network namespace can be made here");
+        println!("skipped: this machine allows no network namespaces");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
+    create_certificates(folder.path());
     let cluster = Cluster::secure(folder.path(), "10.201.7.1");
     let mut fleet = Fleet::new(cluster.endpoints());
-    fleet.more = lines(folder.path(), true);
+    fleet.extra_settings = tls_settings(folder.path(), true);
     let mut inside = fleet.host();
-    inside.within = ["ip", "netns", "exec", "cc-fleet-test"].map(str::to_owned).into();
+    inside.command_prefix = ["ip", "netns", "exec", "cc-fleet-test"].map(str::to_owned).into();
     let outside = fleet.host();
     let token = fleet.sign_in(&outside, 3600);
     assert_eq!(inside.token(), token);
     assert!(run("ip link set cc-fleet-a down"));
-    assert_eq!(inside.token(), token, "what is valid is served");
-    let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
-    assert_cmd::Command::from_std(outside.command("erase")).write_stdin(&*erase).assert().success();
+    assert_eq!(inside.token(), token);
+    outside.reject(&token);
     let hash = codex_credential::tokens::Fingerprint::of(token.as_bytes());
-    let refused = format!("--rejected-sha256 {}", hash.prefix(64));
     let started = Instant::now();
-    let output = inside.run(&format!("get --format token --wait 6s {refused}"));
+    let output =
+        inside.run(&format!("get --format token --wait 6s --rejected-sha256 {}", hash.prefix(64)));
     assert_eq!(output.status.code(), Some(1));
     assert!(started.elapsed() < Duration::from_secs(8));
     assert_eq!(fleet.issuer.counts().refreshes, 0);

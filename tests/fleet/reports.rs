@@ -1,0 +1,75 @@
+//! What `doctor`, traces and the audit log say about etcd.
+
+use crate::cluster::Cluster;
+use crate::hosts::{Fleet, Host};
+use crate::machine::eventually;
+use crate::proxy::Proxy;
+use age::x25519::Identity;
+use serde_json::Value;
+use std::fs;
+
+/// Returns the level and the text of each check with this name.
+fn checks(host: &Host, name: &str) -> Vec<(String, String)> {
+    let report = host.json("doctor --json");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let checks = report["checks"].as_array().unwrap().iter();
+    let named = checks.filter(|check| check["name"] == name);
+    named.map(|check| (text(&check["level"]), text(&check["found"]))).collect()
+}
+
+pub fn expect_check(host: &Host, name: &str, level: &str, text: &str) {
+    let checks = checks(host, name);
+    let is_expected = checks.iter().any(|(is, found)| is == level && found.contains(text));
+    assert!(is_expected, "{name}: {checks:?}");
+}
+
+pub fn doctor_checks_endpoints_identity_and_role(cluster: &Cluster) {
+    let mut fleet = Fleet::new(cluster.endpoints());
+    let (proxy, urls) = Proxy::before(&fleet.endpoints[..1]);
+    let endpoints = [&urls[..], &fleet.endpoints[1..]].concat();
+    let (host, reader) = (fleet.host_at(&endpoints, "writer"), fleet.reader());
+    expect_check(&host, "identity", "ok", "no login is stored yet");
+    fleet.sign_in(&host, 3600);
+    expect_check(&host, "identity", "ok", "decrypts the stored login");
+    expect_check(&host, "role", "ok", "under a lease of 10 s");
+    expect_check(&host, "fleet lock", "ok", "free");
+    expect_check(&reader, "role", "ok", "does not renew");
+    expect_check(&reader, "storage", "ok", "this host writes nothing there");
+    let endpoints = checks(&host, "endpoint");
+    assert!(endpoints.len() == 3 && endpoints.iter().all(|(level, _)| level == "ok"));
+    proxy.cut();
+    expect_check(&host, "endpoint", "failure", &urls[0]);
+    let reachable = checks(&host, "endpoint").iter().filter(|(level, _)| level == "ok").count();
+    assert_eq!(reachable, 2);
+    // A reader with a writer's identity.
+    fs::copy(host.home.path().join("identity"), reader.home.path().join("identity")).unwrap();
+    expect_check(&reader, "role", "failure", "decrypts the refresh token");
+    fleet.readers = Identity::generate();
+    expect_check(&fleet.reader(), "identity", "failure", "not encrypted for");
+}
+
+pub fn renewal_is_traced_and_in_the_audit_log_of_its_host_only(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let (host, other) = (fleet.host(), fleet.host());
+    fleet.sign_in_expired(&host);
+    let spent = fleet.refresh_token(cluster);
+    let trace = host.home.path().join("trace");
+    let mut get = host.command("get --format token --wait 60s");
+    assert!(get.env("CODEX_CREDENTIAL_TRACE", &trace).output().unwrap().status.success());
+    eventually(|| host.renewers().is_empty());
+    let trace = fs::read_to_string(&trace).unwrap();
+    let events: Vec<Value> =
+        trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for request in ["range", "grant", "txn"] {
+        let is_request = |event: &&Value| event["event"] == "etcd" && event["asked"] == request;
+        let event = events.iter().find(is_request).unwrap_or_else(|| panic!("{request}: {trace}"));
+        assert_eq!(event["answered"], true);
+        let endpoint = event["endpoint"].as_str().unwrap();
+        assert!(fleet.endpoints.iter().any(|known| known == endpoint));
+    }
+    assert!(!trace.contains(&spent) && !trace.contains(&fleet.refresh_token(cluster)));
+    other.token();
+    let audit = |host: &Host| String::from_utf8(host.run("audit").stdout).unwrap();
+    assert!(audit(&host).contains("renewal"), "{}", audit(&host));
+    assert!(!audit(&other).contains("renewal"), "{}", audit(&other));
+}
