@@ -1,5 +1,5 @@
 //! Counts the requests to etcd when a token becomes due on many hosts. The hosts are simulated in this process: each has
-//! folders of its own and uses the storage of the crate. `FLEET_HOSTS` sets their number.
+//! folders and uses the storage of the crate. `FLEET_HOSTS` sets their number.
 
 use crate::cluster::Cluster;
 use crate::hosts::Fleet;

@@ -14,7 +14,7 @@ fn has_file_with(host: &Host, text: &str) -> bool {
     files.iter().filter_map(|file| fs::read(file).ok()).any(|bytes| contains(&bytes, text))
 }
 
-/// Reads a file without its long runs of zeros, of which etcd's write-ahead log has many.
+/// Reads a file without long runs of zeros. etcd's write-ahead log has many.
 fn read_without_zeros(file: &Path) -> Vec<u8> {
     let bytes = fs::read(file).unwrap_or_default();
     let parts = bytes.split(|&byte| byte == 0).filter(|part| part.len() > 8);
@@ -43,7 +43,7 @@ pub fn etcds_files_and_traffic_contain_no_token(cluster: &Cluster) {
             assert!(!is_seen(&STANDARD.encode(&token[offset..])[..24]));
         }
     }
-    // The search finds text that is there.
+    // The search works: it finds the prefix.
     assert!(contains(&proxy.traffic(), &fleet.prefix) && is_seen(&fleet.prefix));
     assert!(seen[..seen.len() - 1].iter().any(|bytes| contains(bytes, &fleet.prefix)));
 }

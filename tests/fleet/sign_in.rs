@@ -50,7 +50,7 @@ fn continue_on_another_host(fleet: &Fleet, [first, second, reader]: [Host; 3]) {
     assert_eq!(fleet.issuer.counts().user_codes, 1);
 }
 
-/// The earlier sign-in, of which the new host knows nothing yet, does not count as the one that was asked for.
+/// The new host must not take the earlier sign-in for the result of its own `login`.
 pub fn login_on_a_new_host_starts_a_new_sign_in(cluster: &Cluster) {
     let fleet = Fleet::new(cluster.endpoints());
     let (first, new) = (fleet.host(), fleet.host());

@@ -59,11 +59,8 @@ fn check_failure(report: &mut Report, login_dir: &LoginDir) -> Result<()> {
         let found = match failure.pause_left() {
             0 => format!("the last renewal failed: {}", failure.error.text()),
             left => {
-                format!(
-                    "the last renewal failed (next try in {}): {}",
-                    time_left(left),
-                    failure.error
-                )
+                let (next, error) = (time_left(left), failure.error.text());
+                format!("the last renewal failed (next try in {next}): {error}")
             }
         };
         let next = failure.error.hint.clone();

@@ -20,7 +20,7 @@ pub fn lock_scope(folder: &Path) -> LockScope {
     scope_by(&mounts, &folder)
 }
 
-/// `mounts` has the format of proc_pid_mountinfo(5).
+/// `mounts` has the format of `proc_pid_mountinfo(5)`.
 fn scope_by(mounts: &str, folder: &Path) -> LockScope {
     const SHARED: &[&str] = &[
         "9p", "afs", "ceph", "cifs", "fuse", "gfs2", "lustre", "nfs", "nfs4", "ocfs2", "smb3",
