@@ -1,5 +1,4 @@
-//! The way that a request takes to a server, step by step, for whoever wants to know which step fails: through which
-//! proxy, by which address, over which connection.
+//! Tries the steps of a connection one by one, for `doctor`: the proxy, the address, the TCP connection.
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
@@ -11,19 +10,22 @@ use std::thread;
 use std::time::Duration;
 use url::Url;
 
-/// For each step.
+/// The time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Route {
-    /// The proxy that the environment or the system names for this server, without its password.
+    /// URL of the proxy for this server, without user and password.
     pub proxy: Option<String>,
-    /// Who is connected to: the proxy, else the server.
+    /// What we connect to: the proxy if there is one, else the server.
     pub host: String,
     pub port: u16,
 }
 
 impl Route {
-    /// As requests go; see `http.rs`.
+    /// Finds the route to `url` as requests take it, see [`crate::oauth::http`].
+    ///
+    /// # Errors
+    /// `Usage` if `url` or the proxy's URL names no host and port.
     pub fn to(url: &str) -> Result<Self> {
         let server = Url::parse(url).ok();
         let server = server.filter(Url::has_host).ok_or_else(|| unusable(url))?;
@@ -48,8 +50,10 @@ impl Route {
         Url::parse(&found.uri().to_string()).ok()
     }
 
+    /// Resolves the host name.
+    ///
     /// # Errors
-    /// `Network` when no address is known, or none in time.
+    /// `Network` if the host has no address or the lookup takes more than 5 seconds.
     pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
         let (sender, found) = mpsc::channel();
         let at = (self.host.trim_matches(['[', ']']).to_owned(), self.port);
@@ -73,10 +77,10 @@ impl Route {
         }
     }
 
-    /// Connects to the first of `addresses` that answers, and how long that took, in milliseconds.
+    /// Connects to the first of `addresses` that accepts, and returns the address and the milliseconds it took.
     ///
     /// # Errors
-    /// `Network`, with what the last one said.
+    /// `Network`, with the cause at the last address.
     pub fn connect(&self, addresses: &[SocketAddr]) -> Result<(SocketAddr, u64)> {
         let mut last = None;
         for address in addresses {
@@ -98,12 +102,12 @@ impl Route {
 }
 
 fn without_password(mut proxy: Url) -> Url {
-    // Both fail for addresses without a host alone.
+    // Both fail only for URLs without a host.
     let _ = proxy.set_username("");
     let _ = proxy.set_password(None);
     proxy
 }
 
 fn unusable(url: &str) -> Error {
-    Error::new(Kind::Usage, format!("{url} is no address of a server"))
+    Error::new(Kind::Usage, format!("{url} is not the URL of a server"))
 }

@@ -1,4 +1,4 @@
-//! One device login, as a record that outlives the process that polls for it, and the pace of polling.
+//! A device authorization, which outlives the process that polls for it, and the pace of polling (RFC 8628).
 
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind};
@@ -7,7 +7,7 @@ use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A device login that waits for a person.
+/// A pending device authorization (RFC 8628 §3.2), as it is recorded on disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceAuthorization {
     pub issuer: String,
@@ -15,94 +15,96 @@ pub struct DeviceAuthorization {
     pub device_code: Secret<String>,
     #[serde(flatten)]
     pub verification: Verification,
-    /// Between two polls, in seconds.
+    /// Seconds between two polls.
     pub interval: u64,
-    /// Nobody can be answered without it. A person may also sign in anew while the old login still works.
+    /// Whether callers need this sign-in to get a token. False if the user signs in anew while a login still works.
     pub is_needed: bool,
-    /// What the approval brought: from here on the code must be exchanged, not polled for again.
+    /// Set once the user has approved, in the dialect of auth.openai.com. From then on we exchange the code and do
+    /// not poll.
     #[serde(default)]
     pub approval: Option<AuthorizationCode>,
 }
 
 impl DeviceAuthorization {
-    /// Whether a renewal for this issuer and client can go on with it, at `now` (seconds since the epoch).
-    pub fn is_usable(&self, at: &ClientRegistration, now: i64) -> bool {
-        self.issuer == at.issuer
-            && self.client_id == at.client_id
+    /// Whether `client` can use this device authorization at `now` (seconds since the epoch).
+    pub fn is_usable(&self, client: &ClientRegistration, now: i64) -> bool {
+        self.issuer == client.issuer
+            && self.client_id == client.client_id
             && self.verification.expires_at > now
     }
 }
 
-/// The authorization code of an approved login, with its PKCE verifier (RFC 7636).
+/// An authorization code with its PKCE verifier (RFC 7636).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationCode {
     pub authorization_code: Secret<String>,
     pub code_verifier: Secret<String>,
 }
 
-/// Whether a person could read it off a line and type it.
-pub(super) fn is_code(code: &str) -> bool {
+/// Whether `code` fits on one line of a terminal and in a one-line error.
+pub(super) fn is_user_code(code: &str) -> bool {
     (1..=64).contains(&code.len())
         && !code.contains(char::is_control)
         && code.trim().len() == code.len()
 }
 
-/// What one poll brought.
+/// What one poll led to (RFC 8628 §3.5).
 #[derive(Debug)]
-pub enum Poll {
-    DeviceAuthorization,
-    /// An authorization code, which is to be exchanged (auth.openai.com).
-    Approved(AuthorizationCode),
-    /// The tokens themselves (RFC 8628).
-    Granted(TokenResponse),
-    /// They were granted and did not arrive: asking again may end what was granted.
-    Lost(Error),
-    /// The end: denied, expired, or not understood.
-    Refused(Error),
-    /// The server knows the code no more. If an earlier answer did not arrive, that was a success.
-    Gone(Error),
-    /// For good (RFC 8628, section 3.5).
+pub enum PollResponse {
+    /// `authorization_pending`
+    AuthorizationPending,
+    /// The user approved: an authorization code to exchange (auth.openai.com).
+    AuthorizationCode(AuthorizationCode),
+    /// The user approved: the tokens (RFC 8628).
+    Tokens(TokenResponse),
+    /// The user approved, but the tokens did not arrive. Another poll could make the server revoke them.
+    TokensLost(Error),
+    /// Denied, expired or not understood: polling ends.
+    Failed(Error),
+    /// The server does not know the device code. If the response to an earlier poll was lost, that poll succeeded.
+    UnknownCode(Error),
+    /// `slow_down`
     SlowDown,
-    /// 429, with the pause that the server asked for.
-    TooFast(Option<Duration>),
-    /// 5xx, or nothing sent: the code is as good as before.
-    Trouble,
-    /// Sent, and not answered.
-    Unknown,
+    /// Status 429, with the pause of `Retry-After`.
+    TooManyRequests(Option<Duration>),
+    /// The poll was not sent, or the server failed (5xx). The device code stays valid.
+    Unavailable,
+    /// The poll was sent, and no response arrived.
+    NoResponse,
 }
 
 /// What to do after a poll.
 #[derive(Debug)]
-pub enum Step {
+pub enum PollStep {
     Wait(Duration),
-    Approved(AuthorizationCode),
-    Granted(TokenResponse),
-    Refused(Error),
+    Exchange(AuthorizationCode),
+    Store(TokenResponse),
+    Fail(Error),
 }
 
-/// How often to poll. Trouble doubles the pause, up to a minute, until an answer comes.
+/// The pace of polling. Each failed poll doubles the pause, up to a minute, until the server responds.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct Polling {
     interval: Duration,
     pause: Duration,
-    /// A poll was sent whose answer is not known.
+    /// A poll was sent whose response is not known.
     has_unknown: bool,
 }
 
-/// RFC 8628, section 3.5.
+/// RFC 8628 §3.5: `slow_down` adds 5 seconds for this and all later polls.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// In seconds. No code lives longer.
+/// In seconds. No device code lives longer.
 const LONGEST_INTERVAL: u64 = 24 * 3600;
 
-impl Pace {
-    /// `interval` in seconds; never without a pause, whatever the server says.
+impl Polling {
+    /// Starts polling every `interval` seconds, at least one and at most a day.
     pub fn new(interval: u64) -> Self {
         let interval = Duration::from_secs(interval.clamp(1, LONGEST_INTERVAL));
         Self { interval, pause: interval, has_unknown: false }
     }
 
-    /// An earlier process was killed while it polled.
+    /// Continues after a process that was killed while it polled.
     pub fn after_unknown(self) -> Self {
         Self { has_unknown: true, ..self }
     }
@@ -115,27 +117,31 @@ impl Pace {
         self.interval
     }
 
-    /// One step of the polling, by the answer alone.
-    pub fn next_step(&mut self, poll: Poll) -> Step {
-        self.pause = match poll {
-            Poll::Approved(approval) => return Step::Approved(approval),
-            Poll::Granted(tokens) => return Step::Granted(tokens),
-            Poll::Lost(error) => return Step::Refused(lost(&error)),
-            Poll::Gone(error) if self.has_unknown => return Step::Refused(lost(&error)),
-            Poll::Refused(error) | Poll::Gone(error) => return Step::Refused(error),
-            Poll::DeviceAuthorization => self.interval,
-            Poll::SlowDown => {
+    /// Decides what follows a poll. Sends nothing and does not wait.
+    pub fn next_step(&mut self, response: PollResponse) -> PollStep {
+        self.pause = match response {
+            PollResponse::AuthorizationCode(code) => return PollStep::Exchange(code),
+            PollResponse::Tokens(tokens) => return PollStep::Store(tokens),
+            PollResponse::TokensLost(error) => return PollStep::Fail(lost(&error)),
+            PollResponse::UnknownCode(error) if self.has_unknown => {
+                return PollStep::Fail(lost(&error));
+            }
+            PollResponse::Failed(error) | PollResponse::UnknownCode(error) => {
+                return PollStep::Fail(error);
+            }
+            PollResponse::AuthorizationPending => self.interval,
+            PollResponse::SlowDown => {
                 self.interval += SLOW_DOWN;
                 self.interval
             }
-            Poll::TooFast(Some(pause)) => pause.max(self.interval),
-            Poll::Unknown => {
+            PollResponse::TooManyRequests(Some(pause)) => pause.max(self.interval),
+            PollResponse::NoResponse => {
                 self.has_unknown = true;
                 self.back_off()
             }
-            Poll::TooFast(None) | Poll::Trouble => self.back_off(),
+            PollResponse::TooManyRequests(None) | PollResponse::Unavailable => self.back_off(),
         };
-        Step::Wait(self.pause)
+        PollStep::Wait(self.pause)
     }
 }
 
@@ -147,63 +153,75 @@ fn lost(error: &Error) -> Error {
     Error::new(Kind::LoginRequired, what).sign_in_again()
 }
 
+pub(super) fn denied() -> Error {
+    Error::new(Kind::Denied, "the sign-in was denied in the browser")
+        .run("to try again", "codex-credential login")
+}
+
+pub fn expired() -> Error {
+    Error::new(Kind::LoginExpired, "the device code expired before it was approved")
+        .run("to get a new one", "codex-credential login")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pause(pace: &mut Pace, poll: Poll) -> u64 {
-        match pace.next_step(poll) {
-            Step::Wait(pause) => pause.as_secs(),
+    fn pause(polling: &mut Polling, response: PollResponse) -> u64 {
+        match polling.next_step(response) {
+            PollStep::Wait(pause) => pause.as_secs(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn trouble_backs_off_and_an_answer_brings_the_interval_back() {
-        let mut pace = Pace::new(5);
-        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 5);
-        assert_eq!(pause(&mut pace, Poll::Trouble), 10);
-        assert_eq!(pause(&mut pace, Poll::TooFast(None)), 20);
-        assert_eq!(pause(&mut pace, Poll::TooFast(Some(Duration::from_secs(7)))), 7);
-        assert_eq!(pause(&mut pace, Poll::TooFast(Some(Duration::ZERO))), 5);
-        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 5);
+    fn failed_polls_double_the_pause_until_the_server_responds() {
+        let mut polling = Polling::new(5);
+        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 5);
+        assert_eq!(pause(&mut polling, PollResponse::Unavailable), 10);
+        assert_eq!(pause(&mut polling, PollResponse::TooManyRequests(None)), 20);
+        let seven = Some(Duration::from_secs(7));
+        assert_eq!(pause(&mut polling, PollResponse::TooManyRequests(seven)), 7);
+        assert_eq!(pause(&mut polling, PollResponse::TooManyRequests(Some(Duration::ZERO))), 5);
+        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 5);
         for _ in 0..10 {
-            pause(&mut pace, Poll::Trouble);
+            pause(&mut polling, PollResponse::Unavailable);
         }
-        assert_eq!(pause(&mut pace, Poll::Trouble), 60);
+        assert_eq!(pause(&mut polling, PollResponse::Unavailable), 60);
     }
 
     #[test]
-    fn slow_down_is_for_good() {
-        let mut pace = Pace::new(5);
-        assert_eq!(pause(&mut pace, Poll::SlowDown), 10);
-        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 10);
-        assert_eq!(pause(&mut pace, Poll::SlowDown), 15);
-        assert_eq!(pause(&mut pace, Poll::Unknown), 30);
-        assert_eq!(pause(&mut pace, Poll::DeviceAuthorization), 15);
+    fn slow_down_lengthens_all_later_intervals() {
+        let mut polling = Polling::new(5);
+        assert_eq!(pause(&mut polling, PollResponse::SlowDown), 10);
+        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 10);
+        assert_eq!(pause(&mut polling, PollResponse::SlowDown), 15);
+        assert_eq!(pause(&mut polling, PollResponse::NoResponse), 30);
+        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 15);
     }
 
     #[test]
-    fn a_code_that_is_gone_after_an_answer_was_lost_was_approved() {
-        let gone = || Poll::Gone(Error::new(Kind::LoginExpired, "gone"));
-        let kind = |pace: &mut Pace, poll| match pace.next_step(poll) {
-            Step::Refused(error) => error.kind,
+    fn unknown_code_after_a_lost_response_means_the_tokens_were_lost() {
+        let unknown = || PollResponse::UnknownCode(Error::new(Kind::LoginExpired, "unknown"));
+        let kind = |polling: &mut Polling, response| match polling.next_step(response) {
+            PollStep::Fail(error) => error.kind,
             other => panic!("{other:?}"),
         };
-        assert_eq!(kind(&mut Pace::new(5), gone()), Kind::LoginExpired);
-        assert_eq!(kind(&mut Pace::new(5).after_unknown(), gone()), Kind::LoginRequired);
-        let mut pace = Pace::new(5);
-        pace.next_step(Poll::Unknown);
-        assert_eq!(kind(&mut pace, gone()), Kind::LoginRequired);
+        assert_eq!(kind(&mut Polling::new(5), unknown()), Kind::LoginExpired);
+        assert_eq!(kind(&mut Polling::new(5).after_unknown(), unknown()), Kind::LoginRequired);
+        let mut polling = Polling::new(5);
+        polling.next_step(PollResponse::NoResponse);
+        assert_eq!(kind(&mut polling, unknown()), Kind::LoginRequired);
     }
 
     #[test]
-    fn an_absurd_interval_or_pause_is_not_taken_at_its_word() {
-        assert_eq!(pause(&mut Pace::new(0), Poll::DeviceAuthorization), 1);
-        let mut pace = Pace::new(u64::MAX);
-        for poll in [Poll::Trouble, Poll::SlowDown, Poll::TooFast(Some(Duration::MAX))] {
-            pause(&mut pace, poll);
+    fn interval_of_the_server_is_kept_between_a_second_and_a_day() {
+        assert_eq!(pause(&mut Polling::new(0), PollResponse::AuthorizationPending), 1);
+        let mut polling = Polling::new(u64::MAX);
+        let endless = PollResponse::TooManyRequests(Some(Duration::MAX));
+        for response in [PollResponse::Unavailable, PollResponse::SlowDown, endless] {
+            pause(&mut polling, response);
         }
-        assert_eq!(pause(&mut pace, Poll::Trouble), LONGEST_INTERVAL + 5);
+        assert_eq!(pause(&mut polling, PollResponse::Unavailable), LONGEST_INTERVAL + 5);
     }
 }

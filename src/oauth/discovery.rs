@@ -1,5 +1,4 @@
-//! What an issuer says of itself (RFC 8414; OpenID Connect Discovery 1.0), kept for as long as it says, an hour where it
-//! does not.
+//! Authorization server metadata (RFC 8414, OpenID Connect Discovery 1.0) and its cache.
 
 use crate::client::Endpoints;
 use crate::clock;
@@ -10,15 +9,14 @@ use crate::urls::host;
 use crate::urls::is_secure;
 use serde::{Deserialize, Serialize};
 
-/// Seconds. No request costs more than the first minutes of it save, and no endpoint moves unseen for longer than
-/// a day.
-const SHORTEST: i64 = 5 * 60;
-const DEFAULT: i64 = 3600;
-const LONGEST: i64 = 24 * 3600;
+/// Bounds of `max-age` and its value if the response has none, in seconds.
+const SHORTEST_MAX_AGE: i64 = 5 * 60;
+const DEFAULT_MAX_AGE: i64 = 3600;
+const LONGEST_MAX_AGE: i64 = 24 * 3600;
 
-/// The members this program uses.
+/// The members that this program uses (RFC 8414 §2).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Metadata {
+pub struct ServerMetadata {
     issuer: String,
     device_authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
@@ -29,35 +27,38 @@ pub struct Metadata {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// A document, and what it takes to ask whether it is still the same.
+/// Metadata with what is needed to revalidate it (RFC 9111 §4.3).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Discovered {
-    pub metadata: Metadata,
+pub struct CachedMetadata {
+    pub metadata: ServerMetadata,
     pub url: String,
     etag: Option<String>,
     /// Seconds since the epoch.
-    asked_at: i64,
-    fresh_for: i64,
+    fetched_at: i64,
+    /// In seconds.
+    max_age: i64,
 }
 
-impl Discovered {
-    /// At `now`, seconds since the epoch by a clock that may have been set meanwhile.
+impl CachedMetadata {
+    /// Whether the metadata can be used without a request at `now` (seconds since the epoch). False if the clock was
+    /// set back behind the last fetch.
     pub fn is_fresh(&self, now: i64) -> bool {
-        (self.asked_at..self.asked_at.saturating_add(self.fresh_for)).contains(&now)
+        (self.fetched_at..self.fetched_at.saturating_add(self.max_age)).contains(&now)
     }
 
-    pub fn is_of(&self, issuer: &str) -> bool {
+    pub fn is_for(&self, issuer: &str) -> bool {
         self.metadata.issuer == issuer
     }
 
-    fn of(url: &str, reply: &Response, metadata: Metadata) -> Self {
-        let fresh_for = reply.max_age.unwrap_or(DEFAULT).clamp(SHORTEST, LONGEST);
-        let (url, etag) = (url.to_owned(), reply.etag.clone());
-        Self { metadata, url, etag, asked_at: clock::now(), fresh_for }
+    fn new(url: &str, response: &Response, metadata: ServerMetadata) -> Self {
+        let max_age =
+            response.max_age.unwrap_or(DEFAULT_MAX_AGE).clamp(SHORTEST_MAX_AGE, LONGEST_MAX_AGE);
+        let (url, etag) = (url.to_owned(), response.etag.clone());
+        Self { metadata, url, etag, fetched_at: clock::now(), max_age }
     }
 }
 
-impl Metadata {
+impl ServerMetadata {
     pub fn endpoints(&self) -> Endpoints {
         Endpoints {
             device_authorization: self.device_authorization_endpoint.clone(),
@@ -68,99 +69,105 @@ impl Metadata {
         }
     }
 
-    /// Whether a client's secret has to go into the body. (What RFC 6749 prefers is the header.)
-    pub fn wants_secret_in_body(&self) -> bool {
+    /// Whether the server takes the client secret only in the body. RFC 6749 §2.3.1 prefers the header.
+    pub fn needs_secret_in_body(&self) -> bool {
         self.token_endpoint_auth_methods_supported.as_ref().is_some_and(|methods| {
-            let has = |method: &str| methods.iter().any(|offered| offered == method);
+            let has = |name: &str| methods.iter().any(|method| method == name);
             has("client_secret_post") && !has("client_secret_basic")
         })
     }
 
-    /// RFC 8414, section 3.3: exactly what was asked for, or it speaks for somebody else.
+    /// Checks that the metadata is for `issuer`, compared exactly (RFC 8414 §3.3), and that all endpoints use https.
     fn check(&self, issuer: &str, url: &str) -> Result<()> {
         if self.issuer != issuer {
-            let other = printable(&self.issuer);
-            let what = format!("{url} speaks for the issuer {other:?}, not for {issuer:?}");
-            return Err(Error::new(Kind::Configuration, what)
-                .hint("issuer has to be written exactly as the server has it, to the last slash"));
+            let found = printable(&self.issuer);
+            let what = format!("{url} is for the issuer {found:?}, not for {issuer:?}");
+            return Err(Error::new(Kind::Configuration, what).hint(
+                "write issuer in the profile exactly as the server does, including a final slash",
+            ));
         }
         let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
             self.endpoints();
-        let named = [device_authorization, token, revocation, jwks, userinfo];
-        for endpoint in named.into_iter().flatten() {
+        let endpoints = [device_authorization, token, revocation, jwks, userinfo];
+        for endpoint in endpoints.into_iter().flatten() {
             if !is_secure(&endpoint) {
                 let what =
                     format!("{url} names an endpoint without https: {}", printable(&endpoint));
-                return Err(Error::new(Kind::Server, what).hint("no token is sent there"));
+                return Err(Error::new(Kind::Server, what).hint(
+                    "tokens are sent only over https; report this to the server's administrator",
+                ));
             }
         }
         Ok(())
     }
 }
 
-/// Where it may be told: RFC 8414, section 3.1, puts the path behind, OpenID in front.
-fn addresses(issuer: &str) -> [String; 2] {
-    let plain = issuer.trim_end_matches('/');
+/// Returns the well-known URLs: RFC 8414 §3.1 puts the issuer's path last, OpenID Connect puts it first.
+fn well_known_urls(issuer: &str) -> [String; 2] {
+    let issuer = issuer.trim_end_matches('/');
     let path_at =
-        plain.find("://").and_then(|at| plain[at + 3..].find('/').map(|path| at + 3 + path));
-    let (origin, path) = plain.split_at(path_at.unwrap_or(plain.len()));
+        issuer.find("://").and_then(|at| issuer[at + 3..].find('/').map(|path| at + 3 + path));
+    let (origin, path) = issuer.split_at(path_at.unwrap_or(issuer.len()));
     [
         format!("{origin}/.well-known/oauth-authorization-server{path}"),
-        format!("{plain}/.well-known/openid-configuration"),
+        format!("{issuer}/.well-known/openid-configuration"),
     ]
 }
 
-/// Asks the issuer, or asks it whether `known` still holds. Where there is no answer, what is known goes on to hold.
+/// Gets the issuer's metadata, or revalidates `cached`. If the issuer cannot be reached, `cached` stays in use.
 ///
 /// # Errors
-/// `Configuration` when the server is not the issuer that was asked for, or tells nothing.
-pub fn discover(http: &Http, issuer: &str, known: Option<Discovered>) -> Result<Discovered> {
-    if let Some(known) = known.filter(|known| known.is_of(issuer)) {
-        return match http.get(&known.url, known.etag.as_deref()) {
-            Ok(reply) if reply.status == 304 => {
-                let etag = reply.etag.clone().or(known.etag);
-                let again = Discovered::of(&known.url, &reply, known.metadata);
-                Ok(Discovered { etag, ..again })
+/// `Configuration` if the metadata is for another issuer or the issuer publishes none.
+pub fn discover(
+    http: &Http,
+    issuer: &str,
+    cached: Option<CachedMetadata>,
+) -> Result<CachedMetadata> {
+    if let Some(cached) = cached.filter(|cached| cached.is_for(issuer)) {
+        return match http.get(&cached.url, cached.etag.as_deref()) {
+            Ok(response) if response.status == 304 => {
+                let etag = response.etag.clone().or(cached.etag);
+                let revalidated = CachedMetadata::new(&cached.url, &response, cached.metadata);
+                Ok(CachedMetadata { etag, ..revalidated })
             }
-            Ok(reply) if reply.status == 200 => read(&reply, issuer, &known.url),
-            Ok(reply) if (400..500).contains(&reply.status) => ask(http, issuer),
-            _ => Ok(known),
+            Ok(response) if response.status == 200 => read(&response, issuer, &cached.url),
+            Ok(response) if (400..500).contains(&response.status) => fetch(http, issuer),
+            _ => Ok(cached),
         };
     }
-    ask(http, issuer)
+    fetch(http, issuer)
 }
 
-fn ask(http: &Http, issuer: &str) -> Result<Discovered> {
-    let mut last = None;
-    for url in addresses(issuer) {
-        let reply = http.get(&url, None)?;
-        match reply.status {
-            200 => match read(&reply, issuer, &url) {
-                Ok(discovered) => return Ok(discovered),
-                // A page for people in its place is no word of the issuer.
-                Err(error) if error.kind == Kind::Server => last = Some(error),
+fn fetch(http: &Http, issuer: &str) -> Result<CachedMetadata> {
+    let mut last_error = None;
+    for url in well_known_urls(issuer) {
+        let response = http.get(&url, None)?;
+        match response.status {
+            200 => match read(&response, issuer, &url) {
+                Ok(metadata) => return Ok(metadata),
+                // A web page at the first URL does not mean that the second has no metadata.
+                Err(error) if error.kind == Kind::Server => last_error = Some(error),
                 Err(error) => return Err(error),
             },
-            400..500 if reply.status != 429 => {}
-            _ => last = Some(reply.error(&url)),
+            400..500 if response.status != 429 => {}
+            _ => last_error = Some(response.error(&url)),
         }
     }
-    Err(last.unwrap_or_else(|| {
-        let what = format!("{} does not tell its endpoints (no discovery)", host(issuer));
+    Err(last_error.unwrap_or_else(|| {
+        let what = format!("{} does not publish its endpoints (no discovery)", host(issuer));
         Error::new(Kind::Configuration, what).hint(
-            "check issuer, or give token_endpoint and device_authorization_endpoint in the profile",
+            "check issuer, or set token_endpoint and device_authorization_endpoint in the profile",
         )
     }))
 }
 
-fn read(reply: &Response, issuer: &str, url: &str) -> Result<Discovered> {
-    let metadata: Metadata = serde_json::from_slice(&reply.body).map_err(|_| {
-        let what = format!("{url} is not the description of an authorization server");
-        Error::new(Kind::Server, what)
-            .hint("a proxy or a sign-in page may have answered in its place")
+fn read(response: &Response, issuer: &str, url: &str) -> Result<CachedMetadata> {
+    let metadata: ServerMetadata = serde_json::from_slice(&response.body).map_err(|_| {
+        let what = format!("{url} did not send the metadata of an authorization server");
+        Error::new(Kind::Server, what).hint("a proxy or a sign-in page may have answered instead")
     })?;
     metadata.check(issuer, url)?;
-    Ok(Discovered::of(url, reply, metadata))
+    Ok(CachedMetadata::new(url, response, metadata))
 }
 
 #[cfg(test)]
@@ -168,16 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_of_an_issuer_goes_behind_for_oauth_and_in_front_for_openid() {
+    fn path_of_the_issuer_is_last_for_oauth_and_first_for_openid() {
         assert_eq!(
-            addresses("https://a.example/realms/x/"),
+            well_known_urls("https://a.example/realms/x/"),
             [
                 "https://a.example/.well-known/oauth-authorization-server/realms/x",
                 "https://a.example/realms/x/.well-known/openid-configuration"
             ]
         );
         assert_eq!(
-            addresses("https://a.example"),
+            well_known_urls("https://a.example"),
             [
                 "https://a.example/.well-known/oauth-authorization-server",
                 "https://a.example/.well-known/openid-configuration"
@@ -186,17 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_fresh_for_minutes_at_least_and_a_day_at_most() {
-        let metadata: Metadata = serde_json::from_str(r#"{"issuer":"https://a.example"}"#).unwrap();
-        for (max_age, fresh_for) in
-            [(Some(0), SHORTEST), (None, DEFAULT), (Some(600), 600), (Some(1 << 40), LONGEST)]
-        {
-            let reply = Response { max_age, ..Response::default() };
-            let discovered = Discovered::of("https://a.example", &reply, metadata.clone());
-            let at = discovered.asked_at;
-            assert!(discovered.is_fresh(at + fresh_for - 1), "{max_age:?}");
-            assert!(!discovered.is_fresh(at + fresh_for), "{max_age:?}");
-            assert!(!discovered.is_fresh(at - 1), "the clock was set back");
+    fn metadata_is_fresh_for_at_least_minutes_and_at_most_a_day() {
+        let metadata: ServerMetadata =
+            serde_json::from_str(r#"{"issuer":"https://a.example"}"#).unwrap();
+        for (max_age, fresh_for) in [
+            (Some(0), SHORTEST_MAX_AGE),
+            (None, DEFAULT_MAX_AGE),
+            (Some(600), 600),
+            (Some(1 << 40), LONGEST_MAX_AGE),
+        ] {
+            let response = Response { max_age, ..Response::default() };
+            let cached = CachedMetadata::new("https://a.example", &response, metadata.clone());
+            let at = cached.fetched_at;
+            assert!(cached.is_fresh(at + fresh_for - 1), "{max_age:?}");
+            assert!(!cached.is_fresh(at + fresh_for), "{max_age:?}");
+            assert!(!cached.is_fresh(at - 1), "the clock was set back");
         }
     }
 }

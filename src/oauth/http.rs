@@ -1,9 +1,10 @@
-//! Requests to the authorization server. The only home of reqwest, and but for storage/etcd of tokio: the rest of the
-//! program is plain, sequential code.
+//! HTTP requests to the authorization server. The only file that uses reqwest.
+//!
+//! Each request blocks its caller: the rest of the program is sequential.
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::network_error::{Route, unanswered};
+use crate::oauth::network_error::{Proxies, no_response};
 use crate::tokens::{ROOM, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::{host, path};
@@ -18,63 +19,65 @@ use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// No answer of an authorization server comes near this; in bytes.
+/// The largest response body we accept, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 const USER_AGENT: &str = concat!("codex-credential/", env!("CARGO_PKG_VERSION"));
 
-/// An answer, whatever its status.
+/// A response of any status.
 #[derive(Debug, Default)]
 pub struct Response {
     pub status: u16,
     pub body: Zeroizing<Vec<u8>>,
-    /// From `Retry-After` (RFC 9110, section 10.2.3).
+    /// `Retry-After` (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
-    /// How far the server's clock, by its `Date`, was ahead of this machine's, in seconds.
+    /// Seconds that the server's clock is ahead of this machine's, from `Date`.
     pub skew: Option<i64>,
     pub etag: Option<String>,
-    /// From `Cache-Control` (RFC 9111, section 5.2.2), in seconds.
+    /// `max-age` of `Cache-Control` (RFC 9111 §5.2.2), in seconds.
     pub max_age: Option<i64>,
-    /// Cloudflare says that it wants to see a browser (`cf-mitigated`).
+    /// Whether Cloudflare answered with a bot check (`cf-mitigated`).
     pub is_challenge: bool,
 }
 
-/// A request without an answer.
+/// A request without a complete response.
 #[derive(Debug)]
-pub enum Failure {
-    /// It never left: sending it again does no harm.
+pub enum RequestError {
+    /// The request was not sent, so it can be sent again.
     NotSent(Error),
-    /// It may have been processed, but no answer arrived.
-    NoAnswer(Error),
-    /// An answer began with this status, and did not arrive whole.
+    /// The server may have processed the request, but no response arrived.
+    NoResponse(Error),
+    /// A response with this status began and did not arrive completely.
     CutOff(u16, Error),
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NotSent(error) | Failure::NoAnswer(error) | Failure::CutOff(_, error) => error,
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NotSent(error)
+            | RequestError::NoResponse(error)
+            | RequestError::CutOff(_, error) => error,
         }
     }
 }
 
-/// A parameter of a form.
+/// Name and value of a form parameter.
 pub type Field<'a> = (&'a str, &'a str);
 
 pub struct Http {
-    /// By the proxies of the environment.
+    /// Uses the proxies of the environment.
     client: reqwest::Client,
-    /// For servers on this machine, which no proxy needs to see.
+    /// Uses no proxy: for servers on this machine.
     local: reqwest::Client,
-    route: Route,
-    /// For the whole of one request, the answer's body included.
+    proxies: Proxies,
+    /// For one request, including the response body.
     timeout: Duration,
     runtime: Option<Runtime>,
 }
 
 impl Drop for Http {
     fn drop(&mut self) {
-        // A name lookup that hangs is not waited for.
+        // Do not wait for a name lookup that hangs.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -82,10 +85,13 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// A client that trusts the platform's certificate authorities and those in the PEM file `extra_ca`, takes
-    /// its proxies from the environment, and follows no redirects: a token is sent to the host that was named.
+    /// Creates a client that trusts the platform's certificate authorities and those in the PEM file `extra_ca`.
+    /// It takes proxies from the environment and follows no redirects, so that no token reaches another host.
+    ///
+    /// # Errors
+    /// `Usage` if `extra_ca` has no certificates, `Network` if HTTPS cannot be set up.
     pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
-        // Fails only when a provider is installed already.
+        // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let extra_ca = extra_ca.map(certificates).transpose()?.unwrap_or_default();
         let builder = || {
@@ -100,37 +106,37 @@ impl Http {
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
         let client = builder().tls_certs_merge(extra_ca).build().map_err(cannot)?;
-        // Without the platform's certificates, which take longer to read than a renewal on this machine.
+        // Plain http needs no certificates, and loading the platform's takes longer than a local renewal.
         let local = builder().no_proxy().tls_certs_only([]).build().map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
-        let route = Route::of_environment();
-        Ok(Self { client, local, route, timeout: TIMEOUT, runtime: Some(runtime) })
+        let proxies = Proxies::of_environment();
+        Ok(Self { client, local, proxies, timeout: TIMEOUT, runtime: Some(runtime) })
     }
 
-    /// Plain http is for loopback alone; see `address.rs`.
+    /// Chooses the client for `url`. Plain http is allowed only for loopback, see [`crate::urls::is_secure`].
     fn client(&self, url: &str) -> &reqwest::Client {
         if url.starts_with("http://") { &self.local } else { &self.client }
     }
 
-    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Response, Failure> {
+    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Response, RequestError> {
         let request = self.client(url).post(url).header("content-type", "application/json");
         self.send(url, request.body(Bytes::from_owner(to_json(body))))
     }
 
-    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Response, Failure> {
+    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
         self.send(url, self.form(url, fields))
     }
 
-    /// With the client's id and secret in the header (RFC 6749, section 2.3.1).
-    pub fn post_form_as(
+    /// Posts a form with the client's id and secret in the header (RFC 6749 §2.3.1).
+    pub fn post_form_with_basic_auth(
         &self,
         (client_id, secret): (&str, &Secret<String>),
         url: &str,
         fields: &[Field],
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, RequestError> {
         let request = self.form(url, fields);
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let (client_id, secret): (String, Secret<String>) =
@@ -146,8 +152,8 @@ impl Http {
         request.body(Bytes::from_owner(form))
     }
 
-    /// 304 where what has this `etag` is still what is there.
-    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Response, Failure> {
+    /// Gets `url`. The response has status 304 if the document still has this `etag`.
+    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Response, RequestError> {
         let request = self.client(url).get(url);
         let request = match etag {
             Some(etag) => request.header("if-none-match", etag),
@@ -156,23 +162,27 @@ impl Http {
         self.send(url, request)
     }
 
-    /// With an access token (RFC 6750, section 2.1).
-    pub fn get_as(&self, token: &Secret<String>, url: &str) -> Result<Response, Failure> {
+    /// Gets `url` with an access token (RFC 6750 §2.1).
+    pub fn get_with_token(
+        &self,
+        token: &Secret<String>,
+        url: &str,
+    ) -> Result<Response, RequestError> {
         self.send(url, self.client(url).get(url).bearer_auth(token.expose()))
     }
 
-    fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
+    fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
         let watch = trace::watch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
-        let request = request.build().map_err(|error| self.failure(url, error))?;
+        let request = request.build().map_err(|error| self.error(url, error))?;
         let method = request.method().clone();
-        let result = self.answered(url, request);
+        let result = self.execute(url, request);
         trace::tell(|| Event::Request {
             method: method.as_str(),
             host: host(url),
             path: path(url),
             status: match &result {
-                Ok(Response { status, .. }) | Err(Failure::CutOff(status, _)) => Some(*status),
+                Ok(Response { status, .. }) | Err(RequestError::CutOff(status, _)) => Some(*status),
                 Err(_) => None,
             },
             ms: trace::ms(watch.as_ref()),
@@ -180,11 +190,11 @@ impl Http {
         result
     }
 
-    fn answered(&self, url: &str, request: reqwest::Request) -> Result<Response, Failure> {
+    fn execute(&self, url: &str, request: reqwest::Request) -> Result<Response, RequestError> {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
-            let response = response.map_err(|error| self.failure(url, error))?;
+            let response = response.map_err(|error| self.error(url, error))?;
             let status = response.status().as_u16();
             let head = Response {
                 status,
@@ -196,21 +206,27 @@ impl Http {
                 ..Response::default()
             };
             let body = body(response).await.map_err(|error| match error {
-                BodyError::Http(error) => Failure::CutOff(status, unanswered(url, error, None)),
-                BodyError::TooLong => Failure::NoAnswer(Error::new(
+                BodyError::Http(error) => {
+                    RequestError::CutOff(status, no_response(url, error, None))
+                }
+                BodyError::TooLong => RequestError::NoResponse(Error::new(
                     Kind::Server,
-                    format!("{} sent an answer of more than {BODY_LIMIT} bytes", host(url)),
+                    format!("{} sent a response of more than {BODY_LIMIT} bytes", host(url)),
                 )),
             })?;
             Ok(Response { body, ..head })
         })
     }
 
-    fn failure(&self, url: &str, error: reqwest::Error) -> Failure {
+    fn error(&self, url: &str, error: reqwest::Error) -> RequestError {
         if error.is_connect() || error.is_builder() {
-            return Failure::NotSent(unanswered(url, error, self.route.proxy(url).as_deref()));
+            return RequestError::NotSent(no_response(
+                url,
+                error,
+                self.proxies.host_for(url).as_deref(),
+            ));
         }
-        Failure::NoAnswer(unanswered(url, error, None))
+        RequestError::NoResponse(no_response(url, error, None))
     }
 }
 
@@ -243,7 +259,7 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     Some(Duration::from_secs(pause.max(0).cast_unsigned()))
 }
 
-/// Seconds since the epoch.
+/// Returns seconds since the epoch.
 fn http_date(value: &str) -> Option<i64> {
     let at = httpdate::parse_http_date(value).ok()?;
     at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok()
@@ -284,7 +300,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn however_an_answer_drips_a_request_has_an_end() {
+    fn response_that_drips_in_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
@@ -298,7 +314,7 @@ mod tests {
         let mut http = Http::new(None).unwrap();
         http.timeout = Duration::from_secs(1);
         match http.get(&url, None) {
-            Err(Failure::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
+            Err(RequestError::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
             other => panic!("{other:?}"),
         }
     }

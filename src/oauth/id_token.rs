@@ -1,4 +1,4 @@
-//! ID tokens of standard issuers (OpenID Connect Core 1.0, section 3.1.3.7): who signed in, in the issuer's own hand.
+//! Validates ID tokens of standard issuers (OpenID Connect Core 1.0 §3.1.3.7).
 
 use crate::client::ClientRegistration;
 use crate::clock;
@@ -13,77 +13,84 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-/// For clocks that are nearly right, in seconds.
+/// Tolerated clock difference, in seconds.
 const LEEWAY: i64 = 60;
 
-/// The issuer's keys (RFC 7517). What is none that we could use is passed over.
+/// Gets the issuer's keys (RFC 7517 §5). Keys of unknown form are skipped.
+///
+/// # Errors
+/// `Network` or `Server` if `url` does not send a set of keys.
 pub fn keys(http: &Http, url: &str) -> Result<Vec<Jwk>> {
-    let reply = http.get(url, None)?;
-    let document = reply.json().filter(|_| reply.status == 200).ok_or_else(|| reply.error(url))?;
+    let response = http.get(url, None)?;
+    let document = response.json().filter(|_| response.status == 200);
+    let document = document.ok_or_else(|| response.error(url))?;
     let keys = document["keys"].as_array().ok_or_else(|| {
         Error::new(Kind::Server, format!("{} did not send a set of keys", host(url)))
     })?;
     Ok(keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect())
 }
 
-/// Checks signature, issuer, audience and end. `skew` is what the server's clock is ahead of ours.
+/// Checks signature, issuer, audience and expiry. `skew` is how far the server's clock is ahead of ours, in seconds.
 ///
 /// # Errors
-/// Why the token proves nothing.
+/// The reason why the token is not valid.
 pub fn verify(
     token: &Secret<String>,
-    by: &ClientRegistration,
+    client: &ClientRegistration,
     keys: &[Jwk],
     skew: Option<i64>,
 ) -> Result<(), String> {
     signature::install();
-    let header = decode_header(token.expose()).map_err(|_| "it is no signed JWT")?;
+    let header = decode_header(token.expose()).map_err(|_| "it is not a signed JWT")?;
     if !ALLOWED.contains(&header.alg) {
-        return Err(format!("it is signed by {:?}, which proves nothing", header.alg));
+        return Err(format!("it is signed with {:?}, which is not accepted", header.alg));
     }
     let mut validation = Validation::new(header.alg);
     validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
-    validation.set_issuer(&[&by.issuer]);
-    validation.set_audience(&[&by.client_id]);
-    // By the server's clock, below.
+    validation.set_issuer(&[&client.issuer]);
+    validation.set_audience(&[&client.client_id]);
+    // `is_current` checks it by the server's clock.
     validation.validate_exp = false;
-    let mut why = "no key of the issuer's is for it".to_owned();
-    for key in keys.iter().filter(|key| is_for(key, header.kid.as_deref(), header.alg)) {
+    let mut reason = "the issuer has no key for it".to_owned();
+    for key in keys.iter().filter(|key| can_verify(key, header.kid.as_deref(), header.alg)) {
         let Ok(key) = DecodingKey::from_jwk(key) else { continue };
         match decode::<Value>(token.expose(), &key, &validation) {
-            Ok(decoded) => return is_current(&decoded.claims, by, clock::now() + notable(skew)),
-            Err(error) => why = reason(error.kind()),
+            Ok(decoded) => {
+                return is_current(&decoded.claims, client, clock::now() + notable(skew));
+            }
+            Err(error) => reason = reason_for(error.kind()),
         }
     }
-    Err(why)
+    Err(reason)
 }
 
-fn is_for(key: &Jwk, kid: Option<&str>, algorithm: Algorithm) -> bool {
+fn can_verify(key: &Jwk, kid: Option<&str>, algorithm: Algorithm) -> bool {
     let common = &key.common;
-    let is_named = kid.is_none() || common.key_id.as_deref() == kid;
-    let signs = !matches!(common.public_key_use, Some(PublicKeyUse::Encryption));
-    let fits = common.key_algorithm.is_none_or(|of| of.to_string().parse() == Ok(algorithm));
-    is_named && signs && fits
+    let has_id = kid.is_none() || common.key_id.as_deref() == kid;
+    let is_for_signatures = !matches!(common.public_key_use, Some(PublicKeyUse::Encryption));
+    let has_algorithm =
+        common.key_algorithm.is_none_or(|name| name.to_string().parse() == Ok(algorithm));
+    has_id && is_for_signatures && has_algorithm
 }
 
-fn is_current(claims: &Value, by: &ClientRegistration, now: i64) -> Result<(), String> {
-    let several = claims["aud"].as_array().is_some_and(|audiences| audiences.len() > 1);
+fn is_current(claims: &Value, client: &ClientRegistration, now: i64) -> Result<(), String> {
+    let has_several = claims["aud"].as_array().is_some_and(|audiences| audiences.len() > 1);
     let party = claims["azp"].as_str();
-    if party.map_or(several, |party| party != by.client_id) {
+    if party.map_or(has_several, |party| party != client.client_id) {
         return Err("it is for another client (azp)".into());
     }
     match claims["exp"].as_f64() {
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand years from now")]
+        #[expect(clippy::cast_precision_loss, reason = "exact for thousands of years")]
         Some(end) if end + LEEWAY as f64 > now as f64 => Ok(()),
         Some(_) => Err("it has expired".into()),
-        None => Err("it has no end (exp)".into()),
+        None => Err("it has no expiry (exp)".into()),
     }
 }
 
-fn reason(kind: &ErrorKind) -> String {
+fn reason_for(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::InvalidSignature => "its signature is not the issuer's".into(),
-        ErrorKind::InvalidIssuer => "it is by another issuer (iss)".into(),
+        ErrorKind::InvalidIssuer => "it is from another issuer (iss)".into(),
         ErrorKind::InvalidAudience => "it is for another client (aud)".into(),
         ErrorKind::MissingRequiredClaim(claim) => format!("it has no {claim}"),
         _ => "it is malformed".into(),

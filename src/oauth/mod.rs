@@ -1,4 +1,7 @@
-//! Talks to the authorization server.
+//! Talks to the authorization server, in one of two dialects.
+//!
+//! [`codex`] is the dialect of auth.openai.com. [`standard`] and [`rfc8628`] follow the RFCs. Both dialects share
+//! [`device`] (a device authorization and the pace of polling) and [`token_endpoint`] (what a token request led to).
 
 pub mod codex;
 pub mod connectivity;
@@ -8,9 +11,8 @@ pub mod http;
 pub mod id_token;
 mod network_error;
 pub mod response;
-pub mod revocation;
 pub mod rfc8628;
 mod signature;
 pub mod standard;
 mod tls;
-pub mod token;
+pub mod token_endpoint;

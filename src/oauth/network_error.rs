@@ -1,21 +1,21 @@
-//! Why no answer came, in words: the network, a certificate, or the proxy in between.
+//! The error for a request without a response: the network, a certificate or the proxy failed.
 
 use crate::error::{Error, Kind};
-use crate::oauth::tls::{Complaint, complaint};
+use crate::oauth::tls::{TlsFailure, tls_failure};
 use crate::urls::host;
 use hyper_util::client::proxy::matcher::Matcher;
 
-/// Which way requests leave, by the same reading of the environment as reqwest's.
-pub struct Route(Matcher);
+/// The proxies of the environment, read as reqwest reads them.
+pub struct Proxies(Matcher);
 
-impl Route {
+impl Proxies {
     pub fn of_environment() -> Self {
         Self(Matcher::from_system())
     }
 
-    /// The host and port of the proxy that `url` is asked through; none for servers on this machine by plain http. Never
-    /// its user and password.
-    pub fn proxy(&self, url: &str) -> Option<String> {
+    /// Returns host and port of the proxy for `url`, without its user and password. Plain http uses no proxy, because
+    /// it is allowed only for servers on this machine.
+    pub fn host_for(&self, url: &str) -> Option<String> {
         let target = url.parse().ok().filter(|_| !url.starts_with("http://"))?;
         let proxy = self.0.intercept(&target)?;
         let authority = proxy.uri().authority()?.as_str();
@@ -23,35 +23,34 @@ impl Route {
     }
 }
 
-/// `proxy` is the one that was to connect us.
-pub fn unanswered(
+/// Returns the error for a request to `url` that failed with `failed`. `proxy` is the proxy that failed to connect us.
+pub fn no_response(
     url: &str,
     failed: impl std::error::Error + Send + Sync + 'static,
     proxy: Option<&str>,
 ) -> Error {
     let host = host(url);
     let error = |what: String| Error::new(Kind::Network, what);
-    if let Some(Complaint { what, hint }) = complaint(&failed) {
-        return error(format!("no answer from {host}: {what}")).hint(hint).caused_by(failed);
+    if let Some(TlsFailure { what, hint, is_complete }) = tls_failure(&failed) {
+        let error = error(format!("no answer from {host}: {what}")).hint(hint);
+        return if is_complete { error } else { error.caused_by(failed) };
     }
     let Some(proxy) = proxy else {
-        return error(format!("no answer from {host}")).caused_by(failed).hint(
-            "check the network, and the proxy variables if there is a proxy; then try again",
-        );
+        return error(format!("no answer from {host}"))
+            .caused_by(failed)
+            .hint("check the network, and HTTPS_PROXY if you need a proxy; then try again");
     };
-    // What a proxy answers to CONNECT (RFC 9110, section 9.3.6); the words are hyper-util's.
+    // The proxy's response to CONNECT (RFC 9110 §9.3.6), as hyper-util words it.
     match innermost(&failed).strip_prefix("tunnel error: ") {
-        Some("proxy authorization required") => error(format!(
-            "the proxy {proxy} asks for a user and a password (407)"
-        ))
-        .hint(
-            "give them in the variable that names it: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        ),
-        Some(_) => error(format!("the proxy {proxy} did not connect us to {host}"))
-            .hint("have it allow that host, or name the host in NO_PROXY to ask without a proxy"),
-        None => error(format!("no answer from the proxy {proxy}")).caused_by(failed).hint(
-            "check HTTPS_PROXY and ALL_PROXY; hosts that NO_PROXY names are asked without a proxy",
-        ),
+        Some("proxy authorization required") => {
+            error(format!("the proxy {proxy} requires a user and a password (407)"))
+                .hint("add them to the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
+        }
+        Some(_) => error(format!("the proxy {proxy} refused to connect to {host}"))
+            .hint("allow the host in the proxy, or add it to NO_PROXY"),
+        None => error(format!("no answer from the proxy {proxy}"))
+            .caused_by(failed)
+            .hint("check HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY"),
     }
 }
 

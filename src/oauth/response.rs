@@ -1,4 +1,4 @@
-//! What an answer says: its error code, where it has one, and how to speak of it.
+//! Reads a response: its tokens, its error code, and the error to show.
 
 use crate::clock;
 use crate::error::{Error, Kind};
@@ -12,22 +12,22 @@ impl Response {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The error code: `error` (RFC 6749, section 5.2), `error.code` or `code` (auth.openai.com).
+    /// Returns the error code: `error` (RFC 6749 §5.2), `error.code` or `code` (auth.openai.com).
     pub fn error_code(&self) -> Option<String> {
         let json = self.json()?;
         let code = [json.pointer("/error/code"), json.get("error"), json.get("code")];
         code.into_iter().flatten().find_map(Value::as_str).map(str::to_owned)
     }
 
-    /// The tokens of a successful answer; `None` when there is no access or refresh token in it.
+    /// Returns the tokens of a successful response (RFC 6749 §5.1), or `None` if it has no access or refresh token.
     pub fn tokens(&self) -> Option<TokenResponse> {
         let mut json = self.json()?;
-        let tokens = self.granted(&json);
+        let tokens = self.tokens_in(&json);
         wipe(&mut json);
         tokens
     }
 
-    fn granted(&self, json: &Value) -> Option<TokenResponse> {
+    fn tokens_in(&self, json: &Value) -> Option<TokenResponse> {
         let token = |name| {
             let token = json.get(name)?.as_str()?;
             (!token.is_empty() && is_plain(token)).then(|| Secret::from(token))
@@ -46,76 +46,76 @@ impl Response {
         (tokens.access_token.is_some() || tokens.refresh_token.is_some()).then_some(tokens)
     }
 
-    /// A web page, for people.
-    pub fn is_page(&self) -> bool {
+    fn is_web_page(&self) -> bool {
         self.body.trim_ascii_start().starts_with(b"<")
     }
 
-    /// What stands before the server wants to see a browser.
+    /// Whether a bot check in front of the server answered.
     fn is_bot_check(&self) -> bool {
-        let page = || String::from_utf8_lossy(&self.body).contains("/cdn-cgi/challenge-platform/");
-        self.is_challenge || (self.is_page() && page())
+        let has_challenge =
+            || String::from_utf8_lossy(&self.body).contains("/cdn-cgi/challenge-platform/");
+        self.is_challenge || (self.is_web_page() && has_challenge())
     }
 
-    /// Whether the server turns down where the request comes from, whoever it is that asks.
-    fn is_of_region(&self) -> bool {
+    /// Whether the server rejects every request from this country or region.
+    fn is_region_block(&self) -> bool {
         self.error_code().as_deref() == Some("unsupported_country_region_territory")
     }
 
-    /// Whether the server itself answers the request, and not where it came from.
-    pub fn is_to_the_request(&self) -> bool {
-        !self.is_page() && !self.is_bot_check() && !self.is_of_region()
+    /// Whether the endpoint itself answered what we sent. False for web pages, bot checks and region blocks.
+    pub fn is_from_endpoint(&self) -> bool {
+        !self.is_web_page() && !self.is_bot_check() && !self.is_region_block()
     }
 
-    /// The answer as a failure of the server's, in words.
+    /// Returns the error to show for an unsuccessful or unexpected response from `url`.
     pub fn error(&self, url: &str) -> Error {
         let (host, status) = (host(url), self.status);
         let error = |text: String| Error::new(Kind::Server, text).retry_after(self.retry_after);
         match (status, self.error_code()) {
             _ if self.is_bot_check() => {
-                error(format!("a bot check in front of {host} answered in its place ({status})"))
-                    .hint("it goes by the network: try in a while, or from another one, or without a VPN")
+                error(format!("a bot check in front of {host} answered instead ({status})"))
+                    .hint("it depends on the network: try again later, from another network, or without a VPN")
             }
-            _ if self.is_of_region() => {
+            _ if self.is_region_block() => {
                 error(format!("{host} does not serve the country or region of this network ({status})"))
-                    .hint("the login is as it was; it goes on from a network, or by a proxy, that is served")
+                    .hint("the login is unchanged; use a network or proxy in a country that is served")
             }
             (429, _) => error(format!("{host} asks for fewer requests (429)"))
-                .hint("it will be tried again by itself after a pause"),
+                .hint("the next call after a pause tries again"),
             (500.., _) => {
-                error(format!("{host} is in trouble ({status})")).hint("try again in a while")
+                error(format!("{host} has an internal problem ({status})")).hint("try again later")
             }
             (300..400, _) => error(format!("{host} redirects to another address ({status})"))
-                .hint("tokens are not sent on; is a proxy or a sign-in page in between?"),
+                .hint("tokens are not sent to other addresses; check for a proxy or a sign-in page of this network"),
             (_, Some(code)) => error(format!("{host} answered {status}: {}", without_secrets(&code))),
-            (_, None) if self.is_page() => {
-                error(format!("a web page came in place of the answer of {host} ({status})"))
-                    .hint("has this network, or a proxy, a sign-in page of its own? open any page in a browser")
+            (_, None) if self.is_web_page() => {
+                error(format!("{host} answered with a web page ({status})"))
+                    .hint("the network or a proxy may have a sign-in page; open any web page in a browser")
             }
             (200..300, None) => {
-                error(format!("{host} answered {status}, but not with what was asked for"))
-                    .hint("a proxy may have answered in its place, or changed the answer")
+                error(format!("{host} sent a response that cannot be understood ({status})"))
+                    .hint("a proxy may have answered instead, or changed the response")
             }
             (_, None) => {
-                error(format!("{host} answered {status} without a reason it can be read from"))
-                    .hint("a proxy or a bot check may have answered in its place")
+                error(format!("{host} answered {status} without an error code"))
+                    .hint("a proxy or a bot check may have answered instead")
             }
         }
     }
 }
 
-/// A number, or a string of one, as some servers have it.
+/// Reads a number, which some servers send as a string.
 pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// Text from outside, made safe for a terminal and short: error codes, descriptions and URLs are of these characters (RFC
-/// 6749, section 5.2).
+/// Returns at most 200 characters of a server's text that are safe on a terminal. Error codes, descriptions and URLs
+/// consist of these (RFC 6749 §5.2).
 pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()).take(200).collect()
 }
 
-/// As [`printable`], of a server that may give back what it was sent: a word too long for one may be a secret.
+/// Like [`printable`], without words of more than 40 characters: a server may repeat a token that we sent.
 pub(super) fn without_secrets(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.len() > 40 { "..." } else { word });
     printable(&words.collect::<Vec<_>>().join(" "))
@@ -126,30 +126,30 @@ mod tests {
     use super::*;
     use zeroize::Zeroizing;
 
-    fn reply(body: &str) -> Response {
+    fn response(body: &str) -> Response {
         Response { status: 400, body: Zeroizing::new(body.into()), ..Response::default() }
     }
 
     #[test]
-    fn the_error_code_is_found_in_each_of_its_places() {
+    fn error_code_is_found_in_each_place() {
         for body in [r#"{"error":{"code":"x"}}"#, r#"{"error":"x"}"#, r#"{"code":"x"}"#] {
-            assert_eq!(reply(body).error_code().as_deref(), Some("x"), "{body}");
+            assert_eq!(response(body).error_code().as_deref(), Some("x"), "{body}");
         }
-        assert_eq!(reply("<html>").error_code(), None);
+        assert_eq!(response("<html>").error_code(), None);
     }
 
     #[test]
-    fn what_a_server_says_is_no_place_for_a_secret_or_for_control_of_the_terminal() {
+    fn text_of_a_server_is_shown_without_secrets_and_control_characters() {
         let token = "rt_0123456789012345678901234567890123456789";
-        let text = format!("the token {token} is spent");
-        assert_eq!(without_secrets(&text), "the token ... is spent");
+        let text = format!("the token {token} is used");
+        assert_eq!(without_secrets(&text), "the token ... is used");
         assert_eq!(without_secrets("a\u{1b}[2J\u{202e}b\nc"), "a[2Jb c");
     }
 
     #[test]
-    fn a_token_that_could_break_a_protocol_line_is_no_token() {
-        assert!(reply(r#"{"access_token":"a\npassword=b"}"#).tokens().is_none());
-        assert!(reply(r#"{"access_token":"a b"}"#).tokens().is_none());
-        assert!(reply(r#"{"access_token":"a"}"#).tokens().is_some());
+    fn token_with_characters_that_break_a_line_is_dropped() {
+        assert!(response(r#"{"access_token":"a\npassword=b"}"#).tokens().is_none());
+        assert!(response(r#"{"access_token":"a b"}"#).tokens().is_none());
+        assert!(response(r#"{"access_token":"a"}"#).tokens().is_some());
     }
 }

@@ -1,12 +1,11 @@
-//! The device login by the standard (RFC 8628): the successful poll itself brings the tokens.
+//! Device authorization by the standard (RFC 8628): a successful poll yields the tokens.
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::codex::expired;
-use crate::oauth::device::{DeviceAuthorization, Poll, is_code};
-use crate::oauth::http::{Failure, Response};
+use crate::oauth::device::{DeviceAuthorization, PollResponse, denied, expired, is_user_code};
+use crate::oauth::http::{RequestError, Response};
 use crate::oauth::response::number;
-use crate::oauth::standard::{Server, refusal};
+use crate::oauth::standard::{StandardServer, request_error};
 use crate::tokens::Secret;
 use crate::urls::host;
 use crate::verification::Verification;
@@ -15,14 +14,16 @@ use serde_json::Value;
 use url::Url;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// Where the answer does not say, in seconds: section 3.2 has a default for the second alone.
+/// The lifetime of a device code if the response has none, in seconds. RFC 8628 requires one; some servers omit it.
 const CODE_LIFETIME: u64 = 15 * 60;
-const INTERVAL: u64 = 5;
-/// Nobody waits longer for a person, in seconds.
+/// The longest lifetime we accept, in seconds.
 const LONGEST_LIFETIME: u64 = 24 * 3600;
+/// Seconds between two polls if the response has no interval (RFC 8628 §3.2).
+const INTERVAL: u64 = 5;
 
+/// The device authorization response (RFC 8628 §3.2).
 #[derive(Deserialize)]
-struct Started {
+struct DeviceAuthorizationResponse {
     device_code: Secret<String>,
     user_code: String,
     #[serde(alias = "verification_url")]
@@ -35,110 +36,108 @@ struct Started {
     interval: Value,
 }
 
-impl Server<'_> {
-    /// Asks for a device code and a user code (section 3.1).
+impl StandardServer<'_> {
+    /// Requests a device code and a user code (RFC 8628 §3.1).
     ///
     /// # Errors
-    /// `DeviceLoginDisabled` when the server does not offer the device login to this client.
+    /// `DeviceLoginDisabled` if the server does not offer device authorization to this client.
     pub fn start(&self) -> Result<DeviceAuthorization> {
         let url = self.endpoints.device_authorization.as_deref().ok_or_else(|| {
-            let mut error = self.without("device_authorization_endpoint");
+            let mut error = self.no_endpoint("device_authorization_endpoint");
             error.kind = Kind::DeviceLoginDisabled;
             error
         })?;
         self.token_endpoint()?;
         let scope = self.standard.scope.as_deref().map(|scope| ("scope", scope));
-        let fields: Vec<_> = scope.into_iter().chain(self.meant_for()).collect();
-        let reply = self.post(url, &fields)?;
-        if !(200..300).contains(&reply.status) {
-            return Err(refusal(&reply, url));
+        let fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
+        let response = self.post(url, &fields)?;
+        if !(200..300).contains(&response.status) {
+            return Err(request_error(&response, url));
         }
-        self.pending(&reply).ok_or_else(|| {
+        self.device_authorization(&response).ok_or_else(|| {
             Error::new(Kind::Server, format!("{} did not send a user code", host(url)))
-                .hint("a proxy or a sign-in page may have answered in its place")
+                .hint("a proxy or a sign-in page may have answered instead")
         })
     }
 
-    fn pending(&self, reply: &Response) -> Option<DeviceAuthorization> {
-        let started: Started = serde_json::from_slice(&reply.body).ok()?;
-        // Shown on a terminal and in one-line errors, and maybe opened.
-        if !is_code(&started.user_code) || !is_page(&started.verification_uri) {
+    fn device_authorization(&self, response: &Response) -> Option<DeviceAuthorization> {
+        let code: DeviceAuthorizationResponse = serde_json::from_slice(&response.body).ok()?;
+        if !is_user_code(&code.user_code) || !is_web_page(&code.verification_uri) {
             return None;
         }
-        let lifetime = number(&started.expires_in).unwrap_or(CODE_LIFETIME).min(LONGEST_LIFETIME);
+        let expires_in = number(&code.expires_in).unwrap_or(CODE_LIFETIME).min(LONGEST_LIFETIME);
         Some(DeviceAuthorization {
             issuer: self.client.issuer.clone(),
             client_id: self.client.client_id.clone(),
-            device_code: started.device_code,
+            device_code: code.device_code,
             verification: Verification {
                 reason: None,
-                verification_uri: started.verification_uri,
-                verification_uri_complete: started
+                verification_uri: code.verification_uri,
+                verification_uri_complete: code
                     .verification_uri_complete
-                    .filter(|url| is_page(url)),
-                user_code: started.user_code,
-                expires_at: clock::now() + lifetime.cast_signed(),
+                    .filter(|url| is_web_page(url)),
+                user_code: code.user_code,
+                expires_at: clock::now() + expires_in.cast_signed(),
             },
-            interval: number(&started.interval).unwrap_or(INTERVAL),
+            interval: number(&code.interval).unwrap_or(INTERVAL),
             is_needed: true,
             approval: None,
         })
     }
 
-    /// Asks once whether the login is approved (sections 3.4 and 3.5).
-    pub fn poll(&self, pending: &DeviceAuthorization) -> Poll {
+    /// Asks once whether the user has approved (RFC 8628 §3.4).
+    pub fn poll(&self, authorization: &DeviceAuthorization) -> PollResponse {
         let url = match self.token_endpoint() {
             Ok(url) => url,
-            Err(error) => return Poll::Refused(error),
+            Err(error) => return PollResponse::Failed(error),
         };
-        let fields =
-            [("grant_type", GRANT_TYPE), ("device_code", pending.device_code.expose().as_str())];
-        match self.post(url, &fields) {
-            Ok(reply) => answer(&reply, url),
-            // It was a success, and the code is good for one.
-            Err(Failure::CutOff(200..300, error)) => Poll::Lost(error),
-            Err(Failure::NotSent(error)) if error.kind == Kind::Configuration => {
-                Poll::Refused(error)
+        let device_code = authorization.device_code.expose().as_str();
+        match self.post(url, &[("grant_type", GRANT_TYPE), ("device_code", device_code)]) {
+            Ok(response) => poll_response(&response, url),
+            // The device code can be used once, and this response used it.
+            Err(RequestError::CutOff(200..300, error)) => PollResponse::TokensLost(error),
+            Err(RequestError::NotSent(error)) if error.kind == Kind::Configuration => {
+                PollResponse::Failed(error)
             }
-            Err(Failure::NotSent(_)) => Poll::Trouble,
-            Err(Failure::NoAnswer(_) | Failure::CutOff(..)) => Poll::Unknown,
+            Err(RequestError::NotSent(_)) => PollResponse::Unavailable,
+            Err(RequestError::NoResponse(_) | RequestError::CutOff(..)) => PollResponse::NoResponse,
         }
     }
 }
 
-fn answer(reply: &Response, url: &str) -> Poll {
-    match (reply.status, reply.error_code().as_deref()) {
-        (200..300, _) => match reply.tokens().filter(|tokens| tokens.access_token.is_some()) {
-            Some(tokens) => Poll::Granted(tokens),
-            None if reply.json().is_some() => Poll::Lost(reply.error(url)),
-            // A page for people: not this server's answer.
-            None => Poll::Trouble,
+/// RFC 8628 §3.5.
+fn poll_response(response: &Response, url: &str) -> PollResponse {
+    match (response.status, response.error_code().as_deref()) {
+        (200..300, _) => match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
+            Some(tokens) => PollResponse::Tokens(tokens),
+            None if response.json().is_some() => PollResponse::TokensLost(response.error(url)),
+            // A web page does not come from the token endpoint.
+            None => PollResponse::Unavailable,
         },
-        (_, Some("authorization_pending")) => Poll::DeviceAuthorization,
-        (_, Some("slow_down")) => Poll::SlowDown,
-        (_, Some("access_denied")) => Poll::Refused(
-            Error::new(Kind::Denied, "the login was denied in the browser")
-                .run("to try again", "codex-credential login"),
-        ),
-        (_, Some("expired_token")) => Poll::Refused(expired()),
-        (_, Some("invalid_grant" | "device_not_found")) => Poll::Gone(unknown(url)),
-        (429, _) => Poll::TooFast(reply.retry_after),
-        (300..400 | 500.., _) | (_, None) => Poll::Trouble,
-        _ => Poll::Refused(refusal(reply, url)),
+        (_, Some("authorization_pending")) => PollResponse::AuthorizationPending,
+        (_, Some("slow_down")) => PollResponse::SlowDown,
+        (_, Some("access_denied")) => PollResponse::Failed(denied()),
+        (_, Some("expired_token")) => PollResponse::Failed(expired()),
+        (_, Some("invalid_grant" | "device_not_found")) => {
+            PollResponse::UnknownCode(unknown_code(url))
+        }
+        (429, _) => PollResponse::TooManyRequests(response.retry_after),
+        (300..400 | 500.., _) | (_, None) => PollResponse::Unavailable,
+        _ => PollResponse::Failed(request_error(response, url)),
     }
 }
 
-/// What a server says of a code that it knows no more does not tell why.
-fn unknown(url: &str) -> Error {
+fn unknown_code(url: &str) -> Error {
     let what =
-        format!("{} knows the device code no more: it was denied, used, or has expired", host(url));
-    Error::new(Kind::LoginExpired, what).run("for a fresh one", "codex-credential login")
+        format!("{} does not know the device code: it was denied, used or has expired", host(url));
+    Error::new(Kind::LoginExpired, what).run("to get a new one", "codex-credential login")
 }
 
-fn is_page(url: &str) -> bool {
+/// Whether `url` can be shown on one line and opened in a browser.
+fn is_web_page(url: &str) -> bool {
     let scheme = Url::parse(url).map(|url| url.scheme().to_owned());
-    let is_line = !url.contains(|c: char| c.is_control() || c.is_whitespace());
-    is_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
+    let is_one_line = !url.contains(|c: char| c.is_control() || c.is_whitespace());
+    is_one_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
 }
 
 #[cfg(test)]
@@ -146,45 +145,48 @@ mod tests {
     use super::*;
     use zeroize::Zeroizing;
 
-    fn poll(status: u16, body: &str) -> Poll {
+    fn poll(status: u16, body: &str) -> PollResponse {
         let body = Zeroizing::new(body.as_bytes().to_vec());
-        answer(&Response { status, body, ..Response::default() }, "https://a.example/token")
+        let response = Response { status, body, ..Response::default() };
+        poll_response(&response, "https://a.example/token")
     }
 
-    #[test]
-    fn each_answer_to_a_poll_is_told_from_the_others() {
-        let error = |code: &str| format!(r#"{{"error":"{code}"}}"#);
-        assert!(matches!(poll(400, &error("authorization_pending")), Poll::DeviceAuthorization));
-        assert!(matches!(poll(400, &error("slow_down")), Poll::SlowDown));
-        assert!(
-            matches!(poll(400, &error("access_denied")), Poll::Refused(e) if e.kind == Kind::Denied)
-        );
-        assert!(
-            matches!(poll(400, &error("expired_token")), Poll::Refused(e) if e.kind == Kind::LoginExpired)
-        );
-        assert!(matches!(poll(404, &error("device_not_found")), Poll::Gone(_)));
-        assert!(matches!(poll(400, &error("invalid_grant")), Poll::Gone(_)));
-        assert!(
-            matches!(poll(401, &error("invalid_client")), Poll::Refused(e) if e.kind == Kind::Configuration)
-        );
-        assert!(matches!(
-            poll(200, r#"{"access_token":"a","token_type":"bearer"}"#),
-            Poll::Granted(_)
-        ));
-        assert!(matches!(poll(200, "{}"), Poll::Lost(_)));
-        for (status, body) in [(200, "<html>"), (400, ""), (403, "<html>"), (502, "{}"), (307, "")]
-        {
-            assert!(matches!(poll(status, body), Poll::Trouble), "{status} {body}");
+    fn error(status: u16, code: &str) -> PollResponse {
+        poll(status, &format!(r#"{{"error":"{code}"}}"#))
+    }
+
+    fn failure(status: u16, code: &str) -> Kind {
+        match error(status, code) {
+            PollResponse::Failed(error) => error.kind,
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn only_a_page_is_shown_or_opened() {
-        assert!(is_page("https://a.example/device?user_code=A-B"));
+    fn each_poll_response_is_recognized() {
+        let tokens = r#"{"access_token":"a","token_type":"bearer"}"#;
+        assert!(matches!(poll(200, tokens), PollResponse::Tokens(_)));
+        assert!(matches!(poll(200, "{}"), PollResponse::TokensLost(_)));
+        assert!(matches!(error(400, "authorization_pending"), PollResponse::AuthorizationPending));
+        assert!(matches!(error(400, "slow_down"), PollResponse::SlowDown));
+        assert!(matches!(error(404, "device_not_found"), PollResponse::UnknownCode(_)));
+        assert!(matches!(error(400, "invalid_grant"), PollResponse::UnknownCode(_)));
+        assert_eq!(failure(400, "access_denied"), Kind::Denied);
+        assert_eq!(failure(400, "expired_token"), Kind::LoginExpired);
+        assert_eq!(failure(401, "invalid_client"), Kind::Configuration);
+        for (status, body) in [(200, "<html>"), (400, ""), (403, "<html>"), (502, "{}"), (307, "")]
+        {
+            assert!(matches!(poll(status, body), PollResponse::Unavailable), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn verification_url_that_is_not_a_web_page_is_rejected() {
+        assert!(is_web_page("https://a.example/device?user_code=A-B"));
         for url in
             ["file:///etc/passwd", "javascript:alert(1)", "https://a.example/\u{1b}[2J", "x y", ""]
         {
-            assert!(!is_page(url), "{url}");
+            assert!(!is_web_page(url), "{url}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Signatures of JSON Web Tokens (RFC 7518), checked by ring, which is here for TLS already. Public keys alone: nothing
-//! is signed, and a token can never be "signed" with a secret, or not at all.
+//! Checks signatures of JSON Web Tokens (RFC 7518) with ring, which TLS already uses.
+//!
+//! Only public keys are supported, so a token without a signature or with a symmetric one is never accepted.
 
 use ::ring::signature::{self as ring, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -7,7 +8,7 @@ use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use signature::{Error, Verifier};
 
-/// The only algorithms that are taken, whatever a token says.
+/// The accepted algorithms, whatever the token's header says.
 pub const ALLOWED: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -26,8 +27,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
+/// Makes jsonwebtoken use this provider.
 pub fn install() {
-    // Fails only when it is installed already.
+    // Fails only if it is already installed.
     let _ = PROVIDER.install_default();
 }
 

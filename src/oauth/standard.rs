@@ -1,36 +1,35 @@
-//! An authorization server that goes by the standards, and this program as its client.
+//! An authorization server that follows the RFCs, and this program as its client.
 
 use crate::client::ClientRegistration;
 use crate::client::{Endpoints, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::http::{Failure, Field, Http, Response};
+use crate::oauth::http::{Field, Http, RequestError, Response};
 use crate::oauth::response::without_secrets;
-use crate::oauth::revocation::TypeHint;
-use crate::oauth::token::{Outcome, outcome};
+use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
 use crate::tokens::Secret;
 use crate::urls::host;
 
-pub struct Server<'a> {
+pub struct StandardServer<'a> {
     pub http: &'a Http,
     pub client: &'a ClientRegistration,
     pub standard: &'a Standard,
-    /// What the profile gives and what was discovered, together.
+    /// Those of the profile; discovered ones where the profile has none.
     pub endpoints: Endpoints,
-    /// A secret goes into the body, not into the header.
+    /// Whether the client secret is sent in the body instead of the header.
     pub secret_in_body: bool,
 }
 
-impl Server<'_> {
-    /// Posts a form as this client (RFC 6749, section 2.3).
-    pub(super) fn post(&self, url: &str, fields: &[Field]) -> Result<Response, Failure> {
+impl StandardServer<'_> {
+    /// Posts a form with client authentication (RFC 6749 §2.3.1).
+    pub(super) fn post(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
         let client_id = self.client.client_id.as_str();
-        let secret = self.standard.secret().map_err(Failure::NotSent)?;
+        let secret = self.standard.secret().map_err(RequestError::NotSent)?;
         let mut fields = fields.to_vec();
-        // Beside the header, too: some servers look for it in the body alone.
+        // Some servers look for the client id only in the body, even if the header has it.
         fields.push(("client_id", client_id));
         match &secret {
             Some(secret) if !self.secret_in_body => {
-                return self.http.post_form_as((client_id, secret), url, &fields);
+                return self.http.post_form_with_basic_auth((client_id, secret), url, &fields);
             }
             Some(secret) => fields.push(("client_secret", secret.expose())),
             None => {}
@@ -39,73 +38,69 @@ impl Server<'_> {
     }
 
     pub(super) fn token_endpoint(&self) -> Result<&str> {
-        self.endpoints.token.as_deref().ok_or_else(|| self.without("token_endpoint"))
+        self.endpoints.token.as_deref().ok_or_else(|| self.no_endpoint("token_endpoint"))
     }
 
-    /// The server does not have it, or does not tell.
-    pub(super) fn without(&self, endpoint: &str) -> Error {
-        let what = format!("{} does not tell its {endpoint}", host(&self.client.issuer));
+    pub(super) fn no_endpoint(&self, name: &str) -> Error {
+        let what = format!("{} does not publish its {name}", host(&self.client.issuer));
         Error::new(Kind::Configuration, what)
-            .hint(format!("if it has one, give {endpoint} in the profile"))
+            .hint(format!("if the server has one, set {name} in the profile"))
     }
 
-    /// Renews by refresh token (RFC 6749, section 6): the scope is the one that was granted.
-    pub fn refresh(&self, refresh_token: &Secret<String>) -> Outcome {
+    /// Renews with a refresh token (RFC 6749 §6). The scope stays the one that was granted.
+    pub fn refresh(&self, refresh_token: &Secret<String>) -> TokenOutcome {
         let url = match self.token_endpoint() {
             Ok(url) => url,
-            Err(error) => return Outcome::NotProcessed(error),
+            Err(error) => return TokenOutcome::NotProcessed(error),
         };
         let mut fields = vec![
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose().as_str()),
         ];
-        fields.extend(self.meant_for());
-        outcome(self.post(url, &fields), url, |reply| match reply.error_code().as_deref() {
-            Some("invalid_grant") => (400..500).contains(&reply.status),
-            _ => false,
+        fields.extend(self.audience());
+        TokenOutcome::of(self.post(url, &fields), url, |response| {
+            (400..500).contains(&response.status)
+                && response.error_code().as_deref() == Some("invalid_grant")
         })
     }
 
-    /// Who the access token is to be for, where the profile says.
-    pub(super) fn meant_for(&self) -> impl Iterator<Item = Field<'_>> {
-        let named = [("audience", &self.standard.audience), ("resource", &self.standard.resource)];
-        named.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    /// Returns the form fields that name the resource server, if the profile has one (RFC 8707).
+    pub(super) fn audience(&self) -> impl Iterator<Item = Field<'_>> {
+        let fields = [("audience", &self.standard.audience), ("resource", &self.standard.resource)];
+        fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
     }
 
-    /// Ends a login (RFC 7009).
-    pub fn revoke(&self, token: &Secret<String>, hint: TypeHint) -> Result<String> {
+    /// Revokes a token (RFC 7009) and returns the host that confirmed it.
+    pub fn revoke(&self, token: &Secret<String>, hint: TokenTypeHint) -> Result<String> {
         let url = self.endpoints.revocation.as_deref();
-        let url = url.ok_or_else(|| self.without("revocation_endpoint"))?;
+        let url = url.ok_or_else(|| self.no_endpoint("revocation_endpoint"))?;
         let fields = [("token", token.expose().as_str()), ("token_type_hint", hint.name())];
-        let reply = self.post(url, &fields)?;
-        let done = (200..300).contains(&reply.status);
-        if done { Ok(host(url).to_owned()) } else { Err(refusal(&reply, url)) }
+        let response = self.post(url, &fields)?;
+        let is_revoked = (200..300).contains(&response.status);
+        if is_revoked { Ok(host(url).to_owned()) } else { Err(request_error(&response, url)) }
     }
 }
 
-/// Error codes that only another configuration helps against (RFC 6749, section 5.2).
-pub(super) fn refusal(reply: &Response, url: &str) -> Error {
-    let hint = match reply.error_code().as_deref() {
+/// Returns the error of an error response (RFC 6749 §5.2): `Configuration` if only another setting helps.
+pub(super) fn request_error(response: &Response, url: &str) -> Error {
+    let hint = match response.error_code().as_deref() {
         Some("invalid_client") => {
             "check client_id, and client_secret_file if the client has a secret"
         }
         Some("unauthorized_client" | "unsupported_grant_type") => {
-            return Error::new(
-                Kind::DeviceLoginDisabled,
-                format!("{} does not allow this client the device login", host(url)),
-            )
-            .hint(
-                "ask its administrator to allow it the device code grant, or use another client_id",
+            let what = format!("{} does not allow device authorization to this client", host(url));
+            return Error::new(Kind::DeviceLoginDisabled, what).hint(
+                "ask its administrator to allow the device code grant, or use another client_id",
             );
         }
-        Some("invalid_scope") => "check scope: the server grants this client another one",
-        Some("invalid_target") => "check audience and resource: the server knows others",
-        _ => return reply.error(url),
+        Some("invalid_scope") => "check scope: the server does not grant it to this client",
+        Some("invalid_target") => "check audience and resource: the server does not know them",
+        _ => return response.error(url),
     };
-    let described =
-        reply.json().and_then(|json| Some(json["error_description"].as_str()?.to_owned()));
-    let described =
-        described.map(|text| format!(" ({})", without_secrets(&text))).unwrap_or_default();
-    let text = reply.error(url).text();
-    Error::new(Kind::Configuration, format!("{text}{described}")).hint(hint)
+    let json = response.json();
+    let description = json.as_ref().and_then(|json| json["error_description"].as_str());
+    let description = description.map(|text| format!(" ({})", without_secrets(text)));
+    let text = response.error(url).text();
+    let what = format!("{text}{}", description.unwrap_or_default());
+    Error::new(Kind::Configuration, what).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! Why TLS did not come about, in words: whose certificate it is, the time, or something else than TLS.
+//! Explains TLS failures: the wrong certificate, the wrong time, or a server that does not speak TLS.
 
 use crate::clock::rfc3339;
 use rustls::pki_types::UnixTime;
@@ -6,53 +6,62 @@ use rustls::{CertificateError, Error as Tls};
 use std::error::Error;
 use std::io;
 
-/// And what may help.
-pub struct Complaint {
+/// What is wrong with TLS, and what may help.
+pub struct TlsFailure {
     pub what: String,
     pub hint: &'static str,
+    /// Whether `what` leaves nothing for the text of the underlying error to add.
+    pub is_complete: bool,
 }
 
-/// What TLS complains of, if that is what `error` comes from.
-pub fn complaint(error: &(dyn Error + 'static)) -> Option<Complaint> {
-    let complaint = |what: &str, hint| Some(Complaint { what: what.to_owned(), hint });
+/// Returns the TLS failure that caused `error`, if TLS is the cause.
+pub fn tls_failure(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
+    let failure =
+        |what: &str, hint| Some(TlsFailure { what: what.to_owned(), hint, is_complete: false });
     match innermost(error)? {
         Tls::InvalidCertificate(error) => Some(of_certificate(error)),
-        Tls::InvalidMessage(_) => complaint(
-            "what answers there does not speak TLS",
-            "is something else in its place? is the proxy's address right, http:// or https://?",
+        Tls::InvalidMessage(_) => failure(
+            "the server does not speak TLS",
+            "another program may listen there; check the host, the port, and http:// or https:// of the proxy",
         ),
-        _ => complaint("TLS failed", "try again; `doctor` looks at each step of the way"),
+        _ => failure(
+            "TLS failed",
+            "try again; codex-credential doctor checks each step of the connection",
+        ),
     }
 }
 
-fn of_certificate(error: &CertificateError) -> Complaint {
+fn of_certificate(error: &CertificateError) -> TlsFailure {
     use CertificateError as C;
-    const CLOCK: &str = "is this machine's clock right? `date` shows it; if it is, the server has to renew its certificate";
+    const CLOCK: &str = "check this machine's clock with `date`; if it is right, the server must renew its certificate";
     let (what, hint) = match error {
         C::NotValidForName | C::NotValidForNameContext { .. } => (
-            "the certificate is another server's".to_owned(),
-            "another server answers in its place: check the name, the DNS and the proxy",
+            "the certificate is for another host".to_owned(),
+            "another server may have answered; check the host name, the DNS and the proxy",
         ),
-        C::ExpiredContext { time, not_after } => (at(*time, "was good until", *not_after), CLOCK),
+        C::ExpiredContext { time, not_after } => (validity("expired at", *not_after, *time), CLOCK),
         C::NotValidYetContext { time, not_before } => {
-            (at(*time, "is good from", *not_before), CLOCK)
+            (validity("is valid from", *not_before, *time), CLOCK)
         }
-        C::Expired | C::NotValidYet => ("the certificate is of another time".to_owned(), CLOCK),
+        C::Expired | C::NotValidYet => {
+            ("the certificate is expired or not yet valid".to_owned(), CLOCK)
+        }
         _ => (
-            "the certificate is by an authority that this machine does not trust".to_owned(),
-            "if a company's proxy stands in between, CODEX_CA_CERTIFICATE names a file of its certificates",
+            "this machine does not trust the certificate's authority".to_owned(),
+            "behind a company's proxy, set CODEX_CA_CERTIFICATE to a file with its certificates",
         ),
     };
-    Complaint { what, hint }
+    let is_complete = matches!(error, C::ExpiredContext { .. } | C::NotValidYetContext { .. });
+    TlsFailure { what, hint, is_complete }
 }
 
-fn at(now: UnixTime, verb: &str, then: UnixTime) -> String {
-    let [now, then] =
-        [now, then].map(|time| rfc3339(time.as_secs().try_into().unwrap_or(i64::MAX)));
-    format!("the certificate {verb} {then}, and this machine's clock says {now}")
+fn validity(verb: &str, limit: UnixTime, now: UnixTime) -> String {
+    let [limit, now] =
+        [limit, now].map(|time| rfc3339(time.as_secs().try_into().unwrap_or(i64::MAX)));
+    format!("the certificate {verb} {limit}, and this machine's clock shows {now}")
 }
 
-/// An `io::Error` does not give what it wraps as its source.
+/// Finds the TLS error in the chain. `io::Error::source` skips the error it wraps, so `get_ref` is needed.
 fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a Tls> {
     loop {
         if let Some(found) = error.downcast_ref() {

@@ -4,7 +4,7 @@ use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::oauth::token::Outcome;
+use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
 use crate::renewal::failure::InvalidToken;
 use crate::renewal::retry::until_one_holds;
@@ -67,7 +67,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
     }
     let record = |reason| InvalidToken::record(profile, &*hold, &login, refresh_token, reason);
     match outcome {
-        Outcome::Granted(tokens) => {
+        TokenOutcome::Tokens(tokens) => {
             let store = || {
                 let tokens = validate::renewed(&issuer, &tokens, &login)?;
                 let kept = commit(profile, &*hold, &intent, &Change::Renewed(&tokens))?;
@@ -92,7 +92,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
                 None => Err(no_access_token(&url)),
             }
         }
-        Outcome::NotProcessed(error) => {
+        TokenOutcome::NotProcessed(error) => {
             if cut_off.is_none() {
                 if let Some(shared) = hold.shared() {
                     shared.close_request(None)?;
@@ -101,8 +101,8 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
             }
             Err(error)
         }
-        Outcome::Unknown(error) => Err(error),
-        Outcome::Refused { error, may_be_used } => {
+        TokenOutcome::Unknown(error) => Err(error),
+        TokenOutcome::InvalidGrant { error, may_be_used } => {
             // Known from here on, should this process be killed while it waits.
             let reason = match shared::unanswered_request(hold.shared()) {
                 Some(doubt) => format!("{}: {doubt}", end_of_login(&error, cut_off)),

@@ -7,13 +7,12 @@ use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::oauth::codex;
-use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, Poll};
-use crate::oauth::discovery::{Discovered, discover};
+use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, PollResponse};
+use crate::oauth::discovery::{CachedMetadata, discover};
 use crate::oauth::http::Http;
 use crate::oauth::id_token;
-use crate::oauth::revocation::{self, TypeHint};
-use crate::oauth::standard::Server;
-use crate::oauth::token::{self, Outcome};
+use crate::oauth::standard::StandardServer;
+use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
 use crate::profile::Profile;
 use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
@@ -23,7 +22,7 @@ pub struct AuthorizationServer<'a> {
     pub profile: &'a Profile,
     http: Http,
     /// What a standard issuer says of itself.
-    discovered: OnceCell<Discovered>,
+    discovered: OnceCell<CachedMetadata>,
 }
 
 /// What an ID token is worth.
@@ -47,7 +46,7 @@ impl<'a> AuthorizationServer<'a> {
         self.profile.as_standard().map_or(Ok(()), |standard| self.server(standard).map(drop))
     }
 
-    fn server<'s>(&'s self, standard: &'s Standard) -> Result<Server<'s>> {
+    fn server<'s>(&'s self, standard: &'s Standard) -> Result<StandardServer<'s>> {
         let given = &standard.endpoints;
         let client = &self.profile.client;
         let (found, secret_in_body) =
@@ -55,7 +54,7 @@ impl<'a> AuthorizationServer<'a> {
                 (Endpoints::default(), false)
             } else {
                 let metadata = &self.discovered()?.metadata;
-                (metadata.endpoints(), metadata.wants_secret_in_body())
+                (metadata.endpoints(), metadata.needs_secret_in_body())
             };
         let or = |given: &Option<String>, found| given.clone().or(found);
         let endpoints = Endpoints {
@@ -65,19 +64,19 @@ impl<'a> AuthorizationServer<'a> {
             jwks: or(&given.jwks, found.jwks),
             userinfo: or(&given.userinfo, found.userinfo),
         };
-        Ok(Server { http: &self.http, client, standard, endpoints, secret_in_body })
+        Ok(StandardServer { http: &self.http, client, standard, endpoints, secret_in_body })
     }
 
     /// From beside the login, while it is fresh.
-    fn discovered(&self) -> Result<&Discovered> {
+    fn discovered(&self) -> Result<&CachedMetadata> {
         if let Some(discovered) = self.discovered.get() {
             return Ok(discovered);
         }
-        let record = self.profile.storage.login_dir()?.metadata::<Discovered>();
+        let record = self.profile.storage.login_dir()?.metadata::<CachedMetadata>();
         let known = record.load()?;
         let issuer = &self.profile.client.issuer;
         let discovered = match known {
-            Some(known) if known.is_fresh(clock::now()) && known.is_of(issuer) => known,
+            Some(known) if known.is_fresh(clock::now()) && known.is_for(issuer) => known,
             known => {
                 let discovered = discover(&self.http, issuer, known)?;
                 // Where it cannot be kept it is asked for again.
@@ -105,12 +104,12 @@ impl<'a> AuthorizationServer<'a> {
         }
     }
 
-    pub fn poll(&self, pending: &DeviceAuthorization) -> Poll {
+    pub fn poll(&self, pending: &DeviceAuthorization) -> PollResponse {
         match self.profile.as_standard() {
             None => codex::poll(&self.http, pending),
             Some(standard) => match self.server(standard) {
                 Ok(server) => server.poll(pending),
-                Err(_) => Poll::Trouble,
+                Err(_) => PollResponse::Unavailable,
             },
         }
     }
@@ -120,33 +119,37 @@ impl<'a> AuthorizationServer<'a> {
         self.profile.as_standard().is_some()
     }
 
-    pub fn exchange(&self, pending: &DeviceAuthorization, approval: &AuthorizationCode) -> Outcome {
-        token::exchange(&self.http, pending, approval)
+    pub fn exchange(
+        &self,
+        pending: &DeviceAuthorization,
+        approval: &AuthorizationCode,
+    ) -> TokenOutcome {
+        codex::exchange(&self.http, pending, approval)
     }
 
-    pub fn refresh(&self, to: &ClientRegistration, refresh_token: &Secret<String>) -> Outcome {
+    pub fn refresh(&self, to: &ClientRegistration, refresh_token: &Secret<String>) -> TokenOutcome {
         let outcome = match self.profile.as_standard() {
             None => self
                 .profile
                 .token_endpoint(to)
-                .map(|url| token::refresh(&self.http, &url, &to.client_id, refresh_token)),
+                .map(|url| codex::refresh(&self.http, &url, &to.client_id, refresh_token)),
             Some(standard) => self.server(standard).map(|server| server.refresh(refresh_token)),
         };
-        outcome.unwrap_or_else(Outcome::NotProcessed)
+        outcome.unwrap_or_else(TokenOutcome::NotProcessed)
     }
 
     /// Revokes the refresh token, else the access token. Gives back the host that was told.
     pub fn revoke(&self, login: &Login) -> Result<String> {
         let (token, hint) = match &login.refresh_token {
-            Some(token) => (token, TypeHint::RefreshToken),
-            None => (&*login.access_token, TypeHint::AccessToken),
+            Some(token) => (token, TokenTypeHint::RefreshToken),
+            None => (&*login.access_token, TokenTypeHint::AccessToken),
         };
         let granted_by = self.profile.registration_of(login);
         if let Some(standard) = self.profile.as_standard() {
             return self.server(standard)?.revoke(token, hint);
         }
         let url = self.profile.revocation_endpoint(&granted_by)?;
-        revocation::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
+        codex::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
         Ok(host(&url).to_owned())
     }
 
@@ -161,7 +164,7 @@ impl<'a> AuthorizationServer<'a> {
             return Ok(None);
         };
         let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
-        let reply = self.http.get_as(token, &url)?;
+        let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
             200 => Ok(reply.json().map(|claims| Account::claimed(&claims))),
             // Not for this scope.

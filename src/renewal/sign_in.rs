@@ -4,9 +4,10 @@
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::codex;
-use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, Pace, Poll, Step};
-use crate::oauth::token::Outcome;
+use crate::oauth::device::{
+    AuthorizationCode, DeviceAuthorization, PollResponse, PollStep, Polling, expired,
+};
+use crate::oauth::token_endpoint::TokenOutcome;
 use crate::policy;
 use crate::renewal::refresh::refresh;
 use crate::renewal::request::Goal;
@@ -130,7 +131,7 @@ impl SignIn<'_> {
     }
 
     fn wait_for_approval(&self, pending: &DeviceAuthorization) -> Result<Answer> {
-        let mut pace = Pace::new(pending.interval);
+        let mut pace = Polling::new(pending.interval);
         if self.was_polled(pending)? {
             pace = pace.after_unknown();
         }
@@ -149,10 +150,10 @@ impl SignIn<'_> {
                 return Ok(Answer::NotNeeded);
             }
             match pace.next_step(self.poll(pending)?) {
-                Step::Wait(next) => pause = next,
-                Step::Approved(approval) => return Ok(Answer::Approved(approval)),
-                Step::Granted(tokens) => return Ok(Answer::Granted(tokens)),
-                Step::Refused(error) => {
+                PollStep::Wait(next) => pause = next,
+                PollStep::Exchange(approval) => return Ok(Answer::Approved(approval)),
+                PollStep::Store(tokens) => return Ok(Answer::Granted(tokens)),
+                PollStep::Fail(error) => {
                     self.record.remove()?;
                     return Err(error);
                 }
@@ -168,13 +169,13 @@ impl SignIn<'_> {
 
     /// Where a success is answered once alone, that the question was asked is on disk before, and until the answer is
     /// known.
-    fn poll(&self, pending: &DeviceAuthorization) -> Result<Poll> {
+    fn poll(&self, pending: &DeviceAuthorization) -> Result<PollResponse> {
         if !self.issuer.polls_once() {
             return Ok(self.issuer.poll(pending));
         }
         self.polled.save(&pending.device_code.fingerprint())?;
         let poll = self.issuer.poll(pending);
-        if !matches!(poll, Poll::Unknown | Poll::Granted(_)) {
+        if !matches!(poll, PollResponse::NoResponse | PollResponse::Tokens(_)) {
             self.polled.remove()?;
         }
         Ok(poll)
@@ -187,7 +188,7 @@ impl SignIn<'_> {
         loop {
             if clock::now() >= pending.verification.expires_at {
                 self.record.remove()?;
-                return Err(codex::expired());
+                return Err(expired());
             }
             let recorded = self.record.load()?.map(|recorded| recorded.verification.user_code);
             if recorded.as_ref() != Some(&pending.verification.user_code) {
@@ -218,17 +219,17 @@ impl SignIn<'_> {
         let intent = self.intent();
         let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;
         match self.issuer.exchange(&pending, approval) {
-            Outcome::Granted(tokens) => {
+            TokenOutcome::Tokens(tokens) => {
                 let store =
                     || keep(&self.issuer, &self.session.login_dir, &*hold, &intent, &tokens);
                 Ok(until_one_holds(|| journal.answer(&tokens), store)?)
             }
-            Outcome::NotProcessed(error) => {
+            TokenOutcome::NotProcessed(error) => {
                 journal.clear()?;
                 Err(error)
             }
-            Outcome::Unknown(error) => Err(error),
-            Outcome::Refused { error, .. } => {
+            TokenOutcome::Unknown(error) => Err(error),
+            TokenOutcome::InvalidGrant { error, .. } => {
                 journal.clear()?;
                 self.record.remove()?;
                 let was_cut_off = cut_off.is_some_and(|left| left.request == Request::SignIn);

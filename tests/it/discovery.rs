@@ -22,7 +22,7 @@ fn metadata(gateway: &Gateway) -> PathBuf {
 fn age(gateway: &Gateway, seconds: i64) {
     let path = metadata(gateway);
     let mut record = read(&path);
-    record["asked_at"] = json!(record["asked_at"].as_i64().unwrap() - seconds);
+    record["fetched_at"] = json!(record["fetched_at"].as_i64().unwrap() - seconds);
     fs::write(path, record.to_string()).unwrap();
 }
 

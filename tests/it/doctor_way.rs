@@ -99,7 +99,7 @@ fn with_certificate(
 #[test]
 fn an_authority_that_is_not_trusted_is_told_until_it_is_named() {
     let (mut machine, authority) = with_certificate("localhost", today());
-    let unknown = "by an authority that this machine does not trust";
+    let unknown = "does not trust the certificate's authority";
     let checks = fails(&machine, unknown, "CODEX_CA_CERTIFICATE");
     only(&checks, "dns", "ok");
     only(&checks, "tcp", "ok");
@@ -118,7 +118,11 @@ fn an_authority_that_is_not_trusted_is_told_until_it_is_named() {
 fn a_certificate_of_another_name_is_another_server_to_doctor() {
     let (mut machine, authority) = with_certificate("auth.example", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
-    fails(&machine, "the certificate is another server's", "check the name, the DNS and the proxy");
+    fails(
+        &machine,
+        "the certificate is for another host",
+        "check the host name, the DNS and the proxy",
+    );
 }
 
 /// Two times, so that a person sees which of them is wrong.
@@ -127,8 +131,8 @@ fn a_certificate_of_another_time_is_told_with_this_machines_time() {
     let day = Duration::from_secs(86_400);
     let today = today();
     for (valid, words, at) in [
-        (today.start - day..today.start, "was good until", today.start),
-        (today.end..today.end + day, "is good from", today.end),
+        (today.start - day..today.start, "expired at", today.start),
+        (today.end..today.end + day, "is valid from", today.end),
     ] {
         let (mut machine, authority) = with_certificate("localhost", valid);
         machine.set("CODEX_CA_CERTIFICATE", &authority);
@@ -145,7 +149,8 @@ fn what_does_not_speak_tls_is_told_from_a_server_that_cannot_be_reached() {
     let mut machine = machine(864_000);
     let plain = machine.issuer.url().replace("http://127.0.0.1", "https://localhost");
     machine.set("CODEX_CREDENTIAL_ISSUER", &plain);
-    let checks = fails(&machine, "what answers there does not speak TLS", "http:// or https://?");
+    let checks =
+        fails(&machine, "the server does not speak TLS", "http:// or https:// of the proxy");
     only(&checks, "tcp", "ok");
 }
 
@@ -154,14 +159,14 @@ fn a_proxy_that_refuses_one_that_wants_a_password_and_one_that_reads_along_are_t
     let (mut machine, authority) = with_certificate("localhost", today());
     let reading = Proxy::start(Policy::Connect);
     machine.set("HTTPS_PROXY", &reading.url());
-    let checks = fails(&machine, "does not trust", "if a company's proxy stands in between");
+    let checks = fails(&machine, "does not trust", "behind a company's proxy");
     says(&only(&checks, "proxy", "ok"), &reading.url());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     let (checks, is_well) = examined(&machine);
     assert!(is_well, "{checks:?}");
     for (policy, words, next) in [
-        (Policy::Refuse("403 Forbidden"), "did not connect us to localhost", "NO_PROXY"),
-        (Policy::Ask("nobody"), "asks for a user and a password (407)", "HTTPS_PROXY=http://USER"),
+        (Policy::Refuse("403 Forbidden"), "refused to connect to localhost", "NO_PROXY"),
+        (Policy::Ask("nobody"), "requires a user and a password (407)", "HTTPS_PROXY=http://USER"),
     ] {
         let proxy = Proxy::start(policy);
         machine.set("HTTPS_PROXY", &proxy.url());

@@ -486,7 +486,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
         ..Endpoints::default()
     };
     let of_standards = Standard::default();
-    let server = standard::Server {
+    let server = standard::StandardServer {
         http: &http,
         client: &client,
         standard: &of_standards,
@@ -511,14 +511,14 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
                 Err(error) => is_decent(&error),
             }
         }
-        let mut pace = codex_credential::oauth::device::Pace::new(5);
+        let mut pace = codex_credential::oauth::device::Polling::new(5);
         for poll in [codex::poll(&http, &pending), server.poll(&pending_by_standard)] {
-            use codex_credential::oauth::device::Step;
+            use codex_credential::oauth::device::PollStep;
             match pace.next_step(poll) {
-                Step::Refused(error) => is_decent(&error),
-                Step::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
-                Step::Granted(grant) => assert!(is_plain(grant.access_token.unwrap().expose())),
-                Step::Approved(_) => {}
+                PollStep::Fail(error) => is_decent(&error),
+                PollStep::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
+                PollStep::Store(grant) => assert!(is_plain(grant.access_token.unwrap().expose())),
+                PollStep::Exchange(_) => {}
             }
         }
     });

@@ -26,7 +26,7 @@ fn status(code: u16, headers: &[(&str, &str)], body: &str) -> Fault {
 fn in_place_of_an_answer() -> Vec<(Fault, &'static str, &'static str)> {
     let html = ("Content-Type", "text/html; charset=UTF-8");
     vec![
-        (status(500, &[], "trouble"), "server", "is in trouble (500)"),
+        (status(500, &[], "trouble"), "server", "has an internal problem (500)"),
         (status(502, &[html], "<html>Bad Gateway</html>"), "server", "502"),
         (status(503, &[("Retry-After", "9")], ""), "server", "503"),
         (status(429, &[], "{}"), "server", "429"),

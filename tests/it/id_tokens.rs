@@ -23,8 +23,8 @@ fn each_allowed_signature_is_taken() {
 fn a_signature_that_proves_nothing_is_refused() {
     for (signing, why) in [
         (Signing::Stranger, "its signature is not the issuer's"),
-        (Signing::Unsigned, "it is no signed JWT"),
-        (Signing::PublicKeyAsSecret, "it is signed by HS256, which proves nothing"),
+        (Signing::Unsigned, "it is not a signed JWT"),
+        (Signing::PublicKeyAsSecret, "it is signed with HS256, which is not accepted"),
     ] {
         let gateway = Gateway::with("", |s| s.standard.signing = signing);
         let (code, says) = gateway.sign_in_as(&ada(), "");
