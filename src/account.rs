@@ -1,7 +1,7 @@
-//! Who a token is for: the claims of JSON Web Tokens (RFC 7519), by OpenAI's names and by OpenID Connect's.
+//! The account of a token: claims of JSON Web Tokens (RFC 7519) under OpenAI's and OpenID Connect's names.
 //!
-//! Signatures are not checked here: these tokens came from the issuer over TLS or from the user's own files,
-//! and the server that takes them checks them. Those of ID tokens are checked before they are stored.
+//! Signatures are not checked here: the tokens came from the issuer over TLS or from the user's own files. ID tokens
+//! of standard issuers are validated before they are stored, see [`crate::oauth::id_token`].
 
 use crate::lenient::lenient;
 use base64::Engine;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
-/// What a token says of its own life, and of whose it is. Each claim is read by itself: an odd one hides no other.
+/// The claims that this program reads. A malformed claim is skipped and does not affect the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Expiry, seconds since the epoch.
@@ -22,19 +22,19 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The claims of a JWT; `None` when the token is not one.
-    pub fn of(token: &str) -> Option<Self> {
+    /// Reads the claims of a JWT. Returns `None` if `token` is not a JWT.
+    pub fn from_jwt(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        // A claim that is there twice is a mistake to serde; of a tree the last one counts.
+        // serde rejects a claim that appears twice; in a `Value` the last one counts.
         let payload = serde_json::from_slice(&json)
-            .or_else(|_| Payload::of_tree(&serde_json::from_slice(&json)?));
+            .or_else(|_| Payload::from_value(&serde_json::from_slice(&json)?));
         payload.ok().map(Payload::into)
     }
 }
 
-/// Section 2 of RFC 7519: seconds, with a fraction or without.
-#[expect(clippy::cast_possible_truncation, reason = "saturates, and nobody lives that long")]
+/// `NumericDate` (RFC 7519 §2): seconds, possibly with a fraction.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
 fn numeric_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let seconds: Option<Number> = lenient(from)?;
     Ok(seconds.and_then(|seconds| {
@@ -42,13 +42,13 @@ fn numeric_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Er
     }))
 }
 
-/// Text that is shown on terminals and written into protocol lines: nothing that would break out of either.
+/// Text without control characters, because it is shown on terminals and written into protocol lines.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = lenient(from)?;
     Ok(text.filter(|text| !text.is_empty() && !text.contains(char::is_control)))
 }
 
-/// The claims by the names that they have in a token.
+/// The claims under their names in a token.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Payload {
@@ -91,9 +91,9 @@ struct OpenAiAuth {
 }
 
 impl Payload {
-    /// Members that may be odd are read as text alone: see [`lenient`].
-    fn of_tree(tree: &Value) -> serde_json::Result<Self> {
-        serde_json::from_str(&tree.to_string())
+    /// Reads a `Value` by way of its text, because [`lenient`] needs text.
+    fn from_value(value: &Value) -> serde_json::Result<Self> {
+        serde_json::from_str(&value.to_string())
     }
 }
 
@@ -111,18 +111,18 @@ impl From<Payload> for Claims {
     }
 }
 
-/// The person and workspace behind a login.
+/// The user and workspace of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// What a standard issuer calls the person: `preferred_username`.
+    /// `preferred_username` of a standard issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
-    /// The person: `chatgpt_user_id`, elsewhere `sub`.
+    /// The user: `chatgpt_user_id`, or `sub` of other issuers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,18 +130,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// What the claims of an issuer's userinfo endpoint say.
-    pub fn claimed(claims: &Value) -> Self {
-        Claims::from(Payload::of_tree(claims).unwrap_or_default()).account
+    /// Reads the account from the response of a userinfo endpoint (OpenID Connect Core 1.0 §5.3.2).
+    pub fn from_claims(claims: &Value) -> Self {
+        Claims::from(Payload::from_value(claims).unwrap_or_default()).account
     }
 
-    /// What the tokens of one login say together, the earlier ones first.
-    pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
-        let claimed = tokens.into_iter().filter_map(Claims::of);
-        claimed.fold(Self::default(), |account, claimed| account.or(claimed.account))
+    /// Reads the account from the tokens of one login. For each member, the first token that has it counts.
+    pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
+        let claims = tokens.into_iter().filter_map(Claims::from_jwt);
+        claims.fold(Self::default(), |account, claims| account.or(claims.account))
     }
 
-    /// Each member of this account, else of the other.
+    /// Fills members that are missing here from `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
             email: self.email.or(other.email),
@@ -152,14 +152,14 @@ impl Account {
         }
     }
 
-    /// The user name of the git-credential answer: the e-mail address, else the next best name.
+    /// Returns the user name in the git-credential format: the e-mail address, or the first other name or id.
     pub fn username(&self) -> &str {
         let names = [&self.email, &self.name, &self.account_id, &self.user_id];
         names.into_iter().flatten().next().map_or("codex", String::as_str)
     }
 
     /// Whether `username` names this account.
-    pub fn is_called(&self, username: &str) -> bool {
+    pub fn is_named(&self, username: &str) -> bool {
         self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(username))
             || [&self.name, &self.account_id, &self.user_id]
                 .iter()
@@ -167,13 +167,13 @@ impl Account {
             || self.username() == username
     }
 
-    /// Whether nothing is known of it.
+    /// Whether the account has no name and no id.
     pub fn is_unknown(&self) -> bool {
         self.username() == Self::default().username()
     }
 
-    /// Whether this is the same person in the same workspace.
-    pub fn is(&self, other: &Self) -> bool {
+    /// Whether both are the same user in the same workspace.
+    pub fn is_same_as(&self, other: &Self) -> bool {
         (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)
     }
 }
@@ -188,30 +188,30 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_claim_hides_no_other() {
-        let odd = token(&json!({
+    fn malformed_claim_does_not_affect_the_others() {
+        let token = token(&json!({
             "exp": 1.5e9, "iat": "soon", "email": 7, "sub": "s",
             "https://api.openai.com/profile": null, "https://api.openai.com/auth": [],
         }));
-        let claims = Claims::of(&odd).unwrap();
+        let claims = Claims::from_jwt(&token).unwrap();
         assert_eq!((claims.exp, claims.iat), (Some(1_500_000_000), None));
         let account = Account { user_id: Some("s".into()), ..Account::default() };
-        assert_eq!(Account::of([odd.as_str()]), account);
+        assert_eq!(Account::from_tokens([token.as_str()]), account);
     }
 
     #[test]
-    fn a_claim_that_is_there_twice_hides_no_other() {
+    fn claim_that_appears_twice_does_not_affect_the_others() {
         let twice = r#"{"exp":1500000000,"email":"a@a.example","email":"b@b.example"}"#;
         let twice = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(twice));
-        let claims = Claims::of(&twice).unwrap();
+        let claims = Claims::from_jwt(&twice).unwrap();
         assert_eq!(claims.exp, Some(1_500_000_000));
         assert_eq!(claims.account.email.as_deref(), Some("b@b.example"));
     }
 
     #[test]
-    fn a_name_that_would_break_out_of_its_line_is_none() {
+    fn name_with_control_characters_is_dropped() {
         for email in ["a\nb", "a\u{1b}[2Jb", "a\u{9b}b", ""] {
-            let account = Account::of([token(&json!({"email": email})).as_str()]);
+            let account = Account::from_tokens([token(&json!({"email": email})).as_str()]);
             assert_eq!(account.email, None, "{email:?}");
         }
     }

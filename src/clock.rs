@@ -1,47 +1,47 @@
-//! The only home of the system's clocks.
+//! The system's clocks. No other file reads them.
 
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Seconds since the Unix epoch, by the system's clock; zero for a clock before it.
-#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
+/// Returns the seconds since the Unix epoch, or zero if the clock is before it.
+#[expect(clippy::disallowed_methods, reason = "the only reader of the wall clock")]
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     seconds(since)
 }
 
-/// The present moment with all its digits, as `last_refresh` in `auth.json` has them.
-#[expect(clippy::disallowed_methods, reason = "the home of the wall clock")]
+/// Returns the current time with the precision of `last_refresh` in `auth.json`.
+#[expect(clippy::disallowed_methods, reason = "the only reader of the wall clock")]
 pub fn timestamp() -> Timestamp {
     Timestamp::now()
 }
 
-/// `seconds` since the epoch, or the first or last second that a calendar has: what a server says may be any number.
+/// Limits seconds since the epoch to the years that RFC 3339 can express. A server may send any number.
 pub fn within_calendar(seconds: i64) -> i64 {
     seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second())
 }
 
-/// `seconds` since the epoch in RFC 3339, in UTC.
+/// Formats seconds since the epoch as RFC 3339 in UTC.
 pub fn rfc3339(seconds: i64) -> String {
     Timestamp::from_second(within_calendar(seconds)).unwrap_or_default().to_string()
 }
 
-/// Reads an RFC 3339 date, as seconds since the epoch; `None` when it is none.
+/// Reads an RFC 3339 date as seconds since the epoch.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
-/// A moment as a document has it: a date is read when somebody asks for it, and mostly nobody does.
+/// A time as a file has it. Dates are parsed on use, because a warm `get` does not need them.
 #[derive(Clone, Debug)]
 pub enum Moment {
     /// Seconds since the epoch.
     At(i64),
-    /// RFC 3339, perhaps.
+    /// The text of the file, which should be RFC 3339.
     Written(String),
 }
 
 impl Moment {
-    /// Seconds since the epoch.
+    /// Returns seconds since the epoch, or `None` if the text is not a date.
     pub fn seconds(&self) -> Option<i64> {
         match self {
             Self::At(seconds) => Some(*seconds),
@@ -53,7 +53,7 @@ impl Moment {
 /// Reads a duration such as `4s`, `2m` or `1h 30m`.
 ///
 /// # Errors
-/// What to write instead.
+/// A sentence that says what to write instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration: SignedDuration = text
         .parse()
@@ -61,12 +61,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "must not be negative".into())
 }
 
-/// Whole seconds; as many as fit for a duration that has more.
+/// Returns whole seconds, limited to the range of `i64`.
 pub fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// For serde: seconds since the epoch, written as RFC 3339.
+/// For serde: seconds since the epoch, serialized as RFC 3339.
 pub mod as_rfc3339 {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -81,21 +81,21 @@ pub mod as_rfc3339 {
     }
 }
 
-/// A moment on the monotonic clock at which waiting ends.
+/// The time at which waiting ends, by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the monotonic clock")]
     pub fn after(patience: Duration) -> Self {
         let now = Instant::now();
-        // A patience too long for the clock is as good as a year.
+        // The clock cannot express every duration, and nobody waits a year.
         let year = Duration::from_secs(365 * 24 * 3600);
         Self(now.checked_add(patience.min(year)).unwrap_or(now))
     }
 
-    /// The time left; zero when it is over.
-    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    /// Returns the remaining time, or zero after the deadline.
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the monotonic clock")]
     pub fn remaining(&self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
@@ -105,17 +105,17 @@ impl Deadline {
     }
 }
 
-/// Time that passes, by the monotonic clock.
+/// Measures time by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "the home of the monotonic clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the monotonic clock")]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Milliseconds since the start.
+    /// Returns the milliseconds since the start.
     pub fn ms(&self) -> u64 {
         self.0.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
     }

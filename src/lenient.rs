@@ -1,10 +1,10 @@
-//! For serde: a member that is not as we know it is as good as absent.
+//! For serde: treats a malformed member as absent.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Of JSON that lies in memory as text.
+/// Reads a member of JSON text, or returns `None` if it does not have the form of `T`.
 pub fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {

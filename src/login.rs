@@ -1,4 +1,4 @@
-//! A login as every storage keeps it, and how long it is good for.
+//! A login, as every storage keeps it, and the lifetime of its access token.
 
 use crate::account::{Account, Claims};
 use crate::client::ClientRegistration;
@@ -7,7 +7,7 @@ use crate::tokens::{Fingerprint, Secret, TokenResponse};
 use std::cell::OnceCell;
 use std::ops::Deref;
 
-/// A token of a login, with what it claims: that is read when somebody asks for it, and once.
+/// A token with its claims, which are read once, on first use.
 #[derive(Clone, Debug)]
 pub struct Token {
     text: Secret<String>,
@@ -15,14 +15,14 @@ pub struct Token {
 }
 
 impl Token {
-    /// One that was read earlier.
-    pub fn read(text: Secret<String>, claims: Claims) -> Self {
+    /// Creates a token whose claims are already known.
+    pub fn with_claims(text: Secret<String>, claims: Claims) -> Self {
         Self { text, claims: Box::new(claims).into() }
     }
 
-    /// Nothing where the token is opaque.
+    /// Returns the claims; an opaque token has none.
     pub fn claims(&self) -> &Claims {
-        let read = || Claims::of(self.text.expose()).unwrap_or_default();
+        let read = || Claims::from_jwt(self.text.expose()).unwrap_or_default();
         self.claims.get_or_init(|| Box::new(read()))
     }
 }
@@ -47,35 +47,36 @@ pub struct Login {
     pub access_token: Token,
     pub refresh_token: Option<Secret<String>>,
     pub id_token: Option<Token>,
-    /// What the storage knows of the account: it goes before what the tokens claim.
-    pub recorded: Account,
+    /// The account as the storage recorded it. It overrides the claims of the tokens.
+    pub stored_account: Account,
     /// When the tokens were last renewed.
     pub last_refresh: Option<Moment>,
-    /// The access token's life as it was told beside it, seconds since the epoch; what it says itself goes before.
+    /// The access token's lifetime from the token response, seconds since the epoch. The token's own claims override it.
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
-    /// How far the server's clock is ahead of this machine's, in seconds.
+    /// Seconds that the server's clock is ahead of this machine's.
     pub skew: i64,
-    pub provenance: Option<ClientRegistration>,
+    /// The client registration that the login was granted to, if it was recorded.
+    pub registration: Option<ClientRegistration>,
 }
 
 impl Login {
-    /// What a sign-in brought; `None` without an access token.
-    pub fn granted(tokens: &TokenResponse, by: &ClientRegistration) -> Option<Self> {
+    /// Creates a login from a token response. Returns `None` if the response has no access token.
+    pub fn from_response(tokens: &TokenResponse, client: &ClientRegistration) -> Option<Self> {
         Some(Self {
             access_token: tokens.access_token.clone()?.into(),
             refresh_token: tokens.refresh_token.clone(),
             id_token: tokens.id_token.clone().map(Token::from),
-            recorded: tokens.account.clone().unwrap_or_default(),
+            stored_account: tokens.account.clone().unwrap_or_default(),
             last_refresh: None,
             issued_at: tokens.issued_at,
             expires_at: tokens.expires_at,
-            skew: notable(tokens.skew),
-            provenance: Some(by.clone()),
+            skew: significant_skew(tokens.skew),
+            registration: Some(client.clone()),
         })
     }
 
-    /// The tokens, as the server might have granted them just now.
+    /// Returns the tokens in the form of a token response, to store them elsewhere.
     pub fn tokens(&self) -> TokenResponse {
         TokenResponse {
             access_token: Some(self.access_token.text.clone()),
@@ -84,47 +85,47 @@ impl Login {
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: Some(self.skew),
-            account: Some(self.recorded.clone()),
+            account: Some(self.stored_account.clone()),
         }
     }
 
-    /// Which credential this is, without showing it: the refresh token's fingerprint, else the access token's.
+    /// Returns the fingerprint of the refresh token, or of the access token if there is no refresh token.
     pub fn fingerprint(&self) -> Fingerprint {
         self.refresh_token.as_ref().unwrap_or(&self.access_token).fingerprint()
     }
 
-    /// Changes with every renewal, also where the refresh token stays the same.
+    /// Returns a value that changes with every renewal, even if the refresh token stays the same.
     pub fn version(&self) -> (Fingerprint, Fingerprint) {
         (self.fingerprint(), self.access_token.fingerprint())
     }
 
-    /// How long the access token lives, by this machine's clock; what the token says itself is by the server's.
-    /// (Never judged by the id token: that one lives an hour.)
+    /// Returns the lifetime of the access token by this machine's clock. The token's own claims use the server's clock.
+    /// The ID token has a lifetime of its own, which does not matter here.
     pub fn lifetime(&self) -> Lifetime {
         let claims = self.access_token.claims();
-        let here = |there: Option<i64>| there.map(|at| at.saturating_sub(self.skew));
+        let by_our_clock = |at: Option<i64>| at.map(|at| at.saturating_sub(self.skew));
         let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
-        let issued_at = here(claims.iat).or(self.issued_at).or_else(last_refresh);
-        let expires_at = here(claims.exp).or(self.expires_at);
+        let issued_at = by_our_clock(claims.iat).or(self.issued_at).or_else(last_refresh);
+        let expires_at = by_our_clock(claims.exp).or(self.expires_at);
         Lifetime {
             issued_at: issued_at.map(clock::within_calendar),
             expires_at: expires_at.map(clock::within_calendar),
         }
     }
 
-    /// The account's user name. Mostly the id token alone tells it.
+    /// Returns the account's user name. Reads the access token only if the ID token has no e-mail address.
     pub fn username(&self) -> String {
-        let known = self.recorded.clone().or(self.id_account());
+        let known = self.stored_account.clone().or(self.id_account());
         let account = if known.email.is_some() { known } else { self.account() };
         account.username().to_owned()
     }
 
     pub fn account(&self) -> Account {
-        self.recorded.clone().or(self.claimed_account())
+        self.stored_account.clone().or(self.account_in_tokens())
     }
 
-    /// By the tokens alone.
-    pub fn claimed_account(&self) -> Account {
+    /// Returns the account that the tokens claim, without what the storage recorded.
+    pub fn account_in_tokens(&self) -> Account {
         self.id_account().or(self.access_token.claims().account.clone())
     }
 
@@ -133,21 +134,21 @@ impl Login {
     }
 }
 
-/// What a `Date` tells of two clocks, in seconds; as much as a slow answer takes is nothing.
-pub fn notable(skew: Option<i64>) -> i64 {
+/// Returns the clock skew in seconds, or 0 up to 30 seconds: a slow response looks the same.
+pub fn significant_skew(skew: Option<i64>) -> i64 {
     skew.filter(|skew| skew.unsigned_abs() > 30).unwrap_or(0)
 }
 
-/// The life of an access token, in seconds since the epoch. A token that does not say when it ends is taken
-/// for valid until it is refused.
+/// The lifetime of an access token, in seconds since the epoch. A token without an expiry is valid until the resource
+/// server rejects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
 }
 
-/// No renewal begins earlier than this before the end, in seconds: a day, so that one caller a day is enough, and an
-/// hour, so that the last of them still comes before Codex begins to refresh by itself, 5 minutes before the end.
+/// The earliest early renewal, in seconds before expiry: a day, so that one caller a day is enough, and an hour, so that
+/// this caller comes before Codex refreshes by itself, which it does 5 minutes before expiry.
 const EARLIEST: i64 = 25 * 3600;
 
 impl Lifetime {
@@ -155,17 +156,16 @@ impl Lifetime {
         Some(self.expires_at?.saturating_sub(self.issued_at?).max(0))
     }
 
-    /// Whether the token is good for `min_validity` seconds more; never asks for more than half of its life, so
-    /// that tokens of 20 s can be used.
+    /// Whether the token is valid for `min_validity` more seconds. At most half of its lifetime is required, so that
+    /// short-lived tokens can be used.
     pub fn covers(&self, min_validity: i64, now: i64) -> bool {
         let Some(end) = self.expires_at else { return true };
-        let asked = self.length().map_or(min_validity, |length| min_validity.min(length / 2));
-        end > now && end.saturating_sub(now) >= asked
+        let required = self.length().map_or(min_validity, |length| min_validity.min(length / 2));
+        end > now && end.saturating_sub(now) >= required
     }
 
-    /// When an early renewal is due: the greater of 10 minutes and a fifth of the life before the end, at most
-    /// 25 hours before it and never in the first half. `jitter` (0 to 255) moves it up to a tenth of that earlier.
-    /// Seconds since the epoch.
+    /// Returns when an early renewal is due, in seconds since the epoch: a fifth of the lifetime before expiry, at least
+    /// 10 minutes, at most 25 hours, and never in the first half. `jitter` makes that up to a tenth longer.
     pub fn renew_at(&self, jitter: u8) -> Option<i64> {
         let (end, length) = (self.expires_at?, self.length()?);
         let ahead = (length / 5).clamp(600, EARLIEST);
@@ -175,7 +175,7 @@ impl Lifetime {
 }
 
 impl Login {
-    /// The signature's last byte: random, and the same for every process that sees this token.
+    /// Returns the last byte of the signature: random, and equal in every process that reads this token.
     fn jitter(&self) -> u8 {
         self.access_token.expose().bytes().last().unwrap_or(0)
     }
@@ -197,37 +197,41 @@ mod tests {
     }
 
     #[test]
-    fn a_token_covers_what_is_left_of_it() {
+    fn token_covers_its_remaining_lifetime() {
         let token = lifetime(10 * DAY);
         assert!(token.covers(300, 10 * DAY - 300));
         assert!(!token.covers(300, 10 * DAY - 299));
-        assert!(!token.covers(0, 10 * DAY), "expired now is expired");
+        assert!(!token.covers(0, 10 * DAY), "a token that expires now is expired");
     }
 
     #[test]
-    fn min_validity_never_asks_for_more_than_half_of_a_life() {
+    fn min_validity_requires_at_most_half_of_the_lifetime() {
         let token = lifetime(20);
         assert!(token.covers(300, 10));
         assert!(!token.covers(300, 11));
     }
 
     #[test]
-    fn a_token_without_an_end_is_good_until_refused() {
+    fn token_without_an_expiry_is_valid() {
         assert!(Lifetime { issued_at: None, expires_at: None }.covers(300, i64::MAX));
     }
 
     #[test]
-    fn renewal_is_due_a_day_and_an_hour_before_at_most_and_never_in_the_first_half() {
+    fn early_renewal_is_due_at_most_25_hours_before_expiry_and_never_in_the_first_half() {
         assert_eq!(lifetime(10 * DAY).renew_at(0), Some(9 * DAY - 3600));
-        assert_eq!(lifetime(10 * DAY).renew_at(255), Some(9 * DAY - 3600), "jitter keeps to it");
+        assert_eq!(
+            lifetime(10 * DAY).renew_at(255),
+            Some(9 * DAY - 3600),
+            "jitter does not exceed 25 hours"
+        );
         assert_eq!(lifetime(3600).renew_at(0), Some(3600 - 720));
         assert_eq!(lifetime(3600).renew_at(255), Some(3600 - 792));
         assert_eq!(lifetime(20).renew_at(0), Some(10));
     }
 
-    /// Codex refreshes by itself 5 minutes before the end.
+    /// Codex refreshes by itself 5 minutes before expiry.
     #[test]
-    fn one_caller_a_day_keeps_the_token_out_of_codexs_window() {
+    fn one_caller_a_day_renews_before_codex_does() {
         let token = lifetime(10 * DAY);
         let due = token.renew_at(0).unwrap();
         for first_call in 0..DAY {

@@ -42,7 +42,7 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
         if account.is_unknown() {
             return Err(unknown_account(&wanted, said_by));
         }
-        if !account.is_called(&wanted) {
+        if !account.is_named(&wanted) {
             return Err(wrong_account(&account, &wanted, said_by));
         }
     }
@@ -90,9 +90,9 @@ pub fn pin(profile: &Profile, login_dir: &LoginDir) -> Result<()> {
 }
 
 fn check_workspace(login: &Login, allowed: &[String], said_by: &str) -> Result<()> {
-    let claimed = login.claimed_account().account_id;
+    let claimed = login.account_in_tokens().account_id;
     let used: Vec<String> =
-        [login.recorded.account_id.clone(), claimed].into_iter().flatten().collect();
+        [login.stored_account.account_id.clone(), claimed].into_iter().flatten().collect();
     match used.iter().find(|used| !allowed.contains(used)) {
         Some(used) => Err(wrong_workspace(used, login, allowed, said_by)),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! The two programs, which lie side by side: a small one that answers, and one that can do all the rest.
+//! The two programs, installed in one folder: a small one that answers, and the full one.
 
 use std::env::consts::EXE_SUFFIX;
 use std::io;
@@ -9,12 +9,12 @@ pub const DOCKER_NAME: &str = "docker-credential-codex-credential";
 /// The value of an entry in Docker's `credHelpers`.
 pub const DOCKER_SUFFIX: &str = "codex-credential";
 
-/// The one that others run.
-pub fn answering() -> io::Result<PathBuf> {
+/// Returns the path of the program that callers run.
+pub fn front() -> io::Result<PathBuf> {
     beside("codex-credential")
 }
 
-/// The one that it hands over to.
+/// Returns the path of the program that the front hands over to.
 pub fn full() -> io::Result<PathBuf> {
     beside("codex-credential-full")
 }

@@ -1,22 +1,22 @@
-//! Standard input with an end to the waiting: a caller that leaves its own input open would otherwise hang us.
+//! Standard input with a time limit, because some callers leave their own input open.
 
 use crate::clock::Deadline;
 use std::io::{self, Read};
 
-pub struct PatientStdin {
-    #[cfg_attr(not(unix), expect(dead_code, reason = "a read cannot be given up there"))]
+pub struct TimedStdin {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "reads cannot be interrupted there"))]
     deadline: Deadline,
 }
 
-impl PatientStdin {
+impl TimedStdin {
     pub fn new(deadline: Deadline) -> Self {
         Self { deadline }
     }
 }
 
-/// The standard library would keep a buffer of its own beside the reader's.
+/// Reads from the descriptor, because the standard library would keep a second buffer with secrets.
 #[cfg(unix)]
-impl Read for PatientStdin {
+impl Read for TimedStdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         wait(&self.deadline)?;
         Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
@@ -31,7 +31,7 @@ fn wait(deadline: &Deadline) -> io::Result<()> {
     match poll(&mut [PollFd::from_borrowed_fd(stdin, PollFlags::IN)], timeout.as_ref()) {
         Ok(0) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "nothing came; end the request with a blank line, or give no input: </dev/null",
+            "no input arrived; end the request with a blank line, or redirect the input from /dev/null",
         )),
         Err(rustix::io::Errno::INTR) => wait(deadline),
         Err(error) => Err(error.into()),
@@ -39,9 +39,9 @@ fn wait(deadline: &Deadline) -> io::Result<()> {
     }
 }
 
-/// Elsewhere a handle cannot be asked in general; the read itself waits.
+/// Other systems cannot poll every kind of handle, so the read has no time limit.
 #[cfg(not(unix))]
-impl Read for PatientStdin {
+impl Read for TimedStdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         io::stdin().read(buffer)
     }

@@ -1,4 +1,4 @@
-//! Tokens, and the type that keeps them from being shown.
+//! Tokens, and a type that keeps them from being shown.
 
 use crate::account::Account;
 use serde::de::Error as _;
@@ -18,12 +18,12 @@ impl<T: Zeroize> Secret<T> {
         Self(value)
     }
 
-    /// The value itself. Every call is a place where a secret may leave; keep them few.
+    /// Returns the value. A secret can leak at every call, so there should be few.
     pub fn expose(&self) -> &T {
         &self.0
     }
 
-    /// To fill it in place, so that no copy is left elsewhere.
+    /// Returns the value to be filled in place, so that no copy remains elsewhere.
     pub fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
@@ -53,39 +53,39 @@ impl<T: Zeroize> Drop for Secret<T> {
     }
 }
 
-/// In bytes: with its name before it, one line of git's (65,535).
+/// The longest token in bytes. With its key it fits on a line of the git-credential format (65,535 bytes).
 const LONGEST: usize = 64_000;
 
-/// Whether a token can be printed on one line and sent in a header: what could break out of either is none.
-pub fn is_plain(token: &str) -> bool {
-    // Without a way out in the middle, sixteen bytes are looked at at once.
+/// Whether `token` can be printed on one line and sent in a header: printable ASCII without spaces.
+pub fn is_valid_token(token: &str) -> bool {
+    // `fold` without an early exit compiles to vector instructions.
     token.len() <= LONGEST && token.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic())
 }
 
-/// For serde: a token that [`is_plain`], where there is one.
-pub fn plain<'de, T, D>(from: D) -> Result<T, D::Error>
+/// For serde: reads a token, or an optional one, and rejects one that is not [valid](is_valid_token).
+pub fn valid_token<'de, T, D>(from: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de>,
     for<'a> &'a T: Into<Option<&'a Secret<String>>>,
     D: Deserializer<'de>,
 {
     let token = T::deserialize(from)?;
-    let is_odd = (&token).into().is_some_and(|token| !is_plain(token.expose()));
-    if is_odd { Err(D::Error::custom("not a token")) } else { Ok(token) }
+    let is_invalid = (&token).into().is_some_and(|token| !is_valid_token(token.expose()));
+    if is_invalid { Err(D::Error::custom("not a token")) } else { Ok(token) }
 }
 
-/// More than a request, an answer or a document with tokens takes, in bytes: a buffer that grows leaves a copy of
-/// what was in it behind, and nobody overwrites that.
-pub const ROOM: usize = 32 * 1024;
+/// The initial size of buffers for tokens, in bytes. It holds any request, response or file with tokens, because a buffer
+/// that grows leaves a copy of its content in freed memory.
+pub const BUFFER_SIZE: usize = 32 * 1024;
 
-/// `value` in JSON, in a buffer that is overwritten when it is dropped.
+/// Serializes `value` into a buffer that is overwritten when it is dropped.
 pub fn to_json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    let mut json = Zeroizing::new(Vec::with_capacity(ROOM));
-    serde_json::to_writer(&mut *json, value).expect("what holds tokens serializes");
+    let mut json = Zeroizing::new(Vec::with_capacity(BUFFER_SIZE));
+    serde_json::to_writer(&mut *json, value).expect("types that hold tokens serialize");
     json
 }
 
-/// Overwrites all text in a JSON value, where a token may be among it.
+/// Overwrites all text in a JSON value that may contain tokens.
 pub fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -95,7 +95,7 @@ pub fn wipe(value: &mut Value) {
     }
 }
 
-/// The SHA-256 of a secret in lower-case hex: tells whether two are the same, and nothing else.
+/// The SHA-256 of a secret in lower-case hex. It tells only whether two secrets are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
@@ -105,40 +105,39 @@ impl Fingerprint {
         let digest = Sha256::digest(bytes);
         let mut hex = String::with_capacity(2 * digest.len());
         for byte in digest {
-            write!(hex, "{byte:02x}").expect("a string takes all");
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
         }
         Self(hex)
     }
 
-    /// One that somebody else computed: 64 hex digits, in any case.
+    /// Reads a fingerprint that a caller computed: 64 hex digits in any case.
     pub fn from_hex(text: &str) -> Option<Self> {
         let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hex.then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// The first hex digits.
+    /// Returns the first hex digits.
     pub fn prefix(&self, digits: usize) -> &str {
         &self.0[..digits]
     }
 }
 
-/// A successful answer of the token endpoint (RFC 6749, section 5.1). After a refresh each member may be
-/// absent, which means that the one in use stays in use.
+/// A successful response of the token endpoint (RFC 6749 §5.1). After a refresh each member may be absent: then the
+/// stored one stays in use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TokenResponse {
     pub id_token: Option<Secret<String>>,
     pub access_token: Option<Secret<String>>,
     pub refresh_token: Option<Secret<String>>,
-    /// The access token's life by this machine's clock, seconds since the epoch, for tokens that do not say it
-    /// themselves.
+    /// The access token's lifetime by this machine's clock, seconds since the epoch, for tokens without `iat` and `exp`.
     #[serde(default)]
     pub issued_at: Option<i64>,
     #[serde(default)]
     pub expires_at: Option<i64>,
-    /// How far the server's clock was ahead of this machine's when it answered, in seconds.
+    /// Seconds that the server's clock was ahead of this machine's.
     #[serde(default)]
     pub skew: Option<i64>,
-    /// Whose login it is, where no token says it.
+    /// The account, if no token claims it.
     #[serde(default)]
     pub account: Option<Account>,
 }

@@ -1,9 +1,6 @@
-//! What the program does, told while it does it: to a person on stderr (`-v`), and as JSON lines in a file
-//! (`CODEX_CREDENTIAL_TRACE`). All that can be told is listed here, in types that no [`Secret`] fits into.
+//! Traces each step: as text on stderr (`-v`), and as JSON lines in a file (`CODEX_CREDENTIAL_TRACE`).
 //!
-//! Where nobody asked, each place that tells costs one look at an empty cell.
-//!
-//! [`Secret`]: crate::tokens::Secret
+//! [`Event`] lists everything that can be traced. Its fields cannot hold a [`Secret`](crate::tokens::Secret).
 
 use crate::clock::{self, Stopwatch};
 use crate::error::Kind;
@@ -16,24 +13,24 @@ use std::io::{self, Write, stderr};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// One thing that happened. Times are seconds since the epoch, `ms` milliseconds.
+/// One line of a trace. Times are seconds since the epoch; `ms` is milliseconds.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
-    /// Whose request it is, by its host.
+    /// The profile that answers a request, and what the request's host stands for.
     Profile {
         profile: &'a str,
         storage: &'a str,
         host: Option<Cow<'a, str>>,
-        meant: Target,
+        target: Target,
     },
-    /// What is stored, and what follows from it.
+    /// The stored login, as a `get` finds it.
     Login {
         state: State,
         expires_at: Option<i64>,
         renews_at: Option<i64>,
     },
-    /// A lock that another process has.
+    /// Another process holds a lock that we need.
     LockWait {
         path: Cow<'a, str>,
         holder: Option<String>,
@@ -42,15 +39,16 @@ pub enum Event<'a> {
         path: Cow<'a, str>,
         ms: u64,
     },
-    /// A renewing process was started, by its process id.
+    /// A renewal process was started.
     RenewalStarted {
+        /// Its process id.
         process: u32,
         goal: &'a str,
     },
     RenewalEnded {
         failure: Option<Kind>,
     },
-    /// The path has no query; neither have the addresses that tokens are sent to.
+    /// A request to the authorization server. `path` has no query, and `status` is absent without a response.
     Request {
         method: &'a str,
         host: &'a str,
@@ -58,34 +56,35 @@ pub enum Event<'a> {
         status: Option<u16>,
         ms: u64,
     },
-    /// A question to one node of etcd.
+    /// A request to one node of etcd.
     Etcd {
-        asked: &'a str,
+        operation: &'a str,
         endpoint: &'a str,
-        answered: bool,
+        succeeded: bool,
         ms: u64,
     },
     Journal {
-        step: Step,
+        step: JournalStep,
     },
-    /// `kept` is false where another login was stored meanwhile.
+    /// `stored` is false if another login was stored in the meantime.
     Commit {
         what: &'a str,
-        kept: bool,
+        stored: bool,
     },
-    /// No request before then.
+    /// After failures, no request is sent before `until`.
     BackOff {
         until: i64,
         failures: u32,
     },
-    /// A device login waits for a person.
+    /// A device authorization waits for the user.
     DeviceAuthorization {
+        /// Whether another process started it.
         joined: bool,
         expires_at: i64,
     },
 }
 
-/// What is meant by a host.
+/// What the host of a request stands for.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -96,61 +95,61 @@ pub enum Target {
 }
 
 impl Target {
-    fn words(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
             Self::Token => "a token",
             Self::ApiKey => "an API key",
-            Self::OtherHosts => "what git gave us to keep for it",
-            Self::Nothing => "nothing of ours",
+            Self::OtherHosts => "a credential that git stored with us",
+            Self::Nothing => "no credential of ours",
         }
     }
 }
 
-/// What a `get` finds.
+/// The state of the stored login.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Good for as long as is asked.
+    /// Valid for as long as the caller asks.
     Warm,
-    /// Good, and its early renewal is due.
+    /// Valid, and its early renewal is due.
     Due,
-    /// To be renewed first.
+    /// Must be renewed before it can be used.
     Stale,
 }
 
+/// A change of the journal.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum JournalStep {
     Intent,
     Answer,
     Cleared,
-    /// A killed renewal left an answer: it is committed.
+    /// A killed renewal left an answer, which is committed.
     AnswerFound,
-    /// A killed renewal left an intent, and no answer is known.
+    /// A killed renewal left an intent without an answer.
     IntentFound,
 }
 
-struct Listeners {
-    /// A person reads stderr.
-    person: bool,
+struct Outputs {
+    stderr: bool,
     file: Option<File>,
 }
 
-static LISTENERS: OnceLock<Listeners> = OnceLock::new();
+static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 
-/// Begins to tell, for the rest of this process.
+/// Starts tracing for the rest of this process.
 ///
 /// # Errors
-/// Why nothing can be written to `file`; a person is told all the same.
-pub fn start(person: bool, file: Option<&Path>) -> io::Result<()> {
+/// If `file` cannot be opened. Tracing to stderr starts regardless.
+pub fn start(verbose: bool, file: Option<&Path>) -> io::Result<()> {
     let opened = file.map(open).transpose();
     let (file, result) = match opened {
         Ok(file) => (file, Ok(())),
         Err(error) => (None, Err(error)),
     };
-    if person || file.is_some() {
-        // A second start would change nothing.
-        let _ = LISTENERS.set(Listeners { person, file });
+    if verbose || file.is_some() {
+        // Only the first start counts.
+        let _ = OUTPUTS.set(Outputs { stderr: verbose, file });
     }
     result
 }
@@ -163,34 +162,34 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether a person reads along.
+/// Whether this process traces to stderr.
 pub fn is_verbose() -> bool {
-    LISTENERS.get().is_some_and(|listeners| listeners.person)
+    OUTPUTS.get().is_some_and(|outputs| outputs.stderr)
 }
 
-/// Runs `event` only where somebody listens.
+/// Traces an event. `event` runs only if tracing is on.
 pub fn tell<'a>(event: impl FnOnce() -> Event<'a>) {
-    if let Some(listeners) = LISTENERS.get() {
-        listeners.hear(&event());
+    if let Some(outputs) = OUTPUTS.get() {
+        outputs.write(&event());
     }
 }
 
-/// As [`tell`], for what takes its time; the watch stands still where nobody listens.
-pub fn watch() -> Option<Stopwatch> {
-    LISTENERS.get().map(|_| Stopwatch::start())
+/// Starts measuring the duration of an event, if tracing is on.
+pub fn stopwatch() -> Option<Stopwatch> {
+    OUTPUTS.get().map(|_| Stopwatch::start())
 }
 
-/// Milliseconds.
-pub fn ms(watch: Option<&Stopwatch>) -> u64 {
-    watch.map_or(0, Stopwatch::ms)
+/// Returns the milliseconds since [`stopwatch`].
+pub fn ms(stopwatch: Option<&Stopwatch>) -> u64 {
+    stopwatch.map_or(0, Stopwatch::ms)
 }
 
-impl Listeners {
-    /// In one write each, so that lines of several processes do not mix. Whoever reads no more is told no more.
-    fn hear(&self, event: &Event) {
-        if self.person {
-            let words = event.to_string().replace(char::is_control, "?");
-            let _ = stderr().write_all(format!("codex-credential: {words}\n").as_bytes());
+impl Outputs {
+    /// Writes each line at once, so that lines of several processes do not mix. Write errors are ignored.
+    fn write(&self, event: &Event) {
+        if self.stderr {
+            let text = event.to_string().replace(char::is_control, "?");
+            let _ = stderr().write_all(format!("codex-credential: {text}\n").as_bytes());
         }
         if let Some(mut file) = self.file.as_ref() {
             let mut line =
@@ -206,34 +205,36 @@ impl Listeners {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Profile { profile, storage, host, meant } => {
-                let host = host.as_deref().unwrap_or("no host");
-                let meant = meant.words();
-                write!(f, "{host} means {meant}, by the profile {profile}, kept in {storage}")
+            Self::Profile { profile, storage, host, target } => {
+                write!(f, "profile {profile}, storage {storage}: ")?;
+                match host {
+                    Some(host) => write!(f, "a request for {host} gets {}", target.text()),
+                    None => write!(f, "a request without a host gets {}", target.text()),
+                }
             }
             Self::Login { state, expires_at, .. } => {
                 let what = match state {
-                    State::Warm => "the stored token is good",
-                    State::Due => "the stored token is good, and its renewal is due",
-                    State::Stale => "there is no token that is good for as long as is asked",
+                    State::Warm => "the stored token is valid",
+                    State::Due => "the stored token is valid, and its early renewal is due",
+                    State::Stale => "no stored token is valid for as long as the caller asks",
                 };
                 f.write_str(what)?;
-                expires_at.map_or(Ok(()), |end| write!(f, " (it ends at {})", clock::rfc3339(end)))
+                expires_at.map_or(Ok(()), |end| write!(f, " (expires at {})", clock::rfc3339(end)))
             }
             Self::LockWait { path, holder } => {
                 write!(
                     f,
-                    "waiting for {} to free {path}",
+                    "waiting for {} to release the lock {path}",
                     holder.as_deref().unwrap_or("another process")
                 )
             }
             Self::LockGained { path, ms } => write!(f, "got the lock {path} after {ms} ms"),
             Self::RenewalStarted { process, goal } => {
-                write!(f, "started the renewing process {process}, for {goal}")
+                write!(f, "started the renewal process {process} to get {goal}")
             }
-            Self::RenewalEnded { failure: None } => f.write_str("the renewing process is done"),
+            Self::RenewalEnded { failure: None } => f.write_str("the renewal process succeeded"),
             Self::RenewalEnded { failure: Some(kind) } => {
-                write!(f, "the renewing process failed ({})", kind.name())
+                write!(f, "the renewal process failed ({})", kind.name())
             }
             Self::Request { method, host, path, status, ms } => {
                 write!(f, "{method} {host}{path}: ")?;
@@ -242,28 +243,33 @@ impl fmt::Display for Event<'_> {
                     None => write!(f, "no answer in {ms} ms"),
                 }
             }
-            Self::Etcd { asked, endpoint, answered, ms } => {
-                let ended = if *answered { "answered" } else { "no answer" };
-                write!(f, "{asked} at {endpoint}: {ended} in {ms} ms")
+            Self::Etcd { operation, endpoint, succeeded, ms } => {
+                let result = if *succeeded { "succeeded" } else { "failed" };
+                write!(f, "etcd {operation} at {endpoint}: {result} in {ms} ms")
             }
             Self::Journal { step } => f.write_str(match step {
-                Step::Intent => "noted what is about to be sent",
-                Step::Answer => "noted the answer",
-                Step::Cleared => "removed the note",
-                Step::AnswerFound => "a killed renewal left an answer",
-                Step::IntentFound => "a killed renewal left a request without an answer",
+                JournalStep::Intent => "recorded the request in the journal",
+                JournalStep::Answer => "recorded the response in the journal",
+                JournalStep::Cleared => "removed the journal",
+                JournalStep::AnswerFound => "a killed renewal left a response in the journal",
+                JournalStep::IntentFound => {
+                    "a killed renewal left a request without a response in the journal"
+                }
             }),
-            Self::Commit { what, kept: true } => write!(f, "stored the {what}"),
-            Self::Commit { what, kept: false } => {
-                write!(f, "another login was stored meanwhile; the {what} is not")
+            Self::Commit { what, stored: true } => write!(f, "stored the {what}"),
+            Self::Commit { what, stored: false } => {
+                write!(f, "did not store the {what}: another login was stored in the meantime")
             }
             Self::BackOff { until, failures } => {
                 write!(f, "no request before {} (failures: {failures})", clock::rfc3339(*until))
             }
             Self::DeviceAuthorization { joined, expires_at } => {
-                let which =
-                    if *joined { "the device login that waits" } else { "a new device login" };
-                write!(f, "waiting for a person at {which}, until {}", clock::rfc3339(*expires_at))
+                let which = if *joined { "pending" } else { "new" };
+                let until = clock::rfc3339(*expires_at);
+                write!(
+                    f,
+                    "waiting for the user to approve the {which} device authorization until {until}"
+                )
             }
         }
     }

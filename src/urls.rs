@@ -1,8 +1,8 @@
-//! URLs: which of them may be sent a secret (https, and http on this machine), and their parts for messages.
+//! URLs: which may receive a secret (https, or http on this machine), and their parts for messages.
 
 use std::net::IpAddr;
 
-/// Whether what is sent to `url`, which names no user, stays between this machine and the server it names.
+/// Whether a secret may be sent to `url`: https, or http to loopback, without user information and fragment.
 pub fn is_secure(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
@@ -15,7 +15,7 @@ pub fn is_secure(url: &str) -> bool {
     }
 }
 
-/// `host` may carry a port.
+/// Whether `host`, possibly with a port, is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_private_urls_may_be_sent_a_token() {
+    fn secrets_are_sent_only_over_https_or_to_loopback() {
         for url in
             ["https://a.example", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"]
         {

@@ -40,7 +40,7 @@ pub fn erase(
     }
     let storage = &profile.storage;
     let is_meant = |login: &Login| match &named.username {
-        Some(name) => login.account().is_called(&String::from_utf8_lossy(name)),
+        Some(name) => login.account().is_named(&String::from_utf8_lossy(name)),
         None => true,
     };
     let is_meant = |login: &Login| profile.matches_account(login) && is_meant(login);

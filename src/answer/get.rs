@@ -121,7 +121,7 @@ fn profile_event<'a>(profile: &'a Profile, asked: &'a Credential, target: Target
         profile: &profile.name,
         storage: profile.storage_kind().name(),
         host: asked.host.as_deref().map(String::from_utf8_lossy),
-        meant: match target {
+        target: match target {
             Target::Token | Target::Default => trace::Target::Token,
             Target::ApiKey => trace::Target::ApiKey,
             Target::OtherHosts => trace::Target::OtherHosts,
@@ -177,6 +177,6 @@ fn is_due(login: &Login) -> bool {
 }
 
 fn is_asked_for(login: &Login, asked: &Credential) -> bool {
-    let is_called = |name: &Vec<u8>| login.account().is_called(&String::from_utf8_lossy(name));
+    let is_called = |name: &Vec<u8>| login.account().is_named(&String::from_utf8_lossy(name));
     asked.username.as_ref().is_none_or(is_called)
 }

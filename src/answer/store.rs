@@ -7,7 +7,7 @@ use crate::answer::target::Target;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
-use crate::tokens::{Secret, is_plain};
+use crate::tokens::{Secret, is_valid_token};
 
 /// Stores a credential of another host. Returns an access token of the signed-in account that is newer than the
 /// stored one, for `renewal::session::store_token`. Callers may return an old token: it is ignored.
@@ -35,15 +35,15 @@ pub fn store(
 
 /// Whether the stored token is this one or a newer one.
 pub fn is_current(profile: &Profile, token: &Secret<String>) -> Result<bool> {
-    let Some(Claims { iat: Some(issued_at), .. }) = Claims::of(token.expose()) else {
+    let Some(Claims { iat: Some(issued_at), .. }) = Claims::from_jwt(token.expose()) else {
         return Err(not_a_token());
     };
     let Some(login) = profile.storage.load()? else { return Err(nobody()) };
     if *login.access_token == *token {
         return Ok(true);
     }
-    let (stored, given) = (login.account(), Account::of([token.expose().as_str()]));
-    if !stored.is(&given) {
+    let (stored, given) = (login.account(), Account::from_tokens([token.expose().as_str()]));
+    if !stored.is_same_as(&given) {
         return Err(Error::new(
             Kind::BadInput,
             "the token is for another account than the one that is signed in; it was not stored",
@@ -54,7 +54,7 @@ pub fn is_current(profile: &Profile, token: &Secret<String>) -> Result<bool> {
 
 fn plain(token: &[u8]) -> Option<Secret<String>> {
     let token = std::str::from_utf8(token).ok()?;
-    is_plain(token).then(|| Secret::from(token))
+    is_valid_token(token).then(|| Secret::from(token))
 }
 
 fn not_a_token() -> Error {

@@ -48,7 +48,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     let Some(_lock) = storage.login_dir()?.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
     // A renewal may have replaced it while we waited; another person's login is not the one that was shown.
-    let is_meant = |stored: &Login| stored.account().is(&login.account());
+    let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
     let removed = hold

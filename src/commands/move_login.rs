@@ -62,7 +62,9 @@ pub fn adopt(profile: &Profile, login: &Login, deadline: &Deadline) -> Result<()
 fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
     match into.load()? {
         Some(stored) if stored.version() == login.version() => Ok(true),
-        Some(stored) if into.accounts()?.is_empty() || stored.account().is(&login.account()) => {
+        Some(stored)
+            if into.accounts()?.is_empty() || stored.account().is_same_as(&login.account()) =>
+        {
             let what =
                 format!("{} holds a login of {}", into.describe()?, stored.account().username());
             Err(Error::new(Kind::Usage, what).hint("log out there first; nothing was moved"))

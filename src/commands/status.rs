@@ -53,7 +53,7 @@ impl Status {
         let pending = pending.filter(|verification| verification.expires_at > clock::now());
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
-        others.retain(|other| !other.is(&account));
+        others.retain(|other| !other.is_same_as(&account));
         others.extend(other);
         let issuer = profile.as_standard().map(|_| host(&profile.client.issuer).to_owned());
         let (profile, storage) = (profile.name.clone(), storage.describe()?);

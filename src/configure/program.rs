@@ -28,7 +28,7 @@ impl Program {
         variable: &dyn Fn(&str) -> Option<OsString>,
         profile: Option<String>,
     ) -> Result<Self> {
-        let own = programs::answering().map_err(|error| {
+        let own = programs::front().map_err(|error| {
             Error::new(Kind::Storage, "cannot find this program's own path").caused_by(error)
         })?;
         let entry = entry_on_path(&own, variable("PATH"));

@@ -77,12 +77,12 @@ impl Endpoints {
         request: &impl Fn(Client) -> F,
     ) -> Result<Result<T, String>> {
         let limit = ATTEMPT.min(deadline.remaining().max(SHORTEST_ATTEMPT));
-        let watch = trace::watch();
+        let watch = trace::stopwatch();
         let answer = timeout(limit, async { request(self.connect(index).await?).await }).await;
         trace::tell(|| Event::Etcd {
-            asked: name,
+            operation: name,
             endpoint: &self.settings.endpoints[index],
-            answered: matches!(answer, Ok(Ok(_))),
+            succeeded: matches!(answer, Ok(Ok(_))),
             ms: trace::ms(watch.as_ref()),
         });
         match answer {

@@ -5,7 +5,7 @@
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::{Proxies, no_response};
-use crate::tokens::{ROOM, Secret, to_json};
+use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::{host, path};
 use bytes::Bytes;
@@ -145,7 +145,7 @@ impl Http {
     }
 
     fn form(&self, url: &str, fields: &[Field]) -> reqwest::RequestBuilder {
-        let mut form = form_urlencoded::Serializer::new(String::with_capacity(ROOM));
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(BUFFER_SIZE));
         let form = Zeroizing::new(form.extend_pairs(fields).finish().into_bytes());
         let request = self.client(url).post(url);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -172,7 +172,7 @@ impl Http {
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
-        let watch = trace::watch();
+        let stopwatch = trace::stopwatch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
         let request = request.build().map_err(|error| self.error(url, error))?;
         let method = request.method().clone();
@@ -185,7 +185,7 @@ impl Http {
                 Ok(Response { status, .. }) | Err(RequestError::CutOff(status, _)) => Some(*status),
                 Err(_) => None,
             },
-            ms: trace::ms(watch.as_ref()),
+            ms: trace::ms(stopwatch.as_ref()),
         });
         result
     }
@@ -236,7 +236,7 @@ enum BodyError {
 }
 
 async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
-    let mut body = Zeroizing::new(Vec::with_capacity(ROOM));
+    let mut body = Zeroizing::new(Vec::with_capacity(BUFFER_SIZE));
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Http)? {
         if body.len() + chunk.len() > BODY_LIMIT {
             return Err(BodyError::TooLong);

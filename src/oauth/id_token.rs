@@ -3,7 +3,7 @@
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::notable;
+use crate::login::significant_skew;
 use crate::oauth::http::Http;
 use crate::oauth::signature::{self, ALLOWED};
 use crate::tokens::Secret;
@@ -56,7 +56,7 @@ pub fn verify(
         let Ok(key) = DecodingKey::from_jwk(key) else { continue };
         match decode::<Value>(token.expose(), &key, &validation) {
             Ok(decoded) => {
-                return is_current(&decoded.claims, client, clock::now() + notable(skew));
+                return is_current(&decoded.claims, client, clock::now() + significant_skew(skew));
             }
             Err(error) => reason = reason_for(error.kind()),
         }

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::error::{Error, Kind};
 use crate::oauth::http::Response;
-use crate::tokens::{Secret, TokenResponse, is_plain, wipe};
+use crate::tokens::{Secret, TokenResponse, is_valid_token, wipe};
 use crate::urls::host;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ impl Response {
     fn tokens_in(&self, json: &Value) -> Option<TokenResponse> {
         let token = |name| {
             let token = json.get(name)?.as_str()?;
-            (!token.is_empty() && is_plain(token)).then(|| Secret::from(token))
+            (!token.is_empty() && is_valid_token(token)).then(|| Secret::from(token))
         };
         let now = clock::now();
         let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());

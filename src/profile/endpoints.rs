@@ -10,7 +10,7 @@ impl Profile {
     /// Returns the client registration that `login` was granted to: the recorded one, else the issuer that its access
     /// token claims, else the profile's.
     pub fn registration_of(&self, login: &Login) -> ClientRegistration {
-        if let Some(recorded) = &login.provenance {
+        if let Some(recorded) = &login.registration {
             return recorded.clone();
         }
         let claimed = login.access_token.claims().iss.clone();

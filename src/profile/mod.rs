@@ -153,7 +153,7 @@ impl Profile {
 
     /// Returns whether `login` is of the named account, or true if no account is named.
     pub fn matches_account(&self, login: &Login) -> bool {
-        self.account.as_ref().is_none_or(|name| login.account().is_called(name))
+        self.account.as_ref().is_none_or(|name| login.account().is_named(name))
     }
 
     /// Returns the folders that change when the login or its login directory changes.

@@ -86,7 +86,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
             if !kept {
                 return Ok(Refreshed::Superseded);
             }
-            match Login::granted(&tokens, &intent.to).map(|login| login.lifetime()) {
+            match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
                 Some(life) if life.covers(0, clock::now()) => Ok(Refreshed::Done),
                 Some(_) => Err(expired_on_arrival()),
                 None => Err(no_access_token(&url)),

@@ -166,7 +166,7 @@ impl<'a> AuthorizationServer<'a> {
         let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
         let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
-            200 => Ok(reply.json().map(|claims| Account::claimed(&claims))),
+            200 => Ok(reply.json().map(|claims| Account::from_claims(&claims))),
             // Not for this scope.
             401 | 403 => Ok(None),
             _ => Err(reply.error(&url)),

@@ -93,7 +93,7 @@ pub fn commit(
         Change::Renewed(_) => ("renewed login", Action::Renewal),
         Change::SignedIn { .. } => ("new login", Action::SignIn),
     };
-    trace::tell(|| Event::Commit { what, kept });
+    trace::tell(|| Event::Commit { what, stored: kept });
     if kept {
         audit::note(profile, action, profile.storage.load().ok().flatten().as_ref(), None);
     }

@@ -48,7 +48,7 @@ pub fn signed_in(
         Identity::False(why) => Some(false_identity(by, &why)),
     };
     tokens.account = issuer.account(&tokens)?;
-    let Some(login) = Login::granted(&tokens, by) else {
+    let Some(login) = Login::from_response(&tokens, by) else {
         return Err(ValidationError::Ended(no_access_token()));
     };
     let refused = refused.map_or_else(|| policy::check(issuer.profile, &login), Err);
@@ -88,7 +88,7 @@ pub fn renewed(
 /// OpenID Connect Core 1.0, section 12.2: the `sub` stays.
 fn same_person(tokens: &TokenResponse, stored: &Login) -> Result<()> {
     let Some(id_token) = &tokens.id_token else { return Ok(()) };
-    let (now, before) = (Account::of([id_token.expose().as_str()]), stored.account());
+    let (now, before) = (Account::from_tokens([id_token.expose().as_str()]), stored.account());
     match (&now.user_id, &before.user_id) {
         (Some(is), Some(was)) if is != was => Err(Error::new(
             Kind::WrongAccount,

@@ -6,7 +6,7 @@ use crate::client::ClientRegistration;
 use crate::clock::Moment;
 use crate::lenient::lenient;
 use crate::login::{Login, Token};
-use crate::tokens::{ROOM, Secret, TokenResponse, plain, wipe};
+use crate::tokens::{BUFFER_SIZE, Secret, TokenResponse, valid_token, wipe};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 pub struct AuthJson {
     #[serde(default)]
     auth_mode: Option<String>,
-    #[serde(rename = "OPENAI_API_KEY", default, deserialize_with = "plain")]
+    #[serde(rename = "OPENAI_API_KEY", default, deserialize_with = "valid_token")]
     api_key: Option<Secret<String>>,
     #[serde(default)]
     tokens: Option<Tokens>,
@@ -26,7 +26,7 @@ pub struct AuthJson {
 
 #[derive(Deserialize)]
 struct Tokens {
-    #[serde(deserialize_with = "plain")]
+    #[serde(deserialize_with = "valid_token")]
     access_token: Secret<String>,
     #[serde(default)]
     refresh_token: Option<Secret<String>>,
@@ -94,12 +94,12 @@ impl Tokens {
             // Codex needs the members to be there; what is empty is no token.
             refresh_token: self.refresh_token.filter(|token| is_token(token.expose())),
             id_token: self.id_token.filter(|token| !token.expose().is_empty()).map(Token::from),
-            recorded: Account { account_id: self.account_id, ..Account::default() },
+            stored_account: Account { account_id: self.account_id, ..Account::default() },
             last_refresh,
             issued_at: None,
             expires_at: None,
             skew: 0,
-            provenance: self.oauth_provenance,
+            registration: self.oauth_provenance,
         }
     }
 }
@@ -131,7 +131,7 @@ pub fn renewed(
 pub fn signed_in(
     document: Option<&[u8]>,
     response: &TokenResponse,
-    provenance: &ClientRegistration,
+    registration: &ClientRegistration,
     now: &str,
 ) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = match document {
@@ -141,13 +141,13 @@ pub fn signed_in(
     let mut tokens = Map::new();
     put_tokens(&mut tokens, response);
     let known = [&response.id_token, &response.access_token].into_iter().flatten();
-    let account = Account::of(known.map(|token| token.expose().as_str()));
+    let account = Account::from_tokens(known.map(|token| token.expose().as_str()));
     // Codex reads no login without these: an id token that is a JWT, and a refresh token, if only an empty one.
     let access_token = tokens.get("access_token").cloned().unwrap_or_default();
     tokens.entry("id_token").or_insert(access_token);
     tokens.entry("refresh_token").or_insert("".into());
     tokens.insert("account_id".into(), account.account_id.into());
-    tokens.insert("oauth_provenance".into(), json!(provenance));
+    tokens.insert("oauth_provenance".into(), json!(registration));
     document.insert("auth_mode".into(), "chatgpt".into());
     document.entry("OPENAI_API_KEY").or_insert(Value::Null);
     put(&mut document, "tokens", tokens.into());
@@ -158,7 +158,7 @@ pub fn signed_in(
 /// Leaves no copy of it but the one that is given back.
 fn written(document: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     let mut document = Value::from(document);
-    let mut bytes = Vec::with_capacity(ROOM);
+    let mut bytes = Vec::with_capacity(BUFFER_SIZE);
     let written = serde_json::to_writer_pretty(&mut bytes, &document);
     wipe(&mut document);
     written.map(|()| bytes)
@@ -205,8 +205,8 @@ mod tests {
     fn a_sign_in_takes_over_no_token_of_the_earlier_login() {
         let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
         let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
-        let provenance = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
-        let after = signed_in(Some(before), &response, &provenance, "now").unwrap();
+        let registration = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
+        let after = signed_in(Some(before), &response, &registration, "now").unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();

@@ -6,7 +6,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::login::{Login, notable};
+use crate::login::{Login, significant_skew};
 use crate::storage::auth_json::{self, AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
 use crate::storage::files::{sweep, target};
@@ -299,7 +299,7 @@ impl Held<'_> {
     /// whoever waits for a token would get that one.
     fn note_skew(&self, skew: Option<i64>) -> Result<()> {
         let record = self.home.login_dir.skew();
-        match skew.map(|skew| notable(Some(skew))) {
+        match skew.map(|skew| significant_skew(Some(skew))) {
             Some(0) => record.remove(),
             Some(skew) => record.save(&skew),
             None => Ok(()),

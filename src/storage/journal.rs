@@ -11,7 +11,7 @@ use crate::storage::files::replace_open;
 use crate::storage::files_read::read;
 use crate::storage::seal::Seal;
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
-use crate::trace::{self, Event, Step};
+use crate::trace::{self, Event, JournalStep};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -76,7 +76,7 @@ impl Journal {
             Ok((file, line.len() as u64))
         };
         let (file, line_2) = write().context("write", path)?;
-        trace::tell(|| Event::Journal { step: Step::Intent });
+        trace::tell(|| Event::Journal { step: JournalStep::Intent });
         Ok(Self { file, path: path.to_owned(), line_2, seal })
     }
 
@@ -93,7 +93,7 @@ impl Journal {
             self.file.sync_data()
         };
         write().context("write", &self.path)?;
-        trace::tell(|| Event::Journal { step: Step::Answer });
+        trace::tell(|| Event::Journal { step: JournalStep::Answer });
         Ok(())
     }
 
@@ -109,7 +109,7 @@ pub fn clear(path: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
         Err(_) => Ok(()),
         Ok(()) => {
-            trace::tell(|| Event::Journal { step: Step::Cleared });
+            trace::tell(|| Event::Journal { step: JournalStep::Cleared });
             Ok(())
         }
     }
@@ -136,7 +136,7 @@ pub fn left(
         })?),
         None => None,
     };
-    let step = if tokens.is_some() { Step::AnswerFound } else { Step::IntentFound };
+    let step = if tokens.is_some() { JournalStep::AnswerFound } else { JournalStep::IntentFound };
     trace::tell(|| Event::Journal { step });
     Ok(Some(match tokens {
         Some(tokens) => Unfinished::Answered(intent, tokens),

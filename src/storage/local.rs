@@ -135,7 +135,7 @@ impl LocalStorage {
 
     fn key_of(&self, name: &str, read: Reading) -> Result<Option<Key>> {
         let accounts: Accounts = self.index("accounts", read)?;
-        let is_called = |account: &Account| account.is_called(name);
+        let is_called = |account: &Account| account.is_named(name);
         let mut called =
             accounts.iter().filter(|(_, account)| is_called(account)).map(|(key, _)| key);
         match (called.next(), called.next()) {

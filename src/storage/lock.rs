@@ -50,7 +50,7 @@ impl Lock {
     pub fn wait(path: &Path, then: impl FnOnce(Result<Self>) + Send + 'static) {
         let path = path.to_owned();
         thread::spawn(move || {
-            let watch = trace::watch();
+            let watch = trace::stopwatch();
             let lock = traced_wait(&path);
             trace::tell(|| gained(&path, trace::ms(watch.as_ref())));
             then(lock);
@@ -128,7 +128,7 @@ fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
 
 /// Tells who is waited for.
 fn traced_wait(path: &Path) -> Result<Lock> {
-    if trace::watch().is_some()
+    if trace::stopwatch().is_some()
         && let Some(lock) = Lock::try_acquire(path)?
     {
         return Ok(lock);

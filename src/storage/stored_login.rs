@@ -3,14 +3,14 @@
 use crate::account::Account;
 use crate::client::ClientRegistration;
 use crate::clock::{self, Moment};
-use crate::login::{Login, Token, notable};
-use crate::tokens::{Fingerprint, Secret, TokenResponse, plain};
+use crate::login::{Login, Token, significant_skew};
+use crate::tokens::{Fingerprint, Secret, TokenResponse, valid_token};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[derive(Serialize, Deserialize)]
 pub struct StoredLogin {
-    #[serde(deserialize_with = "plain")]
+    #[serde(deserialize_with = "valid_token")]
     access_token: Secret<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Secret<String>>,
@@ -29,7 +29,7 @@ pub struct StoredLogin {
     signed_in_at: i64,
     #[serde(default)]
     account: Account,
-    provenance: ClientRegistration,
+    registration: ClientRegistration,
     #[serde(flatten)]
     other: Map<String, Value>,
 }
@@ -37,8 +37,8 @@ pub struct StoredLogin {
 impl StoredLogin {
     /// What a sign-in brought at `at`, seconds since the epoch; `None` without an access token.
     pub fn signed_in(tokens: &TokenResponse, by: &ClientRegistration, at: i64) -> Option<Self> {
-        let account = Login::granted(tokens, by)?.account();
-        let skew = notable(tokens.skew);
+        let account = Login::from_response(tokens, by)?.account();
+        let skew = significant_skew(tokens.skew);
         Some(Self {
             access_token: tokens.access_token.clone()?,
             refresh_token: tokens.refresh_token.clone(),
@@ -49,7 +49,7 @@ impl StoredLogin {
             skew,
             signed_in_at: at,
             account,
-            provenance: by.clone(),
+            registration: by.clone(),
             other: Map::new(),
         })
     }
@@ -63,7 +63,7 @@ impl StoredLogin {
         self.refresh_token = tokens.refresh_token.clone().or(self.refresh_token);
         self.id_token = tokens.id_token.clone().or(self.id_token);
         self.last_refresh = clock::now();
-        self.skew = tokens.skew.map_or(self.skew, |skew| notable(Some(skew)));
+        self.skew = tokens.skew.map_or(self.skew, |skew| significant_skew(Some(skew)));
         self
     }
 
@@ -91,12 +91,12 @@ impl StoredLogin {
             access_token: self.access_token.into(),
             refresh_token: self.refresh_token,
             id_token: self.id_token.map(Token::from),
-            recorded: self.account,
+            stored_account: self.account,
             last_refresh: Some(Moment::At(self.last_refresh)),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: self.skew,
-            provenance: Some(self.provenance),
+            registration: Some(self.registration),
         }
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         let before = json!({
             "access_token": "a", "refresh_token": "r", "id_token": "i", "issued_at": 1, "expires_at": 2,
             "last_refresh": 1, "signed_in_at": 1, "account": {"email": "e"},
-            "provenance": {"issuer": "https://i", "client_id": "c"}, "future": [1, null],
+            "registration": {"issuer": "https://i", "client_id": "c"}, "future": [1, null],
         });
         let before: StoredLogin = serde_json::from_value(before).unwrap();
         let tokens = TokenResponse {
@@ -129,7 +129,7 @@ mod tests {
         let expected = json!({
             "access_token": "b", "refresh_token": "r", "id_token": "i", "expires_at": 9,
             "last_refresh": null, "signed_in_at": 1, "account": {"email": "e"},
-            "provenance": {"issuer": "https://i", "client_id": "c"}, "future": [1, null],
+            "registration": {"issuer": "https://i", "client_id": "c"}, "future": [1, null],
         });
         assert_eq!(after, expected);
     }

@@ -21,7 +21,7 @@ use codex_credential::storage::Storage;
 use codex_credential::storage::codex_config::CodexConfig;
 use codex_credential::storage::codex_home::CodexHome;
 use codex_credential::storage::keyring::KeyringTimeouts;
-use codex_credential::tokens::{Secret, is_plain};
+use codex_credential::tokens::{Secret, is_valid_token};
 use codex_credential::urls::is_secure;
 use issuer::{Endpoint, Fault, Issuer};
 use proptest::collection::vec;
@@ -321,7 +321,7 @@ fn login(access_token: &str) -> Login {
     let by = ClientRegistration { issuer: "https://a.example".into(), client_id: "c".into() };
     let reply = json!({"access_token": "a"}).to_string().into_bytes();
     let reply = Response { status: 200, body: reply.into(), ..Response::default() };
-    let login = Login::granted(&reply.tokens().unwrap(), &by).unwrap();
+    let login = Login::from_response(&reply.tokens().unwrap(), &by).unwrap();
     Login { access_token: Secret::from(access_token).into(), skew: i64::MIN, ..login }
 }
 
@@ -330,7 +330,7 @@ fn a_token_of_any_claims_is_a_token() {
     let attack = attack!(Servers, "claims of any form in a token");
     each(&attack, 1000, &bytes_of(CLAIMS), |claims| {
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
-        let _ = Claims::of(&token);
+        let _ = Claims::from_jwt(&token);
         let login = login(&token);
         let _ = (login.renew_at(), login.lifetime().covers(300, 0));
         let account = login.account();
@@ -344,7 +344,7 @@ fn a_token_of_any_claims_is_a_token() {
 fn any_text_is_a_token_or_none() {
     let attack = attack!(Servers, "any text for a token");
     each(&attack, 1000, &odd_text(), |token| {
-        let _ = Claims::of(&token);
+        let _ = Claims::from_jwt(&token);
         let _ = login(&token).account();
     });
 }
@@ -360,7 +360,7 @@ fn an_answer_of_the_token_endpoint_is_tokens_or_an_error() {
             .iter()
             .flat_map(|grant| [&grant.access_token, &grant.refresh_token, &grant.id_token]);
         for token in tokens.flatten() {
-            assert!(is_plain(token.expose()) && !token.expose().is_empty());
+            assert!(is_valid_token(token.expose()) && !token.expose().is_empty());
         }
     });
 }
@@ -379,7 +379,7 @@ fn an_auth_json_is_a_login_or_an_error_that_does_not_quote_it() {
         fs::write(folder.path().join("auth.json"), &document).unwrap();
         let home = CodexHome::new(folder.path().to_owned(), KeyringTimeouts::default());
         match home.load() {
-            Ok(Some(login)) => assert!(is_plain(login.access_token.expose())),
+            Ok(Some(login)) => assert!(is_valid_token(login.access_token.expose())),
             Ok(None) => {}
             Err(error) => is_decent(&error),
         }
@@ -517,7 +517,9 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
             match pace.next_step(poll) {
                 PollStep::Fail(error) => is_decent(&error),
                 PollStep::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
-                PollStep::Store(grant) => assert!(is_plain(grant.access_token.unwrap().expose())),
+                PollStep::Store(grant) => {
+                    assert!(is_valid_token(grant.access_token.unwrap().expose()))
+                }
                 PollStep::Exchange(_) => {}
             }
         }

@@ -281,7 +281,7 @@ fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
 fn a_panic_tells_its_place_and_nothing_of_what_was_at_hand() {
     let token = "made-up-tökén";
     if std::env::vars_os().any(|(name, _)| name == ITSELF) {
-        codex_credential::hardening::keep();
+        codex_credential::hardening::protect_process();
         // The message of this one quotes the text.
         let cut = &token[..9];
         unreachable!("{cut}");

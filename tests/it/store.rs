@@ -39,7 +39,7 @@ fn newer_token_is_stored_and_unknown_members_are_preserved() {
 }
 
 fn issued_at(token: &str) -> i64 {
-    codex_credential::account::Claims::of(token).unwrap().iat.unwrap()
+    codex_credential::account::Claims::from_jwt(token).unwrap().iat.unwrap()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the program does, told while it does it.
+//! Traces: `-v` and `CODEX_CREDENTIAL_TRACE`.
 
 use crate::machine::{Machine, PATIENCE, eventually, kill, lock, token_of};
 use issuer::{Endpoint, Fault};
@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-/// A machine that traces, signed in for so many seconds more.
+/// Starts a machine that writes a trace, with a token that is valid for `lifetime` seconds.
 fn tracing(lifetime: i64) -> Machine {
     let (mut machine, _) = Machine::signed_in(lifetime);
     let file = machine.path("trace").to_str().unwrap().to_owned();
@@ -26,17 +26,17 @@ fn names(events: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn a_renewal_is_told_from_the_request_to_the_commit_by_both_processes() {
+fn renewal_is_traced_by_both_processes_from_request_to_commit() {
     let machine = tracing(-1);
     machine.token();
-    // The answer is there before the renewing process has ended.
+    // The caller is answered before the renewal process ends.
     eventually(|| fs::read_to_string(machine.path("trace")).unwrap().contains("\"cleared\""));
     let events = events(&machine);
     let of = |name: &str| -> Vec<&Value> {
         events.iter().filter(|event| event["event"] == name).collect()
     };
     assert_eq!(
-        (&of("profile")[0]["profile"], &of("profile")[0]["meant"]),
+        (&of("profile")[0]["profile"], &of("profile")[0]["target"]),
         (&"codex".into(), &"token".into())
     );
     assert_eq!(of("login")[0]["state"], "stale");
@@ -49,14 +49,14 @@ fn a_renewal_is_told_from_the_request_to_the_commit_by_both_processes() {
     assert!(requests[0]["ms"].is_u64());
     let steps: Vec<_> = of("journal").iter().map(|event| event["step"].as_str().unwrap()).collect();
     assert_eq!(steps, ["intent", "answer", "cleared"]);
-    assert_eq!(of("commit")[0]["kept"], true);
+    assert_eq!(of("commit")[0]["stored"], true);
     assert_eq!(of("renewal_started")[0]["process"], of("commit")[0]["pid"]);
     assert_ne!(of("renewal_started")[0]["pid"], of("commit")[0]["pid"]);
     assert!(events.iter().all(|event| event["at"].as_str().unwrap().ends_with('Z')));
 }
 
 #[test]
-fn a_warm_get_tells_two_things_and_the_file_is_private_and_appended_to() {
+fn warm_get_appends_two_events_to_a_private_file() {
     let machine = tracing(864_000);
     machine.token();
     machine.token();

@@ -46,7 +46,7 @@ const LOGOUT_PATIENCE: Duration = Duration::from_secs(30);
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    hardening::keep();
+    hardening::protect_process();
     let words: Vec<OsString> = std::env::args_os().collect();
     if let Some(arguments) = docker::arguments(&words) {
         trace(false);

@@ -3,12 +3,12 @@
 use codex_credential::answer::credential::Credential;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::stdin::PatientStdin;
+use codex_credential::stdin::TimedStdin;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
 /// Standard input, for as long as a caller waits; `None` where a person sits at it.
 pub fn input(deadline: Deadline) -> Option<impl BufRead> {
-    let stdin = PatientStdin::new(deadline);
+    let stdin = TimedStdin::new(deadline);
     (!io::stdin().is_terminal()).then(|| BufReader::new(stdin))
 }
 

@@ -4,7 +4,7 @@ use codex_credential::answer::docker;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind};
 use codex_credential::programs;
-use codex_credential::stdin::PatientStdin;
+use codex_credential::stdin::TimedStdin;
 use codex_credential::ui::ErrorFormat;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,7 +16,7 @@ const PIPE: usize = 4096;
 
 /// An input that is remembered while it is read.
 pub struct RecordedInput {
-    input: PatientStdin,
+    input: TimedStdin,
     deadline: Deadline,
     read: Vec<u8>,
     /// It did not come in time, or could not be read.
@@ -24,7 +24,7 @@ pub struct RecordedInput {
 }
 
 impl RecordedInput {
-    pub fn new(input: PatientStdin, deadline: Deadline) -> Self {
+    pub fn new(input: TimedStdin, deadline: Deadline) -> Self {
         Self { input, deadline, read: Vec::new(), has_failed: false }
     }
 }

@@ -10,7 +10,7 @@ use codex_credential::answer::request::Request;
 use codex_credential::clock::Deadline;
 use codex_credential::hardening;
 use codex_credential::profile::{Profile, ProfileSelection};
-use codex_credential::stdin::PatientStdin;
+use codex_credential::stdin::TimedStdin;
 use codex_credential::storage::audit_log::AuditLevel;
 use few_words::Get;
 use hand_over::{RecordedInput, hand_over};
@@ -24,7 +24,7 @@ use std::process::{self, ExitCode};
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    hardening::keep();
+    hardening::protect_process();
     let mut begun = None;
     answer(&mut begun);
     hand_over(begun)
@@ -44,7 +44,7 @@ fn answer(begun: &mut Option<RecordedInput>) -> Option<()> {
         return None;
     }
     let deadline = Deadline::after(get.wait);
-    let begun = begun.insert(RecordedInput::new(PatientStdin::new(deadline), deadline));
+    let begun = begun.insert(RecordedInput::new(TimedStdin::new(deadline), deadline));
     let input = BufReader::with_capacity(1024, &mut *begun);
     let request =
         if is_docker { Request::read_docker(input) } else { Request::read(get.format, input) };

@@ -3,7 +3,7 @@
 use crate::commands::doctor::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
-use crate::login::notable;
+use crate::login::significant_skew;
 use crate::oauth::connectivity::Route;
 use crate::oauth::http::{Http, Response};
 use crate::profile::Profile;
@@ -96,7 +96,9 @@ fn check_status(report: &mut Report, url: &str, status: u16) {
 fn check_clock(report: &mut Report, url: &str, response: &Response) {
     match response.skew {
         None => report.ok("clock", format!("{} sends no time to compare with", host(url))),
-        Some(skew) if notable(Some(skew)) == 0 => report.ok("clock", "the same as the issuer's"),
+        Some(skew) if significant_skew(Some(skew)) == 0 => {
+            report.ok("clock", "the same as the issuer's")
+        }
         Some(skew) => report.warn("clock", wrong_clock(skew), "to see the time here, run: date"),
     }
 }
