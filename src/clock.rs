@@ -89,7 +89,7 @@ impl Deadline {
     #[expect(clippy::disallowed_methods, reason = "the only reader of the monotonic clock")]
     pub fn after(patience: Duration) -> Self {
         let now = Instant::now();
-        // The clock cannot express every duration, and nobody waits a year.
+        // `Instant` cannot express every duration; a year is longer than any wait.
         let year = Duration::from_secs(365 * 24 * 3600);
         Self(now.checked_add(patience.min(year)).unwrap_or(now))
     }

@@ -238,7 +238,7 @@ fn without_error_number(text: &str) -> String {
     plain
 }
 
-/// Adds to an I/O error what was done to which path.
+/// Adds the operation and the path to an I/O error.
 pub trait IoResultExt<T> {
     /// Turns an I/O error into `cannot {what} {path}: {cause}` of kind `Storage`.
     fn context(self, what: &str, path: &Path) -> Result<T>;
@@ -258,7 +258,7 @@ fn hint_for(kind: io::ErrorKind) -> Option<&'static str> {
         }
         Io::StorageFull | Io::QuotaExceeded => "make room there, then try again",
         Io::ReadOnlyFilesystem => {
-            "the file system is read-only, and a login can be renewed only where it can be written"
+            "the file system is read-only; to renew a login, its folder must be writable"
         }
         Io::ResourceBusy => "it may be a mount point; mount its folder instead",
         _ => return None,

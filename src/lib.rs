@@ -1,12 +1,11 @@
-//! A credential **helper** gets tokens by **oauth** and keeps them in **storage**.
+//! A credential helper: it gets tokens from an authorization server, keeps them, and hands them to every caller.
 //!
-//! In reading order: [`helper`] answers requests and is the only code that decides; [`people`] is what a
-//! person runs by hand; [`oauth`] talks to the authorization server; [`storage`] keeps logins;
-//! [`profile`] says which issuer, hosts and storage a request means; [`account`] reads who a token is for;
-//! [`ui`] is how the program speaks. [`tokens`], [`clock`] and [`error`] are the words they share.
+//! In reading order: [`answer`] answers requests from stored logins; [`renewal`] gets new tokens; [`commands`] and
+//! [`configure`] are what a user runs; [`profile`] decides which issuer, hosts and storage a request uses; [`oauth`]
+//! talks to the authorization server; [`storage`] and [`fleet`] keep logins; [`ui`] writes to the terminal. The
+//! remaining modules are shared by all of them.
 //!
-//! A moment is an `i64` of seconds since the Unix epoch, a span one of seconds, or a `Duration`. What fails, fails with
-//! [`error::Error`], whose kinds are documented there.
+//! Times are `i64` seconds since the Unix epoch. Failures are [`error::Error`].
 
 pub mod cli;
 

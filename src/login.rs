@@ -100,7 +100,7 @@ impl Login {
     }
 
     /// Returns the lifetime of the access token by this machine's clock. The token's own claims use the server's clock.
-    /// The ID token has a lifetime of its own, which does not matter here.
+    /// The lifetime of the ID token does not matter here.
     pub fn lifetime(&self) -> Lifetime {
         let claims = self.access_token.claims();
         let by_our_clock = |at: Option<i64>| at.map(|at| at.saturating_sub(self.skew));

@@ -7,7 +7,7 @@ use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A pending device authorization (RFC 8628 §3.2), as it is recorded on disk.
+/// A pending device authorization (RFC 8628 §3.2), in the form of its record on disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceAuthorization {
     pub issuer: String,

@@ -329,7 +329,7 @@ impl Caller {
                 self.deadline = Deadline::after(Duration::from_secs(15 * 60));
             }
             let answer = sender.clone();
-            let offers = self.screen.offers_fresh_code(move |is_wanted| {
+            let offers = self.screen.offer_new_code(move |is_wanted| {
                 let event = if is_wanted { Event::FreshCode } else { Event::Interrupted };
                 drop(answer.send(event));
             });

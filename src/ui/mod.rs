@@ -1,6 +1,4 @@
-//! How the program speaks to a person: on stderr, `codex-credential: ` and lower case, then `hint: `. The device
-//! prompt has the URL and the code each alone on a line, so that they can be copied; what counts down is one live
-//! line, on terminals only. Nothing here goes to stdout.
+//! Messages to the user. All go to stderr: `codex-credential: ` and a line in lower case, then `hint: ` and a line.
 
 pub mod screen;
 
@@ -15,19 +13,19 @@ use std::io::{BufRead, BufReader, Write, stderr, stdin};
 use std::sync::mpsc;
 use std::thread;
 
-/// One line for whoever reads stderr.
+/// Writes a message.
 pub fn say(text: &str) {
     line(&format!("codex-credential: {text}"));
 }
 
-/// Where nobody reads stderr any more, that is no reason to fail.
+/// Writes a line to stderr. Errors are ignored: a closed stderr must not make the command fail.
 pub fn line(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ErrorFormat {
-    /// a line for a person, and a hint
+    /// a line of text, and a hint
     #[default]
     Text,
     /// one JSON object on stderr
@@ -35,6 +33,7 @@ pub enum ErrorFormat {
 }
 
 impl ErrorFormat {
+    /// Writes `error` to stderr.
     pub fn show(self, error: &Error) {
         match self {
             Self::Text => {
@@ -48,7 +47,7 @@ impl ErrorFormat {
     }
 }
 
-/// `14 min 52 s`, `3 h 5 min`, `9 days 23 h`: the two greatest units of `seconds`.
+/// Formats `seconds` with the two largest units: `14 min 52 s`, `3 h 5 min`, `9 days 23 h`.
 pub fn time_left(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -67,32 +66,36 @@ pub fn time_left(seconds: i64) -> String {
     }
 }
 
-/// Whether a person may be asked to sign in.
+/// Whether the user may be asked to sign in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interactive {
-    /// on a terminal, with a live prompt; elsewhere the caller leaves with the code in its error
+    /// ask on a terminal; elsewhere, fail with the URL and code in the error
     #[default]
     Auto,
-    /// on stderr, whatever that is, and wait
+    /// ask on standard error, even if it is not a terminal, and wait
     Always,
-    /// not at all
+    /// never ask
     Never,
 }
 
 impl Interactive {
-    /// What is said where the command line says nothing: by our own variable, by the profile, by what others use.
+    /// Returns the setting for a command line without one: from `CODEX_CREDENTIAL_INTERACTIVE`, else the profile, else
+    /// the variables of other programs.
     ///
     /// # Errors
-    /// `Usage` when our variable has a value that does not exist.
-    pub fn of(variable: impl Fn(&str) -> Option<OsString>, profile: Option<Self>) -> Result<Self> {
-        let own = "CODEX_CREDENTIAL_INTERACTIVE";
-        if let Some(value) = variable(own).filter(|value| !value.is_empty()) {
+    /// `Usage` if `CODEX_CREDENTIAL_INTERACTIVE` has an unknown value.
+    pub fn from_environment(
+        variable: impl Fn(&str) -> Option<OsString>,
+        profile: Option<Self>,
+    ) -> Result<Self> {
+        let name = "CODEX_CREDENTIAL_INTERACTIVE";
+        if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
             let value = value.to_string_lossy();
             return Self::from_str(&value, true).map_err(|_| {
                 Error::new(
                     Kind::Usage,
-                    format!("{own} must be auto, always or never, not {value:?}"),
+                    format!("{name} must be auto, always or never, not {value:?}"),
                 )
             });
         }
@@ -107,7 +110,8 @@ impl Interactive {
     }
 }
 
-/// A line from the terminal, which need not be standard input, to `then`; `None` where the input has ended.
+/// Waits in a thread for a line from the terminal, else from standard input, and calls `then` with it, or with `None` at
+/// the end of the input.
 fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) {
     thread::spawn(move || {
         let mut line = String::new();
@@ -119,7 +123,7 @@ fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) {
     });
 }
 
-/// Asks a yes-or-no question at the terminal; anything but `y` is a no, and so is none before `deadline`.
+/// Asks a yes-or-no question on the terminal. Any answer but `y` or `yes`, or none before `deadline`, means no.
 pub fn confirm(question: &str, deadline: &Deadline) -> bool {
     let _ = Term::stderr().write_str(&format!("codex-credential: {question} [y/N] "));
     let (sender, typed) = mpsc::channel();

@@ -1,5 +1,7 @@
-//! Where a waiting caller shows a pending login: to a person on stderr, to a program as JSON lines on stdout, or to
-//! nobody.
+//! Shows a pending sign-in while the caller waits: to the user on stderr, or to a program as JSON lines on stdout.
+//!
+//! The prompt has the URL and the code each alone on a line, so that they can be copied. On a terminal, one line below
+//! counts down.
 
 use crate::account::Account;
 use crate::clock;
@@ -16,66 +18,67 @@ use std::io::Write;
 const EVENT_INTERVAL: i64 = 5;
 
 enum Mode {
-    Nobody,
-    /// A person reads stderr, perhaps later, as the log of something.
-    Person(Term),
-    /// A program reads stdout.
+    /// Show nothing.
+    Silent,
+    /// Write text to stderr, which need not be a terminal.
+    Text(Term),
+    /// Write JSON lines to stdout.
     Events,
 }
 
-/// What helps a person at the prompt beside the URL and the code.
+/// Additions to the prompt.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PromptOptions {
-    /// The URL as a QR code, on a terminal.
+    /// Show the URL as a QR code, on a terminal.
     pub qr: bool,
-    /// The URL in the browser of this machine.
+    /// Open the URL in a browser on this machine.
     pub open: bool,
 }
 
 pub struct Screen {
     mode: Mode,
-    extras: PromptOptions,
+    options: PromptOptions,
     shown: Option<Verification>,
-    /// The live line stands at the cursor.
+    /// Whether the cursor is in the line that counts down.
     is_live: bool,
-    /// When the last event was written, seconds since the epoch.
+    /// When the last event was written, in seconds since the epoch.
     last_event: i64,
 }
 
 impl Screen {
-    pub fn new(interactive: Interactive, extras: PromptOptions) -> Self {
+    pub fn new(interactive: Interactive, options: PromptOptions) -> Self {
         let term = Term::stderr();
         let mode = match interactive {
-            Interactive::Always => Mode::Person(term),
-            Interactive::Auto if term.is_term() => Mode::Person(term),
-            Interactive::Auto | Interactive::Never => Mode::Nobody,
+            Interactive::Always => Mode::Text(term),
+            Interactive::Auto if term.is_term() => Mode::Text(term),
+            Interactive::Auto | Interactive::Never => Mode::Silent,
         };
-        Self { mode, extras, shown: None, is_live: false, last_event: 0 }
+        Self { mode, options, shown: None, is_live: false, last_event: 0 }
     }
 
     pub fn events() -> Self {
-        let extras = PromptOptions::default();
-        Self { mode: Mode::Events, extras, shown: None, is_live: false, last_event: 0 }
+        let options = PromptOptions::default();
+        Self { mode: Mode::Events, options, shown: None, is_live: false, last_event: 0 }
     }
 
-    /// Whether somebody is asked here, and waited for.
+    /// Whether the sign-in is shown here, so that the caller waits for it.
     pub fn asks(&self) -> bool {
-        !matches!(self.mode, Mode::Nobody)
+        !matches!(self.mode, Mode::Silent)
     }
 
     fn terminal(&self) -> Option<&Term> {
         match &self.mode {
-            Mode::Person(term) if term.is_term() => Some(term),
+            Mode::Text(term) if term.is_term() => Some(term),
             _ => None,
         }
     }
 
-    /// Whether a person can press keys here.
+    /// Whether the user can press keys here.
     pub fn is_terminal(&self) -> bool {
         self.terminal().is_some()
     }
 
-    /// Shows `prompt` if it is a new one, and counts down.
+    /// Shows `verification` if it is new, and counts down.
     pub fn show(&mut self, verification: &Verification) {
         if self.shown.as_ref() != Some(verification) {
             self.show_new(verification);
@@ -90,26 +93,26 @@ impl Screen {
             let left = time_left(left);
             let _ = term.clear_line();
             let line = format!("waiting for your approval, {left} left (Ctrl-C cancels)");
-            // Two lines could not be cleared as one.
-            let room = usize::from(term.size().1).saturating_sub(1);
-            let _ = term.write_str(&truncate_str(&line, room, ""));
+            // `clear_line` clears only one line.
+            let width = usize::from(term.size().1).saturating_sub(1);
+            let _ = term.write_str(&truncate_str(&line, width, ""));
             self.is_live = true;
         }
     }
 
     fn show_new(&mut self, verification: &Verification) {
         match &self.mode {
-            Mode::Nobody => {}
+            Mode::Silent => {}
             Mode::Events => self.event("code", &json!(verification)),
-            Mode::Person(term) => {
-                let _ = term.write_line(&text(verification));
+            Mode::Text(term) => {
+                let _ = term.write_line(&prompt(verification));
                 let page = verification.verification_uri_complete.as_ref();
                 let page = page.unwrap_or(&verification.verification_uri);
-                if self.extras.qr && term.is_term() {
+                if self.options.qr && term.is_term() {
                     let _ = term.write_line(&qr(page));
                 }
-                if self.extras.open && open::that_detached(page).is_err() {
-                    say("there is no browser to open here; use the URL above");
+                if self.options.open && open::that_detached(page).is_err() {
+                    say("cannot open a browser here; use the URL above");
                 }
             }
         }
@@ -123,7 +126,7 @@ impl Screen {
         }
     }
 
-    /// Says who is signed in, if somebody was asked for it.
+    /// Shows who signed in, if the sign-in was shown here.
     pub fn signed_in(&mut self, account: &Account) {
         self.clear();
         match self.mode {
@@ -135,13 +138,14 @@ impl Screen {
                     "plan": account.plan,
                 }),
             ),
-            Mode::Person(_) if self.shown.take().is_some() => {
+            Mode::Text(_) if self.shown.take().is_some() => {
                 say(&format!("signed in as {}", account.username()));
             }
             _ => {}
         }
     }
 
+    /// Reports the failure to a program. The user reads the error itself.
     pub fn failed(&mut self, error: &Error) {
         self.clear();
         let event = match error.kind {
@@ -153,8 +157,8 @@ impl Screen {
         self.event(event, &json!({ "error": error }));
     }
 
-    /// After a code expired: whether somebody may want another one; `wanted` hears whether that is so.
-    pub fn offers_fresh_code(&mut self, wanted: impl FnOnce(bool) + Send + 'static) -> bool {
+    /// Offers a new code after one expired, and returns whether it could. `wanted` is called with the answer.
+    pub fn offer_new_code(&mut self, wanted: impl FnOnce(bool) + Send + 'static) -> bool {
         self.clear();
         if let Mode::Events = self.mode {
             self.event("expired", &json!({}));
@@ -162,13 +166,13 @@ impl Screen {
             return true;
         }
         if self.is_terminal() {
-            say("the code has expired; press Enter for a fresh one, or Ctrl-C to stop");
+            say("the code has expired; press Enter for a new one, or Ctrl-C to stop");
             when_typed(|line| wanted(line.is_some()));
         }
         self.is_terminal()
     }
 
-    /// One line of JSON. A reader that has gone is no reason to stop.
+    /// Writes one line of JSON. Errors are ignored: the sign-in goes on if the reader has closed the pipe.
     fn event(&mut self, name: &str, more: &Value) {
         if let Mode::Events = self.mode {
             let mut event = json!({ "event": name });
@@ -181,16 +185,16 @@ impl Screen {
     }
 }
 
-fn text(verification: &Verification) -> String {
+fn prompt(verification: &Verification) -> String {
     let reason = verification.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
     let left = time_left(verification.expires_at - clock::now());
     let complete = verification.verification_uri_complete.as_ref();
     let complete =
-        complete.map(|url| format!("\n(or this page, which has the code in it:)\n\n{url}\n"));
+        complete.map(|url| format!("\nor open this page, which already has the code:\n\n{url}\n"));
     format!(
         "{}codex-credential: to sign in, open this page in a browser on any device:\n\n\
          {}\n\n\
-         and enter this code, which is good for {left} (never share it):\n\n\
+         and enter this code, valid for {left} (never share it):\n\n\
          {}\n{}",
         reason.unwrap_or_default(),
         verification.verification_uri,
@@ -199,7 +203,7 @@ fn text(verification: &Verification) -> String {
     )
 }
 
-/// Black on white by explicit colours, for a scanner reads no inverted code, and terminals have either background.
+/// Draws a QR code in black on white: scanners do not read inverted codes, and terminals have either background.
 fn qr(url: &str) -> String {
     let Ok(code) = QrCode::new(url) else { return String::new() };
     let blocks = code.render::<Dense1x2>().build();
@@ -211,9 +215,9 @@ fn qr(url: &str) -> String {
 mod tests {
     use super::*;
 
-    /// As a camera sees it: a block is black, its absence white.
+    /// Decodes the blocks as a camera sees them.
     #[test]
-    fn a_scanner_reads_the_url_from_the_blocks() {
+    fn qr_code_decodes_to_the_url() {
         let url = "https://auth.openai.com/codex/device";
         let drawn = qr(url);
         let rows: Vec<Vec<char>> = drawn

@@ -21,7 +21,7 @@ fn the_prompt_shows_url_and_code_each_alone_on_a_line_counts_down_and_says_who_s
     let mut terminal = run(&machine, "get");
     let url = format!("\r\n{}/codex/device\r\n", machine.issuer.url());
     terminal.exp_string(&url).unwrap();
-    terminal.exp_string("good for 1").unwrap();
+    terminal.exp_string("valid for 1").unwrap();
     terminal.exp_string("never share it").unwrap();
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     terminal.exp_string(&format!("\r\n{code}\r\n")).unwrap();

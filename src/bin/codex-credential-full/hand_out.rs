@@ -90,7 +90,7 @@ pub fn wanted(
         Some(interactive) => interactive,
         // Bazel shows the user nothing before the helper has ended.
         None if request.format == Format::Bazel => Interactive::Never,
-        None => Interactive::of(variable, profile.settings.interactive)?,
+        None => Interactive::from_environment(variable, profile.settings.interactive)?,
     };
     let screen = Screen::new(interactive, extras(&wanted.extras));
     let mut caller = caller(&wanted.wait, deadline, interactive, screen);
