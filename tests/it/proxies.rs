@@ -1,5 +1,4 @@
-//! A forward proxy in between: used where the environment names it, passed by where it says so, and told apart from the
-//! server when it does not let us through. Tokens go through it sealed, by CONNECT alone.
+//! Forward proxies: used or bypassed as the environment says, named in errors, and never shown a token (CONNECT only).
 
 use crate::certificates::{machine, today, unsent};
 use crate::machine::{Machine, eventually};
@@ -10,20 +9,20 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the proxy does with who wants to be connected.
+/// How the proxy answers CONNECT.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Policy {
     Connect,
-    /// This status in place of a connection.
+    /// With this status.
     Refuse(&'static str),
-    /// To whoever has this in `Proxy-Authorization`.
+    /// Connects only with this in `Proxy-Authorization`.
     Ask(&'static str),
 }
 
-/// A proxy on loopback, which lives as long as the process.
+/// A proxy on loopback that runs until the test process ends.
 pub struct Proxy {
     address: String,
-    /// The heads of the requests.
+    /// The request heads.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -68,21 +67,21 @@ fn serve(mut client: &TcpStream, policy: Policy, seen: &Mutex<Vec<String>>) -> i
         return write!(client, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
     }
     let target = head.strip_prefix("CONNECT ").and_then(|head| head.split(' ').next());
-    // Names are this machine's own here.
+    // `localhost` may resolve to ::1, where the server does not listen.
     let server = TcpStream::connect(target.unwrap_or_default().replace("localhost", "127.0.0.1"))?;
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     let (from, to) = (client.try_clone()?, server.try_clone()?);
-    thread::spawn(move || pass_on(&from, &to));
-    pass_on(&server, client);
+    thread::spawn(move || relay(&from, &to));
+    relay(&server, client);
     Ok(())
 }
 
-fn pass_on(mut from: &TcpStream, mut to: &TcpStream) {
+fn relay(mut from: &TcpStream, mut to: &TcpStream) {
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Signed in at a server whose certificate is trusted.
+/// Starts a machine that trusts the server's certificate.
 fn trusting_machine() -> Machine {
     let (mut machine, authority) = machine("localhost", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
@@ -90,8 +89,8 @@ fn trusting_machine() -> Machine {
 }
 
 #[test]
-fn a_proxy_that_is_named_connects_us_and_sees_no_token() {
-    let attack = attack!(Servers, "a proxy that looks for tokens in what it connects");
+fn proxy_of_the_environment_is_used_and_sees_no_token() {
+    let attack = attack!(Servers, "a proxy that looks for tokens in its connections");
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
         attack.again();
         let (proxy, mut machine) = (Proxy::start(Policy::Connect), trusting_machine());
@@ -106,7 +105,7 @@ fn a_proxy_that_is_named_connects_us_and_sees_no_token() {
 }
 
 #[test]
-fn hosts_that_no_proxy_names_are_asked_without_it() {
+fn hosts_in_no_proxy_bypass_the_proxy() {
     for hosts in ["localhost", "example.org, localhost", "*", ".example,localhost"] {
         let mut machine = trusting_machine();
         let proxy = Proxy::start(Policy::Refuse("403 Forbidden"));
@@ -119,28 +118,28 @@ fn hosts_that_no_proxy_names_are_asked_without_it() {
     machine.set("HTTPS_PROXY", &proxy.url());
     machine.set("NO_PROXY", "ocalhost,localhost.example");
     machine.token();
-    assert_eq!(proxy.seen().len(), 1, "another name is another host");
+    assert_eq!(proxy.seen().len(), 1, "NO_PROXY has other hosts");
 }
 
 #[test]
-fn a_proxy_that_asks_for_a_password_gets_the_one_in_the_variable() {
-    let attack = attack!(Servers, "a proxy that asks for a password, and gets none or a wrong one");
+fn proxy_password_is_taken_from_the_variable() {
+    let attack = attack!(Servers, "a proxy that requires a password, and gets none or a wrong one");
     // ada:pass word
     let proxy = Proxy::start(Policy::Ask("YWRhOnBhc3Mgd29yZA=="));
     let mut machine = trusting_machine();
     machine.set("HTTPS_PROXY", &proxy.url());
     let error = unsent(&machine);
-    let is_refusal_of_proxy = |error: &serde_json::Value| {
+    let is_proxy_error = |error: &serde_json::Value| {
         let message = error["message"].as_str().unwrap();
         message.contains(&*proxy.address) && message.contains("407")
     };
-    assert!(is_refusal_of_proxy(&error), "{error}");
+    assert!(is_proxy_error(&error), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("HTTPS_PROXY=http://USER:PASSWORD@"));
-    // A wrong one is not shown.
+    // A wrong password is not shown.
     machine.set("HTTPS_PROXY", &format!("http://ada:secret@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
     let error = unsent(&machine);
-    assert!(is_refusal_of_proxy(&error), "{error}");
+    assert!(is_proxy_error(&error), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
     machine.set("HTTPS_PROXY", &format!("http://ada:pass%20word@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
@@ -149,8 +148,8 @@ fn a_proxy_that_asks_for_a_password_gets_the_one_in_the_variable() {
 }
 
 #[test]
-fn a_proxy_that_refuses_or_is_not_there_is_told_from_the_server() {
-    let attack = attack!(Servers, "a proxy that refuses, or is not there");
+fn error_names_the_proxy_that_refuses_or_is_unreachable() {
+    let attack = attack!(Servers, "a proxy that refuses or is unreachable");
     for status in ["403 Forbidden", "502 Bad Gateway", "503 Service Unavailable", "302 Found"] {
         attack.again();
         let (proxy, mut machine) = (Proxy::start(Policy::Refuse(status)), trusting_machine());
@@ -170,10 +169,10 @@ fn a_proxy_that_refuses_or_is_not_there_is_told_from_the_server() {
     attack.tries(1);
 }
 
-/// A proxy that opens TLS shows a certificate of its own.
+/// A proxy that decrypts TLS shows its own certificate.
 #[test]
-fn a_proxy_that_reads_along_is_told_by_its_certificate() {
-    let attack = attack!(Servers, "a proxy that reads along");
+fn proxy_that_decrypts_tls_is_refused_by_its_certificate() {
+    let attack = attack!(Servers, "a proxy that decrypts TLS");
     let (mut machine, _) = machine("localhost", today());
     let proxy = Proxy::start(Policy::Connect);
     machine.set("HTTPS_PROXY", &proxy.url());
@@ -182,7 +181,7 @@ fn a_proxy_that_reads_along_is_told_by_its_certificate() {
     attack.tries(1);
 }
 
-/// Another's proxy, as a process, killed when it is dropped.
+/// A tinyproxy process, killed on drop.
 struct Tinyproxy(Child);
 
 impl Drop for Tinyproxy {
@@ -193,7 +192,7 @@ impl Drop for Tinyproxy {
 }
 
 #[test]
-fn tinyproxy_does_the_same() {
+fn tinyproxy_connects_with_its_password_only() {
     let mut machine = trusting_machine();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (config, log) = (machine.path("tinyproxy.conf"), machine.path("tinyproxy.log"));
@@ -206,7 +205,7 @@ fn tinyproxy_does_the_same() {
     fs::write(&config, text).unwrap();
     let Ok(child) = Command::new("tinyproxy").arg("-d").arg("-c").arg(&config).spawn() else {
         eprintln!(
-            "skipped: there is no tinyproxy; apt-get install tinyproxy, then cargo test proxies"
+            "skipped: tinyproxy is not installed; apt-get install tinyproxy, then cargo test proxies"
         );
         return;
     };

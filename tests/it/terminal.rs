@@ -1,4 +1,4 @@
-//! A person at a terminal.
+//! The program on a terminal.
 
 use crate::machine::{Machine, PATIENCE, eventually};
 use rexpect::session::{PtySession, spawn_command};
@@ -16,7 +16,7 @@ fn type_in(terminal: &mut PtySession, text: &str) {
 }
 
 #[test]
-fn the_prompt_shows_url_and_code_each_alone_on_a_line_counts_down_and_says_who_signed_in() {
+fn prompt_shows_url_and_code_alone_on_a_line_and_then_who_signed_in() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     let url = format!("\r\n{}/codex/device\r\n", machine.issuer.url());
@@ -28,7 +28,7 @@ fn the_prompt_shows_url_and_code_each_alone_on_a_line_counts_down_and_says_who_s
     terminal.exp_string("waiting for your approval, 14 min").unwrap();
     machine.issuer.approve(&code);
     terminal.exp_string("signed in as ada@example.com").unwrap();
-    // No token on a terminal unless it is asked for.
+    // A token is shown on a terminal only with --show.
     terminal.exp_string("add --show to print it").unwrap();
     let mut terminal = run(&machine, "get --format token --show");
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
@@ -36,7 +36,7 @@ fn the_prompt_shows_url_and_code_each_alone_on_a_line_counts_down_and_says_who_s
 }
 
 #[test]
-fn ctrl_c_at_the_prompt_cancels_the_pending_login() {
+fn ctrl_c_at_the_prompt_cancels_the_sign_in() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     terminal.exp_string("waiting for your approval").unwrap();
@@ -48,7 +48,7 @@ fn ctrl_c_at_the_prompt_cancels_the_pending_login() {
 }
 
 #[test]
-fn an_expired_code_is_replaced_when_the_person_presses_enter() {
+fn enter_replaces_an_expired_code() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
     let mut terminal = run(&machine, "get");
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -61,9 +61,8 @@ fn an_expired_code_is_replaced_when_the_person_presses_enter() {
     assert_eq!(machine.issuer.counts().user_codes, 2);
 }
 
-/// Nor is whoever has no more to type waited for.
 #[test]
-fn ctrl_c_and_the_end_of_input_end_the_call_where_a_fresh_code_is_offered() {
+fn ctrl_c_or_end_of_input_after_an_expired_code_ends_the_call() {
     for key in ['c', 'd'] {
         let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(2));
         let mut terminal = run(&machine, "get");
@@ -74,15 +73,15 @@ fn ctrl_c_and_the_end_of_input_end_the_call_where_a_fresh_code_is_offered() {
     }
 }
 
-/// A line that is longer is two, and clearing it would leave one of them each second.
+/// A longer line would wrap, and each update would leave a line behind.
 #[test]
-fn the_live_line_fits_the_terminal() {
+fn countdown_fits_the_width_of_the_terminal() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     let size = Winsize { ws_row: 24, ws_col: 30, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(terminal.process().get_file_handle().unwrap(), size).unwrap();
     terminal.exp_string("waiting for your approval").unwrap();
-    // The first one may have come before the terminal was so narrow.
+    // The first line may precede the change of the width.
     let is_cut = (0..5).any(|_| {
         let between = terminal.exp_string("waiting for your approval").unwrap();
         !between.contains("Ctrl-C")
@@ -91,7 +90,7 @@ fn the_live_line_fits_the_terminal() {
 }
 
 #[test]
-fn the_person_is_asked_before_a_login_is_removed() {
+fn erase_asks_before_it_removes_a_login() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase");
     terminal.exp_string("remove the login of ada@example.com in ").unwrap();
@@ -107,14 +106,14 @@ fn the_person_is_asked_before_a_login_is_removed() {
 }
 
 #[test]
-fn a_mistyped_operation_is_told_to_a_person() {
+fn unknown_command_is_reported() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "stauts");
     terminal.exp_string("there is no operation stauts").unwrap();
 }
 
 #[test]
-fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
+fn caller_that_joined_a_sign_in_can_replace_an_expired_code() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(3));
     let mut program = machine.start("get --wait 60s");
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -130,7 +129,7 @@ fn a_person_who_joined_another_programs_login_is_offered_a_fresh_code_too() {
 }
 
 #[test]
-fn a_question_is_not_waited_for_longer_than_was_said() {
+fn question_ends_after_the_callers_wait() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase --wait 300ms");
     terminal.exp_string("[y/N]").unwrap();
@@ -139,7 +138,7 @@ fn a_question_is_not_waited_for_longer_than_was_said() {
 }
 
 #[test]
-fn ctrl_c_during_a_renewal_says_that_it_goes_on() {
+fn ctrl_c_during_a_renewal_does_not_stop_it() {
     let (machine, _) = Machine::signed_in(-1);
     let slow = issuer::Fault::DelayAfter(Duration::from_secs(1));
     machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);

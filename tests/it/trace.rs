@@ -69,7 +69,7 @@ fn warm_get_appends_two_events_to_a_private_file() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_is_told_and_the_answer_comes() {
+fn trace_file_that_cannot_be_written_is_reported_and_get_succeeds() {
     let (mut machine, tokens) = Machine::signed_in(864_000);
     machine.set("CODEX_CREDENTIAL_TRACE", "/nonexistent/trace");
     let output = machine.command("get --format token").assert().success();
@@ -78,7 +78,7 @@ fn a_trace_that_cannot_be_written_is_told_and_the_answer_comes() {
 }
 
 #[test]
-fn verbose_tells_a_person_what_the_renewing_process_does_and_stdout_is_the_answer() {
+fn verbose_shows_the_renewal_process_on_stderr_only() {
     let (machine, _) = Machine::signed_in(-1);
     let output = machine.command("-v get --format token").assert().success();
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
@@ -90,7 +90,7 @@ fn verbose_tells_a_person_what_the_renewing_process_does_and_stdout_is_the_answe
 }
 
 #[test]
-fn a_verbose_caller_that_is_killed_does_not_take_the_renewal_along() {
+fn killed_verbose_caller_does_not_stop_the_renewal() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
     let mut caller = machine.start("get -v --format token --wait 30s");
@@ -102,7 +102,7 @@ fn a_verbose_caller_that_is_killed_does_not_take_the_renewal_along() {
 }
 
 #[test]
-fn who_is_waited_for_and_the_pause_after_a_failure_are_told() {
+fn lock_holder_and_back_off_are_traced() {
     let machine = tracing(-1);
     let codex = lock(&machine.path("auth.lock"));
     let caller = machine.start("get --format token --wait 60s");
@@ -113,11 +113,11 @@ fn who_is_waited_for_and_the_pause_after_a_failure_are_told() {
     token_of(caller);
     let traced = events(&machine);
     let of = |name: &str, file: &str| {
-        let is_it = |event: &&Value| {
+        let matches = |event: &&Value| {
             event["event"] == name
                 && event["path"].as_str().is_some_and(|path| path.ends_with(file))
         };
-        traced.iter().find(is_it).cloned().expect(name)
+        traced.iter().find(matches).cloned().expect(name)
     };
     let holder = of("lock_wait", "auth.lock")["holder"].as_str().unwrap().to_owned();
     assert!(holder.starts_with(&format!("process {} ", std::process::id())), "{holder}");
