@@ -19,7 +19,3 @@ package:
 # The tables of docs/performance.md
 bench:
     cargo bench --profile dev --bench warm
-
-# Which functions lie together in the static build, after a change of what a warm call runs
-order:
-    cargo bench --profile dev --bench warm -- --order

@@ -1,57 +1,46 @@
-//! What a warm `get` of the static release may cost.
+//! Checks what a warm `get` costs. Prints each figure with its limit.
 
-use crate::contenders::{self, STATIC_TARGET};
+use crate::contenders::{self, Contender, built};
 use crate::logins::Logins;
-use crate::measure::{Counts, counts};
+use crate::measure::{self, ratio};
+use std::fmt::Display;
 use std::process::ExitCode;
 
-struct Budget {
-    instructions: u64,
-    system_calls: u64,
-    page_faults: u64,
+const PAIRS: usize = 1000;
+
+/// The static release, beside the static C program of floor.c.
+const RATIO_TO_FLOOR: f64 = 0.95;
+const SYSTEM_CALLS: u64 = 40;
+const PAGE_FAULTS: u64 = 40;
+/// The plain release, beside `git credential-store`.
+const RATIO_TO_GIT: f64 = 1.0;
+
+pub fn check(logins: &Logins) -> ExitCode {
+    let built = built();
+    let fixed = contenders::codex_token("static", &built.fixed, logins);
+    let release = contenders::codex_token("release", &built.release, logins);
+    let [floor, ..] = contenders::floors(logins);
+    let [store, _] = contenders::git(logins);
+    let counts = measure::counts(&fixed);
+    let are_kept = [
+        is_kept("static: system calls", counts.system_calls.expect("strace runs"), SYSTEM_CALLS),
+        is_kept("static: page faults", counts.page_faults.expect("/proc is mounted"), PAGE_FAULTS),
+        is_kept("static: times the C floor", in_pairs(fixed, floor), RATIO_TO_FLOOR),
+        is_kept("release: times git-credential-store", in_pairs(release, store), RATIO_TO_GIT),
+    ];
+    let kept = are_kept.iter().filter(|&&is_kept| is_kept).count();
+    println!("{kept} passed, {} failed", are_kept.len() - kept);
+    if kept == are_kept.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-const TOKEN: Budget = Budget { instructions: 55_000, system_calls: 36, page_faults: 36 };
-const GIT: Budget = Budget { instructions: 70_000, ..TOKEN };
-/// Times the static floor's. This and page faults differ by a few windows with what the page cache has.
-const MEMORY: f64 = 1.5;
-
-pub fn hold(logins: &Logins) -> ExitCode {
-    let program = contenders::build(Some(STATIC_TARGET));
-    let floor = counts(&contenders::floors(logins)[0]).memory.expect("strace is here");
-    let ours = contenders::ours("static", &program, logins);
-    let mut overdrawn = 0;
-    let mut held = 0;
-    for (contender, budget) in ours.iter().zip([TOKEN, GIT]) {
-        for (what, is, may_be) in lines(&counts(contender), &budget, floor) {
-            let is = is.unwrap_or_else(|| {
-                panic!("{what} cannot be counted; are valgrind and strace here?")
-            });
-            let over = is > may_be;
-            overdrawn += u32::from(over);
-            held += u32::from(!over);
-            println!(
-                "{}: {what} {is} of {may_be}{}",
-                contender.name,
-                if over { " OVER" } else { "" }
-            );
-        }
-    }
-    println!("{held} passed, {overdrawn} failed");
-    if overdrawn == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Returns the median of the ratios of the wall times of `ours` and `other`, pair by pair.
+fn in_pairs(ours: Contender, other: Contender) -> f64 {
+    ratio(&measure::walls(&[other, ours], PAIRS), 1)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "some hundred KiB"
-)]
-fn lines(counts: &Counts, budget: &Budget, floor: u64) -> [(&'static str, Option<u64>, u64); 4] {
-    [
-        ("instructions", counts.instructions, budget.instructions),
-        ("system calls", counts.system_calls, budget.system_calls),
-        ("page faults", counts.page_faults, budget.page_faults),
-        ("KiB of memory", counts.memory, (floor as f64 * MEMORY) as u64),
-    ]
+fn is_kept<T: Copy + PartialOrd + Display>(what: &str, figure: T, limit: T) -> bool {
+    let is_kept = figure <= limit;
+    let verdict = if is_kept { "ok" } else { "FAILED" };
+    println!("{verdict}: {what}: {figure:.3}, at most {limit:.3}");
+    is_kept
 }

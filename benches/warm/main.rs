@@ -1,10 +1,8 @@
-//! What a `get` costs: `cargo bench --bench warm`.
+//! Measures what a `get` costs: `cargo bench --profile dev --bench warm`.
 //!
-//! Prints its tables and writes them into docs/performance.md: one warm call side by side with what else hands out a
-//! secret, many callers at once, many logins stored, and a renewal beside curl; those whose names it is given, else all.
-//! With `--budget` it builds the static release alone, counts its instructions, page faults, system calls and memory,
-//! and fails where one is over its budget; nothing that is counted depends on the speed of the machine. With `--order` it
-//! writes down which functions are to lie together in the next static release.
+//! Prints three tables, or those that are named behind `--`: `warm` (one call beside other programs; also written into
+//! docs/performance.md), `crowds` (many callers at once) and `renewal` (a renewal beside curl). With `--budget` it checks
+//! the limits of budget.rs instead, and fails if one is exceeded.
 #![expect(
     clippy::disallowed_methods,
     reason = "peers come in by variables; the time is what is measured"
@@ -13,10 +11,8 @@
 mod budget;
 mod contenders;
 mod crowds;
-mod growth;
 mod logins;
 mod measure;
-mod order;
 mod renewal;
 mod report;
 
@@ -30,27 +26,22 @@ const ROUNDS: usize = 300;
 fn main() -> ExitCode {
     let logins = Logins::new();
     if std::env::args().any(|argument| argument == "--budget") {
-        return budget::hold(&logins);
-    }
-    if std::env::args().any(|argument| argument == "--order") {
-        order::write(&logins);
-        return ExitCode::SUCCESS;
+        return budget::check(&logins);
     }
     let named: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
     let built = built();
     if is_wanted("warm") {
-        report::write("warm", &warm(&logins, &built));
+        let table = warm(&logins, &built);
+        println!("{table}");
+        report::write(&table);
     }
     if is_wanted("crowds") {
-        report::write("crowds", &crowds::table(&built.fixed));
-    }
-    if is_wanted("growth") {
-        report::write("growth", &growth::table(&built.fixed));
+        println!("{}", crowds::table(&built.fixed));
     }
     if is_wanted("renewal") {
-        report::write("renewal", &renewal::table(&built.fixed));
+        println!("{}", renewal::table(&built.fixed));
     }
     ExitCode::SUCCESS
 }

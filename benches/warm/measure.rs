@@ -1,30 +1,24 @@
-//! What a call costs. All but the wall time is the same on a busy machine as on an idle one.
+//! What a call costs. The counts do not depend on the speed of the machine.
 
 use crate::contenders::Contender;
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Of one call; `None` where it cannot be counted here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Of all threads and children, by callgrind.
-    pub instructions: Option<u64>,
-    /// Of all threads and children.
+    /// Of all threads and children, by strace.
     pub system_calls: Option<u64>,
     pub page_faults: Option<u64>,
-    /// The greatest resident memory, in KiB.
-    pub memory: Option<u64>,
     /// Of the program's file, in bytes.
     pub size: u64,
 }
 
 pub fn counts(contender: &Contender) -> Counts {
     Counts {
-        instructions: instructions(contender),
         system_calls: system_calls(contender),
         page_faults: page_faults(contender),
-        memory: memory(contender),
         size: size(contender),
     }
 }
@@ -33,25 +27,6 @@ fn size(contender: &Contender) -> u64 {
     let found = Command::new("which").arg(&contender.program).output().unwrap();
     let path = String::from_utf8(found.stdout).unwrap();
     fs::metadata(path.trim()).map_or(0, |found| found.len())
-}
-
-fn instructions(contender: &Contender) -> Option<u64> {
-    // Under valgrind some programs, node among them, come to no end.
-    let tool = [
-        "timeout",
-        "60",
-        "valgrind",
-        "--tool=callgrind",
-        "--trace-children=yes",
-        "--callgrind-out-file=/dev/null",
-    ];
-    let output = contender.command(&tool).stderr(Stdio::piped()).output().ok()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    // ==1234== Collected : 15468
-    let counts =
-        said.lines().filter_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    let counts: Vec<u64> = counts.collect();
-    (output.status.success() && !counts.is_empty()).then(|| counts.iter().sum())
 }
 
 fn system_calls(contender: &Contender) -> Option<u64> {
@@ -93,28 +68,6 @@ fn of_children() -> Option<OfChildren> {
     })
 }
 
-/// Asked of the kernel while the call is held at its last system call. (What `wait4` tells of memory is never less than
-/// what its parent had.)
-fn memory(contender: &Contender) -> Option<u64> {
-    let tool =
-        ["strace", "-qq", "-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=400000"];
-    let mut strace = contender.command(&tool).spawn().ok()?;
-    let children = format!("/proc/{0}/task/{0}/children", strace.id());
-    let mut last = None;
-    while strace.try_wait().ok()?.is_none() {
-        let child = fs::read_to_string(&children).unwrap_or_default();
-        let status = fs::read_to_string(format!("/proc/{}/status", child.trim()));
-        last = status.ok().and_then(|status| high_water_mark(&status)).or(last);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    last
-}
-
-fn high_water_mark(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 /// Microseconds of each call, a row for each round.
 pub fn walls(contenders: &[Contender], rounds: usize) -> Vec<Vec<f64>> {
     let mut walls = vec![vec![0.0; contenders.len()]; rounds];
@@ -135,6 +88,12 @@ fn wall(contender: &Contender) -> f64 {
     let wall = begin.elapsed().as_secs_f64() * 1e6;
     assert!(status.is_ok_and(|status| status.success()), "{} answers", contender.name);
     wall
+}
+
+/// Returns the median of the ratios of `index`'s wall time to the first contender's, each taken within one round, so that a
+/// slow moment slows both.
+pub fn ratio(walls: &[Vec<f64>], index: usize) -> f64 {
+    median(walls.iter().map(|round| round[index] / round[0]))
 }
 
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {

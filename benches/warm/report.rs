@@ -1,7 +1,7 @@
-//! The table, for people and for docs/performance.md.
+//! The table of docs/performance.md.
 
 use crate::contenders::Contender;
-use crate::measure::{Counts, median};
+use crate::measure::{Counts, median, ratio};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -10,19 +10,15 @@ use std::process::Command;
 pub fn table(contenders: &[Contender], walls: &[Vec<f64>], counts: &[Counts]) -> String {
     let mut table =
         format!("{}; medians of {} rounds in shuffled order.\n\n", machine(), walls.len());
-    table += "| call | µs | × floor | instructions | page faults | system calls | memory, KiB | size, KiB |\n";
-    table += "|---|---:|---:|---:|---:|---:|---:|---:|\n";
+    table += "| call | µs | × floor | page faults | system calls | size, KiB |\n";
+    table += "|---|---:|---:|---:|---:|---:|\n";
     for (index, (contender, counts)) in contenders.iter().zip(counts).enumerate() {
         let wall = median(walls.iter().map(|round| round[index]));
-        // Of each round, so that a slow moment slows both.
-        let ratio = median(walls.iter().map(|round| round[index] / round[0]));
         let cells = [
             Some(format!("{wall:.0}")),
-            Some(format!("{ratio:.2}")),
-            counts.instructions.map(thousands),
+            Some(format!("{:.2}", ratio(walls, index))),
             counts.page_faults.map(thousands),
             counts.system_calls.map(thousands),
-            counts.memory.map(thousands),
             Some(thousands(counts.size / 1024)),
         ];
         let cells = cells.map(|cell| cell.unwrap_or_else(|| "–".into()));
@@ -31,7 +27,7 @@ pub fn table(contenders: &[Contender], walls: &[Vec<f64>], counts: &[Counts]) ->
     table
 }
 
-pub fn thousands(number: u64) -> String {
+fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
@@ -52,13 +48,12 @@ fn machine() -> String {
     format!("{}, {} cores, Linux {}, Rust {}, git {}", next(), next(), next(), next(), next())
 }
 
-/// Prints the table and puts it between its marks in docs/performance.md.
-pub fn write(name: &str, table: &str) {
-    println!("{table}");
-    let mark = format!("<!-- {name} -->\n");
+/// Puts the table between its marks in docs/performance.md.
+pub fn write(table: &str) {
+    let mark = "<!-- warm -->\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
     let document = fs::read_to_string(&path).unwrap();
-    let (head, rest) = document.split_once(&mark).expect("the mark of the table's begin");
+    let (head, rest) = document.split_once(mark).expect("the mark of the table's begin");
     let (_, tail) = rest.split_once("<!-- end -->").expect("the mark of its end");
     fs::write(&path, format!("{head}{mark}{table}<!-- end -->{tail}")).unwrap();
 }

@@ -90,7 +90,7 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
         return Err(Error::new(Kind::Usage, what).hint("edit it there, or choose another name"));
     }
     let added = format!("added the profile {name} to {}", path.display());
-    let next = format!("test it with: codex-credential profile test {name}");
+    let next = format!("hint: to test it, run: codex-credential profile test {name}");
     let table = BTreeMap::from([("profiles", BTreeMap::from([(name, profile)]))]);
     let table = toml::to_string(&table).map_err(|error| {
         Error::new(Kind::Usage, format!("the profile cannot be written as TOML: {error}"))

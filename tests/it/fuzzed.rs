@@ -518,7 +518,7 @@ fn a_reply_to_a_device_login_is_a_code_or_an_error() {
                 PollStep::Fail(error) => is_decent(&error),
                 PollStep::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
                 PollStep::Store(grant) => {
-                    assert!(is_valid_token(grant.access_token.unwrap().expose()))
+                    assert!(is_valid_token(grant.access_token.unwrap().expose()));
                 }
                 PollStep::Exchange(_) => {}
             }

@@ -97,7 +97,7 @@ fn check_clock(report: &mut Report, url: &str, response: &Response) {
     match response.skew {
         None => report.ok("clock", format!("{} sends no time to compare with", host(url))),
         Some(skew) if significant_skew(Some(skew)) == 0 => {
-            report.ok("clock", "the same as the issuer's")
+            report.ok("clock", "the same as the issuer's");
         }
         Some(skew) => report.warn("clock", wrong_clock(skew), "to see the time here, run: date"),
     }
