@@ -34,7 +34,7 @@ pub fn doctor_checks_endpoints_identity_and_role(cluster: &Cluster) {
     expect_check(&host, "role", "ok", "under a lease of 10 s");
     expect_check(&host, "fleet lock", "ok", "free");
     expect_check(&reader, "role", "ok", "does not renew");
-    expect_check(&reader, "storage", "ok", "this host writes nothing there");
+    expect_check(&reader, "storage", "ok", "does not write there");
     let endpoints = checks(&host, "endpoint");
     assert!(endpoints.len() == 3 && endpoints.iter().all(|(level, _)| level == "ok"));
     proxy.cut();
