@@ -61,9 +61,9 @@ pub fn renewal_is_traced_and_in_the_audit_log_of_its_host_only(cluster: &Cluster
     let events: Vec<Value> =
         trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for request in ["range", "grant", "txn"] {
-        let is_request = |event: &&Value| event["event"] == "etcd" && event["asked"] == request;
+        let is_request = |event: &&Value| event["event"] == "etcd" && event["operation"] == request;
         let event = events.iter().find(is_request).unwrap_or_else(|| panic!("{request}: {trace}"));
-        assert_eq!(event["answered"], true);
+        assert_eq!(event["succeeded"], true);
         let endpoint = event["endpoint"].as_str().unwrap();
         assert!(fleet.endpoints.iter().any(|known| known == endpoint));
     }
