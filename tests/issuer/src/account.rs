@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-/// Somebody who can log in.
+/// A user who can sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Shown on the verification page and carried in the tokens.
     pub email: String,
-    /// `chatgpt_account_id`: the workspace, not the person.
+    /// `chatgpt_account_id`: the workspace.
     pub account_id: String,
-    /// `chatgpt_user_id`: the person, the same in each of their workspaces.
+    /// `chatgpt_user_id`: the user, the same in all workspaces.
     pub user_id: String,
     /// `chatgpt_plan_type`.
     pub plan: String,
@@ -23,7 +23,7 @@ impl Account {
         }
     }
 
-    /// Two workspaces of one person, and somebody else.
+    /// Returns two workspaces of one user, and another user.
     pub(crate) fn examples() -> Vec<Self> {
         vec![
             Self::new(

@@ -1,14 +1,14 @@
 use serde_json::{Value, json};
 
-/// What an endpoint decided, before any fault spoils it.
+/// The answer of an endpoint, before a fault changes it.
 pub(crate) struct Answer {
     pub status: u16,
     pub content_type: &'static str,
     pub headers: Vec<(String, String)>,
     pub body: String,
-    /// For the log.
+    /// The outcome in the log.
     pub outcome: String,
-    /// The refresh token that must never be sent again once this answer is out.
+    /// The refresh token that must never be sent again after this answer.
     pub spends: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl Answer {
         Self::new(status, "application/json", body.to_string(), outcome)
     }
 
-    /// Server-sent events; each says its name in its data, too.
+    /// Server-sent events. The data of each repeats its name.
     pub fn stream(events: &[(&str, Value)]) -> Self {
         let event = |(name, data): &(&str, Value)| {
             let mut data = data.clone();
@@ -52,10 +52,10 @@ impl Answer {
     }
 
     pub fn not_found() -> Self {
-        Self::error(404, "not_found", "there is nothing here")
+        Self::error(404, "not_found", "no such endpoint")
     }
 
-    /// Tokens must not be kept by anything between here and the client: RFC 6749 section 5.1.
+    /// Forbids caching of tokens (RFC 6749 §5.1).
     pub fn no_store(mut self) -> Self {
         self.headers.push(("Cache-Control".into(), "no-store".into()));
         self

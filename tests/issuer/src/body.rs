@@ -9,26 +9,26 @@ use std::{
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// What follows the last chunk.
+/// How a body ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// The body is complete.
     Whole,
-    /// The connection breaks, short of the length that was announced.
+    /// The connection breaks before the announced length is reached.
     Cut,
-    /// There is no last chunk.
+    /// The body never ends.
     Never,
 }
 
-/// The body of a reply: on its way out it can be slow, cut short or endless.
+/// The body of a response, which can be slow, cut short or endless.
 pub(crate) struct ReplyBody {
     chunks: VecDeque<Bytes>,
     end: End,
     length: u64,
-    /// Waited between two chunks, and before the cut.
+    /// The pause between two chunks, and before the connection breaks.
     pace: Duration,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Called when the last chunk of a whole body is handed to the connection.
+    /// Called when the last chunk of a complete body is passed to the connection.
     delivered: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -37,7 +37,7 @@ impl ReplyBody {
         Self::new([Bytes::from(body)].into(), End::Whole, Duration::ZERO)
     }
 
-    /// Half of the body. The pause lets that half reach the client before the connection breaks.
+    /// Sends half of the body. The pause lets that half reach the client before the connection breaks.
     pub fn truncated(body: String) -> Self {
         let length = body.len() as u64;
         let half = Bytes::from(body).slice(..length as usize / 2);
@@ -62,7 +62,7 @@ impl ReplyBody {
         Self::new(chunks, End::Whole, pace)
     }
 
-    /// Calls `f` when the last byte goes out, which is before the client can act on it.
+    /// Calls `f` when the last byte is sent, which is before the client can react.
     pub fn on_delivery(mut self, f: impl FnOnce() + Send + 'static) -> Self {
         self.delivered = Some(Box::new(f));
         self

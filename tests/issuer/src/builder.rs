@@ -17,7 +17,7 @@ use crate::{
     tls::Certificate,
 };
 
-/// A server about to start.
+/// The settings of a server to start.
 pub struct Builder {
     port: u16,
     settings: Settings,
@@ -35,42 +35,42 @@ impl Builder {
         }
     }
 
-    /// Listen here instead of on any free port.
+    /// Sets the port. The default is any free port.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Change settings: `.set(|s| s.rotation = false)`.
+    /// Changes settings: `.set(|s| s.rotation = false)`.
     pub fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
     }
 
-    /// Bytes added to the claims of access tokens; the default makes them about 1.5 KB.
+    /// Sets the bytes added to the claims of access tokens. The default makes tokens of about 1.5 KB.
     pub fn token_padding(self, bytes: usize) -> Self {
         self.set(|settings| settings.token_padding = bytes)
     }
 
-    /// Let other people log in; the first of them is the one approved by default.
+    /// Sets the accounts that can sign in. The first one is approved by default.
     pub fn accounts(mut self, accounts: Vec<Account>) -> Self {
-        assert!(!accounts.is_empty(), "somebody must be able to log in");
+        assert!(!accounts.is_empty(), "at least one account is needed");
         self.accounts = accounts;
         self
     }
 
-    /// Speak TLS with this certificate; the issuer is then `https://localhost:PORT`.
+    /// Uses TLS with this certificate. The issuer is then `https://localhost:PORT`.
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.certificate = Some(certificate);
         self
     }
 
-    /// Starts, and panics if the port is taken.
+    /// Starts the server. Panics if the port is taken.
     pub fn start(self) -> Issuer {
         self.try_start().expect("the issuer starts")
     }
 
-    /// Starts, if the port is free.
+    /// Starts the server, unless the port is taken.
     pub fn try_start(self) -> io::Result<Issuer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
@@ -92,7 +92,7 @@ impl Builder {
     }
 }
 
-/// What all handles share.
+/// What all handles of a server share.
 pub(crate) struct Server {
     pub url: String,
     pub shared: Arc<Shared>,

@@ -37,7 +37,7 @@ fn once() -> u32 {
     1
 }
 
-/// The answer to a request under `/_issuer/`: the handle, for shells. These requests are neither counted nor logged.
+/// Answers a request under `/_issuer/`, which gives shells the functions of the handle. It is neither counted nor logged.
 pub(crate) fn answer(shared: &Shared, request: &Request) -> Option<Answer> {
     let name = request.path.strip_prefix("/_issuer/")?;
     let route = format!("{} {name}", request.method);
@@ -102,7 +102,7 @@ fn decide(state: &mut State, user_code: &str, decision: Decision) -> Result<Valu
     }
 }
 
-/// By account id or by email; the first one if none is named.
+/// Finds an account by id or e-mail address. The first account is the default.
 fn find_account(state: &State, named: Option<String>) -> Result<Account, String> {
     let Some(named) = named else {
         return Ok(state.accounts[0].clone());

@@ -11,7 +11,7 @@ use crate::{
     state::State,
 };
 
-/// What a person said to a device login.
+/// The user's decision about a device authorization.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Decision {
     Pending,
@@ -19,7 +19,7 @@ pub(crate) enum Decision {
     Denied,
 }
 
-/// The authorization code behind a device login. The server keeps both halves of PKCE until the login is approved.
+/// The authorization code of a device authorization. The server keeps both PKCE values until the user approves.
 #[derive(Clone)]
 pub(crate) struct AuthorizationCode {
     pub code: String,
@@ -38,7 +38,7 @@ pub(crate) struct Device {
     pub client_id: String,
     pub decision: Decision,
     pub authorization: AuthorizationCode,
-    /// The tokens that it brought.
+    /// The tokens it was exchanged for.
     pub family: Option<u64>,
     pub id: String,
     expires: Instant,
@@ -52,7 +52,7 @@ impl Device {
         Instant::now() >= self.expires
     }
 
-    /// RFC 8628, section 3.5: five seconds more, for good.
+    /// RFC 8628 §3.5: five more seconds for all later polls.
     pub fn slow_down(&mut self) {
         self.interval += Duration::from_secs(5);
     }
@@ -68,7 +68,7 @@ impl Device {
     }
 }
 
-/// All device logins, oldest first.
+/// All device authorizations, oldest first.
 #[derive(Default)]
 pub(crate) struct Devices(Vec<Device>);
 
@@ -85,7 +85,7 @@ impl Devices {
         self.0.iter_mut().find(|device| device.id == id)
     }
 
-    /// People type codes in either case, with or without the hyphen.
+    /// Finds a code in any case, with or without the hyphen.
     pub fn by_user_code(&mut self, typed: &str) -> Option<&mut Device> {
         let plain = |code: &str| code.replace(['-', ' '], "").to_uppercase();
         let typed = plain(typed.trim());
@@ -96,19 +96,19 @@ impl Devices {
         self.0.iter_mut().find(|d| d.authorization.code == code)
     }
 
-    /// Decides a pending login; `false` if there is none with this code.
+    /// Records the user's decision. Returns false if no such code is pending.
     pub fn decide(&mut self, user_code: &str, decision: Decision) -> bool {
         let device = self.by_user_code(user_code).filter(|d| d.is_pending());
         device.map(|d| d.decision = decision).is_some()
     }
 
-    /// Ends the lifetime of a code now; `false` if it is not pending.
+    /// Makes a code expire. Returns false if it is not pending.
     pub fn expire(&mut self, user_code: &str) -> bool {
         let device = self.by_user_code(user_code).filter(|d| d.is_pending());
         device.map(|d| d.expires = Instant::now()).is_some()
     }
 
-    /// Whether this poll comes before the interval since the last one was over, a tenth of it forgiven.
+    /// Whether less than 90% of the interval has passed since the last poll.
     pub fn is_early_poll(&mut self, request: &Request) -> bool {
         let id = request.get("device_auth_id").or_else(|| request.get("device_code"));
         let Some(device) = self.0.iter_mut().find(|d| Some(d.id.as_str()) == id) else {
@@ -164,7 +164,7 @@ pub(crate) fn user_code(state: &mut State, request: &Request) -> Result<Answer, 
 
 /// `POST /api/accounts/deviceauth/token`
 ///
-/// An approved login is answered the same way until its code is exchanged, so that a lost answer can be asked for again.
+/// Polls of an approved device authorization get the same answer until its code is exchanged.
 pub(crate) fn poll(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     request.require_encoding(Encoding::Json)?;
     let id = request.require("device_auth_id")?;
@@ -172,7 +172,7 @@ pub(crate) fn poll(state: &mut State, request: &Request) -> Result<Answer, Answe
     let mut devices = state.devices.0.iter_mut();
     let device = devices
         .find(|d| d.id == id && d.user_code == user_code && !d.authorization.used)
-        .ok_or_else(|| Answer::error(404, "unknown_device", "there is no such device login"))?;
+        .ok_or_else(|| Answer::error(404, "unknown_device", "unknown device code"))?;
     if device.is_expired() && device.decision != Decision::Denied {
         return Err(Answer::error(403, "expired_token", "the code has expired"));
     }
@@ -181,9 +181,9 @@ pub(crate) fn poll(state: &mut State, request: &Request) -> Result<Answer, Answe
         Decision::Pending => Err(Answer::error(
             state.settings.pending_status,
             "authorization_pending",
-            "nobody has decided yet",
+            "the user has not decided yet",
         )),
-        Decision::Denied => Err(Answer::error(403, "access_denied", "the login was denied")),
+        Decision::Denied => Err(Answer::error(403, "access_denied", "the user denied the sign-in")),
         Decision::Approved(_) => {
             let authorization = &device.authorization;
             let body = json!({

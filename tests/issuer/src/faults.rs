@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{answer::Answer, settings::seconds};
 
-/// Where a [`Fault`] strikes.
+/// Where a [`Fault`] applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -18,21 +18,21 @@ pub enum Endpoint {
     Refresh,
     /// `POST /oauth/revoke`, `POST /revoke`
     Revoke,
-    /// What is under `/.well-known`
+    /// `GET /.well-known/…`
     Discovery,
     /// `GET /jwks`
     Keys,
-    /// `POST /v1/responses`, and where ChatGPT has it: `/backend-api/codex/responses`
+    /// `POST /v1/responses`, and ChatGPT's path `/backend-api/codex/responses`
     Responses,
     /// `POST /v1/messages`
     Messages,
 }
 
-/// A way to fail. A request is always read first, since the body says which endpoint it is for.
+/// A failure. The request is always read first, because its body determines the endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Answers this and processes nothing. The body is called JSON unless a header says otherwise.
+    /// Does not process the request, and sends this response. Its content type is JSON unless a header sets another.
     Status {
         /// The HTTP status.
         code: u16,
@@ -43,28 +43,28 @@ pub enum Fault {
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
-    /// Processes nothing and closes the connection without a byte.
+    /// Does not process the request, and closes the connection without a byte.
     Drop,
-    /// Waits, then processes and answers. Like a real server, it processes even if the client has hung up meanwhile.
+    /// Waits, then processes and answers. Like a real server, it processes even if the client has hung up.
     DelayBefore(#[serde(with = "seconds")] Duration),
-    /// Processes (a refresh token is spent from then on), waits, then answers.
+    /// Processes the request (a refresh token is used up then), waits, then answers.
     DelayAfter(#[serde(with = "seconds")] Duration),
-    /// Processes, then closes the connection without a byte.
+    /// Processes the request, then closes the connection without a byte.
     LoseReply,
-    /// Processes, sends half of the body, then closes the connection.
+    /// Processes the request, sends half of the body, then closes the connection.
     Truncate,
-    /// Processes nothing and sends JSON that never ends, until the client hangs up.
+    /// Does not process the request, and sends JSON until the client hangs up.
     Endless,
-    /// Processes, and spreads the body evenly over this long.
+    /// Processes the request, and sends the body evenly over this duration.
     SlowBody(#[serde(with = "seconds")] Duration),
-    /// Processes nothing and answers 200 with a web page, like a captive portal.
+    /// Does not process the request, and answers 200 with a web page, like a captive portal.
     NotJson,
-    /// Processes nothing and answers 307 with this `Location`, which asks to send method and body there again.
+    /// Does not process the request, and answers 307 with this `Location`.
     Redirect(String),
 }
 
 impl Fault {
-    /// [`Fault::Status`] without further headers.
+    /// Creates a [`Fault::Status`] without headers.
     pub fn status(code: u16, body: impl Into<String>) -> Self {
         Self::Status { code, body: body.into(), headers: Vec::new() }
     }
@@ -84,7 +84,7 @@ impl Fault {
         }
     }
 
-    /// The answer given in place of processing the request.
+    /// Returns the answer that replaces the processing of the request.
     pub(crate) fn instead(&self) -> Option<Answer> {
         let mut answer = match self {
             Self::Status { code, body, .. } => {
@@ -107,7 +107,7 @@ impl Fault {
     }
 }
 
-/// The faults still to come, in order, for each endpoint.
+/// The queued faults of each endpoint.
 #[derive(Default)]
 pub(crate) struct Faults(HashMap<Endpoint, VecDeque<(Fault, u32)>>);
 

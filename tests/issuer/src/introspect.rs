@@ -19,13 +19,13 @@ use tokio::net::TcpStream;
 pub struct Introspection {
     /// `http://127.0.0.1:PORT/…`.
     pub url: String,
-    /// Of the model, which is a client there.
+    /// The client id of the model there.
     pub client_id: String,
-    /// Of the model.
+    /// The client secret of the model there.
     pub client_secret: String,
 }
 
-/// Whether that server calls the token active. Who cannot be asked has not said so.
+/// Whether that server calls the token active. A server that cannot be reached does not.
 pub(crate) async fn is_active(at: &Introspection, token: &str) -> bool {
     ask(at, token).await.is_ok_and(|answer| answer["active"] == true)
 }
@@ -38,7 +38,7 @@ async fn ask(at: &Introspection, token: &str) -> io::Result<Value> {
         http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     tokio::spawn(connection);
 
-    // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+    // RFC 6749 §2.3.1: both are form-encoded before they are joined.
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(&at.client_id), encoded(&at.client_secret));
     let request = hyper::Request::builder()

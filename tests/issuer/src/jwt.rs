@@ -10,13 +10,13 @@ pub(crate) fn now() -> i64 {
     since.map_or(0, |d| d.as_secs() as i64)
 }
 
-/// When a token was issued and when it ends, in seconds from now.
+/// When a token was issued and when it expires, in seconds from now.
 pub(crate) struct Life {
     pub age: i64,
     pub left: i64,
 }
 
-/// Claims both tokens carry, with the names auth.openai.com gives them.
+/// The claims of both tokens, under the names of auth.openai.com.
 fn claims(issuer: &str, account: &Account, life: &Life) -> Value {
     let now = now();
     json!({
@@ -36,7 +36,7 @@ fn claims(issuer: &str, account: &Account, life: &Life) -> Value {
     })
 }
 
-/// An ID token lives an hour.
+/// Creates an ID token that is valid for an hour.
 pub(crate) fn id_token(issuer: &str, account: &Account, client_id: &str, ahead: i64) -> String {
     let mut claims = claims(issuer, account, &Life { age: -ahead, left: 3600 + ahead });
     claims["aud"] = json!([client_id]);
@@ -60,7 +60,7 @@ pub(crate) fn access_token(
     sign(&claims)
 }
 
-/// The signature is noise: clients cannot check it, and this server looks its tokens up.
+/// The signature is random: clients do not check it, and this server looks up its tokens.
 fn sign(claims: &Value) -> String {
     let header = json!({ "alg": "RS256", "kid": "issuer", "typ": "JWT" });
     let [header, claims] = [&header, claims].map(|part| random::base64url(part.to_string()));

@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signing {
-    /// ECDSA on P-256, by the key that `/jwks` tells.
+    /// ECDSA on P-256, with the key at `/jwks`.
     Es256,
-    /// Ed25519, by the key that `/jwks` tells.
+    /// Ed25519, with the key at `/jwks`.
     EdDsa,
-    /// ES256 by the name of the right key, and by another key.
+    /// ES256, with the id of the key at `/jwks` and another key.
     Stranger,
     /// `alg` is `none`.
     Unsigned,
-    /// HS256, with the public key that `/jwks` tells as the secret.
+    /// HS256, with the public key at `/jwks` as the secret.
     PublicKeyAsSecret,
 }
 
-/// Real keys, new with each server.
+/// Real keys, created for each server.
 pub(crate) struct Keys {
     ec: EcdsaKeyPair,
     ed: Ed25519KeyPair,

@@ -1,8 +1,8 @@
 //! A strict authorization server on loopback, over real HTTP.
 //!
-//! It plays `auth.openai.com` (device login, token, revocation, the page a person approves on) and a model server of
-//! one sentence, and it is less forgiving than the real one: everything that is single-use is single-use, everything
-//! is counted, and every way a network can fail can be asked for.
+//! It imitates `auth.openai.com` (device authorization, token, revocation, the page where the user approves) and a
+//! minimal model server. It is stricter than the real one: what may be used once can be used once, everything
+//! is counted, and every kind of network failure can be injected.
 //!
 //! ```
 //! let issuer = issuer::Issuer::start();
@@ -10,11 +10,10 @@
 //! assert!(issuer.is_live_access_token(&tokens.access_token));
 //! ```
 //!
-//! In reading order: [`Issuer`] is the handle; a request comes in through `server`, is read by `request`, and
-//! answered by `device`, `page`, `token`, `revoke`, `responses`, `messages` or, in the dialect of the standards, by
-//! `standard` out of the `state` (or, where another server grants the tokens, by what `introspect` hears there);
-//! `faults` spoil the answer on
-//! its way out; `control` is the handle again, for shells.
+//! In reading order: [`Issuer`] is the handle. A request arrives in `server`, is parsed by `request`, and is answered
+//! from the `state` by `device`, `page`, `token`, `revoke`, `responses`, `messages`, or `standard` for the standard
+//! dialect. `introspect` asks another server about access tokens that it granted. `faults` change the answer.
+//! `control` gives shells the functions of the handle.
 
 mod account;
 mod answer;

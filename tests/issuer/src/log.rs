@@ -1,13 +1,13 @@
 use serde::Serialize;
 
-/// How often things happened since the start. A request counts when it arrives, whatever becomes of it.
+/// Counts since the start. A request counts when it arrives, with any result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Device logins asked for.
+    /// User codes requested.
     pub user_codes: u64,
-    /// Polls of a device login.
+    /// Polls.
     pub polls: u64,
-    /// Polls that came before the interval was over, a tenth of it forgiven.
+    /// Polls that came before 90% of the interval had passed.
     pub early_polls: u64,
     /// Authorization codes sent to the token endpoint.
     pub exchanges: u64,
@@ -15,27 +15,27 @@ pub struct Counts {
     pub exchanges_granted: u64,
     /// Refresh tokens sent to the token endpoint.
     pub refreshes: u64,
-    /// Refreshes that were granted, even if a fault lost the answer.
+    /// Refreshes that succeeded, even if a fault lost the answer.
     pub refreshes_granted: u64,
-    /// Refreshes with a token that had been spent before.
+    /// Refreshes with a token that had already been used.
     pub reuses: u64,
     /// Refreshes that arrived and are not answered yet.
     pub in_flight: u64,
-    /// Polls with a device code that had brought its tokens already.
+    /// Polls with a device code that had already yielded its tokens.
     pub polls_after_success: u64,
-    /// Requests for what the server says of itself.
+    /// Requests for the server metadata.
     pub discoveries: u64,
-    /// Requests for its keys.
+    /// Requests for the keys.
     pub keys: u64,
-    /// Revocations asked for.
+    /// Revocation requests.
     pub revocations: u64,
     /// Requests to the model.
     pub responses: u64,
-    /// Requests to the model whose access token was not good.
+    /// Requests to the model without a valid access token.
     pub responses_refused: u64,
 }
 
-/// One request, without a secret in it.
+/// One request, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// When it arrived, in milliseconds since the start of the server.
@@ -46,7 +46,7 @@ pub struct Entry {
     pub path: String,
     /// The HTTP status; `None` if the connection was closed instead.
     pub status: Option<u16>,
-    /// What was decided: `granted`, an error code, or the name of a fault.
+    /// The outcome: `granted`, an error code, or the name of a fault.
     pub outcome: String,
     /// The first 8 hex digits of the SHA-256 of the token or code that was sent.
     pub token: Option<String>,

@@ -1,4 +1,4 @@
-//! The server for people and scripts: prints its URL, then one line for each request.
+//! The server as a program: prints its URL, then one line for each request.
 
 use std::{
     io::{self, Write},
@@ -8,32 +8,32 @@ use std::{
 use clap::Parser;
 use issuer::{CLIENT_ID, Interval, Issuer};
 
-/// A strict authorization server on loopback, to try a device login against.
+/// A strict authorization server on loopback, to try sign-ins with.
 ///
 /// The first line printed is the URL. Codes are approved at URL/codex/device, and everything else is
 /// controlled under URL/_issuer/.
 #[derive(Parser)]
 #[command(name = "issuer", version)]
 struct Arguments {
-    /// Listen on this port of 127.0.0.1; 0 takes any that is free
+    /// Listen on this port of 127.0.0.1; 0 means any free port
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Approve every code after this many seconds
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     auto_approve: Option<Duration>,
-    /// How long access tokens live
+    /// Set the lifetime of access tokens
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     access_token_lifetime: Option<Duration>,
-    /// How long user codes live
+    /// Set the lifetime of user codes
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     code_lifetime: Option<Duration>,
-    /// How long to wait between polls
+    /// Set the interval between polls
     #[arg(long, value_name = "SECS")]
     interval: Option<u64>,
-    /// The one client id to accept; empty accepts any
+    /// Accept only this client id; an empty one accepts any
     #[arg(long, value_name = "ID", default_value = CLIENT_ID)]
     client_id: String,
-    /// Kill the whole login when a spent refresh token comes back
+    /// Revoke all tokens of a sign-in when a refresh token is reused
     #[arg(long)]
     reuse_revokes_family: bool,
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::{answer::Answer, random, request::Request, responses, state::State};
 
-/// `POST /v1/messages`: the same model in Anthropic's words, for Claude Code.
+/// `POST /v1/messages`: the model behind Anthropic's API, for Claude Code.
 pub(crate) fn messages(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     responses::admit(state, request)?;
     let id = format!("msg_{}", random::unique());

@@ -26,7 +26,7 @@ pub(crate) fn submit(state: &mut State, request: &Request) -> Result<Answer, Ans
             let mut accounts = state.accounts.iter();
             let account = accounts
                 .find(|account| account.account_id == chosen)
-                .ok_or_else(|| Answer::invalid_request("there is no such account"))?;
+                .ok_or_else(|| Answer::invalid_request("unknown account"))?;
             device.decision = Decision::Approved(account.clone());
             let text = format!(
                 "<p>The device is logged in as <strong>{}</strong>. You can close this page.</p>",
@@ -34,7 +34,7 @@ pub(crate) fn submit(state: &mut State, request: &Request) -> Result<Answer, Ans
             );
             Ok(page("Login approved", &text, 200, "approved"))
         }
-        Some(_) => Err(Answer::invalid_request("the decision is approve or deny")),
+        Some(_) => Err(Answer::invalid_request("the decision must be approve or deny")),
     }
 }
 

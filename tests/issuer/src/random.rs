@@ -13,7 +13,7 @@ pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Never the same twice, and not to be guessed.
+/// Returns a random text that is unique and cannot be guessed.
 pub(crate) fn unique() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(1);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -25,13 +25,13 @@ pub(crate) fn s256(verifier: &str) -> String {
     base64url(Sha256::digest(verifier))
 }
 
-/// The first 8 hex digits of the SHA-256: enough to tell tokens apart in a log, useless as a token.
+/// Returns the first 8 hex digits of the SHA-256, which identify a token in the log.
 pub(crate) fn fingerprint(token: &str) -> String {
     let digest = Sha256::digest(token);
     digest[..4].iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Four letters and five more, of the set RFC 8628 section 6.1 recommends.
+/// Returns a user code of the characters that RFC 8628 §6.1 recommends.
 pub(crate) fn user_code() -> String {
     const LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
     let mut code: String =

@@ -21,14 +21,14 @@ pub(crate) enum Encoding {
     Other,
 }
 
-/// A request that has arrived in full.
+/// A complete request.
 pub(crate) struct Request {
     pub method: Method,
     pub path: String,
     pub encoding: Encoding,
     pub body: Bytes,
     pub arrived: Instant,
-    /// What another server said of the access token, where one was asked.
+    /// Whether the introspection endpoint called the access token active, if it was asked.
     pub active: Option<bool>,
     headers: HeaderMap,
     parameters: Option<HashMap<String, String>>,
@@ -52,12 +52,12 @@ impl Request {
         })
     }
 
-    /// The parameter as sent, if the body could be read at all.
+    /// Returns a parameter, if the body could be parsed.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.parameters.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The parameter, or the answer to a request without it.
+    /// Returns a parameter, or the answer to a request without it.
     pub fn require(&self, name: &str) -> Result<&str, Answer> {
         if self.parameters.is_none() {
             return Err(Answer::invalid_request("the body cannot be read"));
@@ -76,7 +76,7 @@ impl Request {
         self.headers.get(header)?.to_str().ok()
     }
 
-    /// Client id and secret in the header (RFC 6749, section 2.3.1).
+    /// Returns client id and secret from the header (RFC 6749 §2.3.1).
     pub fn basic(&self) -> Option<(String, String)> {
         let value = self.named("authorization")?.strip_prefix("Basic ")?;
         let pair = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
@@ -101,19 +101,19 @@ impl Request {
         value.strip_prefix("Bearer ")
     }
 
-    /// What the model goes by; Claude Code sends a key as both.
+    /// Returns the access token for the model. Claude Code sends a key in both headers.
     pub fn access_token(&self) -> Option<&str> {
         self.bearer().or_else(|| self.headers.get("x-api-key")?.to_str().ok())
     }
 
-    /// Whether the model is to answer in events.
+    /// Whether the model answers with events.
     pub fn wants_stream(&self) -> bool {
-        // Codex compresses what it sends with a ChatGPT login; that cannot be read here, and wants a stream.
+        // With a ChatGPT login, Codex compresses its requests, which we cannot read. It expects a stream.
         let body: Result<Value, _> = serde_json::from_slice(&self.body);
         body.map_or(true, |body| body["stream"].as_bool().unwrap_or_default())
     }
 
-    /// The token or code this request is about.
+    /// Returns the token or code that the request is about.
     pub fn token(&self) -> Option<&str> {
         ["refresh_token", "code", "token", "device_auth_id", "device_code"]
             .iter()
@@ -164,7 +164,7 @@ fn encoding(headers: &HeaderMap) -> Encoding {
     }
 }
 
-/// The string members of a JSON object, or the fields of a form; `None` if it is neither, or says a thing twice.
+/// Returns the string members of a JSON object or the fields of a form. `None` if it is neither or repeats a name.
 fn parameters(encoding: Encoding, body: &[u8]) -> Option<HashMap<String, String>> {
     let mut parameters = HashMap::new();
     match encoding {
@@ -180,7 +180,7 @@ fn parameters(encoding: Encoding, body: &[u8]) -> Option<HashMap<String, String>
         }
         Encoding::Form => {
             for (name, value) in form_urlencoded::parse(body).into_owned() {
-                // RFC 6749 section 3.2: no parameter more than once.
+                // RFC 6749 §3.2: no parameter more than once.
                 if parameters.insert(name, value).is_some() {
                     return None;
                 }

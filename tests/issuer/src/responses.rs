@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::{answer::Answer, jwt::now, random, request::Request, state::State};
 
-/// `POST /v1/responses`: a model that says "OK" to whoever has a good access token.
+/// `POST /v1/responses`: a model that says "OK" to a valid access token.
 pub(crate) fn responses(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     admit(state, request)?;
     let (id, item_id) = (format!("resp_{}", random::unique()), format!("msg_{}", random::unique()));
@@ -50,7 +50,7 @@ pub(crate) fn responses(state: &mut State, request: &Request) -> Result<Answer, 
     ]))
 }
 
-/// The model answers nobody without a good access token.
+/// Checks that the request has a valid access token.
 pub(crate) fn admit(state: &mut State, request: &Request) -> Result<(), Answer> {
     let token = request.access_token().unwrap_or_default();
     let checked = match request.active {
@@ -60,7 +60,7 @@ pub(crate) fn admit(state: &mut State, request: &Request) -> Result<(), Answer> 
     };
     checked.map_err(|code| {
         state.counts.responses_refused += 1;
-        let mut refusal = Answer::error(401, code, "the access token is not good");
+        let mut refusal = Answer::error(401, code, "the access token is not valid");
         let challenge = ("WWW-Authenticate".into(), "Bearer".into());
         refusal.headers.push(challenge);
         refusal

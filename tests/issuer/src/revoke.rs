@@ -4,8 +4,8 @@ use crate::{answer::Answer, request::Request, state::State};
 
 /// `POST /oauth/revoke`
 ///
-/// A live refresh token takes its whole family with it, an access token only itself. Any other token is answered the
-/// same (RFC 7009 section 2.2) and changes nothing, so that revoking a stale copy shows as a login left alive.
+/// A valid refresh token revokes all tokens of its sign-in, an access token only itself. Any other token gets the same
+/// answer (RFC 7009 §2.2) and changes nothing, so that a test notices when a client revokes an old copy.
 pub(crate) fn revoke(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     state.client_id(request)?;
     let token = request.require("token")?;

@@ -45,7 +45,7 @@ pub(crate) fn run(
 
 async fn accept(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
-        // Too many open files and the like: the next one may fare better.
+        // An error such as too many open files may pass.
         let Ok((stream, _)) = listener.accept().await else {
             sleep(Duration::from_millis(10)).await;
             continue;
@@ -56,7 +56,7 @@ async fn accept(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>, sha
             match tls {
                 None => connection(stream, shared).await,
                 Some(tls) => {
-                    // An error here is a client that does not trust the certificate.
+                    // An error means that the client does not trust the certificate.
                     if let Ok(stream) = tls.accept(stream).await {
                         connection(stream, shared).await;
                     }
@@ -71,11 +71,11 @@ async fn connection(
     shared: Arc<Shared>,
 ) {
     let service = service_fn(|request| serve(shared.clone(), request));
-    // An error here is a client that hung up, or a fault that was asked for.
+    // An error means that the client hung up, or is an injected fault.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An error makes hyper close the connection without a byte.
+/// Returns an error to make hyper close the connection without a byte.
 async fn serve(
     shared: Arc<Shared>,
     request: hyper::Request<Incoming>,
@@ -84,7 +84,7 @@ async fn serve(
     if let Some(answer) = control::answer(&shared, &request) {
         return reply(answer, ReplyBody::whole);
     }
-    // In a task of its own it goes on when the client hangs up, as it would on a real server.
+    // A separate task continues when the client hangs up, as on a real server.
     tokio::spawn(answer(shared, request)).await?
 }
 
@@ -136,13 +136,13 @@ async fn answer(shared: Arc<Shared>, mut request: Request) -> io::Result<Respons
     })
 }
 
-/// `Date` by a clock that is so many seconds ahead.
+/// Returns `Date` by a clock that is `ahead` seconds ahead.
 fn date(ahead: i64) -> String {
     let now = u64::try_from(jwt::now() + ahead).unwrap_or_default();
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now))
 }
 
-/// What the other server says of the token that is shown to the model, where there is one to be asked.
+/// Asks the introspection endpoint, if one is set, whether the model's access token is active.
 async fn introspected(
     shared: &Shared,
     request: &Request,

@@ -11,15 +11,15 @@ pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
 pub(crate) const DEFAULT_CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// How the usercode answer spells `interval`, in seconds.
+/// The form of `interval` in the user code response, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interval {
-    /// `"5"`, as the real server does.
+    /// `"5"`, like the real server.
     Text(u64),
     /// `5`.
     Number(u64),
-    /// No member at all; polls are then measured against the 5 s of RFC 8628.
+    /// No member. The default of RFC 8628, 5 s, applies.
     Absent,
 }
 
@@ -40,24 +40,24 @@ impl Interval {
     }
 }
 
-/// What the server does; may be changed at any time, for the requests that come after.
+/// The behavior of the server. It can be changed at any time for later requests.
 ///
-/// In JSON (`POST /_issuer/settings`) durations are seconds and members left out keep their value.
+/// In JSON (`POST /_issuer/settings`) durations are seconds, and absent members keep their value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The one client id accepted; `None` accepts any, and holds each token to the client it was granted to.
+    /// The accepted client id. `None` accepts any, and each token is valid only for the client it was granted to.
     pub client_id: Option<String>,
-    /// Off: the usercode endpoint answers 404.
+    /// Whether device authorization is offered. If not, the user code endpoint answers 404.
     pub device_login: bool,
-    /// How long a user code lives. The usercode answer carries `expires_in` unless this is the default of 15 minutes.
+    /// Lifetime of user codes. The user code response has `expires_in` unless this is the default of 15 minutes.
     #[serde(with = "seconds")]
     pub code_lifetime: Duration,
-    /// What the usercode answer says about polling.
+    /// The interval in the user code response.
     pub interval: Interval,
-    /// The name of the user code in the usercode answer; also seen in the wild: `usercode`.
+    /// The member with the user code in the user code response. Some servers use `usercode`.
     pub user_code_member: String,
-    /// The status of a poll before a person decided: 403, or 404 as has also been seen.
+    /// The status of a poll before the user decides: 403 or 404.
     pub pending_status: u16,
     /// Approve every code with the first account at the first poll after this long.
     #[serde(with = "seconds::option")]
@@ -68,25 +68,25 @@ pub struct Settings {
     /// Lifetime of refresh tokens, in whole seconds.
     #[serde(with = "seconds")]
     pub refresh_token_lifetime: Duration,
-    /// Off: a refresh token may be used again and again, and refresh answers repeat it.
+    /// Whether a refresh replaces the refresh token. If not, it can be reused, and responses repeat it.
     pub rotation: bool,
-    /// A spent refresh token that comes back kills everything granted by the same login.
+    /// Whether the reuse of a refresh token revokes all tokens of the same sign-in.
     pub reuse_revokes_family: bool,
-    /// Refresh answers carry an `id_token`.
+    /// Whether refresh responses have an `id_token`.
     pub refresh_answers_id_token: bool,
-    /// Refresh answers carry an `access_token`.
+    /// Whether refresh responses have an `access_token`.
     pub refresh_answers_access_token: bool,
-    /// Refresh answers carry a `refresh_token`; without it the one that was sent stays good.
+    /// Whether refresh responses have a `refresh_token`. If not, the one that was sent stays valid.
     pub refresh_answers_refresh_token: bool,
     /// Bytes added to the claims of an access token, to reach a realistic size.
     pub token_padding: usize,
     /// How long ago access tokens were issued, by their `iat`.
     pub access_token_age: Duration,
-    /// The model goes by what another server says of an access token, and not by its own list.
+    /// The server that the model asks about access tokens, instead of its own list.
     pub introspection: Option<Introspection>,
-    /// How far this server's clock is ahead of the right time, in seconds: in `Date` and in the tokens.
+    /// Seconds that this server's clock is ahead, in `Date` and in tokens.
     pub clock_ahead: i64,
-    /// What the dialect of the standards has beside.
+    /// Settings of the standard dialect.
     pub standard: Standard,
 }
 
@@ -100,41 +100,41 @@ pub enum TokenForm {
     Jwt,
 }
 
-/// What the server does at `/device_authorization`, `/token`, `/revoke` and under `/.well-known`.
+/// The behavior of `/device_authorization`, `/token`, `/revoke` and `/.well-known`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Standard {
-    /// `/.well-known/oauth-authorization-server` is there.
+    /// Whether `/.well-known/oauth-authorization-server` exists.
     pub oauth_discovery: bool,
-    /// `/.well-known/openid-configuration` is there.
+    /// Whether `/.well-known/openid-configuration` exists.
     pub openid_discovery: bool,
-    /// What the documents call the issuer, in place of what it is.
+    /// The issuer in the metadata, instead of the real one.
     pub issuer: Option<String>,
-    /// Members that the documents leave out.
+    /// Members that the metadata omits.
     pub not_discovered: Vec<String>,
-    /// How long the documents may be kept, in seconds; nothing is said without.
+    /// `max-age` of the metadata, in seconds. Without it, there is no `Cache-Control`.
     pub max_age: Option<u64>,
-    /// The client's secret; public clients have none.
+    /// The client secret. Public clients have none.
     pub client_secret: Option<String>,
-    /// The secret is taken from the body, not from the header.
+    /// Whether the client secret is expected in the body instead of the header.
     pub secret_in_body: bool,
-    /// So many polls to come are answered `slow_down`; early ones are in any case.
+    /// The number of further polls that are answered with `slow_down`, besides early ones.
     pub slow_down: u32,
-    /// The answer to a device authorization has the URL with the code in it.
+    /// Whether the device authorization response has `verification_uri_complete`.
     pub verification_uri_complete: bool,
     /// The form of access tokens.
     pub access_tokens: TokenForm,
-    /// Token answers carry `expires_in`.
+    /// Whether token responses have `expires_in`.
     pub answers_expires_in: bool,
-    /// Sign-ins, and refreshes as far as they do, carry an `id_token`.
+    /// Whether token responses have an `id_token`. For refreshes, `refresh_answers_id_token` must be set too.
     pub answers_id_token: bool,
-    /// Claims laid over those of ID tokens.
+    /// Claims that replace those of ID tokens.
     pub id_token_claims: serde_json::Map<String, Value>,
     /// How tokens are signed.
     pub signing: Signing,
-    /// As token answers have it.
+    /// `token_type` of token responses.
     pub token_type: String,
-    /// Refreshes bring tokens of this account, whoever signed in.
+    /// The account of the tokens of a refresh, instead of the one that signed in.
     pub refresh_as: Option<Account>,
 }
 
@@ -189,7 +189,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// These settings with the members of a JSON object laid over them.
+    /// Returns these settings with members replaced by those of a JSON object.
     pub(crate) fn merged(&self, changes: &Value) -> Result<Self, String> {
         let mut merged = serde_json::to_value(self).map_err(|e| e.to_string())?;
         let changes = changes.as_object().ok_or("not a JSON object")?;
@@ -200,7 +200,7 @@ impl Settings {
     }
 }
 
-/// Durations as seconds in JSON, with fractions.
+/// For serde: durations as seconds, possibly with a fraction.
 pub(crate) mod seconds {
     use std::time::Duration;
 

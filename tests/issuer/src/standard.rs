@@ -1,4 +1,4 @@
-//! The same server by the standards: RFC 8414 and OpenID discovery, RFC 8628, RFC 6749 section 6, RFC 7009, RFC 7662.
+//! The standard dialect: RFC 8414 and OpenID Connect Discovery, RFC 8628, RFC 6749 §6, RFC 7009, RFC 7662.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// RFC 6749, section 5.2.
+/// RFC 6749 §5.2.
 fn refused(status: u16, code: &str, description: &str) -> Answer {
     let body = json!({ "error": code, "error_description": description });
     Answer::json(status, &body, code).no_store()
@@ -64,14 +64,14 @@ pub(crate) fn keys(state: &State) -> Answer {
     Answer::json(200, &state.keys.public(), "told")
 }
 
-/// The client, if it is the one that is known and proves it (RFC 6749, section 2.3).
+/// Returns the client id if the client is known and authenticates (RFC 6749 §2.3).
 fn client(state: &State, request: &Request) -> Result<String, Answer> {
     let refused = |why| refused(401, "invalid_client", why);
     request.require_encoding(Encoding::Form)?;
     let standard = &state.settings.standard;
     let (client_id, secret) = match request.basic() {
         Some((id, secret)) if !standard.secret_in_body => (id, Some(secret)),
-        Some(_) => return Err(refused("the secret belongs into the body")),
+        Some(_) => return Err(refused("the secret belongs in the body")),
         None if standard.secret_in_body => (
             request.require("client_id")?.to_owned(),
             request.get("client_secret").map(str::to_owned),
@@ -87,7 +87,7 @@ fn client(state: &State, request: &Request) -> Result<String, Answer> {
     }
 }
 
-/// `POST /device_authorization` (RFC 8628, section 3.1)
+/// `POST /device_authorization` (RFC 8628 §3.1)
 pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     let client_id = client(state, request)?;
     if !state.settings.device_login {
@@ -118,7 +118,7 @@ pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Resu
     Ok(Answer::granted(&body).no_store())
 }
 
-/// `POST /token` with a device code (RFC 8628, section 3.4): a success is answered once.
+/// `POST /token` with a device code (RFC 8628 §3.4). Only one poll succeeds.
 pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Result<Answer, Answer> {
     let client_id = client(state, request)?;
     let code = request.require("device_code")?;
@@ -145,11 +145,13 @@ pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Resu
     }
     device.approve_after(auto_approve, &account);
     match device.decision.clone() {
-        Decision::Pending => Err(refused(400, "authorization_pending", "nobody has decided yet")),
+        Decision::Pending => {
+            Err(refused(400, "authorization_pending", "the user has not decided yet"))
+        }
         Decision::Denied => {
-            // As others do: said once.
+            // Like other servers, tell the denial once.
             device.authorization.used = true;
-            Err(refused(400, "access_denied", "the login was denied"))
+            Err(refused(400, "access_denied", "the user denied the sign-in"))
         }
         Decision::Approved(account) => {
             device.authorization.used = true;
@@ -165,7 +167,7 @@ pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Resu
     }
 }
 
-/// `POST /token` with a refresh token (RFC 6749, section 6)
+/// `POST /token` with a refresh token (RFC 6749 §6)
 pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     let client_id = client(state, request)?;
     let sent = request.require("refresh_token")?;
@@ -176,7 +178,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
                 state.tokens.revoke_family(family);
             }
         }
-        invalid_grant("the refresh token is not good")
+        invalid_grant("the refresh token is not valid")
     })?;
     if grant.client_id != client_id {
         return Err(invalid_grant("the token was granted to another client"));
@@ -198,7 +200,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
     Ok(Answer { spends: rotates.then(|| sent.to_owned()), ..Answer::granted(&body).no_store() })
 }
 
-/// Access token and ID token.
+/// Returns access token and ID token.
 fn tokens(state: &mut State, grant: &Grant, with_id_token: bool) -> Value {
     let standard = state.settings.standard.clone();
     let lifetime = state.access_token_lifetime();

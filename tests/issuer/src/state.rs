@@ -20,7 +20,7 @@ use crate::{
     token,
 };
 
-/// All there is to know; every request is decided in one piece while it is locked.
+/// The whole state of the server. Each request is processed atomically while the state is locked.
 pub(crate) struct State {
     pub issuer: String,
     pub settings: Settings,
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub devices: Devices,
     pub tokens: TokenStore,
     pub keys: Keys,
-    /// The poll that is being processed came too early.
+    /// Whether the current poll came too early.
     is_early: bool,
 }
 
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// Counts a request that has just arrived, and picks the fault it will meet.
+    /// Counts an arriving request and picks its fault.
     pub fn arrive(&mut self, request: &Request, endpoint: Endpoint) -> Option<Fault> {
         match endpoint {
             Endpoint::UserCode => self.counts.user_codes += 1,
@@ -97,16 +97,16 @@ impl State {
             (None, "/oauth/token" | "/token", "POST") => token::unsupported(request),
             (None, "/codex/device", "GET") => Ok(page::ask_code()),
             (None, "/codex/device", "POST") => page::submit(self, request),
-            // Codex asks for a WebSocket first, and goes on without one at once if told so like this.
+            // Codex tries a WebSocket first and continues at once without one on this status.
             (None, "/v1/responses", "GET") => {
-                Err(Answer::error(426, "upgrade_required", "there are no WebSockets here"))
+                Err(Answer::error(426, "upgrade_required", "WebSockets are not supported"))
             }
             _ => Ok(Answer::not_found()),
         };
         answer.unwrap_or_else(|refusal| refusal)
     }
 
-    /// The client id that was sent, if it is one we know.
+    /// Returns the request's client id if it is known.
     pub fn client_id<'r>(&self, request: &'r Request) -> Result<&'r str, Answer> {
         let client_id = request.require("client_id")?;
         match &self.settings.client_id {
@@ -117,7 +117,7 @@ impl State {
         }
     }
 
-    /// A login, without anybody having to log in.
+    /// Grants tokens without a sign-in.
     pub fn grant(&mut self, account: &Account, lifetime: i64) -> Tokens {
         let client_id = self.settings.client_id.clone();
         let client_id = client_id.unwrap_or_else(|| CLIENT_ID.to_owned());
@@ -164,7 +164,7 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2)
 }
 
-/// The state as the server and its handles share it, and the bell that rings whenever it changed.
+/// The state that the server shares with its handles, and a condition variable for its changes.
 pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -176,19 +176,19 @@ impl Shared {
         Self { state: Mutex::new(state), changed: Condvar::new(), started: Instant::now() }
     }
 
-    /// A test that panicked while it held the lock must not take the others down with it.
+    /// Locks the state. A test that panicked with the lock must not make others fail.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `f` on the state and wakes everybody who waits.
+    /// Runs `f` on the state and wakes all waiting threads.
     pub fn change<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let result = f(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until `f` finds what it looks for.
+    /// Waits until `f` returns a value.
     pub fn wait<T>(&self, patience: Duration, mut f: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut state = self.lock();
@@ -203,7 +203,7 @@ impl Shared {
         }
     }
 
-    /// Writes the log entry of a request that is about to be answered, or not.
+    /// Logs a request that is about to be answered or dropped.
     pub fn finish(
         &self,
         request: &Request,

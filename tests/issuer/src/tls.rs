@@ -10,7 +10,7 @@ use tokio_rustls::{
     },
 };
 
-/// A certificate authority that nobody trusts who was not told to.
+/// A certificate authority that only the tests trust.
 pub struct Authority {
     pem: String,
     issuer: rcgen::Issuer<'static, KeyPair>,
@@ -23,11 +23,11 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// Makes a new one.
+    /// Creates a certificate authority.
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
-        // OpenSSL takes a certificate for self-signed whose issuer is called as it is itself.
+        // OpenSSL treats a certificate as self-signed if subject and issuer are equal.
         params.distinguished_name.push(DnType::CommonName, "an authority of tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -35,12 +35,12 @@ impl Authority {
         Self { pem, issuer: rcgen::Issuer::new(params, key) }
     }
 
-    /// Its own certificate, for those who are to trust it.
+    /// Returns its own certificate, to be trusted.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A certificate for a server of this name.
+    /// Creates a certificate for a server of this name.
     pub fn certificate(&self, name: &str, valid: Range<SystemTime>) -> Certificate {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
@@ -52,7 +52,7 @@ impl Authority {
     }
 }
 
-/// What a server shows of itself, and its key.
+/// The certificate of a server, and its key.
 pub struct Certificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,

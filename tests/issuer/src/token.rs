@@ -90,7 +90,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
     Ok(Answer { spends: rotates.then(|| sent.to_owned()), ..Answer::granted(&body).no_store() })
 }
 
-/// `POST /oauth/token` with any other grant type, or none, or a body that cannot be read.
+/// `POST /oauth/token` with another grant type, none, or a malformed body.
 pub(crate) fn unsupported(request: &Request) -> Result<Answer, Answer> {
     let grant_type = request.require("grant_type")?;
     let message = format!("{grant_type} is not supported");

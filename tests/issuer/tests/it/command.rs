@@ -6,7 +6,7 @@ use std::{
 use crate::get;
 
 #[test]
-fn the_command_prints_its_url_and_a_line_for_each_request() {
+fn program_prints_its_url_and_a_line_for_each_request() {
     let mut server = Command::new(env!("CARGO_BIN_EXE_issuer"))
         .args(["--port", "0", "--auto-approve", "0.5"])
         .stdout(Stdio::piped())

@@ -8,7 +8,7 @@ fn control(issuer: &Issuer, name: &str, body: Value) -> Reply {
 }
 
 #[test]
-fn a_shell_can_approve_and_deny() {
+fn control_can_approve_and_deny() {
     let issuer = Issuer::start();
     let (one, other) = (user_code(&issuer), user_code(&issuer));
     let pending = get(&(issuer.url() + "/_issuer/user_codes")).json();
@@ -24,7 +24,7 @@ fn a_shell_can_approve_and_deny() {
 }
 
 #[test]
-fn a_shell_can_change_settings_one_at_a_time() {
+fn control_can_change_single_settings() {
     let issuer = Issuer::start();
     let body = json!({ "interval": { "number": 1 }, "auto_approve": 0.5, "code_lifetime": 60 });
     assert_eq!(control(&issuer, "settings", body).status, 200);
@@ -37,7 +37,7 @@ fn a_shell_can_change_settings_one_at_a_time() {
 }
 
 #[test]
-fn a_shell_can_grant_and_break_things() {
+fn control_can_grant_tokens_and_inject_faults() {
     let issuer = Issuer::start();
     let tokens = control(&issuer, "grant", json!({ "lifetime": 60 }));
     assert_eq!(ask_model(&issuer, &tokens.member("access_token")).status, 200);
@@ -53,12 +53,12 @@ fn a_shell_can_grant_and_break_things() {
 }
 
 #[test]
-fn a_shell_can_read_counts_and_log() {
+fn control_can_read_counts_and_log() {
     let issuer = Issuer::start();
     user_code(&issuer);
     let counts = get(&(issuer.url() + "/_issuer/counts")).json();
     assert_eq!(counts["user_codes"], 1);
     let log = get(&(issuer.url() + "/_issuer/log")).json();
-    assert_eq!(log.as_array().map(Vec::len), Some(1), "controls are not in it");
+    assert_eq!(log.as_array().map(Vec::len), Some(1), "control requests are not logged");
     assert_eq!(log[0]["outcome"], "granted");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{PATIENCE, poll, post, user_code};
 
 #[test]
-fn the_usercode_answer_is_that_of_the_real_server() {
+fn user_code_response_matches_the_real_server() {
     let issuer = Issuer::start();
     let answer = user_code(&issuer);
     assert_eq!(answer.status, 200);
@@ -16,7 +16,7 @@ fn the_usercode_answer_is_that_of_the_real_server() {
 }
 
 #[test]
-fn the_interval_may_be_a_number_or_absent() {
+fn interval_can_be_a_number_or_absent() {
     let issuer = Issuer::start();
     issuer.set(|s| s.interval = Interval::Number(7));
     assert_eq!(user_code(&issuer).json()["interval"], 7);
@@ -25,19 +25,19 @@ fn the_interval_may_be_a_number_or_absent() {
 }
 
 #[test]
-fn an_unusual_lifetime_is_announced() {
+fn other_lifetime_than_the_default_is_announced() {
     let issuer = Issuer::builder().set(|s| s.code_lifetime = Duration::from_secs(90)).start();
     assert_eq!(user_code(&issuer).json()["expires_in"], 90);
 }
 
 #[test]
-fn device_login_can_be_disabled() {
+fn disabled_device_authorization_answers_404() {
     let issuer = Issuer::builder().set(|s| s.device_login = false).start();
     assert_eq!(user_code(&issuer).status, 404);
 }
 
 #[test]
-fn only_the_known_client_gets_a_code() {
+fn unknown_client_gets_no_code() {
     let issuer = Issuer::start();
     let url = issuer.url() + "/api/accounts/deviceauth/usercode";
     let answer = post(&url, json!({ "client_id": "somebody" }));
@@ -46,7 +46,7 @@ fn only_the_known_client_gets_a_code() {
 }
 
 #[test]
-fn a_poll_is_refused_until_somebody_approves() {
+fn poll_is_refused_until_the_user_approves() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     assert_eq!(poll(&issuer, &login).error(), (403, "authorization_pending".into()));
@@ -60,7 +60,7 @@ fn a_poll_is_refused_until_somebody_approves() {
 }
 
 #[test]
-fn a_denied_login_stays_denied() {
+fn denied_device_authorization_stays_denied() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     issuer.deny(&login.member("user_code"));
@@ -69,7 +69,7 @@ fn a_denied_login_stays_denied() {
 }
 
 #[test]
-fn a_code_expires_even_if_it_was_approved() {
+fn approved_code_expires() {
     let issuer = Issuer::builder().set(|s| s.code_lifetime = Duration::ZERO).start();
     let login = user_code(&issuer);
     assert_eq!(poll(&issuer, &login).error(), (403, "expired_token".into()));
@@ -77,7 +77,7 @@ fn a_code_expires_even_if_it_was_approved() {
 }
 
 #[test]
-fn a_device_is_known_by_both_its_codes() {
+fn poll_needs_both_codes() {
     let issuer = Issuer::start();
     let (one, other) = (user_code(&issuer), user_code(&issuer));
     let url = issuer.url() + "/api/accounts/deviceauth/token";
@@ -88,11 +88,11 @@ fn a_device_is_known_by_both_its_codes() {
 }
 
 #[test]
-fn early_polls_are_answered_and_counted() {
+fn early_poll_is_answered_and_counted() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     poll(&issuer, &login);
-    assert_eq!(issuer.counts().early_polls, 0, "the first one never is");
+    assert_eq!(issuer.counts().early_polls, 0, "the first poll is never early");
     assert_eq!(poll(&issuer, &login).status, 403);
     assert_eq!(issuer.counts().early_polls, 1);
 
@@ -104,14 +104,14 @@ fn early_polls_are_answered_and_counted() {
 }
 
 #[test]
-fn a_login_can_be_approved_by_nobody() {
+fn auto_approve_approves_without_a_user() {
     let issuer = Issuer::builder().set(|s| s.auto_approve = Some(Duration::ZERO)).start();
     let login = user_code(&issuer);
     assert_eq!(poll(&issuer, &login).status, 200);
 }
 
 #[test]
-fn a_waiting_test_is_woken_by_the_code() {
+fn wait_for_user_code_returns_when_a_code_is_requested() {
     let issuer = Issuer::start();
     std::thread::scope(|threads| {
         let waiting = threads.spawn(|| issuer.wait_for_user_code(PATIENCE));

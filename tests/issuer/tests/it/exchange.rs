@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{Reply, poll, post, post_form, user_code};
 
-/// The form Codex would send for a login that has just been approved, with one field changed.
+/// Returns the form that Codex sends after an approval, with one field changed.
 fn exchange(issuer: &Issuer, approved: &Reply, changed: &str, to: &str) -> Reply {
     let redirect_uri = issuer.url() + "/deviceauth/callback";
     let code = approved.member("authorization_code");
@@ -36,7 +36,7 @@ fn claims(jwt: &str) -> Value {
 }
 
 #[test]
-fn a_code_becomes_the_tokens_of_whoever_approved() {
+fn code_yields_tokens_of_the_account_that_approved() {
     let issuer = Issuer::start();
     let answer = exchange(&issuer, &approved(&issuer), "", "");
     assert_eq!(answer.status, 200);
@@ -57,7 +57,7 @@ fn a_code_becomes_the_tokens_of_whoever_approved() {
 }
 
 #[test]
-fn a_code_is_single_use() {
+fn code_can_be_used_once() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     issuer.approve(&login.member("user_code"));
@@ -65,13 +65,13 @@ fn a_code_is_single_use() {
     assert_eq!(exchange(&issuer, &approved, "", "").status, 200);
     let again = exchange(&issuer, &approved, "", "");
     assert_eq!(again.error(), (400, "invalid_grant".into()));
-    assert_eq!(poll(&issuer, &login).status, 404, "the device login is over");
+    assert_eq!(poll(&issuer, &login).status, 404, "the device authorization has ended");
     let counts = issuer.counts();
     assert_eq!((counts.exchanges, counts.exchanges_granted), (2, 1));
 }
 
 #[test]
-fn every_parameter_must_match() {
+fn wrong_parameter_is_refused() {
     let issuer = Issuer::start();
     let approved = approved(&issuer);
     let other_host = issuer.url().replace("127.0.0.1", "localhost") + "/deviceauth/callback";
@@ -86,11 +86,11 @@ fn every_parameter_must_match() {
         assert_eq!(answer.error(), (400, error.into()), "{name}");
     }
     let right = exchange(&issuer, &approved, "", "");
-    assert_eq!(right.status, 200, "a wrong attempt does not use the code up");
+    assert_eq!(right.status, 200, "a refused request does not use the code");
 }
 
 #[test]
-fn a_code_is_sent_as_a_form() {
+fn code_must_be_sent_as_a_form() {
     let issuer = Issuer::start();
     let body = json!({ "grant_type": "authorization_code", "client_id": CLIENT_ID });
     let answer = post(&(issuer.url() + "/oauth/token"), body);

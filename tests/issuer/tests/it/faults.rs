@@ -35,7 +35,7 @@ fn bytes_until_closed(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn drop_processes_nothing_and_says_nothing() {
+fn drop_does_not_process_and_does_not_answer() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::Drop, 1);
@@ -46,7 +46,7 @@ fn drop_processes_nothing_and_says_nothing() {
 }
 
 #[test]
-fn lose_reply_processes_and_says_nothing() {
+fn lose_reply_processes_and_does_not_answer() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
@@ -56,7 +56,7 @@ fn lose_reply_processes_and_says_nothing() {
 }
 
 #[test]
-fn truncate_sends_half_of_what_it_promised() {
+fn truncate_sends_half_of_the_body() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::Truncate, 1);
@@ -68,7 +68,7 @@ fn truncate_sends_half_of_what_it_promised() {
 }
 
 #[test]
-fn a_status_comes_with_its_headers_as_often_as_asked() {
+fn status_is_sent_with_its_headers_for_the_given_count() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let busy = Fault::Status {
@@ -86,7 +86,7 @@ fn a_status_comes_with_its_headers_as_often_as_asked() {
 }
 
 #[test]
-fn a_fault_lasts_until_cleared_and_strikes_one_endpoint() {
+fn fault_applies_to_one_endpoint_until_cleared() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::status(500, ""), u32::MAX);
@@ -98,7 +98,7 @@ fn a_fault_lasts_until_cleared_and_strikes_one_endpoint() {
 }
 
 #[test]
-fn not_json_and_redirect_process_nothing() {
+fn not_json_and_redirect_do_not_process() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::NotJson, 1);
@@ -112,18 +112,18 @@ fn not_json_and_redirect_process_nothing() {
 }
 
 #[test]
-fn endless_lasts_until_the_client_hangs_up() {
+fn endless_body_lasts_until_the_client_hangs_up() {
     let issuer = Issuer::start();
     issuer.fault(Endpoint::Refresh, Fault::Endless, 1);
     let mut stream = send_refresh(&issuer, "rt_any");
     let mut megabyte = vec![0; 1 << 20];
     stream.read_exact(&mut megabyte).unwrap();
     drop(stream);
-    assert_eq!(user_code(&issuer).status, 200, "and the server goes on");
+    assert_eq!(user_code(&issuer).status, 200, "the server still answers");
 }
 
 #[test]
-fn a_slow_body_arrives_in_the_end() {
+fn slow_body_arrives_completely() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let over = Duration::from_millis(200);
@@ -135,7 +135,7 @@ fn a_slow_body_arrives_in_the_end() {
 }
 
 #[test]
-fn a_request_is_in_flight_before_it_is_processed() {
+fn request_counts_as_in_flight_before_it_is_processed() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let delay = Duration::from_millis(500);
@@ -145,7 +145,10 @@ fn a_request_is_in_flight_before_it_is_processed() {
     assert!(issuer.is_live_refresh_token(&token));
     drop(stream);
     assert!(issuer.wait_until(|counts| counts.in_flight == 0, PATIENCE));
-    assert!(!issuer.is_live_refresh_token(&token), "although the client hung up");
+    assert!(
+        !issuer.is_live_refresh_token(&token),
+        "the request was processed although the client hung up"
+    );
     refresh(&issuer, &token);
     assert_eq!(issuer.resent_after_answer(), 0);
 }
@@ -165,25 +168,25 @@ fn delay_after_rotates_first() {
 }
 
 #[test]
-fn waiting_in_vain_ends() {
+fn wait_ends_after_its_patience() {
     let issuer = Issuer::start();
     assert!(!issuer.wait_until(|counts| counts.polls > 0, Duration::from_millis(20)));
 }
 
 #[test]
-fn the_last_handle_stops_the_server() {
+fn server_stops_with_its_last_handle() {
     let issuer = Issuer::start();
     let clone = issuer.clone();
     drop(issuer);
     let token = expired_login(&clone).refresh_token;
     let mut stream = send_refresh(&clone, &token);
-    assert_eq!(stream.read(&mut [0]).unwrap(), 1, "one handle is enough");
+    assert_eq!(stream.read(&mut [0]).unwrap(), 1, "one handle keeps the server running");
     drop(clone);
     bytes_until_closed(stream);
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error() {
+fn taken_port_is_an_error() {
     let issuer = Issuer::start();
     let port = issuer.url().rsplit(':').next().unwrap().parse().unwrap();
     let second = Issuer::builder().port(port).try_start();

@@ -8,7 +8,7 @@ use issuer::{Introspection, Issuer};
 
 use crate::{ask_model, expired_login};
 
-/// A server that calls `good` active, for so many requests; gives back what it was sent.
+/// Starts a server that calls `good` active, for `count` requests, and returns the received requests.
 fn another_server(requests: usize) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/introspect", listener.local_addr().unwrap());
@@ -38,7 +38,7 @@ fn ask_there(issuer: &Issuer, url: String) {
 }
 
 #[test]
-fn the_model_goes_by_what_another_server_says() {
+fn model_asks_the_introspection_endpoint() {
     let issuer = Issuer::start();
     let own = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
     let (url, server) = another_server(2);
@@ -55,7 +55,7 @@ fn the_model_goes_by_what_another_server_says() {
 }
 
 #[test]
-fn a_server_that_is_not_there_calls_nothing_active() {
+fn unreachable_introspection_endpoint_means_not_active() {
     let issuer = Issuer::start();
     let (url, server) = another_server(0);
     server.join().unwrap();

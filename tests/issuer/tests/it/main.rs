@@ -1,4 +1,4 @@
-//! The server, spoken to over HTTP as its clients do: one test for each rule it is strict about.
+//! The server over HTTP, as its clients use it: one test for each rule.
 
 mod command;
 mod control;
@@ -19,7 +19,7 @@ use issuer::{CLIENT_ID, Issuer};
 use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
-/// More than any test needs.
+/// Longer than any test needs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Reply {
@@ -37,14 +37,14 @@ impl Reply {
         self.json()[name].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Status and error code, the two things clients go by.
+    /// Returns status and error code.
     fn error(&self) -> (u16, String) {
         let code = self.json()["error"]["code"].as_str().map(str::to_owned);
         (self.status, code.unwrap_or_default())
     }
 }
 
-/// One connection for each request, no redirects followed.
+/// Uses one connection per request and follows no redirects.
 fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -105,7 +105,7 @@ fn ask_model(issuer: &Issuer, access_token: &str) -> Reply {
     read(request.send_json(json!({ "model": "any", "stream": true }))).expect("an answer")
 }
 
-/// An access token that has expired and a refresh token that has not.
+/// Grants an expired access token and a valid refresh token.
 fn expired_login(issuer: &Issuer) -> issuer::Tokens {
     issuer.grant(&Issuer::accounts()[0], -60)
 }

@@ -9,7 +9,7 @@ fn ask(issuer: &Issuer, header: &str, value: &str, stream: bool) -> Reply {
 }
 
 #[test]
-fn the_model_answers_to_a_good_token_in_either_header() {
+fn model_accepts_a_valid_token_in_either_header() {
     let issuer = Issuer::start();
     let token = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
     let answer = ask(&issuer, "X-Api-Key", &token, false);
@@ -21,7 +21,7 @@ fn the_model_answers_to_a_good_token_in_either_header() {
 }
 
 #[test]
-fn the_model_refuses_any_other() {
+fn model_rejects_an_invalid_token() {
     let issuer = Issuer::start();
     let answer = ask(&issuer, "X-Api-Key", "made up", false);
     assert_eq!(answer.error(), (401, "invalid_token".into()));

@@ -7,7 +7,7 @@ fn submit(issuer: &Issuer, fields: &[(&str, &str)]) -> Reply {
 }
 
 #[test]
-fn a_person_approves_as_one_of_their_accounts() {
+fn user_approves_with_a_chosen_account() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     let page = get(&(issuer.url() + "/codex/device")).text;
@@ -28,7 +28,7 @@ fn a_person_approves_as_one_of_their_accounts() {
 }
 
 #[test]
-fn a_person_denies() {
+fn user_denies() {
     let issuer = Issuer::start();
     let login = user_code(&issuer);
     let code = login.member("user_code");
@@ -40,7 +40,7 @@ fn a_person_denies() {
 }
 
 #[test]
-fn a_wrong_code_is_explained_and_not_echoed() {
+fn wrong_code_is_explained_and_not_echoed() {
     let issuer = Issuer::start();
     let answer = submit(&issuer, &[("user_code", "<script>")]);
     assert_eq!(answer.status, 400);

@@ -5,7 +5,7 @@ use issuer::{CLIENT_ID, Endpoint, Fault, Issuer};
 use crate::{expired_login, post_form, refresh, try_refresh};
 
 #[test]
-fn a_refresh_token_is_single_use_and_rotates() {
+fn refresh_token_can_be_used_once_and_rotates() {
     let issuer = Issuer::start();
     let old = expired_login(&issuer);
     assert!(!issuer.is_live_access_token(&old.access_token));
@@ -18,13 +18,13 @@ fn a_refresh_token_is_single_use_and_rotates() {
 
     let again = refresh(&issuer, &old.refresh_token);
     assert_eq!(again.error(), (401, "refresh_token_reused".into()));
-    assert!(issuer.is_live_refresh_token(&successor), "reuse spares it");
+    assert!(issuer.is_live_refresh_token(&successor), "reuse does not revoke the successor");
     let counts = issuer.counts();
     assert_eq!((counts.refreshes, counts.refreshes_granted, counts.reuses), (2, 1, 1));
 }
 
 #[test]
-fn reuse_can_kill_the_family() {
+fn reuse_can_revoke_all_tokens_of_the_sign_in() {
     let issuer = Issuer::start();
     issuer.reuse_revokes_family(true);
     let old = expired_login(&issuer).refresh_token;
@@ -36,7 +36,7 @@ fn reuse_can_kill_the_family() {
 }
 
 #[test]
-fn of_many_at_once_one_is_granted() {
+fn concurrent_refreshes_only_one_succeeds() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let statuses: Vec<u16> = thread::scope(|threads| {
@@ -51,7 +51,7 @@ fn of_many_at_once_one_is_granted() {
 }
 
 #[test]
-fn a_refused_token_is_told_why() {
+fn refused_refresh_token_has_an_error_code() {
     let issuer = Issuer::start();
     let unknown = refresh(&issuer, "rt_unknown");
     assert_eq!(unknown.error(), (401, "refresh_token_invalidated".into()));
@@ -66,17 +66,17 @@ fn a_refused_token_is_told_why() {
 }
 
 #[test]
-fn without_rotation_the_same_token_goes_on() {
+fn without_rotation_the_same_token_stays_valid() {
     let issuer = Issuer::builder().set(|s| s.rotation = false).start();
     let token = expired_login(&issuer).refresh_token;
     for _ in 0..2 {
         assert_eq!(refresh(&issuer, &token).member("refresh_token"), token);
     }
-    assert_eq!(issuer.resent_after_answer(), 0, "that was no reuse");
+    assert_eq!(issuer.resent_after_answer(), 0, "this is not a reuse");
 }
 
 #[test]
-fn an_absent_refresh_token_leaves_the_old_one_good() {
+fn response_without_a_refresh_token_keeps_the_old_one_valid() {
     let issuer = Issuer::start();
     issuer.set(|s| {
         s.refresh_answers_refresh_token = false;
@@ -91,7 +91,7 @@ fn an_absent_refresh_token_leaves_the_old_one_good() {
 }
 
 #[test]
-fn a_form_will_do_but_says_nothing_twice() {
+fn form_is_accepted_unless_it_repeats_a_parameter() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let url = issuer.url() + "/oauth/token";
@@ -108,7 +108,7 @@ fn a_form_will_do_but_says_nothing_twice() {
 }
 
 #[test]
-fn a_token_belongs_to_one_client() {
+fn refresh_token_is_bound_to_its_client() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     let url = issuer.url() + "/oauth/token";
@@ -126,7 +126,7 @@ fn a_token_belongs_to_one_client() {
 }
 
 #[test]
-fn a_token_sent_again_counts_only_after_its_answer_went_out() {
+fn resent_token_counts_only_after_its_response_was_sent() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
@@ -147,7 +147,7 @@ fn a_token_sent_again_counts_only_after_its_answer_went_out() {
 }
 
 #[test]
-fn the_log_has_no_secret_in_it() {
+fn log_has_no_secrets() {
     let issuer = Issuer::start();
     let token = expired_login(&issuer).refresh_token;
     refresh(&issuer, &token);

@@ -3,7 +3,7 @@ use issuer::Issuer;
 use crate::{ask_model, expired_login, get};
 
 #[test]
-fn the_model_answers_to_a_good_token() {
+fn model_accepts_a_valid_token() {
     let issuer = Issuer::start();
     let tokens = issuer.grant(&Issuer::accounts()[0], 3600);
     let answer = ask_model(&issuer, &tokens.access_token);
@@ -24,7 +24,7 @@ fn the_model_answers_to_a_good_token() {
 }
 
 #[test]
-fn without_a_stream_it_answers_in_one_object() {
+fn request_without_a_stream_gets_one_object() {
     let issuer = Issuer::start();
     let token = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
     let request = crate::agent().post(issuer.url() + "/v1/responses");
@@ -34,7 +34,7 @@ fn without_a_stream_it_answers_in_one_object() {
 }
 
 #[test]
-fn the_model_refuses_any_other() {
+fn model_rejects_an_invalid_token() {
     let issuer = Issuer::start();
     let revoked = issuer.grant(&Issuer::accounts()[0], 3600).access_token;
     issuer.invalidate_access_token(&revoked);
@@ -51,7 +51,7 @@ fn the_model_refuses_any_other() {
 }
 
 #[test]
-fn everything_else_is_not_found() {
+fn unknown_path_is_not_found() {
     let issuer = Issuer::start();
     for path in ["/", "/v1/response", "/v1/models", "/oauth/token", "/_issuer/nothing"] {
         assert_eq!(get(&(issuer.url() + path)).status, 404, "{path}");
@@ -59,7 +59,7 @@ fn everything_else_is_not_found() {
 }
 
 #[test]
-fn a_websocket_is_refused_in_the_way_codex_understands() {
+fn websocket_is_refused_with_426() {
     let issuer = Issuer::start();
     assert_eq!(get(&(issuer.url() + "/v1/responses")).error(), (426, "upgrade_required".into()));
     assert_eq!(issuer.counts().responses, 0);

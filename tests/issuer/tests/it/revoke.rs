@@ -10,7 +10,7 @@ fn revoke(issuer: &Issuer, token: &str) -> Reply {
 }
 
 #[test]
-fn a_refresh_token_takes_its_family_with_it() {
+fn revoked_refresh_token_revokes_all_tokens_of_the_sign_in() {
     let issuer = Issuer::start();
     let first = issuer.grant(&Issuer::accounts()[0], 3600);
     let other = issuer.grant(&Issuer::accounts()[0], 3600);
@@ -25,7 +25,7 @@ fn a_refresh_token_takes_its_family_with_it() {
 }
 
 #[test]
-fn an_access_token_goes_alone() {
+fn revoked_access_token_revokes_only_itself() {
     let issuer = Issuer::start();
     let tokens = issuer.grant(&Issuer::accounts()[0], 3600);
     assert_eq!(revoke(&issuer, &tokens.access_token).status, 200);
@@ -34,7 +34,7 @@ fn an_access_token_goes_alone() {
 }
 
 #[test]
-fn a_token_that_is_not_good_is_no_error_and_revokes_nothing() {
+fn invalid_token_is_accepted_and_revokes_nothing() {
     let issuer = Issuer::start();
     let spent = issuer.grant(&Issuer::accounts()[0], 3600).refresh_token;
     let successor = refresh(&issuer, &spent).member("refresh_token");
@@ -44,7 +44,7 @@ fn a_token_that_is_not_good_is_no_error_and_revokes_nothing() {
 }
 
 #[test]
-fn a_form_will_do_and_the_client_must_be_known() {
+fn form_is_accepted_from_a_known_client() {
     let issuer = Issuer::start();
     let token = issuer.grant(&Issuer::accounts()[0], 3600).refresh_token;
     let url = issuer.url() + "/oauth/revoke";

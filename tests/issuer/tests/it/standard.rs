@@ -28,13 +28,13 @@ fn is_active(issuer: &Issuer, token: &str) -> bool {
     post_form(&url, &[("client_id", CLIENT_ID), ("token", token)]).json()["active"] == true
 }
 
-/// Without an interval, so that no poll is early.
+/// Starts a server without an interval, so that no poll is early.
 fn quick() -> Issuer {
     Issuer::builder().set(|s| s.interval = Interval::Number(0)).start()
 }
 
 #[test]
-fn both_discovery_documents_name_the_issuer_and_its_endpoints_and_can_be_revalidated() {
+fn both_metadata_documents_have_the_endpoints_and_can_be_revalidated() {
     let issuer = quick();
     issuer.set(|s| s.standard.max_age = Some(60));
     for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
@@ -52,7 +52,7 @@ fn both_discovery_documents_name_the_issuer_and_its_endpoints_and_can_be_revalid
 }
 
 #[test]
-fn a_device_code_brings_tokens_once_and_polling_again_ends_them() {
+fn second_successful_poll_revokes_the_tokens() {
     let issuer = quick();
     let login = start(&issuer);
     assert_eq!(poll(&issuer, &login).member("error"), "authorization_pending");
@@ -66,7 +66,7 @@ fn a_device_code_brings_tokens_once_and_polling_again_ends_them() {
 }
 
 #[test]
-fn an_early_poll_is_slowed_down_by_five_seconds_for_good() {
+fn early_poll_lengthens_the_interval_by_five_seconds() {
     let issuer = Issuer::builder().set(|s| s.interval = Interval::Number(60)).start();
     let login = start(&issuer);
     assert_eq!(login.json()["interval"], 60);
@@ -76,7 +76,7 @@ fn an_early_poll_is_slowed_down_by_five_seconds_for_good() {
 }
 
 #[test]
-fn a_code_ends_by_denial_and_by_time() {
+fn denied_or_expired_code_yields_no_tokens() {
     let issuer = quick();
     let denied = start(&issuer);
     issuer.deny(&denied.member("user_code"));
@@ -88,7 +88,7 @@ fn a_code_ends_by_denial_and_by_time() {
 }
 
 #[test]
-fn a_refresh_token_rotates_and_its_reuse_is_seen() {
+fn refresh_token_rotates_and_reuse_is_counted() {
     let issuer = quick();
     let tokens = issuer.grant(&Issuer::accounts()[0], 3600);
     let renewed = refresh(&issuer, &tokens.refresh_token);
@@ -103,19 +103,19 @@ fn a_refresh_token_rotates_and_its_reuse_is_seen() {
 }
 
 #[test]
-fn a_secret_is_taken_in_one_way_only() {
+fn client_secret_is_accepted_in_one_place_only() {
     let issuer = quick();
     issuer.set(|s| s.standard.client_secret = Some("a b".into()));
     assert_eq!(start(&issuer).member("error"), "invalid_client");
     let url = issuer.url() + "/device_authorization";
     let fields = [("client_id", CLIENT_ID), ("client_secret", "a b")];
-    assert_eq!(post_form(&url, &fields).status, 401, "it belongs into the header");
+    assert_eq!(post_form(&url, &fields).status, 401, "the secret belongs in the header");
     issuer.set(|s| s.standard.secret_in_body = true);
     assert_eq!(post_form(&url, &fields).status, 200);
 }
 
 #[test]
-fn a_shifted_clock_shows_in_the_date() {
+fn clock_ahead_shows_in_date() {
     let issuer = quick();
     issuer.set(|s| s.clock_ahead = 400 * 24 * 3600);
     let date = |answer: Reply| answer.headers["date"].to_str().unwrap().to_owned();
@@ -125,7 +125,7 @@ fn a_shifted_clock_shows_in_the_date() {
 }
 
 #[test]
-fn faults_strike_here_too() {
+fn faults_apply_to_the_standard_dialect() {
     let issuer = quick();
     issuer.fault(Endpoint::Keys, Fault::status(500, json!({}).to_string()), 1);
     assert_eq!(get(&(issuer.url() + "/jwks")).status, 500);
