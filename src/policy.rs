@@ -6,7 +6,7 @@ use crate::account::Account;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::storage::codex_config::{CodexConfig, Method};
+use crate::storage::codex_config::{CodexConfig, LoginMethod};
 use crate::storage::codex_home::CodexHome;
 use crate::storage::login_dir::LoginDir;
 
@@ -21,14 +21,14 @@ fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
 /// Whether a ChatGPT login may be used at all.
 pub fn check_method(profile: &Profile) -> Result<()> {
     match config(profile)?.and_then(|config| config.login_method) {
-        Some(Method::Api) => Err(not_allowed("ChatGPT logins", "api")),
+        Some(LoginMethod::Api) => Err(not_allowed("ChatGPT logins", "api")),
         _ => Ok(()),
     }
 }
 
 pub fn check_api_key(profile: &Profile) -> Result<()> {
     match config(profile)?.and_then(|config| config.login_method) {
-        Some(Method::ChatGpt) => Err(not_allowed("API keys", "chatgpt")),
+        Some(LoginMethod::ChatGpt) => Err(not_allowed("API keys", "chatgpt")),
         _ => Ok(()),
     }
 }

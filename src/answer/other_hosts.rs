@@ -1,11 +1,11 @@
-//! Credentials of hosts that are not ours. Here this program is what git calls a storage helper: it keeps what it is
-//! given, and understands none of it (`gitcredentials(7)`).
+//! Other hosts' credentials: what git stores with us for hosts that are not ours. This program keeps them as any storage
+//! helper does (`gitcredentials(7)`), and never interprets a secret.
 
 use crate::answer::credential::Credential;
 use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::folders::Folders;
-use crate::storage::host_credentials::{Entry, GitStorage, HostCredentials};
+use crate::storage::host_credentials::{GitStorage, HostCredentials, StoredCredential};
 use crate::storage::keyring::KeyringTimeouts;
 use crate::storage::secret_bytes::SecretBytes;
 use crate::tokens::{Fingerprint, Secret};
@@ -13,157 +13,177 @@ use crate::tokens::{Fingerprint, Secret};
 #[derive(Clone, Copy, Debug)]
 pub struct OtherHosts {
     pub storage: GitStorage,
-    /// For the keyring.
-    pub patience: KeyringTimeouts,
+    pub keyring_timeouts: KeyringTimeouts,
 }
 
 impl OtherHosts {
-    /// The best match: one whose secret can be handed out now, rather for the whole host where no path is asked for,
-    /// rather a later one.
-    pub fn get(&self, asked: &Credential, deadline: &Deadline) -> Result<Option<Credential>> {
-        let Some(bucket) = self.bucket(asked)? else { return Ok(None) };
+    /// Returns the best match for `request`: one with a secret before one without, one for the whole host before one
+    /// with a path, then the latest.
+    pub fn get(&self, request: &Credential, deadline: &Deadline) -> Result<Option<Credential>> {
+        let Some(host) = self.host_credentials(request)? else { return Ok(None) };
         let now = clock::now();
-        let entries = bucket.read(deadline)?;
-        let matching = entries.iter().filter(|entry| matches(asked, entry));
-        let answers = matching.filter_map(|entry| Some((entry, answer(asked, entry, now)?)));
-        let best =
-            answers.min_by_key(|(entry, answer)| (!has_secret(answer), entry.path.is_some()));
+        let credentials = host.read(deadline)?;
+        let matching = credentials.iter().filter(|stored| matches(request, stored));
+        let answers = matching.filter_map(|stored| Some((stored, answer(request, stored, now)?)));
+        let best = answers
+            .min_by_key(|(stored, answer)| (answer.secret().is_none(), stored.path.is_some()));
         Ok(best.map(|(_, answer)| answer))
     }
 
-    /// Keeps what is given in the place of what was kept for the same path and user. Callers give what they were once
-    /// given, maybe long ago, and that is passed over.
+    /// Stores `given` and replaces the credential of the same path and username. A secret that `get` returned earlier
+    /// is ignored, because it may be outdated by now.
     pub fn store(&self, given: &Credential, deadline: &Deadline) -> Result<()> {
         let now = clock::now();
-        let Some(entry) = entry(given, now) else { return Ok(()) };
-        let Some(bucket) = self.bucket(given)? else { return Ok(()) };
-        bucket.change(deadline, |stored| keep(stored, &entry, now)).map(drop)
+        let Some(new) = to_store(given, now) else { return Ok(()) };
+        let Some(host) = self.host_credentials(given)? else { return Ok(()) };
+        host.change(deadline, |stored| with_new(stored, &new, now)).map(drop)
     }
 
-    /// Removes every match, and of those that differ in a secret that is named, none. True if there was one.
-    pub fn erase(&self, named: &Credential, deadline: &Deadline) -> Result<bool> {
-        let Some(bucket) = self.bucket(named)? else { return Ok(false) };
-        let is_meant = |entry: &Entry| {
-            matches(named, entry)
-                && is_named(secret(named.password.as_ref()), entry.password.as_ref())
-                && is_named(secret(named.credential.as_ref()), entry.credential.as_ref())
+    /// Removes every match. A credential whose secret differs from a secret in `request` does not match. Returns whether
+    /// there was a match.
+    pub fn erase(&self, request: &Credential, deadline: &Deadline) -> Result<bool> {
+        let Some(host) = self.host_credentials(request)? else { return Ok(false) };
+        let is_erased = |stored: &StoredCredential| {
+            matches(request, stored)
+                && agrees(exposed(request.password.as_ref()), stored.password.as_ref())
+                && agrees(exposed(request.credential.as_ref()), stored.credential.as_ref())
         };
-        bucket.change(deadline, |stored| {
-            let rest: Vec<Entry> =
-                stored.iter().filter(|entry| !is_meant(entry)).cloned().collect();
+        host.change(deadline, |stored| {
+            let rest: Vec<_> = stored.iter().filter(|one| !is_erased(one)).cloned().collect();
             (rest.len() < stored.len()).then_some(rest)
         })
     }
 
-    fn bucket(&self, about: &Credential) -> Result<Option<HostCredentials>> {
-        let (Some(protocol), Some(host)) = (&about.protocol, &about.host) else { return Ok(None) };
+    /// Returns the store of the host in `request`; `None` without a host, or where nothing is stored.
+    fn host_credentials(&self, request: &Credential) -> Result<Option<HostCredentials>> {
+        let (Some(protocol), Some(host)) = (&request.protocol, &request.host) else {
+            return Ok(None);
+        };
         let folders = Folders::of_user()?;
-        Ok(HostCredentials::open(self.storage, &folders, self.patience, (protocol, host)))
+        Ok(HostCredentials::new(self.storage, &folders, self.keyring_timeouts, (protocol, host)))
     }
 }
 
-/// As git compares: what is asked for has to be there, and be the same; what is not asked for may be anything.
-fn matches(asked: &Credential, entry: &Entry) -> bool {
-    is_named(asked.path.as_deref(), entry.path.as_ref())
-        && is_named(asked.username.as_deref(), entry.username.as_ref())
+/// Compares as git does: what the request names must be equal, everything else may have any value.
+fn matches(request: &Credential, stored: &StoredCredential) -> bool {
+    agrees(request.path.as_deref(), stored.path.as_ref())
+        && agrees(request.username.as_deref(), stored.username.as_ref())
 }
 
-fn is_named(asked: Option<&[u8]>, stored: Option<&SecretBytes>) -> bool {
-    asked.is_none_or(|asked| stored.is_some_and(|stored| stored.bytes() == asked))
+fn agrees(requested: Option<&[u8]>, stored: Option<&SecretBytes>) -> bool {
+    requested.is_none_or(|requested| stored.is_some_and(|stored| stored.bytes() == requested))
 }
 
-fn secret(secret: Option<&Secret<Vec<u8>>>) -> Option<&[u8]> {
+fn exposed(secret: Option<&Secret<Vec<u8>>>) -> Option<&[u8]> {
     secret.map(|secret| secret.expose().as_slice())
 }
 
-fn has_secret(answer: &Credential) -> bool {
-    answer.secret().is_some()
+fn is_expired(stored: &StoredCredential, now: i64) -> bool {
+    stored.password_expiry_utc.is_some_and(|expiry| expiry <= now)
 }
 
-fn is_over(entry: &Entry, now: i64) -> bool {
-    entry.password_expiry_utc.is_some_and(|end| end <= now)
-}
-
-/// What may be told of `entry`; `None` where that would help nobody. Of an expired one that is the refresh token, with
-/// which another helper gets a new one.
-fn answer(asked: &Credential, entry: &Entry, now: i64) -> Option<Credential> {
-    let bytes = |value: &Option<SecretBytes>| value.as_ref().map(|value| value.bytes().to_vec());
-    let secret = |value: &Option<SecretBytes>| bytes(value).map(Secret::new);
+/// Returns what `get` answers with `stored`; `None` where the caller could not use it. Of an expired credential that is
+/// only the refresh token, with which another helper gets a new one.
+fn answer(request: &Credential, stored: &StoredCredential, now: i64) -> Option<Credential> {
     let mut answer = Credential {
-        username: bytes(&entry.username),
-        oauth_refresh_token: secret(&entry.oauth_refresh_token),
+        username: to_bytes(stored.username.as_ref()),
+        oauth_refresh_token: to_secret(stored.oauth_refresh_token.as_ref()),
         ..Credential::default()
     };
-    if is_over(entry, now) {
+    if is_expired(stored, now) {
         return answer.oauth_refresh_token.is_some().then_some(answer);
     }
-    if asked.authtype_capable && entry.credential.is_some() {
+    if request.authtype_capable && stored.credential.is_some() {
         answer.authtype_capable = true;
-        answer.authtype = bytes(&entry.authtype);
-        answer.credential = secret(&entry.credential);
+        answer.authtype = to_bytes(stored.authtype.as_ref());
+        answer.credential = to_secret(stored.credential.as_ref());
     } else {
-        answer.password = Some(secret(&entry.password)?);
+        answer.password = Some(to_secret(stored.password.as_ref())?);
     }
-    answer.password_expiry_utc = entry.password_expiry_utc;
-    if asked.state_capable {
+    answer.password_expiry_utc = stored.password_expiry_utc;
+    if request.state_capable {
         answer.state_capable = true;
-        answer.state = answer.secret().map(mark);
+        answer.state = answer.secret().map(state_of);
     }
     Some(answer)
 }
 
-/// What goes along with a secret that is handed out, so that it is known when it comes back.
-fn mark(secret: &[u8]) -> Vec<u8> {
+fn to_bytes(value: Option<&SecretBytes>) -> Option<Vec<u8>> {
+    value.map(|value| value.bytes().to_vec())
+}
+
+fn to_secret(value: Option<&SecretBytes>) -> Option<Secret<Vec<u8>>> {
+    to_bytes(value).map(Secret::new)
+}
+
+/// Returns the `state` of an answer with `secret`. git passes it to `store`, which recognizes the secret by it.
+fn state_of(secret: &[u8]) -> Vec<u8> {
     Fingerprint::of(secret).prefix(16).into()
 }
 
-/// What of `given` is worth keeping: all that another `get` needs, as long as it is good, if it is not what this
-/// program has handed out.
-fn entry(given: &Credential, now: i64) -> Option<Entry> {
+/// Returns what to store of `given`; `None` for an incomplete, ephemeral or expired credential, and for one that an
+/// earlier `get` answered with.
+fn to_store(given: &Credential, now: i64) -> Option<StoredCredential> {
+    let is_own_answer = given.secret().is_some_and(|secret| given.state == Some(state_of(secret)));
+    if given.ephemeral || is_own_answer {
+        return None;
+    }
+    let new = usable_parts(given);
+    let is_complete = new.credential.is_some() || new.password.is_some();
+    (is_complete && !is_expired(&new, now)).then_some(new)
+}
+
+/// A `credential` needs its authtype, and a password its username.
+fn usable_parts(given: &Credential) -> StoredCredential {
     let value = |bytes: Option<&[u8]>| bytes.map(SecretBytes::from);
-    let mut entry = Entry {
+    let mut parts = StoredCredential {
         path: value(given.path.as_deref()),
         username: value(given.username.as_deref()),
         password_expiry_utc: given.password_expiry_utc,
-        oauth_refresh_token: value(secret(given.oauth_refresh_token.as_ref())),
-        ..Entry::default()
+        oauth_refresh_token: value(exposed(given.oauth_refresh_token.as_ref())),
+        ..StoredCredential::default()
     };
     if given.authtype_capable && given.authtype.is_some() && given.credential.is_some() {
-        entry.authtype = value(given.authtype.as_deref());
-        entry.credential = value(secret(given.credential.as_ref()));
+        parts.authtype = value(given.authtype.as_deref());
+        parts.credential = value(exposed(given.credential.as_ref()));
     }
     if given.username.is_some() {
-        entry.password = value(secret(given.password.as_ref()));
+        parts.password = value(exposed(given.password.as_ref()));
     }
-    let was_handed_out = given.secret().is_some_and(|secret| given.state == Some(mark(secret)));
-    let is_complete = entry.credential.is_some() || entry.password.is_some();
-    let is_wanted = !given.ephemeral && !was_handed_out && !is_over(&entry, now);
-    (is_complete && is_wanted).then_some(entry)
+    parts
 }
 
-/// The entries with `given` among them, the latest first; `None` where there is nothing to change.
-fn keep(stored: &[Entry], given: &Entry, now: i64) -> Option<Vec<Entry>> {
-    let is_same = |entry: &&Entry| (&entry.path, &entry.username) == (&given.path, &given.username);
-    let mut given = given.clone();
-    if let Some(known) = stored.iter().find(is_same) {
-        if (&known.password, &known.credential) == (&given.password, &given.credential) {
-            // Whoever gives a secret back may have forgotten what came with it.
-            given.password_expiry_utc = given.password_expiry_utc.or(known.password_expiry_utc);
-            let refresh_token = given.oauth_refresh_token.or(known.oauth_refresh_token.clone());
-            given.oauth_refresh_token = refresh_token;
-            if given == *known {
-                return None;
-            }
-        } else if is_older(&given, known) {
-            return None;
-        }
-    }
-    let is_of_use = |entry: &&Entry| !is_over(entry, now) || entry.oauth_refresh_token.is_some();
-    let others = stored.iter().filter(|entry| !is_same(entry)).filter(is_of_use);
-    Some([given.clone()].iter().chain(others).cloned().collect())
+/// Returns `stored` with `new` at the front, and without expired credentials. `None` where nothing changes.
+fn with_new(
+    stored: &[StoredCredential],
+    new: &StoredCredential,
+    now: i64,
+) -> Option<Vec<StoredCredential>> {
+    let is_same =
+        |one: &&StoredCredential| (&one.path, &one.username) == (&new.path, &new.username);
+    let new = match stored.iter().find(is_same) {
+        Some(old) => replacement(old, new)?,
+        None => new.clone(),
+    };
+    let is_useful =
+        |one: &&StoredCredential| !is_expired(one, now) || one.oauth_refresh_token.is_some();
+    let others = stored.iter().filter(|one| !is_same(one)).filter(is_useful);
+    Some([new.clone()].iter().chain(others).cloned().collect())
 }
 
-/// An old token that comes back ends before the one that took its place.
-fn is_older(given: &Entry, known: &Entry) -> bool {
-    matches!((given.password_expiry_utc, known.password_expiry_utc), (Some(given), Some(known)) if given < known)
+/// Returns what replaces `old`; `None` where `old` stays.
+fn replacement(old: &StoredCredential, new: &StoredCredential) -> Option<StoredCredential> {
+    let mut new = new.clone();
+    if (&old.password, &old.credential) != (&new.password, &new.credential) {
+        return (!expires_before(&new, old)).then_some(new);
+    }
+    // A caller that returns a known secret may omit what belongs to it.
+    new.password_expiry_utc = new.password_expiry_utc.or(old.password_expiry_utc);
+    new.oauth_refresh_token = new.oauth_refresh_token.or(old.oauth_refresh_token.clone());
+    (new != *old).then_some(new)
+}
+
+/// A token that expires before the stored one is an older token.
+fn expires_before(new: &StoredCredential, old: &StoredCredential) -> bool {
+    matches!((new.password_expiry_utc, old.password_expiry_utc), (Some(new), Some(old)) if new < old)
 }

@@ -5,7 +5,7 @@ use crate::answer::request::Request;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::storage::auth_json::ACCESS_ONLY;
+use crate::storage::auth_json::REFRESH_TOKEN_PLACEHOLDER;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ fn auth_json(login: &Login) -> serde_json::Value {
         "tokens": {
             "id_token": login.id_token.as_ref().map_or(token, |id_token| id_token.expose()),
             "access_token": token,
-            "refresh_token": ACCESS_ONLY,
+            "refresh_token": REFRESH_TOKEN_PLACEHOLDER,
             "account_id": login.account().account_id,
         },
         "last_refresh": clock::rfc3339(clock::now()),

@@ -8,7 +8,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::auth_json::{AuthJson, Content};
 use crate::storage::codex_config::Store;
-use crate::storage::files_read::read;
+use crate::storage::files::read;
 use crate::ui;
 use std::fs;
 use std::path::Path;
@@ -66,7 +66,7 @@ fn is_where_it_is_kept(profile: &Profile, path: &Path) -> Result<bool> {
 }
 
 fn login_in(path: &Path) -> Result<Login> {
-    let bytes = read(path).context("read", path)?;
+    let bytes = read(path)?;
     let none = |why: &str| {
         Error::new(Kind::BadInput, format!("{} has no login to take: {why}", path.display()))
     };

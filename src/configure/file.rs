@@ -1,8 +1,7 @@
 //! A small text file of another program's: read whole, shown as a difference, written whole.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::storage::files::{replace, replace_as, target};
-use crate::storage::files_read::read;
+use crate::storage::files::{follow_links, read, replace, replace_with_permissions};
 use crate::storage::login_dir::create_private;
 use crate::ui;
 use std::fs;
@@ -17,8 +16,8 @@ pub struct TextFile {
 
 impl TextFile {
     pub fn read(path: &Path) -> Result<Self> {
-        let target = target(path);
-        let bytes = read(&target).context("read", path)?;
+        let target = follow_links(path);
+        let bytes = read(&target)?;
         let text = bytes.map(|bytes| utf8(path, &bytes)).transpose()?;
         Ok(Self { path: path.to_owned(), target, text })
     }
@@ -51,7 +50,9 @@ impl TextFile {
         }
         // A file keeps its permissions; a new one is its owner's alone.
         match fs::metadata(&self.target) {
-            Ok(metadata) => replace_as(&self.target, text.as_bytes(), &metadata.permissions()),
+            Ok(metadata) => {
+                replace_with_permissions(&self.target, text.as_bytes(), &metadata.permissions())
+            }
             Err(_) => replace(&self.target, text.as_bytes()),
         }
     }

@@ -5,12 +5,12 @@ use crate::configure::program::{Program, option};
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::profile::config;
-use crate::storage::files::replace;
+use crate::storage::files::{remove, replace};
 use crate::storage::login_dir::create_private;
 use crate::ui;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -218,10 +218,8 @@ impl<'a> Keepalive<'a> {
             }
         }
         for (path, _) in self.files() {
-            match fs::remove_file(&path) {
-                Ok(()) => ui::say(&format!("removed {}", path.display())),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", &path, error)),
+            if remove(&path)? {
+                ui::say(&format!("removed {}", path.display()));
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::CachedLogin;
-use crate::storage::files_read::read;
+use crate::storage::files::read;
 use crate::storage::local::name_of;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;

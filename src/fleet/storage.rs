@@ -40,7 +40,7 @@ impl Storage for EtcdStorage {
     }
 
     fn sweep(&self) {
-        files::sweep(self.local.login_dir.dir());
+        files::sweep_temporary_files(self.local.login_dir.dir());
     }
 
     fn left(&self) -> Result<Option<Unfinished>> {

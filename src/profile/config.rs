@@ -10,13 +10,12 @@ use crate::profile::mistake::{Mistake, at, line_at, suggestion, unreadable};
 use crate::profile::table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
-use crate::storage::files_read::read;
+use crate::storage::files::read_optional;
 use crate::storage::host_credentials::GitStorage;
 use crate::values::{Host, ProfileName, table, tables};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, Deserializer};
 
@@ -52,11 +51,7 @@ impl Config {
     /// # Errors
     /// `Configuration`, with the line.
     pub fn load(path: &Path, is_named: bool) -> Result<Self> {
-        let bytes = match read(path) {
-            Err(error) if error.kind() == ErrorKind::NotADirectory => None,
-            read => read.context("read", path)?,
-        };
-        let Some(bytes) = bytes else {
+        let Some(bytes) = read_optional(path)? else {
             if !is_named {
                 return Ok(Self::default());
             }

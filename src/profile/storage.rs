@@ -73,7 +73,7 @@ impl StorageOptions {
         folders: &Folders,
         identity: &[&str],
     ) -> Result<LoginStorage> {
-        let timeout = self.keyring_timeouts.all;
+        let timeout = self.keyring_timeouts.call;
         let local = LocalFiles::new(settings.clone(), folders, identity, self.cache, timeout);
         Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
     }

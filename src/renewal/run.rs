@@ -18,7 +18,7 @@ use crate::storage::shared;
 pub fn renew(profile: &Profile, order: RenewalRequest) -> Result<()> {
     let login_dir = profile.storage.login_dir()?;
     login_dir.create()?;
-    let lock = match Lock::inherited(&login_dir.lock())? {
+    let lock = match Lock::from_stdin(&login_dir.lock())? {
         Some(lock) => Some(lock),
         None => Lock::try_acquire(&login_dir.lock())?,
     };

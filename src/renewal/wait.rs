@@ -160,7 +160,9 @@ pub fn renew_in_background(profile: &Profile) {
 
 fn queue_for_lock(login_dir: &LoginDir, events: &Sender<Event>) {
     let events = events.clone();
-    Lock::wait(&login_dir.lock(), move |lock| drop(events.send(Event::Locked(lock))));
+    Lock::acquire_in_background(&login_dir.lock(), move |lock| {
+        drop(events.send(Event::Locked(lock)));
+    });
 }
 
 fn failure(login_dir: &LoginDir) -> Option<Failure> {

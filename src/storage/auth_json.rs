@@ -1,5 +1,4 @@
-//! Codex's login document, the content of `auth.json`. Members this program does not know are preserved, at
-//! every level and in their order.
+//! The content of Codex's `auth.json`. Unknown members are preserved, at every level and in their order.
 
 use crate::account::Account;
 use crate::client::ClientRegistration;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
-/// The members this program reads.
+/// The members of `auth.json` that this program reads.
 #[derive(Deserialize)]
 pub struct AuthJson {
     #[serde(default)]
@@ -38,31 +37,31 @@ struct Tokens {
     oauth_provenance: Option<ClientRegistration>,
 }
 
-/// What a document signs in with.
+/// What Codex would use of an `auth.json`.
 #[derive(Debug)]
 pub enum Content {
     ChatGpt(Login),
-    /// An API key, in the form of a login that has nothing else.
+    /// An API key, as the access token of a login without other tokens.
     ApiKey(Login),
-    /// Neither tokens nor a key.
+    /// Neither tokens nor an API key.
     Nothing,
 }
 
 impl AuthJson {
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
-        // serde would take a list for a struct, too.
+        // serde would also read a struct from an array.
         let is_object = bytes.trim_ascii_start().first().is_none_or(|&byte| byte == b'{');
         if is_object {
             serde_json::from_slice(bytes)
         } else {
-            Err(serde_json::Error::custom("no object"))
+            Err(serde_json::Error::custom("not an object"))
         }
     }
 
-    /// What Codex would use. Without `auth_mode` a key goes before tokens.
+    /// Returns what Codex would use. Without an `auth_mode`, Codex prefers an API key to tokens.
     ///
     /// # Errors
-    /// The `auth_mode`, when it is one of a later Codex.
+    /// The `auth_mode`, when it is unknown.
     pub fn content(self) -> Result<Content, String> {
         let key = self.api_key.filter(|key| !key.expose().is_empty()).map(Tokens::api_key);
         let last_refresh = self.last_refresh.map(Moment::Written);
@@ -91,7 +90,7 @@ impl Tokens {
     fn login(self, last_refresh: Option<Moment>) -> Login {
         Login {
             access_token: self.access_token.into(),
-            // Codex needs the members to be there; what is empty is no token.
+            // Codex writes empty strings for missing tokens.
             refresh_token: self.refresh_token.filter(|token| is_token(token.expose())),
             id_token: self.id_token.filter(|token| !token.expose().is_empty()).map(Token::from),
             stored_account: Account { account_id: self.account_id, ..Account::default() },
@@ -104,15 +103,15 @@ impl Tokens {
     }
 }
 
-/// In place of a refresh token, where there is none to be given away: see `export`.
-pub const ACCESS_ONLY: &str = "codex-credential-export-has-no-refresh-token";
+/// What `export` writes instead of a refresh token, because Codex reads no login without one.
+pub const REFRESH_TOKEN_PLACEHOLDER: &str = "codex-credential-export-has-no-refresh-token";
 
 fn is_token(token: &str) -> bool {
-    !token.is_empty() && token != ACCESS_ONLY
+    !token.is_empty() && token != REFRESH_TOKEN_PLACEHOLDER
 }
 
-/// The document after a renewal: the tokens of the answer, and all else as it was.
-pub fn renewed(
+/// Returns `document` with the tokens of `response`, and everything else unchanged.
+pub fn after_renewal(
     document: &[u8],
     response: &TokenResponse,
     now: &str,
@@ -120,15 +119,14 @@ pub fn renewed(
     let mut document: Map<String, Value> = serde_json::from_slice(document)?;
     let tokens = document.entry("tokens").or_insert_with(|| json!({}));
     if let Some(tokens) = tokens.as_object_mut() {
-        put_tokens(tokens, response);
+        replace_tokens(tokens, response);
     }
     document.insert("last_refresh".into(), now.into());
-    written(document)
+    serialize(document)
 }
 
-/// The document after a sign-in: new tokens, and nothing of the earlier login but the members that belong to
-/// no login we know.
-pub fn signed_in(
+/// Returns `document` with the login of `response`. Of the earlier content only unknown top-level members stay.
+pub fn after_sign_in(
     document: Option<&[u8]>,
     response: &TokenResponse,
     registration: &ClientRegistration,
@@ -139,10 +137,10 @@ pub fn signed_in(
         None => Map::new(),
     };
     let mut tokens = Map::new();
-    put_tokens(&mut tokens, response);
-    let known = [&response.id_token, &response.access_token].into_iter().flatten();
-    let account = Account::from_tokens(known.map(|token| token.expose().as_str()));
-    // Codex reads no login without these: an id token that is a JWT, and a refresh token, if only an empty one.
+    replace_tokens(&mut tokens, response);
+    let with_claims = [&response.id_token, &response.access_token].into_iter().flatten();
+    let account = Account::from_tokens(with_claims.map(|token| token.expose().as_str()));
+    // Codex reads no login without an id token that is a JWT and a refresh token, which may be empty.
     let access_token = tokens.get("access_token").cloned().unwrap_or_default();
     tokens.entry("id_token").or_insert(access_token);
     tokens.entry("refresh_token").or_insert("".into());
@@ -150,28 +148,28 @@ pub fn signed_in(
     tokens.insert("oauth_provenance".into(), json!(registration));
     document.insert("auth_mode".into(), "chatgpt".into());
     document.entry("OPENAI_API_KEY").or_insert(Value::Null);
-    put(&mut document, "tokens", tokens.into());
+    replace_member(&mut document, "tokens", tokens.into());
     document.insert("last_refresh".into(), now.into());
-    written(document)
+    serialize(document)
 }
 
-/// Leaves no copy of it but the one that is given back.
-fn written(document: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+/// Serializes `document`, and overwrites it in memory.
+fn serialize(document: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     let mut document = Value::from(document);
     let mut bytes = Vec::with_capacity(BUFFER_SIZE);
-    let written = serde_json::to_writer_pretty(&mut bytes, &document);
+    let serialized = serde_json::to_writer_pretty(&mut bytes, &document);
     wipe(&mut document);
-    written.map(|()| bytes)
+    serialized.map(|()| bytes)
 }
 
-/// What was there before is overwritten.
-fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
+/// Sets a member, and overwrites its old value in memory.
+fn replace_member(members: &mut Map<String, Value>, name: &str, value: Value) {
     if let Some(mut old) = members.insert(name.into(), value) {
         wipe(&mut old);
     }
 }
 
-fn put_tokens(tokens: &mut Map<String, Value>, response: &TokenResponse) {
+fn replace_tokens(tokens: &mut Map<String, Value>, response: &TokenResponse) {
     let members = [
         ("id_token", &response.id_token),
         ("access_token", &response.access_token),
@@ -179,7 +177,7 @@ fn put_tokens(tokens: &mut Map<String, Value>, response: &TokenResponse) {
     ];
     for (name, token) in members {
         if let Some(token) = token {
-            put(tokens, name, token.expose().as_str().into());
+            replace_member(tokens, name, token.expose().as_str().into());
         }
     }
 }
@@ -189,24 +187,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_renewal_keeps_every_member_it_does_not_know_and_each_token_that_was_not_sent() {
+    fn renewal_keeps_unknown_members_and_tokens_missing_from_the_response() {
         let before = br#"{"zeta":1,"tokens":{"id_token":"i","access_token":"a","refresh_token":"r",
             "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"x"}"#;
         let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
-        let after = renewed(before, &response, "now").unwrap();
+        let after = after_renewal(before, &response, "now").unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         let expected = json!({"zeta":1,"tokens":{"id_token":"i","access_token":"b","refresh_token":"r",
             "account_id":"acc","login_owner_id":"o"},"agent_identity":{"deep":[1,null]},"last_refresh":"now"});
         assert_eq!(after, expected);
-        assert_eq!(after.as_object().unwrap().keys().next().unwrap(), "zeta", "order is kept");
+        assert_eq!(
+            after.as_object().unwrap().keys().next().unwrap(),
+            "zeta",
+            "the order is preserved"
+        );
     }
 
     #[test]
-    fn a_sign_in_takes_over_no_token_of_the_earlier_login() {
+    fn sign_in_keeps_no_token_of_the_earlier_login() {
         let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
         let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
         let registration = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
-        let after = signed_in(Some(before), &response, &registration, "now").unwrap();
+        let after = after_sign_in(Some(before), &response, &registration, "now").unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();
@@ -214,12 +216,12 @@ mod tests {
         let expected =
             ["access_token", "id_token", "refresh_token", "account_id", "oauth_provenance"];
         assert_eq!(names, expected);
-        assert_eq!(tokens["id_token"], "b", "Codex needs one");
-        assert_eq!(tokens["refresh_token"], "", "Codex needs the member");
+        assert_eq!(tokens["id_token"], "b", "Codex requires an id token");
+        assert_eq!(tokens["refresh_token"], "", "Codex requires the member");
     }
 
     #[test]
-    fn what_codex_would_use_is_what_counts() {
+    fn auth_mode_decides_between_api_key_and_tokens() {
         let content = |mode: &str, key: bool, tokens: bool| {
             let mut document = json!({});
             if !mode.is_empty() {

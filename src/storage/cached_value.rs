@@ -1,15 +1,12 @@
 //! One value of a private storage: in a file, or in an item of the keyring with a copy of what is no secret for
 //! long, in memory, so that reading it costs no more than reading a file.
 
-use crate::error::{Error, IoResultExt, Result};
-use crate::storage::files::replace;
-use crate::storage::files_read::{Bytes, read};
+use crate::error::Result;
+use crate::storage::files::{Bytes, folder_of, read, remove, replace};
 use crate::storage::location::Location;
 use crate::storage::login_dir::create_private;
 use crate::storage::seal::Seal;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub struct CachedValue {
     pub location: Location,
@@ -27,7 +24,7 @@ impl CachedValue {
     pub fn read_cached(&self) -> Result<Option<Bytes>> {
         match (&self.copy, &self.location) {
             (Some(copy), _) => Ok(read(copy).ok().flatten()),
-            (None, Location::File(path)) => read(path).context("read", path),
+            (None, Location::File(path)) => read(path),
             (None, Location::Keyring(_)) => Ok(None),
         }
     }
@@ -44,7 +41,7 @@ impl CachedValue {
     pub fn write(&self, value: &[u8], copy: &[u8]) -> Result<()> {
         self.remove_copy()?;
         if let Location::File(path) = &self.location {
-            create_private(path.parent().unwrap_or(Path::new(".")))?;
+            create_private(folder_of(path))?;
         }
         self.location.write(value)?;
         self.write_copy(copy)
@@ -53,7 +50,7 @@ impl CachedValue {
     /// For a value that was read under the lock under which it is written.
     pub fn write_copy(&self, copy: &[u8]) -> Result<()> {
         let Some(path) = &self.copy else { return Ok(()) };
-        create_private(path.parent().unwrap_or(Path::new(".")))?;
+        create_private(folder_of(path))?;
         replace(path, copy)
     }
 
@@ -64,18 +61,13 @@ impl CachedValue {
 
     pub fn probe(&self) -> Result<Option<Seal>> {
         if let Location::File(path) = &self.location {
-            create_private(path.parent().unwrap_or(Path::new(".")))?;
+            create_private(folder_of(path))?;
         }
         self.location.probe()
     }
 
     fn remove_copy(&self) -> Result<()> {
         let Some(path) = &self.copy else { return Ok(()) };
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", path, error))
-            }
-            _ => Ok(()),
-        }
+        remove(path).map(drop)
     }
 }

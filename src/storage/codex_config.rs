@@ -1,26 +1,25 @@
-//! What Codex's configuration says about the login: where it is kept, and which one is allowed.
+//! Reads from Codex's configuration where Codex keeps its login, and which logins are allowed.
 //!
-//! Of two files that set a key, the upper one wins:
+//! Where several files set a key, the first of this list wins:
 //!
 //! ```text
-//! /etc/codex/requirements.toml     (not for the forced_… keys)
+//! /etc/codex/requirements.toml     (except the forced_… keys)
 //! /etc/codex/managed_config.toml
 //! $CODEX_HOME/config.toml
 //! /etc/codex/config.toml
 //! ```
 //!
-//! A project's own `.codex/config.toml` counts for Codex in that project alone; one login for the whole machine
-//! cannot depend on the folder from which it is asked for, so it is not read.
+//! A project's own `.codex/config.toml` is not read: a login that is shared by the whole machine cannot depend on the
+//! caller's working directory.
 
 use crate::error::{Error, Kind, Result};
-use crate::storage::files_read::read;
+use crate::storage::files::read_optional;
 use serde::Deserialize;
-use std::io::ErrorKind;
 use std::path::Path;
 
-const SYSTEM: &str = "/etc/codex";
+const SYSTEM_DIR: &str = "/etc/codex";
 
-/// Any of these in a file, and it is parsed; without them it says nothing about the login.
+/// The keys that concern the login. A file without any of them is not parsed.
 const KEYS: [&str; 4] = [
     "cli_auth_credentials_store",
     "secret_auth_storage",
@@ -34,13 +33,13 @@ pub enum Store {
     #[default]
     File,
     Keyring,
-    /// The keyring if it works, else the file.
+    /// The keyring if it is available, else the file.
     Auto,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Method {
+pub enum LoginMethod {
     ChatGpt,
     Api,
 }
@@ -48,16 +47,16 @@ pub enum Method {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodexConfig {
     pub store: Store,
-    pub login_method: Option<Method>,
-    /// The workspaces that a login may be for; any where there are none.
+    pub login_method: Option<LoginMethod>,
+    /// The allowed workspaces; empty where all are allowed.
     pub workspaces: Vec<String>,
 }
 
-/// One file.
+/// The content of one file.
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Layer {
     cli_auth_credentials_store: Option<String>,
-    forced_login_method: Option<Method>,
+    forced_login_method: Option<LoginMethod>,
     forced_chatgpt_workspace_id: Option<OneOrMany>,
     features: Option<Features>,
 }
@@ -76,15 +75,15 @@ enum OneOrMany {
 
 impl CodexConfig {
     /// # Errors
-    /// `Configuration` when a file cannot be understood, or names a storage that is not one we can share.
+    /// `Configuration` when a file cannot be parsed, or names a storage that cannot be shared.
     pub fn load(codex_home: &Path) -> Result<Self> {
-        Self::of(codex_home, Path::new(SYSTEM))
+        Self::load_from(codex_home, Path::new(SYSTEM_DIR))
     }
 
-    fn of(codex_home: &Path, system: &Path) -> Result<Self> {
-        // Most machines do not have the folder: one look in place of three.
-        let has_system = system.try_exists().unwrap_or(true);
-        let in_system = |name| if has_system { layer(&system.join(name)) } else { Ok(None) };
+    fn load_from(codex_home: &Path, system_dir: &Path) -> Result<Self> {
+        // Most machines lack the folder, and one check is cheaper than three attempts to open a file.
+        let exists = system_dir.try_exists().unwrap_or(true);
+        let in_system = |name| if exists { read_layer(&system_dir.join(name)) } else { Ok(None) };
         let mut requirements = in_system("requirements.toml")?;
         if let Some(layer) = &mut requirements {
             layer.forced_login_method = None;
@@ -93,7 +92,7 @@ impl CodexConfig {
         let layers = [
             requirements,
             in_system("managed_config.toml")?,
-            layer(&codex_home.join("config.toml"))?,
+            read_layer(&codex_home.join("config.toml"))?,
             in_system("config.toml")?,
         ];
         let layers: Vec<Layer> = layers.into_iter().flatten().collect();
@@ -102,7 +101,7 @@ impl CodexConfig {
         let store = layers.iter().find_map(|layer| layer.cli_auth_credentials_store.as_deref());
         let workspaces = layers.iter().find_map(|layer| layer.forced_chatgpt_workspace_id.clone());
         Ok(Self {
-            store: shared(store, encrypted)?,
+            store: parse_store(store, encrypted)?,
             login_method: layers.iter().find_map(|layer| layer.forced_login_method),
             workspaces: workspaces.map(OneOrMany::list).unwrap_or_default(),
         })
@@ -119,53 +118,48 @@ impl OneOrMany {
     }
 }
 
-/// A login that we cannot read is never bypassed by a second one beside it.
-fn shared(store: Option<&str>, encrypted: bool) -> Result<Store> {
+/// A storage that we cannot read is an error, because a second login beside Codex's own would conflict with it.
+fn parse_store(store: Option<&str>, encrypted: bool) -> Result<Store> {
     match (store, encrypted) {
         (None | Some("file"), _) => Ok(Store::File),
-        (Some("keyring" | "auto"), true) => Err(unshared(
-            "Codex keeps its login encrypted (features.secret_auth_storage = true), which cannot be shared",
+        (Some("keyring" | "auto"), true) => Err(not_shareable(
+            "Codex encrypts its login (features.secret_auth_storage = true), so it cannot be shared",
         )),
         (Some("keyring"), false) => Ok(Store::Keyring),
         (Some("auto"), false) => Ok(Store::Auto),
-        (Some("ephemeral"), _) => Err(unshared(
-            "Codex keeps its login in memory alone (cli_auth_credentials_store = \"ephemeral\"), where \
-             nobody else can read it",
+        (Some("ephemeral"), _) => Err(not_shareable(
+            "Codex keeps its login only in memory (cli_auth_credentials_store = \"ephemeral\"), so it cannot be \
+             shared",
         )),
-        (Some(other), _) => Err(unshared(&format!(
-            "Codex keeps its login in a storage that this version does not know \
+        (Some(other), _) => Err(not_shareable(&format!(
+            "Codex keeps its login in a storage that this version does not support \
              (cli_auth_credentials_store = {other:?})"
         ))),
     }
 }
 
-fn unshared(what: &str) -> Error {
-    Error::new(Kind::Configuration, what).hint(
+fn not_shareable(message: &str) -> Error {
+    Error::new(Kind::Configuration, message).hint(
         "set cli_auth_credentials_store to \"file\" or \"keyring\" in Codex's config.toml, without \
          secret_auth_storage, and sign in again",
     )
 }
 
-fn layer(path: &Path) -> Result<Option<Layer>> {
-    let bytes = match read(path) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, error)),
-    };
+fn read_layer(path: &Path) -> Result<Option<Layer>> {
+    let Some(bytes) = read_optional(path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
-    let says_something = KEYS.iter().any(|key| text.contains(key));
-    if says_something { parse(path, &text).map(Some) } else { Ok(None) }
+    let has_a_key = KEYS.iter().any(|key| text.contains(key));
+    if has_a_key { parse(path, &text).map(Some) } else { Ok(None) }
 }
 
-/// Not inlined: its frame takes a page of the stack, which a call without such a file need not touch.
+/// Not inlined, because its stack frame would cost the warm path a page of memory.
 #[inline(never)]
 fn parse(path: &Path, text: &str) -> Result<Layer> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
         let what = error.message();
         Error::new(Kind::Configuration, format!("{}, line {line}: {what}", path.display()))
-            .hint("this is Codex's own configuration; `codex login status` checks it, too")
+            .hint("correct Codex's configuration; `codex login status` checks it")
     })
 }
 
@@ -174,14 +168,14 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn read(files: &[(&str, &str)]) -> Result<CodexConfig> {
+    fn load(files: &[(&str, &str)]) -> Result<CodexConfig> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        CodexConfig::of(&folder.path().join("home"), &folder.path().join("etc"))
+        CodexConfig::load_from(&folder.path().join("home"), &folder.path().join("etc"))
     }
 
     fn store(value: &str) -> String {
@@ -189,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_means_the_file() {
-        assert_eq!(read(&[]).unwrap(), CodexConfig::default());
-        // What has no word about the login need not even be valid.
-        assert_eq!(read(&[("home/config.toml", "= ?")]).unwrap(), CodexConfig::default());
+    fn missing_or_unrelated_configuration_means_file_storage() {
+        assert_eq!(load(&[]).unwrap(), CodexConfig::default());
+        // A file without any of the keys is not parsed.
+        assert_eq!(load(&[("home/config.toml", "= ?")]).unwrap(), CodexConfig::default());
     }
 
     #[test]
-    fn the_upper_file_wins() {
+    fn file_of_higher_precedence_wins() {
         let files = [
             ("etc/config.toml", store("auto")),
             ("home/config.toml", store("keyring")),
@@ -207,41 +201,44 @@ mod tests {
         for (count, expected) in (1..).zip(expected) {
             let files: Vec<_> =
                 files[..count].iter().map(|(name, text)| (*name, &**text)).collect();
-            assert_eq!(read(&files).unwrap().store, expected);
+            assert_eq!(load(&files).unwrap().store, expected);
         }
     }
 
     #[test]
-    fn a_workspace_is_a_string_or_a_list() {
-        let workspaces = |text| read(&[("home/config.toml", text)]).unwrap().workspaces;
+    fn workspaces_are_read_from_a_string_or_a_list() {
+        let workspaces = |text| load(&[("home/config.toml", text)]).unwrap().workspaces;
         assert_eq!(workspaces("forced_chatgpt_workspace_id = ' a '"), ["a"]);
         assert_eq!(workspaces("forced_chatgpt_workspace_id = ['a', 'b']"), ["a", "b"]);
         assert!(workspaces("forced_chatgpt_workspace_id = ''").is_empty());
         assert!(workspaces("forced_chatgpt_workspace_id = []").is_empty());
         let required = [("etc/requirements.toml", "forced_chatgpt_workspace_id = 'a'")];
-        assert!(read(&required).unwrap().workspaces.is_empty(), "as Codex does");
+        assert!(
+            load(&required).unwrap().workspaces.is_empty(),
+            "Codex ignores the key in this file"
+        );
     }
 
     #[test]
-    fn a_storage_that_cannot_be_shared_is_named() {
+    fn storage_that_cannot_be_shared_is_named_in_the_error() {
         let encrypted = format!("{}[features]\nsecret_auth_storage = true\n", store("keyring"));
         for (text, name) in [
             (encrypted.as_str(), "secret_auth_storage"),
             (&store("ephemeral"), "ephemeral"),
             (&store("hologram"), "hologram"),
         ] {
-            let error = read(&[("home/config.toml", text)]).unwrap_err();
+            let error = load(&[("home/config.toml", text)]).unwrap_err();
             assert_eq!(error.kind, Kind::Configuration);
             assert!(error.text().contains(name), "{error}");
         }
         let unused = format!("{}[features]\nsecret_auth_storage = true\n", store("file"));
-        assert_eq!(read(&[("home/config.toml", &unused)]).unwrap().store, Store::File);
+        assert_eq!(load(&[("home/config.toml", &unused)]).unwrap().store, Store::File);
     }
 
     #[test]
-    fn a_mistake_is_shown_with_its_line() {
+    fn invalid_value_is_reported_with_its_line() {
         let text = "model = 1\nforced_login_method = 'magic'\n";
-        let error = read(&[("home/config.toml", text)]).unwrap_err();
+        let error = load(&[("home/config.toml", text)]).unwrap_err();
         assert!(error.text().contains("config.toml, line 2: unknown variant `magic`"), "{error}");
     }
 }

@@ -1,48 +1,104 @@
-//! Write, sync, rename: a reader sees the old file or the new one, never a part.
+//! Small files: read whole, and replaced by writing a temporary file, syncing and renaming it. A reader sees the old
+//! content or the new one, never a part.
 
-use crate::error::{Error, IoResultExt, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
+use zeroize::Zeroizing;
 
-/// Begins the name of every temporary file, so that a later run knows one that a killed process left.
-const PREFIX: &str = ".codex-credential-";
+/// The longest file that is read or written, in bytes: many times the length of a login.
+pub const MAX_LENGTH: u64 = 4 * 1024 * 1024;
 
-/// More sweeps than one file meets.
-const TRIES: u32 = 5;
+/// The names of all temporary files begin with this.
+const TEMPORARY_PREFIX: &str = ".codex-credential-";
 
-/// Puts `bytes` in the place of `path`, 0600 from creation and on disk when this returns.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The content of a file, overwritten in memory when it is dropped.
+pub type Bytes = Zeroizing<Vec<u8>>;
+
+/// Reads the file at `path`; `None` where there is none.
+///
+/// # Errors
+/// `Storage` when the file cannot be read or is longer than [`MAX_LENGTH`].
+pub fn read(path: &Path) -> Result<Option<Bytes>> {
+    none_if(&[ErrorKind::NotFound], read_whole(path)).context("read", path)
+}
+
+/// As [`read`], and `None` also where a parent of `path` is not a folder: for configuration files.
+pub fn read_optional(path: &Path) -> Result<Option<Bytes>> {
+    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+    none_if(&absent, read_whole(path)).context("read", path)
+}
+
+fn none_if<T>(kinds: &[ErrorKind], result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if kinds.contains(&error.kind()) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+fn read_whole(path: &Path) -> io::Result<Bytes> {
+    let file = open(path)?;
+    // Room for all of it, because a growing buffer leaves unerased copies behind.
+    let length = file.metadata()?.len().min(MAX_LENGTH);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length + 1).unwrap_or(0)));
+    file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_LENGTH {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Opens without waiting, because opening a FIFO would wait for its writer.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Replaces the file at `path`, or creates it. It is 0600 from creation, and on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, &[bytes], None).map(drop).context("write", path)
+    replace_and_open(path, &[bytes]).map(drop)
 }
 
-/// As [`replace`], with `permissions` in the end: for a file that is no login.
-pub fn replace_as(path: &Path, bytes: &[u8], permissions: &Permissions) -> Result<()> {
-    let written = write(path, &[bytes], Some(permissions));
-    written.map(drop).context("write", path)
+/// As [`replace`], with `permissions`: for a file without secrets.
+pub fn replace_with_permissions(
+    path: &Path,
+    bytes: &[u8],
+    permissions: &Permissions,
+) -> Result<()> {
+    write(path, &[bytes], Some(permissions)).map(drop).context("write", path)
 }
 
-/// As [`replace`]; the file stays open, to be written to.
-pub fn replace_open(path: &Path, parts: &[&[u8]]) -> io::Result<File> {
-    write(path, parts, None)
+/// As [`replace`], with the content in parts. Returns the file, open for writing.
+pub fn replace_and_open(path: &Path, parts: &[&[u8]]) -> Result<File> {
+    write(path, parts, None).context("write", path)
 }
 
-/// A [`sweep`] takes unfinished files, whoever is at them: then it is written once more.
 fn write(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        tries += 1;
+        attempts += 1;
         match write_once(path, parts, permissions) {
-            Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES => {}
+            // Another process has swept the temporary file before it was renamed.
+            Err(error) if error.kind() == ErrorKind::NotFound && attempts < MAX_ATTEMPTS => {}
             written => return written,
         }
     }
 }
 
 fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = temporary(folder)?;
+    let folder = folder_of(path);
+    let mut file = temporary_file(folder)?;
     for part in parts {
         file.as_file_mut().write_all(part)?;
     }
@@ -56,73 +112,99 @@ fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -
 }
 
 /// Creates a private file in `folder`. Its errors do not name it: the user knows only the file it is to replace.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    Builder::new().prefix(PREFIX).make_in(folder, |path| options.open(path))
+    Builder::new().prefix(TEMPORARY_PREFIX).make_in(folder, |path| options.open(path))
 }
 
-/// Whether [`replace`] could put a file of a login's size in the place of `path` now.
-pub fn probe(path: &Path) -> Result<()> {
+/// Proves that [`replace`] can replace the file at `path` with one of a login's length, and changes nothing.
+pub fn probe_replace(path: &Path) -> Result<()> {
     let write = || {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = temporary(folder)?;
+        let mut file = temporary_file(folder_of(path))?;
         file.as_file_mut().write_all(&[0; 16 * 1024])?;
         file.as_file().sync_all()
     };
     write().context("write", path)?;
-    #[cfg(target_os = "linux")]
-    is_replaceable(path)?;
-    Ok(())
+    if cfg!(target_os = "linux") { check_replaceable(path) } else { Ok(()) }
 }
 
-/// Nothing can be renamed over a mount, nor over a file that must not change.
+/// Fails for a mount point and for an immutable or append-only file, which no rename can replace.
 #[cfg(target_os = "linux")]
-fn is_replaceable(path: &Path) -> Result<()> {
+fn check_replaceable(path: &Path) -> Result<()> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let Ok(stat) = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) else {
         return Ok(());
     };
-    let (what, hint) = if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        ("it is mounted by itself", "mount the folder that it is in")
+    let (reason, hint) = if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        ("it is a mount point", "mount its folder instead")
     } else if stat.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-        ("it is marked as not to be changed", "see lsattr(1); chattr -i -a allows it")
+        (
+            "it is marked as immutable or append-only",
+            "lsattr shows the mark, chattr -i -a removes it",
+        )
     } else {
         return Ok(());
     };
-    let what = format!("cannot replace {}: {what}", path.display());
-    Err(Error::new(crate::error::Kind::Storage, what).hint(hint))
+    let message = format!("cannot replace {}: {reason}", path.display());
+    Err(Error::new(Kind::Storage, message).hint(hint))
 }
 
-/// A name in `folder` for a file that is soon removed; where its maker is killed, [`sweep`] removes it.
-pub fn scratch(folder: &Path) -> PathBuf {
-    folder.join(format!("{PREFIX}scratch-{}", std::process::id()))
+#[cfg(not(target_os = "linux"))]
+fn check_replaceable(_path: &Path) -> Result<()> {
+    Ok(())
 }
 
-/// Makes a rename or a removal in `folder` last.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// Removes the file at `path`. Returns false, and no error, where there is none.
+pub fn remove(path: &Path) -> Result<bool> {
+    let removed = none_if(&[ErrorKind::NotFound], fs::remove_file(path)).context("remove", path)?;
+    Ok(removed.is_some())
 }
 
-/// Removes what killed processes left unfinished in `folder`.
-pub fn sweep(folder: &Path) {
+/// As [`remove`], and on disk when this returns.
+pub fn remove_and_sync(path: &Path) -> Result<bool> {
+    let removed = remove(path)?;
+    if removed {
+        let folder = folder_of(path);
+        sync_folder(folder).context("sync", folder)?;
+    }
+    Ok(removed)
+}
+
+/// Returns a path in `folder` for a temporary file of this process.
+pub fn temporary_path(folder: &Path) -> PathBuf {
+    folder.join(format!("{TEMPORARY_PREFIX}process-{}", std::process::id()))
+}
+
+/// Removes the temporary files that killed processes left in `folder`, and those of running ones, which write anew.
+pub fn sweep_temporary_files(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Where a path leads when symbolic links are followed, also when nothing is there yet.
-pub fn target(path: &Path) -> PathBuf {
+/// Returns the path that `path` leads to through symbolic links, also when no file exists there.
+pub fn follow_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    // As many links as Linux itself follows.
+    // Linux follows as many.
     for _ in 0..40 {
         let Ok(link) = fs::read_link(&path) else { break };
-        path = path.parent().unwrap_or(Path::new(".")).join(link);
+        path = folder_of(&path).join(link);
     }
     path
+}
+
+/// Returns the folder that `path` is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Makes a rename or a removal in `folder` survive a power failure.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -1,18 +1,17 @@
-//! The credentials that git gave us to keep: one document for each protocol and host, so that a `get` costs the same
-//! with one host and with ten thousand.
+//! Other hosts' credentials: what git stores with us for hosts that are not ours. There is one document for each protocol
+//! and host, so that a `get` costs the same with one host and with ten thousand.
 //!
 //! ```text
-//! git/HH/lock                 the kernel lock of every write to the documents here, held for the write; never deleted
+//! git/HH/lock                 held for each write to a document in this folder; never deleted
 //! git/HH/PROTOCOL-HOST-HASH   the document
 //! ```
 //!
-//! HH are the first digits of the hash. In a keyring the document is an item, and only the locks are files.
+//! HH is the beginning of HASH. In the keyring each document is an item, and only the locks are files.
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
-use crate::storage::files::sweep;
-use crate::storage::files_read;
+use crate::storage::files::{self, sweep_temporary_files};
 use crate::storage::keyring::{Item, KeyringTimeouts};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
@@ -25,14 +24,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
-/// Where the documents are.
+/// Where other hosts' credentials are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GitStorage {
     #[default]
     File,
     Keyring,
-    /// Nothing is kept.
+    /// Nothing is stored.
     None,
 }
 
@@ -41,15 +40,15 @@ impl FromStr for GitStorage {
 
     fn from_str(name: &str) -> Result<Self> {
         ValueEnum::from_str(name, false).map_err(|_| {
-            let what = format!("there is no storage {name:?} for git's credentials");
-            Error::new(Kind::Usage, what).hint("there are file, keyring and none")
+            let what = format!("unknown storage {name:?} for other hosts' credentials");
+            Error::new(Kind::Usage, what).hint("use file, keyring or none")
         })
     }
 }
 
-/// One credential of a host.
+/// One credential, with git's attributes (`git-credential(1)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct StoredCredential {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<SecretBytes>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +69,7 @@ pub struct Entry {
 struct Document {
     protocol: SecretBytes,
     host: SecretBytes,
-    credentials: Vec<Entry>,
+    credentials: Vec<StoredCredential>,
 }
 
 /// The credentials of one protocol and host.
@@ -80,87 +79,86 @@ pub struct HostCredentials {
     host: Vec<u8>,
     folder: PathBuf,
     file: String,
-    /// How long the keyring is waited for, where that is the storage.
-    keyring: Option<KeyringTimeouts>,
+    /// `None` for files.
+    keyring_timeouts: Option<KeyringTimeouts>,
 }
 
 impl HostCredentials {
-    /// `None` where nothing is kept. Host names are the same in any case.
-    pub fn open(
+    /// Returns `None` where nothing is stored. The case of a host name does not matter.
+    pub fn new(
         storage: GitStorage,
         folders: &Folders,
-        patience: KeyringTimeouts,
+        keyring_timeouts: KeyringTimeouts,
         (protocol, host): (&[u8], &[u8]),
     ) -> Option<Self> {
-        let (root, keyring) = match storage {
+        let (root, keyring_timeouts) = match storage {
             GitStorage::File => (&folders.state, None),
-            // Beside the keyring's own socket, so that all who share the keyring meet.
+            // The locks are beside the keyring's own socket, so that all processes with this keyring share them.
             GitStorage::Keyring => {
-                (folders.runtime.as_ref().unwrap_or(&folders.state), Some(patience))
+                (folders.runtime.as_ref().unwrap_or(&folders.state), Some(keyring_timeouts))
             }
             GitStorage::None => return None,
         };
         let host = host.to_ascii_lowercase();
         let hash = Fingerprint::of(&[protocol, b"\0", &host].concat());
-        let words = [protocol, b"-", &host].concat();
+        let name = [protocol, b"-", &host].concat();
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
-        let words: String = words.into_iter().filter(is_plain).take(64).map(char::from).collect();
+        let name: String = name.into_iter().filter(is_plain).take(64).map(char::from).collect();
         Some(Self {
             protocol: protocol.to_vec(),
             host,
             folder: root.join("git").join(hash.prefix(2)),
-            file: format!("{words}-{}", hash.prefix(32)),
-            keyring,
+            file: format!("{name}-{}", hash.prefix(32)),
+            keyring_timeouts,
         })
     }
 
-    /// What is kept, the latest first. Takes no lock: a document is replaced, never edited.
-    pub fn read(&self, deadline: &Deadline) -> Result<Vec<Entry>> {
+    /// Returns the stored credentials, the latest first. No lock is needed, because a document is replaced, never edited.
+    pub fn read(&self, deadline: &Deadline) -> Result<Vec<StoredCredential>> {
         let location = self.location(deadline);
         loop {
             let Some(bytes) = location.read()? else { return Ok(Vec::new()) };
-            let understood: Result<Document, _> = serde_json::from_slice(&bytes);
-            let document = understood.map_err(|error| {
-                let login_dir = format!("line {}, column {}", error.line(), error.column());
-                not_ours(&location, &format!("cannot be understood ({login_dir})"))
+            let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
+                let position = format!("line {}, column {}", error.line(), error.column());
+                unusable(&location, &format!("is damaged ({position})"))
             })?;
-            if self.is_about(&document) {
+            if self.is_of_this_host(&document) {
                 return Ok(document.credentials);
             }
-            // A keyring gives a new item the name of one that was removed while we looked.
-            if deadline.is_over() || self.keyring.is_none() {
-                return Err(not_ours(&location, "is about another host"));
+            // A keyring may reuse the path of an item that was removed after it was found.
+            if deadline.is_over() || self.keyring_timeouts.is_none() {
+                return Err(unusable(&location, "is of another host"));
             }
         }
     }
 
-    fn is_about(&self, document: &Document) -> bool {
+    fn is_of_this_host(&self, document: &Document) -> bool {
         document.protocol == self.protocol.as_slice().into()
             && document.host == self.host.as_slice().into()
     }
 
-    /// Replaces what is kept by what `change` makes of it; where that is nothing, all stays as it is, and no lock is
-    /// taken.
+    /// Replaces the stored credentials by what `change` returns. When it returns `None`, nothing changes, no lock is
+    /// taken, and the result is false.
     ///
     /// # Errors
-    /// `Busy` when another process held the lock until `deadline`.
+    /// `Busy` when another process holds the lock until `deadline`.
     pub fn change(
         &self,
         deadline: &Deadline,
-        change: impl Fn(&[Entry]) -> Option<Vec<Entry>>,
+        change: impl Fn(&[StoredCredential]) -> Option<Vec<StoredCredential>>,
     ) -> Result<bool> {
         if change(&self.read(deadline)?).is_none() {
             return Ok(false);
         }
         create_private(&self.folder)?;
-        let _lock = Lock::acquire_or_name(&self.folder.join("lock"), deadline)?;
-        let Some(entries) = change(&self.read(deadline)?) else { return Ok(false) };
-        sweep(&self.folder);
-        self.write(entries, deadline)?;
+        let _lock = Lock::acquire_or_busy(&self.folder.join("lock"), deadline)?;
+        let Some(credentials) = change(&self.read(deadline)?) else { return Ok(false) };
+        sweep_temporary_files(&self.folder);
+        self.write(credentials, deadline)?;
         Ok(true)
     }
 
-    fn write(&self, credentials: Vec<Entry>, deadline: &Deadline) -> Result<()> {
+    fn write(&self, credentials: Vec<StoredCredential>, deadline: &Deadline) -> Result<()> {
         let location = self.location(deadline);
         if credentials.is_empty() {
             return location.remove().map(drop);
@@ -168,24 +166,24 @@ impl HostCredentials {
         let (protocol, host) = (self.protocol.as_slice().into(), self.host.as_slice().into());
         let document = Document { protocol, host, credentials };
         let bytes = Zeroizing::new(serde_json::to_vec(&document).expect("documents serialize"));
-        if bytes.len() as u64 > files_read::LIMIT {
+        if bytes.len() as u64 > files::MAX_LENGTH {
             let what =
                 format!("{location} would be larger than 4 MiB; the credential was not stored");
-            return Err(Error::new(Kind::Storage, what).hint("erase some of that host's"));
+            return Err(Error::new(Kind::Storage, what).hint("erase some credentials of that host"));
         }
         location.write(&bytes)
     }
 
-    /// A keyring is not waited for longer than until `deadline`.
+    /// Returns where the document is. A keyring is given until `deadline` at most.
     fn location(&self, deadline: &Deadline) -> Location {
-        let Some(patience) = self.keyring else {
+        let Some(timeouts) = self.keyring_timeouts else {
             return Location::File(self.folder.join(&self.file));
         };
-        Location::Keyring(Item::own(self.item(), patience.at_most(deadline.remaining())))
+        Location::Keyring(Item::own(self.item_name(), timeouts.at_most(deadline.remaining())))
     }
 
-    /// The item's name: readable, where protocol and host are.
-    fn item(&self) -> String {
+    /// Returns `git|PROTOCOL://HOST`, or the file name where protocol and host are long or not printable.
+    fn item_name(&self) -> String {
         let url = [&self.protocol, &b"://"[..], &self.host].concat();
         let is_plain = url.len() <= 256 && url.iter().all(u8::is_ascii_graphic);
         match String::from_utf8(url) {
@@ -195,30 +193,29 @@ impl HostCredentials {
     }
 }
 
-fn not_ours(location: &Location, why: &str) -> Error {
-    Error::new(Kind::Storage, format!("{location} {why}"))
-        .hint("mend it, or remove it and sign in to that host again")
+fn unusable(location: &Location, reason: &str) -> Error {
+    Error::new(Kind::Storage, format!("{location} {reason}"))
+        .hint("remove it and sign in to that host again")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bucket(protocol: &str, host: &str) -> HostCredentials {
+    fn host_credentials(protocol: &str, host: &str) -> HostCredentials {
         let root = || PathBuf::from("/nowhere");
         let folders = Folders { state: root(), runtime: None };
         let which = (protocol.as_bytes(), host.as_bytes());
-        HostCredentials::open(GitStorage::File, &folders, KeyringTimeouts::default(), which)
-            .unwrap()
+        HostCredentials::new(GitStorage::File, &folders, KeyringTimeouts::default(), which).unwrap()
     }
 
     #[test]
-    fn each_protocol_and_host_has_a_document_whatever_it_is_made_of() {
-        let of = |protocol, host| {
-            let bucket = bucket(protocol, host);
-            (bucket.folder, bucket.file)
+    fn each_protocol_and_host_has_its_own_document_name() {
+        let path = |protocol, host| {
+            let credentials = host_credentials(protocol, host);
+            credentials.folder.join(credentials.file)
         };
-        assert_eq!(of("https", "a.example:8"), of("https", "A.Example:8"));
+        assert_eq!(path("https", "a.example:8"), path("https", "A.Example:8"));
         for (protocol, host) in [
             ("http", "a.example:8"),
             ("https", "a.example"),
@@ -226,11 +223,11 @@ mod tests {
             ("https", ""),
             ("https-a", ".example:8"),
         ] {
-            assert_ne!(of("https", "a.example:8"), of(protocol, host));
+            assert_ne!(path("https", "a.example:8"), path(protocol, host));
         }
-        let odd = bucket("../..", &"/\u{e4}".repeat(1000));
+        let odd = host_credentials("../..", &"/\u{e4}".repeat(1000));
         assert_eq!(odd.file.len(), "....-".len() + 1 + 32);
-        assert!(odd.item().len() < 64 && !odd.item().contains("://"));
-        assert_eq!(bucket("https", "A.example:8").item(), "git|https://a.example:8");
+        assert!(odd.item_name().len() < 64 && !odd.item_name().contains("://"));
+        assert_eq!(host_credentials("https", "A.example:8").item_name(), "git|https://a.example:8");
     }
 }

@@ -7,14 +7,13 @@
 
 use crate::client::ClientRegistration;
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::storage::files::replace_open;
-use crate::storage::files_read::read;
+use crate::storage::files::{read, remove, replace_and_open};
 use crate::storage::seal::Seal;
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 use crate::trace::{self, Event, JournalStep};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Room on the disk for the answer, in bytes; longer ones may still fit.
@@ -68,16 +67,12 @@ enum Answer {
 impl Journal {
     /// Records `intent` and reserves the answer's place on the disk.
     pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
-        let write = || -> io::Result<_> {
-            let mut line = serde_json::to_vec(intent)?;
-            line.push(b'\n');
-            // In the place of what is there, be it a link or somebody else's.
-            let file = replace_open(path, &[&line, &vec![b' '; RESERVED]])?;
-            Ok((file, line.len() as u64))
-        };
-        let (file, line_2) = write().context("write", path)?;
+        let mut line = serde_json::to_vec(intent).expect("intents serialize");
+        line.push(b'\n');
+        // In the place of what is there, be it a link or somebody else's.
+        let file = replace_and_open(path, &[&line, &vec![b' '; RESERVED]])?;
         trace::tell(|| Event::Journal { step: JournalStep::Intent });
-        Ok(Self { file, path: path.to_owned(), line_2, seal })
+        Ok(Self { file, path: path.to_owned(), line_2: line.len() as u64, seal })
     }
 
     /// Records the answer, in one write.
@@ -105,14 +100,10 @@ impl Journal {
 
 /// See [`Journal::clear`].
 pub fn clear(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
-        Err(_) => Ok(()),
-        Ok(()) => {
-            trace::tell(|| Event::Journal { step: JournalStep::Cleared });
-            Ok(())
-        }
+    if remove(path)? {
+        trace::tell(|| Event::Journal { step: JournalStep::Cleared });
     }
+    Ok(())
 }
 
 /// What an earlier renewal left, if anything. A torn first line was never followed by a request. `seal` fetches the
@@ -124,7 +115,7 @@ pub fn left(
     path: &Path,
     seal: impl FnOnce() -> Result<Option<Seal>>,
 ) -> Result<Option<Unfinished>> {
-    let content = read(path).context("read", path)?;
+    let content = read(path)?;
     let Some(content) = content else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
@@ -155,6 +146,7 @@ fn complete<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn intent() -> Intent {
         let to = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };

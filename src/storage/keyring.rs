@@ -1,12 +1,13 @@
-//! One item of the platform's keyring: Secret Service, Keychain, Credential Manager. The only home of the keyring
+//! One item of the platform's keyring: Secret Service, Keychain or Credential Manager. The only user of the keyring
 //! crate.
 //!
-//! A locked keyring waits for a person and a stopped one for ever, so each call runs on a thread of its own and
-//! is given up in time.
+//! A locked keyring waits for the user, and a stopped one never answers. So each call runs on a thread of its own, and
+//! the caller stops waiting at a deadline.
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
+use crate::storage::files::Bytes;
 use crate::storage::keyring_parts::Header;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
@@ -18,44 +19,44 @@ use std::thread;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How long an answer is waited for, where nobody says less.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest wait for the answer to one call.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// How long a keyring is waited for.
+/// How long a caller waits for the keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyringTimeouts {
-    /// For its answer.
+    /// For the keyring's answer to one call.
     pub answer: Duration,
-    /// For that, and before that for the other processes of ours that ask it something.
-    pub all: Duration,
+    /// For one call in all: first for other processes of ours that use the keyring, then for the answer.
+    pub call: Duration,
 }
 
 impl KeyringTimeouts {
-    /// For a caller who waits so long.
+    /// Returns the timeouts of a caller that waits for `wait`.
     pub fn of(wait: Duration) -> Self {
-        Self { answer: wait.min(PATIENCE), all: wait }
+        Self { answer: wait.min(MAX_ANSWER_TIME), call: wait }
     }
 
-    pub fn at_most(self, left: Duration) -> Self {
-        Self { answer: self.answer.min(left), all: self.all.min(left) }
+    pub fn at_most(self, limit: Duration) -> Self {
+        Self { answer: self.answer.min(limit), call: self.call.min(limit) }
     }
 }
 
 impl Default for KeyringTimeouts {
-    /// Codex kills its helper after 5 seconds.
+    /// One second less than Codex gives its helper.
     fn default() -> Self {
         Self::of(Duration::from_secs(4))
     }
 }
 
-/// How long a connection is given to close, and the keyring to notice: the keyring crate makes one for each call, and
-/// closes it after its answer is here.
-const FAREWELL: Duration = Duration::from_millis(10);
+/// The pause after each call. The keyring crate opens a connection for each call, and closes it only after the answer has
+/// arrived; the keyring needs time to notice.
+const PAUSE_AFTER_CALL: Duration = Duration::from_millis(10);
 
-/// The longest value of one item, in bytes: what Credential Manager takes (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
-const LIMIT: usize = if cfg!(windows) { 2560 } else { usize::MAX };
+/// The longest value of one item, in bytes: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Credential Manager.
+const MAX_LENGTH: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 
-/// The service name of what this program keeps for itself.
+/// The service name of this program's items.
 const SERVICE: &str = "codex-credential";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,67 +64,65 @@ pub struct Item {
     service: String,
     user: String,
     /// The longest value that is not split, in bytes.
-    limit: usize,
-    patience: KeyringTimeouts,
+    max_length: usize,
+    timeouts: KeyringTimeouts,
 }
 
-type Bytes = Zeroizing<Vec<u8>>;
-
-/// Whether this session has a keyring at all, locked or not.
-pub fn is_there(patience: KeyringTimeouts) -> bool {
-    let asked = Item::own("probe", patience).call("reach", |entry| match entry.get_secret() {
-        // No secret service, no bus: there is none. Anything else is an answer of one.
+/// Whether this session has a keyring, locked or not.
+pub fn is_available(timeouts: KeyringTimeouts) -> bool {
+    let answered = Item::own("probe", timeouts).call("reach", |entry| match entry.get_secret() {
+        // There is no secret service, or no bus. Every other error is the answer of a keyring.
         Err(keyring::Error::PlatformFailure(_)) => Ok(false),
         _ => Ok(true),
     });
-    asked.unwrap_or(true)
+    answered.unwrap_or(true)
 }
 
 impl Item {
-    /// The item in which Codex keeps the login of this CODEX_HOME. Codex knows of no parts.
-    pub fn of_codex(codex_home: &Path, patience: KeyringTimeouts) -> Self {
+    /// Returns the item in which Codex keeps the login of `codex_home`. Codex does not split values.
+    pub fn of_codex(codex_home: &Path, timeouts: KeyringTimeouts) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
         let user = format!("cli|{}", hash.prefix(16));
-        Self { service: "Codex Auth".into(), user, limit: usize::MAX, patience }
+        Self { service: "Codex Auth".into(), user, max_length: usize::MAX, timeouts }
     }
 
-    /// An item of this program's own.
-    pub fn own(user: impl Into<String>, patience: KeyringTimeouts) -> Self {
-        Self { service: SERVICE.into(), user: user.into(), limit: LIMIT, patience }
+    /// Returns an item of this program.
+    pub fn own(user: impl Into<String>, timeouts: KeyringTimeouts) -> Self {
+        Self { service: SERVICE.into(), user: user.into(), max_length: MAX_LENGTH, timeouts }
     }
 
-    /// With values longer than `limit` bytes split.
-    pub fn with_limit(self, limit: usize) -> Self {
-        Self { limit, ..self }
+    /// Splits values longer than `max_length` bytes.
+    pub fn with_max_length(self, max_length: usize) -> Self {
+        Self { max_length, ..self }
     }
 
-    /// Where the key lies that seals the journal of the login in this item.
+    /// Returns the item with the key that seals the journal of the login in this item.
     pub fn journal_key(&self) -> Self {
-        Self::own(format!("{}|journal", self.user), self.patience)
+        Self::own(format!("{}|journal", self.user), self.timeouts)
     }
 
-    /// The item's secret; `None` when the keyring answered that there is none.
+    /// Returns the secret; `None` when the keyring answered that there is no such item.
     pub fn load(&self) -> Result<Option<Bytes>> {
         let Some(value) = self.read()? else { return Ok(None) };
         let Some(header) = self.header(&value) else { return Ok(Some(value)) };
         let mut secret = Zeroizing::new(Vec::new());
         for part in self.parts(&header) {
-            let part = part.read()?.ok_or_else(|| self.failed("read", "a part of it is gone"))?;
+            let part =
+                part.read()?.ok_or_else(|| self.failed("read", "a part of it is missing"))?;
             secret.extend_from_slice(&part);
         }
         Ok(Some(secret))
     }
 
-    /// Writes the secret, and reads it back before it is believed.
+    /// Writes the secret, and reads it back to prove that the keyring has stored it.
     pub fn save(&self, secret: &[u8]) -> Result<()> {
-        let old = if self.limit == usize::MAX { None } else { self.read()? };
-        let old = old.and_then(|value| self.header(&value));
-        let new = Header::of(secret, self.limit);
+        let old = self.stored_header()?;
+        let new = Header::of(secret, self.max_length);
         match &new {
             None => self.write(secret)?,
             Some(header) => {
-                for (part, bytes) in self.parts(header).zip(secret.chunks(self.limit)) {
+                for (part, bytes) in self.parts(header).zip(secret.chunks(self.max_length)) {
                     part.write(bytes)?;
                 }
                 self.write(&header.value())?;
@@ -131,25 +130,34 @@ impl Item {
         }
         match self.load()? {
             Some(read) if *read == secret => {}
-            _ => return Err(self.failed("write", "it did not keep what was written")),
+            _ => return Err(self.failed("write", "the keyring did not store the new value")),
         }
-        let left = old.filter(|old| new.as_ref() != Some(old));
-        left.iter().flat_map(|old| self.parts(old)).try_for_each(|part| part.delete().map(drop))
+        self.delete_parts(old.as_ref().filter(|old| new.as_ref() != Some(old)))
     }
 
-    /// Removes the item; false when there was none.
+    /// Removes the item. Returns false when there was none.
     pub fn remove(&self) -> Result<bool> {
-        let value = if self.limit == usize::MAX { None } else { self.read()? };
-        let parts = value.and_then(|value| self.header(&value));
-        let was_there = self.delete()?;
-        for part in parts.iter().flat_map(|header| self.parts(header)) {
-            part.delete()?;
+        let header = self.stored_header()?;
+        let existed = self.delete()?;
+        self.delete_parts(header.as_ref())?;
+        Ok(existed)
+    }
+
+    fn delete_parts(&self, header: Option<&Header>) -> Result<()> {
+        let mut parts = header.into_iter().flat_map(|header| self.parts(header));
+        parts.try_for_each(|part| part.delete().map(drop))
+    }
+
+    /// Reads which parts the stored secret has.
+    fn stored_header(&self) -> Result<Option<Header>> {
+        if self.max_length == usize::MAX {
+            return Ok(None);
         }
-        Ok(was_there)
+        Ok(self.read()?.and_then(|value| self.header(&value)))
     }
 
     fn header(&self, value: &[u8]) -> Option<Header> {
-        if self.limit == usize::MAX { None } else { Header::parse(value) }
+        if self.max_length == usize::MAX { None } else { Header::parse(value) }
     }
 
     fn parts(&self, header: &Header) -> impl Iterator<Item = Self> {
@@ -170,61 +178,72 @@ impl Item {
     }
 
     fn delete(&self) -> Result<bool> {
-        self.call("change", |entry| match entry.delete_credential() {
+        self.call("remove", |entry| match entry.delete_credential() {
             Ok(()) => Ok(true),
             Err(keyring::Error::NoEntry) => Ok(false),
             Err(error) => Err(error),
         })
     }
 
-    /// One client of ours at a time, and none while another takes its leave: gnome-keyring loses count of its clients
-    /// when one comes as another goes, or asks for an item that another is just making or removing. It aborts then,
-    /// and takes the session's keyring with it.
+    /// Runs `operation` while no other process of ours uses the keyring, and waits no longer than the timeouts.
+    ///
+    /// gnome-keyring aborts, and takes the session's keyring with it, when a client connects as another disconnects, or
+    /// asks for an item that another is creating or removing. So one process at a time uses the keyring.
     fn call<T: Send + 'static>(
         &self,
         what: &str,
-        act: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        operation: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let deadline = Deadline::after(self.patience.all);
-        let _turn = match turn() {
-            Some(path) => match Lock::acquire(&path, &deadline)? {
-                None => return Err(self.failed(what, "other processes keep it busy")),
-                turn => turn,
-            },
-            None => None,
-        };
-        let (sender, receiver) = mpsc::channel();
-        let item = self.clone();
-        thread::spawn(move || {
-            let entry = keyring::Entry::new(&item.service, &item.user);
-            let _ = sender.send(entry.and_then(|entry| until_it_stays(|| act(&entry))));
-        });
-        let patience = self.patience.answer.min(deadline.remaining());
-        let answer = receiver.recv_timeout(patience);
-        if answer.is_ok() {
-            thread::sleep(FAREWELL);
+        let deadline = Deadline::after(self.timeouts.call);
+        let _lock = self.lock_keyring(what, &deadline)?;
+        let timeout = self.timeouts.answer.min(deadline.remaining());
+        let answer = self.answer_within(timeout, operation);
+        if answer.is_some() {
+            thread::sleep(PAUSE_AFTER_CALL);
         }
         match answer {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.failed(what, &words(&error))),
-            Err(_) => {
-                let seconds = patience.as_secs_f32();
-                Err(self.failed(
-                    what,
-                    &format!("it did not answer in {seconds:.1} s; it may be locked"),
-                ))
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(self.failed(what, &reason(&error))),
+            None => {
+                let seconds = timeout.as_secs_f32();
+                let reason = format!("it did not answer in {seconds:.1} s; it may be locked");
+                Err(self.failed(what, &reason))
             }
         }
     }
 
-    fn failed(&self, what: &str, why: &str) -> Error {
-        let other = if self.service == SERVICE {
+    /// Runs `operation` on a thread of its own. `None` when it takes longer than `timeout`.
+    fn answer_within<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        operation: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    ) -> Option<keyring::Result<T>> {
+        let (sender, receiver) = mpsc::channel();
+        let item = self.clone();
+        thread::spawn(move || {
+            let entry = keyring::Entry::new(&item.service, &item.user);
+            let _ = sender.send(entry.and_then(|entry| retry_vanished(|| operation(&entry))));
+        });
+        receiver.recv_timeout(timeout).ok()
+    }
+
+    /// Takes the lock that all processes of ours share which use this keyring; `None` where there is no folder for it.
+    fn lock_keyring(&self, what: &str, deadline: &Deadline) -> Result<Option<Lock>> {
+        let Some(path) = lock_path() else { return Ok(None) };
+        match Lock::acquire(&path, deadline)? {
+            None => Err(self.failed(what, "other processes are using the keyring")),
+            lock => Ok(lock),
+        }
+    }
+
+    fn failed(&self, what: &str, reason: &str) -> Error {
+        let alternative = if self.service == SERVICE {
             "choose another storage, such as \"file\""
         } else {
             "set cli_auth_credentials_store = \"file\" in Codex's config.toml and sign in again"
         };
-        Error::new(Kind::Storage, format!("cannot {what} {self}: {why}")).hint(format!(
-            "unlock the keyring (log in to the desktop, or run gnome-keyring-daemon --unlock), or {other}"
+        Error::new(Kind::Storage, format!("cannot {what} {self}: {reason}")).hint(format!(
+            "unlock the keyring (log in to the desktop, or run gnome-keyring-daemon --unlock), or {alternative}"
         ))
     }
 }
@@ -235,42 +254,47 @@ impl fmt::Display for Item {
     }
 }
 
-/// The lock that says whose turn it is; beside the keyring's own socket, and nowhere else, for a session without that
-/// folder has a keyring of its own.
-fn turn() -> Option<PathBuf> {
+/// The lock file is in the folder of the keyring's own socket. A session without that folder has a keyring that no other
+/// session uses.
+fn lock_path() -> Option<PathBuf> {
     let folder = Folders::of_user().ok()?.runtime?;
     create_private(&folder).ok()?;
     Some(folder.join("keyring.lock"))
 }
 
-/// An item is looked for, and then asked for its secret; another process may remove it in between.
-fn until_it_stays<T>(act: impl Fn() -> keyring::Result<T>) -> keyring::Result<T> {
-    const TIMES: u32 = 10;
-    let tries = (1..TIMES).map(|_| act());
-    let stayed = tries.into_iter().find(|result| !result.as_ref().is_err_and(has_vanished));
-    stayed.unwrap_or_else(act)
+/// Repeats `operation` when its item vanishes: the keyring crate finds an item and then asks for its secret, and another
+/// process may remove the item in between.
+fn retry_vanished<T>(operation: impl Fn() -> keyring::Result<T>) -> keyring::Result<T> {
+    const MAX_ATTEMPTS: u32 = 10;
+    let mut attempts = 1;
+    loop {
+        match operation() {
+            Err(error) if has_vanished(&error) && attempts < MAX_ATTEMPTS => attempts += 1,
+            result => return result,
+        }
+    }
 }
 
-/// D-Bus has no other words for an object that is gone; the Secret Service has its own, too.
+/// Recognizes the D-Bus and Secret Service errors for a missing object by name, because the crate has no variant for them.
 fn has_vanished(error: &keyring::Error) -> bool {
-    const WORDS: [&str; 3] = ["UnknownMethod", "UnknownObject", "NoSuchObject"];
+    const NAMES: [&str; 3] = ["UnknownMethod", "UnknownObject", "NoSuchObject"];
     let (keyring::Error::PlatformFailure(error) | keyring::Error::NoStorageAccess(error)) = error
     else {
         return false;
     };
     let text = error.to_string();
-    WORDS.iter().any(|word| text.contains(word))
+    NAMES.iter().any(|name| text.contains(name))
 }
 
-/// The crate's own words, without what it may quote of a secret.
-fn words(error: &keyring::Error) -> String {
+/// Returns the crate's own text, without a value that it may quote.
+fn reason(error: &keyring::Error) -> String {
     match error {
         keyring::Error::BadEncoding(_) => "the item is not text".into(),
         keyring::Error::NoStorageAccess(error) | keyring::Error::PlatformFailure(error) => {
             error.to_string()
         }
         keyring::Error::Ambiguous(items) => {
-            format!("there are {} items by that name; remove all but one", items.len())
+            format!("{} items have this name; remove all but one", items.len())
         }
         error => error.to_string(),
     }

@@ -18,8 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::Login;
 use crate::storage::cached_value::CachedValue;
-use crate::storage::files::sweep;
-use crate::storage::files_read::Bytes;
+use crate::storage::files::{Bytes, sweep_temporary_files};
 use crate::storage::journal::{self, Intent, Journal, Unfinished};
 use crate::storage::keyring::{Item, KeyringTimeouts};
 use crate::storage::location::Location;
@@ -212,7 +211,7 @@ impl LocalStorage {
 
     fn lock_write(&self, deadline: &Deadline) -> Result<Lock> {
         create_private(&self.dir)?;
-        Lock::acquire_or_name(&self.dir.join("write"), deadline)
+        Lock::acquire_or_busy(&self.dir.join("write"), deadline)
     }
 
     /// Makes the copies anew, after a restart; only where nobody is writing.
@@ -265,9 +264,9 @@ impl Storage for LocalStorage {
 
     /// All the logins' folders: a sign-in begins in one, and ends in another.
     fn sweep(&self) {
-        sweep(&self.dir);
+        sweep_temporary_files(&self.dir);
         for folder in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            sweep(&folder.path());
+            sweep_temporary_files(&folder.path());
         }
     }
 

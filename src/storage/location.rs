@@ -1,61 +1,55 @@
-//! One spot that holds a login document: a file, or an item of the keyring.
+//! Where one login or one index is kept: in a file, or in an item of the keyring.
 
 use crate::clock;
 use crate::error::{IoResultExt, Result};
-use crate::storage::files::{probe, replace, sync_folder, target};
-use crate::storage::files_read::{Bytes, read};
+use crate::storage::files::{Bytes, follow_links, probe_replace, read, remove_and_sync, replace};
 use crate::storage::keyring::Item;
 use crate::storage::seal::Seal;
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// Symbolic links are followed, and survive.
+    /// A symbolic link is followed, and stays a link when its target is replaced.
     File(PathBuf),
     Keyring(Item),
 }
 
 impl Location {
+    /// Returns the content; `None` where the file or the item does not exist.
     pub fn read(&self) -> Result<Option<Bytes>> {
         match self {
             Self::Keyring(item) => item.load(),
-            Self::File(path) => read(path).context("read", path),
+            Self::File(path) => read(path),
         }
     }
 
+    /// Replaces the content, on disk or in the keyring when this returns.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Keyring(item) => item.save(bytes),
-            Self::File(path) => replace(&target(path), bytes),
+            Self::File(path) => replace(&follow_links(path), bytes),
         }
     }
 
+    /// Removes the file or the item, and the key of its journal. Returns whether there was one.
     pub fn remove(&self) -> Result<bool> {
-        let path = match self {
+        match self {
             Self::Keyring(item) => {
                 item.journal_key().remove()?;
-                return item.remove();
+                item.remove()
             }
-            Self::File(path) => target(path),
-        };
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            removed => removed.context("remove", &path)?,
+            Self::File(path) => remove_and_sync(&follow_links(path)),
         }
-        let folder = path.parent().unwrap_or(Path::new("."));
-        sync_folder(folder).context("sync", folder)?;
-        Ok(true)
     }
 
-    /// Proves that [`Location::write`] would work now. A keyring proves it by keeping a fresh key, which seals what has to
-    /// lie in a file for a moment.
+    /// Proves that [`Location::write`] can write now. For the keyring the proof is a new key that it stores; the key
+    /// is returned, and seals the answer in the journal.
     pub fn probe(&self) -> Result<Option<Seal>> {
         match self {
             Self::File(path) => {
-                probe(&target(path))?;
+                probe_replace(&follow_links(path))?;
                 Ok(None)
             }
             Self::Keyring(item) => {
@@ -66,18 +60,18 @@ impl Location {
         }
     }
 
-    /// The key of the last [`Location::probe`].
+    /// Returns the key of the last [`Location::probe`].
     pub fn seal(&self) -> Result<Option<Seal>> {
         let Self::Keyring(item) = self else { return Ok(None) };
         let key = item.journal_key().load()?;
         Ok(key.and_then(|key| Seal::from_bytes(&key)))
     }
 
-    /// Renames a file that cannot be understood to `auth.json.corrupt-TIME`, so that nothing is lost with it. A
-    /// keyring item is left to be replaced: a copy of it on the disk would be worse.
+    /// Renames a damaged file to `auth.json.corrupt-TIME`. A keyring item stays and is replaced, because a copy in a
+    /// file would expose it.
     pub fn set_aside(&self) -> Result<()> {
         let Self::File(path) = self else { return Ok(()) };
-        let path = target(path);
+        let path = follow_links(path);
         let aside = format!("{}.corrupt-{}", path.display(), clock::now());
         fs::rename(&path, aside).context("set aside", &path)
     }

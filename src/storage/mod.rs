@@ -3,10 +3,11 @@
 pub mod audit_log;
 pub mod auth_json;
 pub mod cached_value;
+pub mod codex_commit;
 pub mod codex_config;
 pub mod codex_home;
+pub mod codex_lock;
 pub mod files;
-pub mod files_read;
 pub mod host_credentials;
 pub mod journal;
 pub mod keyring;

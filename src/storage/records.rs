@@ -1,12 +1,9 @@
 //! One small JSON file: replaced whole, read without a lock.
 
-use crate::error::{Error, IoResultExt, Result};
-use crate::storage::files::replace;
-use crate::storage::files_read::read;
+use crate::error::Result;
+use crate::storage::files::{read, remove, replace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs;
-use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
@@ -22,7 +19,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// What is recorded. A record that cannot be understood (one of another version) counts as none.
     pub fn load(&self) -> Result<Option<T>> {
-        let bytes = read(&self.path).context("read", &self.path)?;
+        let bytes = read(&self.path)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -33,11 +30,6 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// Removes the record; fine if there is none.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", &self.path, error))
-            }
-            _ => Ok(()),
-        }
+        remove(&self.path).map(drop)
     }
 }

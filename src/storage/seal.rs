@@ -1,4 +1,4 @@
-//! Seals what lies in a file for a moment with a key that lies in the keyring, so that the file alone is of no use.
+//! Encrypts a short-lived file with a key that is kept in the keyring, so that the file alone reveals nothing.
 
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
@@ -10,18 +10,19 @@ use zeroize::Zeroizing;
 
 const KEY_LENGTH: usize = 32;
 
-/// A key for one message.
+/// A key that encrypts one message.
 pub struct Seal(Secret<Vec<u8>>);
 
 impl Seal {
     pub fn new() -> Result<Self> {
         let mut key = Secret::new(vec![0; KEY_LENGTH]);
         let filled = SystemRandom::new().fill(key.expose_mut());
-        filled.map_err(|_| Error::new(Kind::Storage, "the system gives no random numbers"))?;
+        filled
+            .map_err(|_| Error::new(Kind::Storage, "cannot get random numbers from the system"))?;
         Ok(Self(key))
     }
 
-    /// The key as [`Seal::bytes`] gave it; `None` when it is none.
+    /// Returns the seal whose [`Seal::bytes`] are `bytes`; `None` when they have the wrong length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         (bytes.len() == KEY_LENGTH).then(|| Self(Secret::new(bytes.to_vec())))
     }
@@ -30,21 +31,23 @@ impl Seal {
         self.0.expose()
     }
 
-    /// With one message a key, any nonce is a fresh one.
+    /// The nonce is constant, because a key encrypts only one message.
     fn cipher(&self) -> (LessSafeKey, Nonce) {
-        let key =
-            UnboundKey::new(&CHACHA20_POLY1305, self.0.expose()).expect("its length is right");
+        let key = UnboundKey::new(&CHACHA20_POLY1305, self.0.expose())
+            .expect("the key has the right length");
         (LessSafeKey::new(key), Nonce::assume_unique_for_key([0; 12]))
     }
 
+    /// Encrypts `message`. Returns base64.
     pub fn seal(&self, message: &[u8]) -> String {
         let (key, nonce) = self.cipher();
         let mut sealed = Zeroizing::new(message.to_vec());
-        key.seal_in_place_append_tag(nonce, Aad::empty(), &mut *sealed).expect("it is short");
+        key.seal_in_place_append_tag(nonce, Aad::empty(), &mut *sealed)
+            .expect("the message is short");
         STANDARD.encode(&*sealed)
     }
 
-    /// `None` when it was not sealed with this key.
+    /// Decrypts what [`Seal::seal`] returned; `None` when it was encrypted with another key or changed.
     pub fn open(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let mut message = Zeroizing::new(STANDARD.decode(sealed).ok()?);
         let (key, nonce) = self.cipher();
@@ -59,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sealed_is_opened_by_its_key_alone() {
+    fn sealed_message_opens_only_with_its_own_key() {
         let (seal, other) = (Seal::new().unwrap(), Seal::new().unwrap());
         let sealed = seal.seal(b"made up");
         assert!(!sealed.contains("made up"));

@@ -1,4 +1,4 @@
-//! Wakes a waiter when a file in one of some folders is replaced or removed.
+//! Reports replaced and removed files in a set of folders.
 
 use std::path::PathBuf;
 #[cfg(target_os = "linux")]
@@ -8,19 +8,19 @@ use {
 };
 use {std::thread, std::time::Duration};
 
-/// Calls `changed` after each replacement or removal of a file in `folders`, until it returns false. Without
-/// inotify it is called four times a second instead; a caller looks for itself in either case.
+/// Calls `changed` after a file in `folders` was replaced or removed, until it returns false. Without inotify it calls
+/// `changed` four times a second, so `changed` must check for itself.
 pub fn watch(folders: &[PathBuf], changed: impl FnMut() -> bool + Send + 'static) {
     #[cfg(target_os = "linux")]
     if let Ok(events) = inotify(folders) {
-        thread::spawn(move || read(events, changed));
+        thread::spawn(move || wait_for_events(events, changed));
         return;
     }
     let _ = folders;
-    thread::spawn(move || tick(changed));
+    thread::spawn(move || poll(changed));
 }
 
-fn tick(mut changed: impl FnMut() -> bool) {
+fn poll(mut changed: impl FnMut() -> bool) {
     while changed() {
         thread::sleep(Duration::from_millis(250));
     }
@@ -36,8 +36,8 @@ fn inotify(folders: &[PathBuf]) -> rustix::io::Result<std::fs::File> {
 }
 
 #[cfg(target_os = "linux")]
-fn read(mut events: std::fs::File, mut changed: impl FnMut() -> bool) {
-    // What changed does not matter, only that something did.
+fn wait_for_events(mut events: std::fs::File, mut changed: impl FnMut() -> bool) {
+    // The events are not parsed: `changed` checks for itself.
     let mut buffer = [0; 4096];
     while events.read(&mut buffer).is_ok() && changed() {}
 }

@@ -2,7 +2,7 @@
 
 use crate::codex;
 use crate::machine::{Machine, eventually};
-use codex_credential::storage::auth_json::ACCESS_ONLY;
+use codex_credential::storage::auth_json::REFRESH_TOKEN_PLACEHOLDER;
 use serde_json::Value;
 
 /// Codex's home holds nothing but the bundle, whose token has `lifetime` seconds left.
@@ -13,7 +13,7 @@ fn bundled(lifetime: i64) -> (Machine, Value) {
     let line = "export --access-only --format auth-json --min-validity 0s";
     let bundle = machine.command(line).assert().success().get_output().stdout.clone();
     let bundle: Value = serde_json::from_slice(&bundle).unwrap();
-    assert_eq!(bundle["tokens"]["refresh_token"], ACCESS_ONLY);
+    assert_eq!(bundle["tokens"]["refresh_token"], REFRESH_TOKEN_PLACEHOLDER);
     machine.write_auth_json(&bundle);
     (machine, bundle)
 }

@@ -61,7 +61,7 @@ fn a_document_that_cannot_be_understood_is_named_and_left_alone() {
         for operation in ["get", "store", "erase"] {
             let input = format!("{A}password=hunter2\n");
             let output = git.machine.command(operation).write_stdin(input).assert().code(1);
-            let named = contains(document.to_str().unwrap()).and(contains("hint: mend it"));
+            let named = contains(document.to_str().unwrap()).and(contains("hint: remove it"));
             output.stdout("").stderr(named.and(contains("hunter2").not()));
         }
         assert_eq!(fs::read_to_string(&document).unwrap(), content);

@@ -12,7 +12,7 @@ pub fn is_asked_for() -> bool {
 }
 
 pub fn write_and_read() {
-    let item = Item::own("long", KeyringTimeouts::default()).with_limit(100);
+    let item = Item::own("long", KeyringTimeouts::default()).with_max_length(100);
     let long = |byte: u8| vec![byte; 1050];
     for value in [long(1), b"short".to_vec(), long(2), long(3), long(3)] {
         item.save(&value).unwrap();
@@ -20,7 +20,7 @@ pub fn write_and_read() {
         // As a process would that sees one item alone.
         assert!(
             value.len() <= 100
-                || *item.clone().with_limit(usize::MAX).load().unwrap().unwrap() != value
+                || *item.clone().with_max_length(usize::MAX).load().unwrap().unwrap() != value
         );
     }
     assert!(item.remove().unwrap());

@@ -59,7 +59,7 @@ pub fn profile_for(
 
 /// Where the credentials of other hosts are kept.
 pub fn foreign(profile: &Profile, wait: Option<Duration>) -> OtherHosts {
-    OtherHosts { storage: profile.other_hosts_storage, patience: patience(wait) }
+    OtherHosts { storage: profile.other_hosts_storage, keyring_timeouts: patience(wait) }
 }
 
 /// `deadline` is for a program that named no time.

@@ -60,7 +60,7 @@ fn try_folder(folder: PathBuf) -> Result<()> {
 
 /// Uses a scratch file, so that no renewal waits for the check.
 fn try_scratch_lock(folder: &Path) -> Result<()> {
-    let path = files::scratch(folder);
+    let path = files::temporary_path(folder);
     let result = try_with_second_process(&path);
     let _ = std::fs::remove_file(&path);
     result

@@ -8,7 +8,7 @@ use crate::policy;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
 use crate::storage::codex_home::CodexHome;
-use crate::storage::files::probe;
+use crate::storage::files::probe_replace;
 use crate::ui::time_left;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn check_login(report: &mut Report, profile: &Profile, login: &Login) {
 /// Tries the nearest folder that exists: a check must not create a folder whose name may be mistyped.
 fn check_missing(report: &mut Report, dir: &Path) {
     let first = dir.ancestors().take_while(|above| !above.is_dir()).last().unwrap_or(dir);
-    match probe(first) {
+    match probe_replace(first) {
         Ok(()) => report.warn(
             "storage",
             format!("there is no folder {}", dir.display()),

@@ -1,0 +1,176 @@
+//! Changes Codex's login: the only code that writes `auth.json` or Codex's keyring item.
+
+use crate::client::ClientRegistration;
+use crate::clock::{self, Deadline};
+use crate::error::{Kind, Result};
+use crate::login::{Login, significant_skew};
+use crate::storage::auth_json::{self, AuthJson};
+use crate::storage::codex_home::{CodexHome, malformed};
+use crate::storage::codex_lock::AuthLock;
+use crate::storage::files::{Bytes, folder_of, follow_links, sweep_temporary_files};
+use crate::storage::journal::{self, Intent, Journal, Unfinished};
+use crate::storage::location::Location;
+use crate::storage::login_dir::LoginDir;
+use crate::storage::seal::Seal;
+use crate::storage::{Change, HeldLogin, Storage};
+use crate::tokens::{Fingerprint, TokenResponse};
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+impl Storage for CodexHome {
+    fn login_dir(&self) -> Result<LoginDir> {
+        Ok(self.login_dir().clone())
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        vec![self.dir().to_owned()]
+    }
+
+    fn load(&self) -> Result<Option<Login>> {
+        self.load_login()
+    }
+
+    fn describe(&self) -> Result<String> {
+        self.location().map(|location| location.to_string())
+    }
+
+    /// Takes Codex's `auth.lock`.
+    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
+        let lock = AuthLock::acquire(self.dir(), deadline)?;
+        Ok(Box::new(HeldCodexLogin { home: self, lock }))
+    }
+
+    fn holder(&self) -> Option<String> {
+        AuthLock::holder(self.dir())
+    }
+
+    fn sweep(&self) {
+        sweep_temporary_files(self.login_dir().dir());
+        sweep_temporary_files(folder_of(&follow_links(&self.dir().join("auth.json"))));
+    }
+
+    fn left(&self) -> Result<Option<Unfinished>> {
+        journal::left(&self.login_dir().journal(), || self.location()?.seal())
+    }
+}
+
+/// A login whose `auth.lock` is held.
+struct HeldCodexLogin<'a> {
+    home: &'a CodexHome,
+    lock: AuthLock,
+}
+
+impl HeldLogin for HeldCodexLogin<'_> {
+    fn probe(&self) -> Result<()> {
+        self.seal().map(drop)
+    }
+
+    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
+        let seal = self.seal()?;
+        Journal::begin(&self.home.login_dir().journal(), intent, seal).map(Some)
+    }
+
+    fn commit(
+        &self,
+        replaces: Option<&Fingerprint>,
+        change: &Change,
+        deadline: &Deadline,
+    ) -> Result<bool> {
+        let _lock = self.lock.lock_for_write(deadline)?;
+        let is_sign_in = matches!(change, Change::SignedIn { .. });
+        let stored = self.stored_fingerprint(is_sign_in && replaces.is_none())?;
+        if stored.as_ref() != replaces {
+            return Ok(false);
+        }
+        match *change {
+            Change::Renewed(tokens) => self.write_renewal(tokens),
+            Change::SignedIn { tokens, by, .. } => self.write_sign_in(tokens, by).map(|()| true),
+        }
+    }
+
+    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
+        let _lock = self.lock.lock_for_write(deadline)?;
+        if !self.home.load_login()?.is_some_and(|login| is_meant(&login)) {
+            return Ok(false);
+        }
+        self.home.login_dir().forget()?;
+        self.home.login_dir().pinned().remove()?;
+        let mut removed = false;
+        for location in self.home.locations()? {
+            removed |= location.remove()?;
+        }
+        Ok(removed)
+    }
+}
+
+impl HeldCodexLogin<'_> {
+    /// Proves that a commit can write. Returns the key that seals the journal of a keyring login.
+    fn seal(&self) -> Result<Option<Seal>> {
+        self.lock.probe_write_lock()?;
+        self.home.location()?.probe()
+    }
+
+    /// Returns which login is stored. An API key counts as none, and with `may_be_damaged` so does a document that
+    /// cannot be read.
+    fn stored_fingerprint(&self, may_be_damaged: bool) -> Result<Option<Fingerprint>> {
+        match self.home.load_login() {
+            Err(error) if error.kind == Kind::LoginRequired || may_be_damaged => Ok(None),
+            login => Ok(login?.map(|login| login.fingerprint())),
+        }
+    }
+
+    /// Writes the tokens to where the login is. Returns false where there is no login.
+    fn write_renewal(&self, tokens: &TokenResponse) -> Result<bool> {
+        let Some((location, document)) = self.home.document()? else { return Ok(false) };
+        let document = auth_json::after_renewal(&document, tokens, &last_refresh());
+        write(&location, document)?;
+        self.record_skew(tokens.skew)?;
+        Ok(true)
+    }
+
+    /// Writes the login to where Codex would store a new one.
+    fn write_sign_in(&self, tokens: &TokenResponse, by: &ClientRegistration) -> Result<()> {
+        let document = self.document_or_set_aside()?;
+        let location = self.home.location_of_new_login()?;
+        let document = document.as_deref().map(Vec::as_slice);
+        let document = auth_json::after_sign_in(document, tokens, by, &last_refresh());
+        write(&location, document)?;
+        self.record_skew(tokens.skew)?;
+        if location != self.home.file() {
+            // Codex does the same, so that the keyring's login is the only one.
+            self.home.file().remove()?;
+        }
+        Ok(())
+    }
+
+    /// Returns the stored document. A damaged one is set aside and counts as none.
+    fn document_or_set_aside(&self) -> Result<Option<Bytes>> {
+        let Some((location, document)) = self.home.document()? else { return Ok(None) };
+        if AuthJson::parse(&document).is_err() {
+            location.set_aside()?;
+            return Ok(None);
+        }
+        Ok(Some(document))
+    }
+
+    /// Records how far the server's clock is ahead, which `auth.json` has no member for. It is recorded after the login,
+    /// because other processes must not judge the old login by it.
+    fn record_skew(&self, skew: Option<i64>) -> Result<()> {
+        let record = self.home.login_dir().skew();
+        match skew.map(|skew| significant_skew(Some(skew))) {
+            Some(0) => record.remove(),
+            Some(skew) => record.save(&skew),
+            None => Ok(()),
+        }
+    }
+}
+
+fn write(location: &Location, document: serde_json::Result<Vec<u8>>) -> Result<()> {
+    let document = document.map_err(|error| malformed(location, &error))?;
+    location.write(&Zeroizing::new(document))
+}
+
+/// Returns the value of the member `last_refresh`.
+fn last_refresh() -> String {
+    clock::timestamp().to_string()
+}
