@@ -1,11 +1,11 @@
-//! The real Codex with an `auth.json` that `export --access-only` wrote: it has a marker for a refresh token.
+//! The real Codex with an `auth.json` from `export --access-only`, which has a placeholder instead of a refresh token.
 
 use crate::codex;
 use crate::machine::{Machine, eventually};
 use codex_credential::storage::auth_json::REFRESH_TOKEN_PLACEHOLDER;
 use serde_json::Value;
 
-/// Codex's home holds nothing but the bundle, whose token has `lifetime` seconds left.
+/// Returns a Codex home with only the bundle, whose token is valid for `lifetime` seconds.
 fn bundled(lifetime: i64) -> (Machine, Value) {
     let machine = Machine::new();
     codex::configure(&machine, "file");
@@ -18,7 +18,7 @@ fn bundled(lifetime: i64) -> (Machine, Value) {
     (machine, bundle)
 }
 
-/// Whether `codex exec` answered, what it said, and how often the marker was sent.
+/// Runs `codex exec`. Returns whether it answered, its messages, and how often it sent the placeholder.
 fn exec(machine: &Machine) -> (bool, String, u64) {
     let output = codex::start_exec(machine).wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -26,9 +26,9 @@ fn exec(machine: &Machine) -> (bool, String, u64) {
     (output.status.success() && answered, said, machine.issuer.counts().refreshes)
 }
 
-/// Codex begins to refresh five minutes before the end: from then on it sends the marker, is refused, and goes on with the
-/// token while that is good. It changes nothing in the file.
-pub fn codex_works_with_a_bundle_to_its_end() {
+/// Codex refreshes five minutes before expiry. From then on it sends the placeholder, is refused, and goes on with the
+/// token while that is valid. It does not change the file.
+pub fn codex_works_with_an_access_only_bundle_until_it_expires() {
     for (lifetime, answers, sends) in [(3600, true, false), (200, true, true), (3, false, true)] {
         let (machine, bundle) = bundled(lifetime);
         if !answers {
@@ -37,7 +37,7 @@ pub fn codex_works_with_a_bundle_to_its_end() {
         }
         let (answered, said, sent) = exec(&machine);
         println!(
-            "codex exec, a bundle for {lifetime} s: answered {answered}, marker sent {sent} times"
+            "codex exec, a bundle for {lifetime} s: answered: {answered}, placeholder sent {sent} times"
         );
         assert_eq!((answered, sent > 0), (answers, sends), "{said}");
         assert_eq!(said.contains("sign in again"), sends, "{said}");

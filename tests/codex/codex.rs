@@ -1,4 +1,4 @@
-//! The real Codex CLI on a [`Machine`], with nothing that leads off loopback.
+//! The real Codex CLI on a [`Machine`], limited to loopback.
 
 use crate::machine::Machine;
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub fn program() -> Option<PathBuf> {
     std::env::var_os("REAL_CODEX").map(PathBuf::from)
 }
 
-/// Tells Codex where the model and its login are.
+/// Configures the model's URL and where Codex stores its login.
 pub fn configure(machine: &Machine, store: &str) {
     let url = machine.issuer.url();
     let config = format!(
@@ -25,8 +25,8 @@ pub fn configure(machine: &Machine, store: &str) {
     fs::write(machine.path("config.toml"), config).unwrap();
 }
 
-/// `timeout` around it, for Codex waits for ever where a server is down. The proxy is nobody: what would leave
-/// the machine fails.
+/// Runs Codex under `timeout`, because it waits forever for a server that is down. No proxy listens at the address, so
+/// every connection beyond loopback fails.
 pub fn command(machine: &Machine, arguments: &[&str]) -> Command {
     let mut command = Command::new("timeout");
     command.arg("60").arg(program().expect("the real Codex")).args(arguments);
@@ -46,7 +46,7 @@ pub fn run(machine: &Machine, arguments: &[&str]) -> Output {
     command(machine, arguments).output().unwrap()
 }
 
-/// `codex login --device-auth`, approved.
+/// Signs in with `codex login --device-auth`.
 pub fn login(machine: &Machine) {
     let url = machine.issuer.url();
     let mut command = command(machine, &["login", "--device-auth", "--experimental_issuer", &url]);
@@ -56,7 +56,7 @@ pub fn login(machine: &Machine) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The line that `codex login status` prints, and whether it calls that signed in.
+/// Returns the line that `codex login status` prints, and whether it succeeded.
 pub fn status(machine: &Machine) -> (String, bool) {
     let output = run(machine, &["login", "status"]);
     let says = String::from_utf8(output.stderr).unwrap();
@@ -70,7 +70,7 @@ pub fn start_exec(machine: &Machine) -> Child {
     command(machine, &EXEC).spawn().unwrap()
 }
 
-/// Whether `codex exec` got its answer.
+/// Whether `codex exec` got an answer from the model.
 pub fn answered(exec: Child) -> bool {
     let output = exec.wait_with_output().unwrap();
     output.status.success() && String::from_utf8_lossy(&output.stdout).trim_end().ends_with("OK")
@@ -80,7 +80,7 @@ pub fn exec(machine: &Machine) -> bool {
     answered(start_exec(machine))
 }
 
-/// The token that the IDE extension would be given: `getAuthStatus` of `codex app-server`.
+/// Returns the token that the IDE extension would get: `getAuthStatus` of `codex app-server`.
 pub fn app_server_token(machine: &Machine) -> String {
     let mut server = command(machine, &["app-server"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = server.stdin.take().unwrap();

@@ -1,11 +1,11 @@
-//! Early renewal keeps Codex out of its own race.
+//! Our early renewal prevents concurrent refreshes by Codex.
 
 use crate::codex;
 use crate::machine::{Machine, PATIENCE, eventually, token_of};
 use issuer::Counts;
 use std::time::Duration;
 
-/// In 8 minutes: Codex does not refresh yet, we do.
+/// A lifetime at which we refresh, and Codex does not yet.
 const SOON: i64 = 8 * 60;
 
 pub fn callers_and_codex_together_cost_one_refresh() {
@@ -26,18 +26,18 @@ pub fn callers_and_codex_together_cost_one_refresh() {
     assert_ne!(machine.token(), tokens.access_token);
 }
 
-/// For comparison: the same without us, on a token that has expired.
-pub fn what_codex_does_by_itself() {
+/// For comparison: Codex alone, with an expired token.
+pub fn codex_alone_refreshes_without_coordination() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     machine.sign_in(-1);
-    // What a server does across an ocean; on loopback one may be done before the next begins.
+    // Without the delay a refresh on loopback can end before the next begins.
     let slow = issuer::Fault::DelayBefore(Duration::from_millis(300));
     machine.issuer.fault(issuer::Endpoint::Refresh, slow, u32::MAX);
     let execs: Vec<_> = (0..4).map(|_| codex::start_exec(&machine)).collect();
     let answered = execs.into_iter().filter_map(|exec| codex::answered(exec).then_some(())).count();
     let counts = machine.issuer.counts();
-    report("4 codex exec by themselves, an expired token", &counts);
+    report("4 codex exec without us, an expired token", &counts);
     println!("  {answered} of them answered");
     assert!(counts.refreshes >= 1);
 }

@@ -1,4 +1,4 @@
-//! A real Secret Service: gnome-keyring on a bus of its own.
+//! A real Secret Service: gnome-keyring on its own bus.
 
 use crate::machine::{Machine, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 pub struct Keyring {
     session: Child,
-    /// The session ends when this is closed.
+    /// Closing it ends the session.
     stdin: Option<ChildStdin>,
-    says: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     address: String,
     home: TempDir,
 }
 
-/// Each line that comes in unlocks it, starting it first where it has gone.
+/// Each input line unlocks the keyring, and starts it if it is not running.
 const SESSION: &str = r#"
 echo "$DBUS_SESSION_BUS_ADDRESS"
 while read -r _; do
@@ -27,7 +27,7 @@ done
 "#;
 
 impl Keyring {
-    /// Unlocked, for `machine` and the Codex on it.
+    /// Starts an unlocked keyring for `machine`.
     pub fn unlocked(machine: &mut Machine) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new("dbus-run-session");
@@ -39,23 +39,23 @@ impl Keyring {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut session = command.spawn().expect("dbus-run-session starts");
         let stdin = session.stdin.take();
-        let mut says = BufReader::new(session.stdout.take().unwrap()).lines();
-        let address = says.next().unwrap().unwrap();
+        let mut output = BufReader::new(session.stdout.take().unwrap()).lines();
+        let address = output.next().unwrap().unwrap();
         machine.set("DBUS_SESSION_BUS_ADDRESS", &address);
-        let mut keyring = Self { session, stdin, says, address, home };
+        let mut keyring = Self { session, stdin, output, address, home };
         keyring.unlock();
         keyring
     }
 
     pub fn unlock(&mut self) {
         writeln!(self.stdin.as_ref().unwrap()).unwrap();
-        // A call before that would have the bus start another, which is locked.
-        let mut says = self.says.by_ref().map_while(Result::ok);
-        assert!(says.any(|line| line == "unlocked"), "the session goes on");
+        // On an earlier call the bus would start another daemon, which is locked.
+        let mut lines = self.output.by_ref().map_while(Result::ok);
+        assert!(lines.any(|line| line == "unlocked"), "the session has not ended");
         eventually(|| self.store("probe", "x"));
     }
 
-    /// The daemon of this session.
+    /// Returns the process of the daemon.
     fn daemon(&self) -> Option<Pid> {
         let home = format!("HOME={}", self.home.path().display());
         let is_ours = |pid: &i32| {
@@ -72,7 +72,7 @@ impl Keyring {
         kill_process(self.daemon().expect("the daemon runs"), signal).unwrap();
     }
 
-    /// It takes calls and answers none.
+    /// Stops the daemon: it accepts calls and never answers.
     pub fn hang(&self) {
         self.signal(Signal::STOP);
     }
@@ -85,7 +85,7 @@ impl Keyring {
         self.signal(Signal::KILL);
     }
 
-    /// The secret of the item whose user name ends in `end`.
+    /// Returns the secret of the item whose user name ends with `end`.
     pub fn secret(&self, end: &str) -> Option<String> {
         let arguments = ["search", "--all", "--unlock", "service", "codex-credential"];
         let mut search = self.tool("secret-tool", &arguments);
@@ -110,7 +110,7 @@ impl Keyring {
     }
 
     fn store(&self, name: &str, secret: &str) -> bool {
-        // On a locked keyring it waits for a person.
+        // On a locked keyring secret-tool waits for the user.
         let arguments = ["5", "secret-tool", "store", "--label=t", "service", name];
         let mut command = self.tool("timeout", &arguments);
         let mut store = command.stdin(Stdio::piped()).spawn().unwrap();
@@ -130,7 +130,7 @@ impl Keyring {
         assert!(self.tool("dbus-send", &arguments).status().unwrap().success());
     }
 
-    /// Attributes and label of Codex's item, as `secret-tool` shows them, without the secret.
+    /// Returns the attributes and the label of Codex's item as `secret-tool` shows them.
     pub fn codex_item(&self) -> String {
         let mut command = self.tool("secret-tool", &["search", "--all", "service", "Codex Auth"]);
         let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
@@ -145,7 +145,7 @@ impl Keyring {
     }
 }
 
-/// A key among the secrets is no text.
+/// Some secrets are keys, which are not UTF-8.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

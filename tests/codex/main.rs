@@ -1,8 +1,8 @@
-//! The real Codex CLI and a real Secret Service, sharing one login with the real program.
+//! The real Codex CLI and the real program share one login, in a file or in a real Secret Service.
 //!
-//! `.ci/codex` installs both and runs this. Without them it says so in one line.
+//! `.ci/codex` installs Codex and gnome-keyring and runs these tests. Without Codex they are skipped.
 
-#![expect(clippy::disallowed_methods, reason = "REAL_CODEX and PATH come in here")]
+#![expect(clippy::disallowed_methods, reason = "REAL_CODEX and PATH")]
 
 mod codex;
 #[allow(dead_code, reason = "each of the two suites uses a part of it")]
@@ -13,11 +13,11 @@ mod machine;
 
 mod bundle;
 mod early;
-mod helper;
 mod locks;
 mod race;
 mod sign_in;
 mod sign_out;
+mod token_command;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -38,24 +38,24 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let trials = trials![
-        sign_in::ours_signs_codex_in,
-        sign_in::codexs_signs_us_in,
-        sign_in::ours_signs_codex_in_through_the_keyring,
-        sign_in::codexs_signs_us_in_through_the_keyring,
-        sign_in::auto_finds_the_login_in_either_place,
-        sign_in::a_renewal_is_seen_by_codex_in_the_keyring,
-        sign_in::a_locked_keyring_is_said_to_be_locked_and_no_second_login_is_begun,
-        sign_out::codexs_logout_makes_get_start_over,
+        sign_in::our_sign_in_signs_codex_in,
+        sign_in::codexs_sign_in_signs_us_in,
+        sign_in::our_sign_in_signs_codex_in_through_the_keyring,
+        sign_in::codexs_sign_in_signs_us_in_through_the_keyring,
+        sign_in::auto_storage_finds_the_login_in_keyring_or_file,
+        sign_in::codex_uses_a_login_that_we_renewed_in_the_keyring,
+        sign_in::locked_keyring_is_reported_and_starts_no_sign_in,
+        sign_out::get_signs_in_again_after_codexs_logout,
         sign_out::our_logout_signs_codex_out,
         sign_out::our_logout_signs_codex_out_of_the_keyring,
         early::callers_and_codex_together_cost_one_refresh,
-        early::what_codex_does_by_itself,
-        bundle::codex_works_with_a_bundle_to_its_end,
-        helper::from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approval,
-        race::a_refresh_by_codex_that_wins_loses_no_login,
-        race::a_refresh_by_us_that_wins_is_taken_up_by_codex,
-        locks::codex_reads_at_once_and_logs_out_after_a_renewal,
-        locks::a_foreign_lock_keeps_a_renewal_waiting_and_its_holder_is_named,
+        early::codex_alone_refreshes_without_coordination,
+        bundle::codex_works_with_an_access_only_bundle_until_it_expires,
+        token_command::codex_without_login_shows_url_and_code_and_works_after_approval,
+        race::refresh_by_codex_first_loses_no_login,
+        race::refresh_by_us_first_is_adopted_by_codex,
+        locks::during_a_renewal_codex_reads_at_once_and_its_logout_waits,
+        locks::renewal_blocked_by_auth_lock_names_the_holder,
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

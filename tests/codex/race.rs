@@ -1,16 +1,16 @@
-//! Codex refreshes without asking us; whoever wins, no login is lost.
+//! Codex and our program refresh at the same time. No login is lost, whichever is first.
 
 use crate::codex;
 use crate::machine::{Machine, PATIENCE, token_of};
 use issuer::{Endpoint, Fault};
 use std::time::Duration;
 
-/// Codex's request is at the server first; ours comes second and is refused.
-pub fn a_refresh_by_codex_that_wins_loses_no_login() {
+/// The server grants Codex's request and refuses ours.
+pub fn refresh_by_codex_first_loses_no_login() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     let old = machine.sign_in(-1);
-    // Rotated at once, answered late: ours meets a spent token.
+    // The server rotates the token at once and answers late, so that our request has the old token.
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(1500)), 1);
     let exec = codex::start_exec(&machine);
     assert!(machine.issuer.wait_until(|counts| counts.refreshes_granted == 1, PATIENCE));
@@ -21,15 +21,15 @@ pub fn a_refresh_by_codex_that_wins_loses_no_login() {
     assert!(machine.issuer.is_live_access_token(&tokens[0]));
     let counts = machine.issuer.counts();
     println!(
-        "Codex won the race: {} refresh requests, {} refused, {} user codes",
+        "Codex refreshed first: {} refresh requests, {} refused, {} user codes",
         counts.refreshes, counts.reuses, counts.user_codes
     );
     assert_eq!((counts.refreshes_granted, counts.user_codes), (1, 0));
     assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens[0]);
 }
 
-/// Ours is first, Codex's is refused: Codex reads the file again and goes on with our token.
-pub fn a_refresh_by_us_that_wins_is_taken_up_by_codex() {
+/// The server grants our request and refuses Codex's. Codex reads the file again and uses our token.
+pub fn refresh_by_us_first_is_adopted_by_codex() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     machine.sign_in(-1);
@@ -41,7 +41,7 @@ pub fn a_refresh_by_us_that_wins_is_taken_up_by_codex() {
     assert_eq!(machine.token(), token);
     let counts = machine.issuer.counts();
     println!(
-        "we won the race: {} refresh requests, {} refused, {} user codes",
+        "we refreshed first: {} refresh requests, {} refused, {} user codes",
         counts.refreshes, counts.reuses, counts.user_codes
     );
     assert_eq!((counts.refreshes_granted, counts.user_codes), (1, 0));

@@ -1,18 +1,18 @@
-//! Whoever signs in signs in for all.
+//! A sign-in by Codex or by our program signs in both.
 
 use crate::codex;
 use crate::keyring::Keyring;
 use crate::machine::Machine;
 
-fn signed_in_by_us(machine: &Machine) {
+fn sign_in_with_us(machine: &Machine) {
     let login = machine.start("login --wait 60s");
     machine.approve_next();
     let output = login.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Everything of Codex's works with our token, after one user code in all.
-fn codex_is_signed_in(machine: &Machine) {
+/// Asserts that `codex login status`, `codex exec` and the app server work, after one user code in all.
+fn assert_codex_is_signed_in(machine: &Machine) {
     assert_eq!(codex::status(machine), ("Logged in using ChatGPT".to_owned(), true));
     assert!(codex::exec(machine));
     assert_eq!(codex::app_server_token(machine), machine.token());
@@ -20,66 +20,66 @@ fn codex_is_signed_in(machine: &Machine) {
     assert_eq!((counts.user_codes, counts.refreshes, counts.responses_refused), (1, 0, 0));
 }
 
-pub fn ours_signs_codex_in() {
+pub fn our_sign_in_signs_codex_in() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
-    signed_in_by_us(&machine);
-    codex_is_signed_in(&machine);
+    sign_in_with_us(&machine);
+    assert_codex_is_signed_in(&machine);
 }
 
-pub fn codexs_signs_us_in() {
+pub fn codexs_sign_in_signs_us_in() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     codex::login(&machine);
-    codex_is_signed_in(&machine);
+    assert_codex_is_signed_in(&machine);
 }
 
-pub fn ours_signs_codex_in_through_the_keyring() {
+pub fn our_sign_in_signs_codex_in_through_the_keyring() {
     let mut machine = Machine::new();
     let keyring = Keyring::unlocked(&mut machine);
     codex::configure(&machine, "keyring");
-    signed_in_by_us(&machine);
+    sign_in_with_us(&machine);
     assert!(!machine.path("auth.json").exists());
     let ours = keyring.codex_item();
-    codex_is_signed_in(&machine);
-    // Codex's own item is the same in all but its secret.
+    assert_codex_is_signed_in(&machine);
+    // Codex's own item has the same attributes.
     codex::login(&machine);
     assert_eq!(keyring.codex_item(), ours);
     assert!(ours.contains("attribute.application = rust-keyring"), "{ours}");
 }
 
-pub fn codexs_signs_us_in_through_the_keyring() {
+pub fn codexs_sign_in_signs_us_in_through_the_keyring() {
     let mut machine = Machine::new();
     let _keyring = Keyring::unlocked(&mut machine);
     codex::configure(&machine, "keyring");
     codex::login(&machine);
-    codex_is_signed_in(&machine);
+    assert_codex_is_signed_in(&machine);
     let status = machine.command("status").assert().success();
     let status = String::from_utf8(status.get_output().stdout.clone()).unwrap();
     assert!(status.contains("the keyring item \"Codex Auth\""), "{status}");
 }
 
-pub fn auto_finds_the_login_in_either_place() {
+pub fn auto_storage_finds_the_login_in_keyring_or_file() {
     let mut machine = Machine::new();
     let tokens = machine.sign_in(3600);
     let _keyring = Keyring::unlocked(&mut machine);
     codex::configure(&machine, "auto");
-    // No item: the file, as Codex does.
+    // Without an item the file is read, as Codex does.
     assert_eq!(machine.token(), tokens.access_token);
     assert_eq!(codex::app_server_token(&machine), tokens.access_token);
-    // A new login goes to the keyring, and the file goes.
-    signed_in_by_us(&machine);
+    // A sign-in stores the login in the keyring and removes the file.
+    sign_in_with_us(&machine);
     assert!(!machine.path("auth.json").exists());
     assert_ne!(machine.token(), tokens.access_token);
     assert_eq!(codex::app_server_token(&machine), machine.token());
-    // Without a bus: no login, and a new one goes to the file.
+    // Without a bus there is no login, and a sign-in stores it in the file.
     machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
-    signed_in_by_us(&machine);
+    sign_in_with_us(&machine);
     assert!(machine.path("auth.json").exists());
     assert_eq!(codex::app_server_token(&machine), machine.token());
 }
 
-pub fn a_renewal_is_seen_by_codex_in_the_keyring() {
+pub fn codex_uses_a_login_that_we_renewed_in_the_keyring() {
     let mut machine = Machine::new();
     let keyring = Keyring::unlocked(&mut machine);
     codex::configure(&machine, "keyring");
@@ -96,7 +96,7 @@ pub fn a_renewal_is_seen_by_codex_in_the_keyring() {
     assert_eq!(keyring.codex_item(), item, "one item, with the same attributes");
 }
 
-pub fn a_locked_keyring_is_said_to_be_locked_and_no_second_login_is_begun() {
+pub fn locked_keyring_is_reported_and_starts_no_sign_in() {
     for store in ["keyring", "auto"] {
         let mut machine = Machine::new();
         let keyring = Keyring::unlocked(&mut machine);

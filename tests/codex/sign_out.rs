@@ -1,10 +1,10 @@
-//! Whoever signs out signs out all.
+//! A logout by Codex or by our program signs out both.
 
 use crate::codex;
 use crate::keyring::Keyring;
 use crate::machine::{Machine, token_of};
 
-pub fn codexs_logout_makes_get_start_over() {
+pub fn get_signs_in_again_after_codexs_logout() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     codex::login(&machine);
@@ -16,7 +16,7 @@ pub fn codexs_logout_makes_get_start_over() {
     assert_eq!(machine.issuer.counts().user_codes, 2);
 }
 
-fn our_logout(machine: &Machine) {
+fn assert_our_logout_signs_codex_out(machine: &Machine) {
     codex::login(machine);
     let refresh_tokens = machine.issuer.counts().exchanges_granted;
     assert_eq!(refresh_tokens, 1);
@@ -32,13 +32,13 @@ fn our_logout(machine: &Machine) {
 pub fn our_logout_signs_codex_out() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
-    our_logout(&machine);
+    assert_our_logout_signs_codex_out(&machine);
 }
 
 pub fn our_logout_signs_codex_out_of_the_keyring() {
     let mut machine = Machine::new();
     let keyring = Keyring::unlocked(&mut machine);
     codex::configure(&machine, "keyring");
-    our_logout(&machine);
+    assert_our_logout_signs_codex_out(&machine);
     assert_eq!(keyring.codex_item(), "");
 }

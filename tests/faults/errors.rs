@@ -1,13 +1,13 @@
-//! Each system call that can fail of it fails with one error, once, in every process.
+//! One system call fails with one error, once in every process that makes it.
 
-use crate::many::{chosen, each};
 use crate::report::report;
-use crate::scene::{Act, Left, Scene};
+use crate::scene::{Act, Outcome, Scene};
 use crate::strace::{Call, Fault, Who};
+use crate::tries::{chosen, each};
 
 const ACTS: [Act; 8] = [
     Act::Refresh,
-    Act::DeviceLogin,
+    Act::SignIn,
     Act::Store,
     Act::EraseToken,
     Act::EraseLogin,
@@ -24,31 +24,35 @@ pub fn no_space() {
     );
 }
 
-pub fn broken_disk() {
+pub fn io_error() {
     let calls =
         ["openat", "read", "write", "fsync", "fdatasync", "renameat", "unlink", "getdents64"];
-    fails("EIO", "errors::broken_disk", &calls);
+    fails("EIO", "errors::io_error", &calls);
 }
 
-pub fn read_only() {
-    fails("EROFS", "errors::read_only", &["openat", "mkdir", "renameat", "unlink", "fchmod"]);
+pub fn read_only_file_system() {
+    fails(
+        "EROFS",
+        "errors::read_only_file_system",
+        &["openat", "mkdir", "renameat", "unlink", "fchmod"],
+    );
 }
 
-pub fn too_many_files() {
+pub fn too_many_open_files() {
     let calls =
         ["openat", "socket", "pipe2", "epoll_create1", "eventfd2", "inotify_init1", "fcntl"];
-    fails("EMFILE", "errors::too_many_files", &calls);
+    fails("EMFILE", "errors::too_many_open_files", &calls);
 }
 
-pub fn no_locks() {
-    fails("ENOLCK", "errors::no_locks", &["flock"]);
+pub fn locks_unsupported() {
+    fails("ENOLCK", "errors::locks_unsupported", &["flock"]);
 }
 
-/// Eight times running, so that neither the answer's note nor the login may be written at first.
-pub fn broken_for_a_moment() {
+/// Eight errors in a row, so that neither the journal nor the login can be written at first.
+pub fn repeated_io_errors() {
     let calls = ["openat", "write", "fsync", "fdatasync", "renameat", "unlink"];
     let fault = Fault::Errors("EIO");
-    play("eight system calls running fail with EIO", "errors::broken_for_a_moment", fault, &calls);
+    play("eight system calls in a row fail with EIO", "errors::repeated_io_errors", fault, &calls);
 }
 
 fn fails(error: &'static str, test: &'static str, names: &[&str]) {
@@ -66,9 +70,9 @@ fn play(attack: &str, test: &'static str, fault: Fault, names: &[&str]) {
         .collect();
     println!("{} tries", tries.len());
     let results = each(&tries, |(act, call)| {
-        // An error kills nobody: what has arrived is kept.
+        // No process is killed, so an answer that has arrived must be kept.
         match Scene::play(*act, Who::All, call, fault) {
-            Ok(Left::CutOff) => Err(format!("{act:?}, {call:?}: an answer was lost")),
+            Ok(Outcome::AnswerLost) => Err(format!("{act:?}, {call:?}: an answer was lost")),
             left => left,
         }
     });

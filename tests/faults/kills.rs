@@ -1,9 +1,9 @@
-//! SIGKILL in the place of each system call: of the caller, of the renewing process, and of whoever comes to it first.
+//! SIGKILL at each system call of the caller, of the renewal process, and of whichever process reaches the call first.
 
-use crate::many::{AT_ONCE, chosen, each_of_some, some};
 use crate::report::report;
 use crate::scene::{Act, Scene};
 use crate::strace::{Call, Fault, Who};
+use crate::tries::{AT_ONCE, chosen, each_of_some, some};
 
 pub fn refresh() {
     kills(
@@ -13,15 +13,11 @@ pub fn refresh() {
     );
 }
 
-pub fn device_login() {
+pub fn sign_in() {
     kills(
-        "device login",
-        "kills::device_login",
-        &[
-            (Act::DeviceLogin, Who::Caller),
-            (Act::DeviceLoginApart, Who::All),
-            (Act::DeviceLogin, Who::All),
-        ],
+        "sign-in",
+        "kills::sign_in",
+        &[(Act::SignIn, Who::Caller), (Act::SignInApart, Who::All), (Act::SignIn, Who::All)],
     );
 }
 
@@ -37,13 +33,17 @@ pub fn logout() {
     kills("logout", "kills::logout", &[(Act::Logout, Who::All)]);
 }
 
-pub fn move_() {
-    kills("move", "kills::move_", &[(Act::MoveOut, Who::All), (Act::MoveIn, Who::All)]);
+pub fn move_to_file() {
+    kills(
+        "move to a file and back",
+        "kills::move_to_file",
+        &[(Act::MoveOut, Who::All), (Act::MoveIn, Who::All)],
+    );
 }
 
-pub fn move_keyring() {
+pub fn move_to_keyring() {
     let acts = [(Act::MoveToKeyring, Who::All), (Act::MoveFromKeyring, Who::All)];
-    kills("move to a keyring and back", "kills::move_keyring", &acts);
+    kills("move to the keyring and back", "kills::move_to_keyring", &acts);
 }
 
 fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
@@ -56,7 +56,7 @@ fn kills(what: &str, test: &'static str, acts: &[(Act, Who)]) {
         })
         .collect();
     println!("{} tries", tries.len());
-    // A keyring answers in 3 s or is taken for locked; many of them at once do not.
+    // A keyring must answer within 3 s, which many at once do not.
     let at_once = if acts.iter().any(|(act, _)| act.has_keyring()) { 2 } else { AT_ONCE };
     let play = |(act, who, call): &(Act, Who, Call)| Scene::play(*act, *who, call, Fault::Kill);
     let results = each_of_some(at_once, &tries, play);

@@ -1,10 +1,10 @@
-//! Locks that exclude nobody: one folder, mounted twice by bindfs, each mount with locks of its own. So two hosts see a file
-//! server that keeps no locks.
+//! Locks without effect: bindfs mounts one folder twice, and each mount has its own locks, as two hosts see a file server
+//! that does not forward locks.
 
 use crate::machine::{Machine, eventually};
-use crate::many::{Form, each, form};
 use crate::report::report;
-use crate::scene::Left;
+use crate::scene::Outcome;
+use crate::tries::{Form, each, form};
 use issuer::{Endpoint, Fault};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const GET: &str = "get --format token --wait 25s --interactive never";
 
-/// The folder of a machine, once more. Unmounted when it is dropped.
+/// A second mount of the login's folder. Unmounted on drop.
 struct Mount(TempDir);
 
 impl Mount {
@@ -45,7 +45,7 @@ impl Drop for Mount {
     }
 }
 
-/// Whether a lock that one process has through `first` keeps another out of `second`.
+/// Whether a lock that is held through `first` blocks the same lock through `second`.
 fn excludes(first: &Mount, second: &Mount) -> bool {
     let [first, second]: [PathBuf; 2] = [first, second].map(|mount| mount.0.path().join("tried"));
     let held = crate::machine::lock(&first);
@@ -54,8 +54,8 @@ fn excludes(first: &Mount, second: &Mount) -> bool {
     !second.success()
 }
 
-/// `doctor` sees one mount alone, and says so.
-fn is_told_by_doctor(machine: &Machine, host: &Mount) {
+/// `doctor` can test only one mount, and says so.
+fn doctor_says_what_was_not_tested(machine: &Machine, host: &Mount) {
     let output = host.command(machine, "doctor").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let lines: Vec<_> = text.lines().filter(|line| line.contains("excludes a second")).collect();
@@ -63,25 +63,25 @@ fn is_told_by_doctor(machine: &Machine, host: &Mount) {
     assert!(lines.iter().all(|line| line.contains(told)) && !lines.is_empty(), "{text}");
 }
 
-/// Two hosts renew at the same time. One of them is refused, and adopts what the other stores.
-pub fn exclude_nobody() {
+/// Two hosts renew at the same time. The server refuses one of them, which adopts the login that the other stores.
+pub fn locks_without_effect() {
     let tries: Vec<u64> = (0..if form() == Some(Form::Long) { 40 } else { 8 }).collect();
     let results = each(&tries, |nth| two_hosts(*nth));
     report(
-        "two hosts renew one login, on a file system whose locks exclude nobody",
-        "locks::exclude_nobody",
+        "two hosts renew one login on a file system whose locks have no effect",
+        "locks::locks_without_effect",
         results,
     );
 }
 
-fn two_hosts(nth: u64) -> Result<Left, String> {
+fn two_hosts(nth: u64) -> Result<Outcome, String> {
     let (machine, _) = Machine::signed_in(-1);
     let hosts = [Mount::of(machine.codex_home()), Mount::of(machine.codex_home())];
     assert!(excludes(&hosts[0], &hosts[0]) && !excludes(&hosts[0], &hosts[1]));
     if nth == 0 {
-        is_told_by_doctor(&machine, &hosts[0]);
+        doctor_says_what_was_not_tested(&machine, &hosts[0]);
     }
-    // So that both requests are on their way before the first answer is stored; less than is waited for another's login.
+    // Both requests are sent before the first answer is stored, and the refused host still waits for the new login.
     let delay = Fault::DelayAfter(Duration::from_millis(500 + 20 * nth));
     machine.issuer.fault(Endpoint::Refresh, delay, 1);
     let callers = hosts.each_ref().map(|host| host.start(&machine, GET));
@@ -90,13 +90,13 @@ fn two_hosts(nth: u64) -> Result<Left, String> {
         is_answered(&machine, output)?;
     }
     eventually(|| machine.renewers().is_empty());
-    // What is stored can be renewed, and the token was sent by both, where they met.
+    // The stored login can be renewed. Both hosts sent the token if their requests overlapped.
     let stored = machine.auth_json()["tokens"]["refresh_token"].as_str().unwrap().to_owned();
     let is_renewable = machine.issuer.is_live_refresh_token(&stored);
     let counts = machine.issuer.counts();
     match (is_renewable, counts.refreshes, counts.refreshes_granted) {
-        (true, 2, 1) => Ok(Left::AllWell),
-        (true, 1, 1) => Ok(Left::NotStruck),
+        (true, 2, 1) => Ok(Outcome::NothingLost),
+        (true, 1, 1) => Ok(Outcome::NotReached),
         _ => Err(format!("renewable: {is_renewable}; {counts:?}")),
     }
 }

@@ -1,12 +1,12 @@
-//! Faults of the machine against the real program: killed at each system call, each system call failing, disks and
-//! folders that take no writes, and all of it at random under a crowd.
+//! The real program under faults of the machine: killed at each system call, with each system call failing, on disks and
+//! folders that cannot be written, and with many callers under random faults.
 //!
-//! `.ci/faults` installs what this needs and runs it; `.ci/faults --long` leaves nothing out. Without it it says so in
-//! one line.
+//! `.ci/faults` installs the requirements and runs a sample; `.ci/faults --long` runs everything. Without the
+//! requirements the tests are skipped.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "how long is asked for by a variable; time is what a soak is made of"
+    reason = "a variable sets the length, and the soak measures time"
 )]
 
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
@@ -14,7 +14,7 @@
 #[path = "../it/attack.rs"]
 mod attack;
 mod errors;
-mod ground;
+mod filesystem;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 #[path = "../codex/keyring.rs"]
 mod keyring;
@@ -23,15 +23,15 @@ mod locks;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 #[path = "../it/machine.rs"]
 mod machine;
-mod many;
 mod report;
 mod scene;
 mod soak;
 mod strace;
+mod tries;
 
 use libtest_mimic::{Arguments, Trial};
-use many::Form;
 use std::process::ExitCode;
+use tries::Form;
 
 macro_rules! trials {
     ($($module:ident::$test:ident),* $(,)?) => {
@@ -44,38 +44,40 @@ macro_rules! trials {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    if (many::form().is_none() || !strace::is_there() || !ground::may_mount()) && !arguments.list {
-        println!("skipped: .ci/faults installs what these attacks need and runs them");
+    if (tries::form().is_none() || !strace::is_installed() || !filesystem::may_mount())
+        && !arguments.list
+    {
+        println!("skipped: .ci/faults installs the requirements and runs these tests");
         return ExitCode::SUCCESS;
     }
-    // Each of them uses the whole machine.
+    // Each test uses all processors.
     arguments.test_threads = Some(1);
     let mut trials = trials![
         kills::refresh,
-        kills::device_login,
+        kills::sign_in,
         kills::store,
         kills::erase,
         kills::logout,
-        kills::move_,
+        kills::move_to_file,
         errors::no_space,
-        errors::broken_disk,
-        errors::read_only,
-        errors::too_many_files,
-        errors::no_locks,
-        errors::broken_for_a_moment,
-        ground::read_only_folder,
-        ground::read_only_file_system,
-        ground::mounted_login,
-        ground::full_disk,
-        ground::another_persons_home,
-        ground::foreign_lock_files,
-        ground::planted_links,
-        ground::open_to_others,
-        locks::exclude_nobody,
+        errors::io_error,
+        errors::read_only_file_system,
+        errors::too_many_open_files,
+        errors::locks_unsupported,
+        errors::repeated_io_errors,
+        filesystem::read_only_folder,
+        filesystem::read_only_file_system,
+        filesystem::login_is_a_mount_point,
+        filesystem::full_disk,
+        filesystem::root_in_another_users_home,
+        filesystem::lock_file_of_another_user,
+        filesystem::links_planted_as_our_files,
+        filesystem::files_readable_by_others,
+        locks::locks_without_effect,
         soak::sixteen_callers,
     ];
-    if many::form() == Some(Form::Long) {
-        trials.extend(trials![kills::move_keyring]);
+    if tries::form() == Some(Form::Long) {
+        trials.extend(trials![kills::move_to_keyring]);
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,16 +1,17 @@
-//! What the attacks came to, by what each try left.
+//! Counts the outcomes of the tries of one attack.
 
 use crate::attack::{Table, record};
-use crate::scene::Left;
+use crate::scene::Outcome;
 
-/// Notes what became of some tries. Panics if something was lost.
-pub fn report(attack: &str, test: &str, results: Vec<Result<Left, String>>) {
+/// Records the outcomes for docs/security.md. Panics if a try lost something.
+pub fn report(attack: &str, test: &str, results: Vec<Result<Outcome, String>>) {
     let count = |left| results.iter().filter(|result| **result == Ok(left)).count();
-    let tried = results.len() - count(Left::NotStruck);
-    // With the login, which the next run said.
-    let told = match count(Left::CutOff) {
+    let tried = results.len() - count(Outcome::NotReached);
+    let told = match count(Outcome::AnswerLost) {
         0 => String::new(),
-        cut_off => format!("; {cut_off} with an answer lost on the wire, told by the next run"),
+        cut_off => {
+            format!("; {cut_off} with the answer lost on the wire, which the next run reports")
+        }
     };
     let lost: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     record(Table::Faults, attack, tried, lost.len(), &told, test);

@@ -1,4 +1,4 @@
-//! What is done when the fault comes, and how it is judged afterwards.
+//! The command that a fault hits, and the checks afterwards.
 
 use crate::keyring::Keyring;
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, files};
@@ -14,36 +14,36 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
-    /// A caller finds the token expired.
+    /// A `get` with an expired token.
     Refresh,
-    /// The renewing process of that caller.
+    /// The renewal process alone, with an expired token.
     RefreshApart,
-    /// A caller finds no login.
-    DeviceLogin,
-    /// The renewing process of that caller.
-    DeviceLoginApart,
+    /// A `get` without a login.
+    SignIn,
+    /// The renewal process alone, without a login.
+    SignInApart,
     Store,
-    /// With the token that was refused.
+    /// `erase` with the access token.
     EraseToken,
-    /// With none: the login.
+    /// `erase` without a token, which removes the login.
     EraseLogin,
     Logout,
     /// From Codex's login to a file of our own, and back.
     MoveOut,
     MoveIn,
-    /// To a real keyring, and back.
+    /// From Codex's login to a real keyring, and back.
     MoveToKeyring,
     MoveFromKeyring,
 }
 
 impl Act {
-    /// A try with a keyring of its own takes many times as long as another.
+    /// A try with a keyring takes many times as long as the others.
     pub fn has_keyring(self) -> bool {
         matches!(self, Self::MoveToKeyring | Self::MoveFromKeyring)
     }
 
-    /// Where the login is before and after a move.
-    fn places(self) -> (&'static str, &'static str) {
+    /// The storage before and after a move.
+    fn storages(self) -> (&'static str, &'static str) {
         match self {
             Self::MoveIn => ("file", "codex"),
             Self::MoveToKeyring => ("codex", "keyring"),
@@ -53,19 +53,18 @@ impl Act {
     }
 }
 
-/// What a fault left, where nothing was lost.
+/// The outcome of a try that lost nothing it could have kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
-    /// It never came to that call.
-    NotStruck,
-    AllWell,
-    /// The server's answer never reached this machine, and the next run said so.
-    CutOff,
+pub enum Outcome {
+    /// No process reached the call.
+    NotReached,
+    NothingLost,
+    /// The server's answer was lost on the wire, and the next run reported it.
+    AnswerLost,
 }
 
 pub struct Scene {
     machine: Machine,
-    /// Ends with the scene.
     keyring: Option<Keyring>,
     act: Act,
     tokens: Option<Tokens>,
@@ -78,12 +77,12 @@ impl Scene {
     pub fn new(act: Act) -> Self {
         let mut machine = Machine::with(|s| s.auto_approve = Some(Duration::ZERO));
         let tokens = match act {
-            Act::DeviceLogin | Act::DeviceLoginApart => None,
+            Act::SignIn | Act::SignInApart => None,
             Act::Refresh | Act::RefreshApart => Some(machine.sign_in(-1)),
             _ => Some(machine.aged_sign_in(7200, 100)),
         };
         let keyring = act.has_keyring().then(|| Keyring::unlocked(&mut machine));
-        if let (Act::MoveIn | Act::MoveFromKeyring, (from, _)) = (act, act.places()) {
+        if let (Act::MoveIn | Act::MoveFromKeyring, (from, _)) = (act, act.storages()) {
             let moved = machine.std_command(&format!("move --to {from}")).output().unwrap();
             assert!(moved.status.success(), "{}", stderr(&moved));
             machine.set("CODEX_CREDENTIAL_STORAGE", from);
@@ -93,7 +92,7 @@ impl Scene {
         scene
     }
 
-    /// The calls at which something can be done to it; traced once.
+    /// Returns the system calls of the command. It is traced once.
     pub fn calls(act: Act, who: Who) -> Vec<Call> {
         static KNOWN: Mutex<BTreeMap<(Act, Who), Vec<Call>>> = Mutex::new(BTreeMap::new());
         let trace = || {
@@ -103,20 +102,20 @@ impl Scene {
         KNOWN.lock().unwrap().entry((act, who)).or_insert_with(trace).clone()
     }
 
-    /// Plays it with `fault` at `call`, and judges what is left.
-    pub fn play(act: Act, who: Who, call: &Call, fault: Fault) -> Result<Left, String> {
+    /// Runs the command with `fault` at `call`, then checks the result.
+    pub fn play(act: Act, who: Who, call: &Call, fault: Fault) -> Result<Outcome, String> {
         let scene = Self::new(act);
-        let (output, struck) = disturbed(&scene.command(), &scene.input(), who, call, fault);
+        let (output, injected) = disturbed(&scene.command(), &scene.input(), who, call, fault);
         let context = |what| format!("{act:?}, {fault:?} at {} {}: {what}", call.name, call.nth);
-        let left = scene.judge(&output, struck).map_err(context);
-        if struck > 0 { left } else { left.map(|_| Left::NotStruck) }
+        let left = scene.judge(&output, injected).map_err(context);
+        if injected > 0 { left } else { left.map(|_| Outcome::NotReached) }
     }
 
     fn line(&self) -> &'static str {
         match self.act {
-            Act::Refresh | Act::DeviceLogin => GET,
+            Act::Refresh | Act::SignIn => GET,
             Act::RefreshApart => "renew --apart --min-validity 300s",
-            Act::DeviceLoginApart => "renew --apart --min-validity 300s --may-sign-in",
+            Act::SignInApart => "renew --apart --min-validity 300s --may-sign-in",
             Act::Store => "store",
             Act::EraseToken | Act::EraseLogin => "erase",
             Act::Logout => "logout",
@@ -134,7 +133,7 @@ impl Scene {
         self.machine.path("input")
     }
 
-    fn once_more(&self) -> Output {
+    fn run_again(&self) -> Output {
         self.command().stdin(File::open(self.input()).unwrap()).output().unwrap()
     }
 
@@ -154,9 +153,9 @@ impl Scene {
         self.machine.std_command(line).output().unwrap()
     }
 
-    fn judge(&self, output: &Output, struck: usize) -> Result<Left, String> {
+    fn judge(&self, output: &Output, injected: usize) -> Result<Outcome, String> {
         let said = stderr(output);
-        // An injected error reaches tokio's eventfd, too, which no disk can fail.
+        // An injected error also reaches tokio's eventfd, which no disk fault can fail.
         let is_tokio = said.contains("/tokio-");
         ensure(!said.contains("internal error") || is_tokio, || said.clone())?;
         eventually(|| self.machine.renewers().is_empty());
@@ -167,114 +166,118 @@ impl Scene {
         let left = match self.act {
             Act::EraseLogin | Act::Logout => self.is_removed_or_not(&said),
             Act::MoveOut | Act::MoveIn | Act::MoveToKeyring | Act::MoveFromKeyring => {
-                self.is_in_one_place(self.act.places())
+                self.is_moved_or_not(self.act.storages())
             }
-            _ => self.is_answered(struck),
+            _ => self.is_answered(injected),
         }?;
         self.is_tidy()?;
         Ok(left)
     }
 
-    /// Every file is complete, before anybody mends anything.
+    /// Checks that every file is complete before the next run repairs anything.
     fn is_whole(&self) -> Result<(), String> {
         for path in files(self.machine.codex_home()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // The journal is written in two steps, and understood after each byte of them.
+            // The journal is written in two steps, and can be read after each byte.
             let is_document = !is_temporary(&path)
                 && !["lock", "write", "journal", "input", "auth.lock", "auth.json.lock"]
                     .contains(&name.as_str());
             let bytes = fs::read(&path).unwrap_or_default();
             let is_json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).is_ok();
             let is_whole = match name.as_str() {
-                // A line for each event, the last one ended, too.
+                // One complete line for each event.
                 "audit.log" => {
                     let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
                     lines.all(|line| line.ends_with(b"\n") && is_json(line))
                 }
                 _ => is_json(&bytes),
             };
-            ensure(!is_document || is_whole, || format!("{name} is half-written"))?;
+            ensure(!is_document || is_whole, || format!("{name} is incomplete"))?;
         }
-        let is_there = self.machine.path("auth.json").exists();
-        let has_to_be =
+        let exists = self.machine.path("auth.json").exists();
+        let must_exist =
             matches!(self.act, Act::Refresh | Act::RefreshApart | Act::Store | Act::EraseToken);
-        ensure(is_there || !has_to_be, || "the login is gone".into())
+        ensure(exists || !must_exist, || "the login was removed".into())
     }
 
-    /// The next `get` has a token, or says that the answer was lost on the wire.
-    fn is_answered(&self, struck: usize) -> Result<Left, String> {
+    /// Checks that the next `get` has a token, or reports an answer that was lost on the wire.
+    fn is_answered(&self, injected: usize) -> Result<Outcome, String> {
         let issuer = &self.machine.issuer;
-        let is_sign_in = matches!(self.act, Act::DeviceLogin | Act::DeviceLoginApart);
+        let is_sign_in = matches!(self.act, Act::SignIn | Act::SignInApart);
         let line = if is_sign_in { GET } else { GET_UNASKED };
         let answer = self.run(line);
         if answer.status.success() {
             let token = String::from_utf8_lossy(&answer.stdout).trim_end().to_owned();
-            ensure(issuer.is_live_access_token(&token), || "the token is dead".into())?;
+            ensure(issuer.is_live_access_token(&token), || "the token is not valid".into())?;
             ensure(issuer.resent_after_answer() == 0, || "a spent token was sent again".into())?;
-            return Ok(Left::AllWell);
+            return Ok(Outcome::NothingLost);
         }
         let (said, counts) = (stderr(&answer), issuer.counts());
         let granted = counts.refreshes_granted + counts.exchanges_granted;
-        // Each process that was killed can have taken an answer with it.
-        let was_struck = (1..=struck as u64).contains(&granted);
-        let was_told = said.contains("cut off before its answer arrived") && was_struck;
+        // Each killed process can have lost one answer.
+        let was_injected = (1..=injected as u64).contains(&granted);
+        let was_told = said.contains("cut off before its answer arrived") && was_injected;
         ensure(answer.status.code() == Some(3) && was_told, || said)?;
         if is_sign_in {
             let again = self.run(GET);
-            ensure(again.status.success(), || format!("told, and then: {}", stderr(&again)))?;
-            return Ok(Left::CutOff);
+            ensure(again.status.success(), || format!("after the report: {}", stderr(&again)))?;
+            return Ok(Outcome::AnswerLost);
         }
         let sent = issuer.times_sent(&self.tokens.as_ref().unwrap().refresh_token);
-        // Once by each process whose answer was cut off, and once by the one that says so.
-        ensure(sent <= struck as u64 + 1, || format!("the token was sent {sent} times"))?;
+        // Once by each process whose answer was lost, and once by the process that reported it.
+        ensure(sent <= injected as u64 + 1, || format!("the token was sent {sent} times"))?;
         self.run(GET_UNASKED);
-        ensure(issuer.counts().refreshes == counts.refreshes, || "it was sent once more".into())?;
+        ensure(issuer.counts().refreshes == counts.refreshes, || {
+            "the token was sent again".into()
+        })?;
         let login = self.run("login --wait 25s");
         ensure(login.status.success(), || stderr(&login))?;
         let again = self.run(GET_UNASKED);
         ensure(again.status.success() && stderr(&again).is_empty(), || stderr(&again))?;
-        Ok(Left::CutOff)
+        Ok(Outcome::AnswerLost)
     }
 
-    /// The login is there or not; and the same once more ends what was begun.
-    fn is_removed_or_not(&self, said: &str) -> Result<Left, String> {
-        let is_there = self.machine.path("auth.json").exists();
+    /// Checks that the login is there or removed, and that running the command again removes it.
+    fn is_removed_or_not(&self, said: &str) -> Result<Outcome, String> {
+        let exists = self.machine.path("auth.json").exists();
         let answer = self.run(GET_UNASKED);
-        ensure(answer.status.success() == is_there, || stderr(&answer))?;
-        let again = self.once_more();
+        ensure(answer.status.success() == exists, || stderr(&answer))?;
+        let again = self.run_again();
         ensure(again.status.success(), || stderr(&again))?;
-        ensure(!self.machine.path("auth.json").exists(), || "it is still there".into())?;
+        ensure(!self.machine.path("auth.json").exists(), || "the login is still there".into())?;
         let answer = self.run(GET_UNASKED);
         ensure(answer.status.code() == Some(3), || stderr(&answer))?;
         let refresh_token = &self.tokens.as_ref().unwrap().refresh_token;
         let is_live = self.machine.issuer.is_live_refresh_token(refresh_token);
         let may_live = self.act == Act::EraseLogin || said.contains("not ended at the server");
-        ensure(!is_live || may_live, || "it lives on at the server, and nobody was told".into())?;
-        Ok(Left::AllWell)
+        ensure(!is_live || may_live, || {
+            "the login was not revoked, and no message says so".into()
+        })?;
+        Ok(Outcome::NothingLost)
     }
 
-    /// It can be read in one place at least; and the same once more ends what was begun.
-    fn is_in_one_place(&self, (from, to): (&str, &str)) -> Result<Left, String> {
+    /// Checks that one storage has the login, and that running the command again completes the move.
+    fn is_moved_or_not(&self, (from, to): (&str, &str)) -> Result<Outcome, String> {
         let answers = || {
-            [from, to].map(|place| {
+            [from, to].map(|storage| {
                 let mut get = self.machine.std_command(GET_UNASKED);
-                get.env("CODEX_CREDENTIAL_STORAGE", place);
+                get.env("CODEX_CREDENTIAL_STORAGE", storage);
                 get.output().unwrap().status.success()
             })
         };
-        ensure(answers() != [false, false], || "it is nowhere".into())?;
-        let again = self.once_more();
+        ensure(answers() != [false, false], || "no storage has the login".into())?;
+        let again = self.run_again();
         let is_done = again.status.success() || stderr(&again).contains("nothing to move");
         ensure(is_done, || stderr(&again))?;
         ensure(answers() == [false, true], || format!("{:?}", answers()))?;
         let refresh_token = &self.tokens.as_ref().unwrap().refresh_token;
         let is_live = self.machine.issuer.is_live_refresh_token(refresh_token);
-        ensure(is_live, || "it was ended".into()).map(|()| Left::AllWell)
+        ensure(is_live, || "the login was revoked".into()).map(|()| Outcome::NothingLost)
     }
 
-    /// After the next renewal, nothing is left of the one that was disturbed.
+    /// Checks that the next renewal leaves no temporary file, journal or pending sign-in.
     fn is_tidy(&self) -> Result<(), String> {
-        // One that still runs has its journal until it ends.
+        // A running renewal keeps its journal until it ends.
         eventually(|| self.machine.renewers().is_empty());
         let storages = ["codex", "file", "keyring"];
         let reachable = if self.keyring.is_some() { &storages[..] } else { &storages[..2] };
@@ -284,8 +287,9 @@ impl Scene {
         }
         for path in files(self.machine.codex_home()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let is_rest = is_temporary(&path) || ["journal", "pending"].contains(&name.as_str());
-            ensure(!is_rest, || format!("{} is left", path.display()))?;
+            let is_remainder =
+                is_temporary(&path) || ["journal", "pending"].contains(&name.as_str());
+            ensure(!is_remainder, || format!("{} is left", path.display()))?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! Sixteen callers for minutes on tokens of five seconds, while processes are killed at random and the server has its
-//! moods. Same seed, same kills; no two runs of a crowd are the same, though.
+//! Sixteen callers for minutes with tokens of five seconds, random kills and random faults of the server. The seed fixes the
+//! kills, but not how the processes are scheduled.
 
 use crate::machine::{Machine, PATIENCE, eventually, files, kill};
-use crate::many::{Form, form};
 use crate::report::report;
-use crate::scene::Left;
+use crate::scene::Outcome;
+use crate::tries::{Form, form};
 use fastrand::Rng;
 use issuer::{Endpoint, Fault};
 use std::fs;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const CALLERS: u64 = 16;
 const SEED: u64 = 8;
 const WAIT: Duration = Duration::from_secs(30);
-/// Sixteen at once on few processors start late.
+/// Sixteen processes at once start late on few processors.
 const SLACK: Duration = Duration::from_secs(10);
 
 struct Soak {
@@ -25,7 +25,7 @@ struct Soak {
     is_over: AtomicBool,
     calls: AtomicUsize,
     killed: AtomicUsize,
-    /// Kills of a renewing process, or faults, that can take an answer on its way with them.
+    /// Kills of a renewal process and faults of the server that can lose an answer.
     cuts: AtomicUsize,
     failures: Mutex<Vec<String>>,
 }
@@ -73,7 +73,7 @@ impl Soak {
         self.failures.lock().unwrap().push(what);
     }
 
-    /// One caller after the other; some are killed by whoever started them.
+    /// Starts one caller after the other, and kills some.
     fn call(&self, mut random: Rng) {
         while self.goes_on() {
             let line = format!("get --format token --wait {}s", WAIT.as_secs());
@@ -97,7 +97,7 @@ impl Soak {
         self.killed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A token of this server's, or an exit code and words; never later than was said.
+    /// Expects a token, or an exit code with a message, within the wait.
     fn judge_answer(&self, output: &Output, took: Duration) {
         let said = String::from_utf8_lossy(&output.stderr);
         if took > WAIT + SLACK {
@@ -106,7 +106,7 @@ impl Soak {
         let is_token = output.stdout.starts_with(b"ey") && output.stdout.ends_with(b"\n");
         match output.status.code() {
             Some(0) if is_token => {}
-            // The server's moods, a lost answer that is told, a renewing process killed three times.
+            // A fault of the server, a reported loss of an answer, or a renewal process that was killed three times.
             Some(1 | 3) if output.stdout.is_empty() && !said.is_empty() => {}
             code => self.fail(format!("{code:?}: {said}")),
         }
@@ -115,19 +115,19 @@ impl Soak {
         }
     }
 
-    /// The login is whole at every instant.
+    /// Checks that the login is complete at every moment.
     fn read(&self) {
         while self.goes_on() {
             let bytes = fs::read(self.machine.path("auth.json")).unwrap_or_default();
             let document = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default();
             if !document["tokens"]["refresh_token"].is_string() {
-                self.fail("auth.json is not whole".into());
+                self.fail("auth.json is incomplete".into());
             }
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Half of the kills wait for a request to be at the server.
+    /// Kills renewal processes, half of the time during a request.
     fn kill(&self, mut random: Rng) {
         while self.goes_on() {
             thread::sleep(Duration::from_millis(random.u64(0..3000)));
@@ -135,7 +135,7 @@ impl Soak {
                 self.machine.issuer.wait_until(|c| c.in_flight > 0, Duration::from_secs(5));
             }
             for renewer in self.machine.renewers() {
-                // Before, as the server may act on the kill.
+                // Counted before the kill, because the server may react to it at once.
                 self.cuts.fetch_add(1, Ordering::Relaxed);
                 kill(renewer);
                 self.killed.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +143,7 @@ impl Soak {
         }
     }
 
-    /// Now and then; most of the time it is only slow.
+    /// Mostly the server is only slow.
     fn disturb_the_server(&self, mut random: Rng) {
         while self.goes_on() {
             for endpoint in [Endpoint::Refresh, Endpoint::DeviceToken, Endpoint::Exchange] {
@@ -171,12 +171,12 @@ impl Soak {
         }
     }
 
-    /// A login ends by a lost answer alone, and one more `get` after all this has a token.
+    /// Only a lost answer may have ended the login, and a `get` after a sign-in has a token.
     fn judge(self) {
         let machine = &self.machine;
         eventually(|| machine.renewers().is_empty());
         assert!(machine.issuer.wait_until(|c| c.in_flight == 0, PATIENCE));
-        // What is still cut off is told once.
+        // The first sign-in may report an answer that was lost.
         let mut answer = machine.std_command("login --wait 30s").output().unwrap();
         if !answer.status.success() {
             answer = machine.std_command("login --wait 30s").output().unwrap();
@@ -192,19 +192,24 @@ impl Soak {
         assert!(counts.refreshes_granted > 10, "{counts:?}");
         let mut failures = self.failures.into_inner().unwrap();
         let cuts = self.cuts.into_inner();
-        // A spent token comes back when its answer was lost alone; each such loss has its kill or its fault.
+        // A rotated token is sent again only after its answer was lost, by a kill or a fault.
         if counts.reuses > cuts as u64 {
-            failures.push(format!("{} spent tokens came back, {cuts} answers cut", counts.reuses));
+            failures.push(format!(
+                "{} rotated tokens were sent again, {cuts} answers may have been lost",
+                counts.reuses
+            ));
         }
         let calls = self.calls.into_inner();
         let killed = self.killed.into_inner();
-        println!("{calls} calls, {killed} kills, {cuts} cuts, {counts:?}");
+        println!(
+            "{calls} calls, {killed} kills, {cuts} kills and faults that can lose an answer, {counts:?}"
+        );
         let lost = usize::try_from(counts.reuses).unwrap();
-        let well = vec![Ok(Left::AllWell); calls - lost - failures.len().min(calls - lost)];
-        let told = vec![Ok(Left::CutOff); lost];
+        let well = vec![Ok(Outcome::NothingLost); calls - lost - failures.len().min(calls - lost)];
+        let told = vec![Ok(Outcome::AnswerLost); lost];
         let failed = failures.into_iter().map(Err);
         let results = well.into_iter().chain(told).chain(failed).collect();
-        // Killed between the arrival of the last byte and the write that records it.
+        // These were killed between the last byte of the answer and the write that records it.
         let whole = machine.issuer.resent_after_answer();
         let attack = format!(
             "sixteen callers for {} minutes, tokens of 5 s; {killed} random kills, faults of the server; of the answers \

@@ -1,5 +1,4 @@
-//! The real program under strace: which system calls it makes, and what becomes of it when one of them is its last, or
-//! fails.
+//! Runs the real program under strace: lists its system calls, and makes one of them kill the process or fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -8,47 +7,47 @@ use std::process::{Command, Output};
 
 const STRACE: &str = "/usr/bin/strace";
 
-/// Before the first of these there is no program, after the second it has ended.
-const NO_MOMENTS: [&str; 2] = ["execve", "exit_group"];
+/// The start and the end of a program, which are not tried.
+const START_AND_END: [&str; 2] = ["execve", "exit_group"];
 
-/// One moment of a run: the `nth` call of this name in any one thread.
+/// The `nth` call of this name in a thread.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
     pub name: String,
     pub nth: u32,
 }
 
-/// Who is watched.
+/// Which processes are traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
-    /// The program that is started, and not the one that it starts.
+    /// The started program without its children.
     Caller,
     /// Every thread and every child.
     All,
 }
 
-/// What happens at the call.
+/// What happens instead of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// SIGKILL, in the place of the call.
+    /// The process is killed.
     Kill,
-    /// This error, in the place of the call.
+    /// The call fails with this error.
     Error(&'static str),
-    /// This error from here on, eight times over.
+    /// This call and the next seven of its name fail with this error.
     Errors(&'static str),
 }
 
-pub fn is_there() -> bool {
+pub fn is_installed() -> bool {
     Command::new(STRACE).arg("--version").output().is_ok()
 }
 
-/// What is read there says how the system is set up, and nobody writes it.
+/// Calls on paths of the system, which the program only reads, are not tried.
 const SYSTEM: [&str; 10] = [
     "\"/etc/", "</etc/", "\"/usr/", "</usr/", "\"/lib", "</lib", "\"/proc/", "</proc/", "\"/sys/",
     "</sys/",
 ];
 
-/// Every call that `command` makes, with `input` on its standard input; its start, and what it reads of the system, aside.
+/// Returns the calls that `command` makes, with `input` as standard input.
 pub fn calls(command: &Command, input: &Path, who: Who) -> Vec<Call> {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let mut strace = strace(command, who, &["-y", "-o", trace.path().to_str().unwrap()]);
@@ -58,14 +57,14 @@ pub fn calls(command: &Command, input: &Path, who: Who) -> Vec<Call> {
     let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     let mut calls = BTreeSet::new();
     for line in trace.lines() {
-        // 1234  openat(AT_FDCWD, …; without children there is no process id.
+        // Such as "1234  openat(AT_FDCWD, …". Without children the process id is missing.
         let (thread, call) = match line.split_once(char::is_whitespace) {
             Some((thread, call)) if who == Who::All => (thread, call.trim_start()),
             _ => ("", line),
         };
         let Some((name, _)) = call.split_once('(') else { continue };
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(is_name) || NO_MOMENTS.contains(&name) {
+        if name.is_empty() || !name.chars().all(is_name) || START_AND_END.contains(&name) {
             continue;
         }
         let nth = counts.entry((thread, name)).or_default();
@@ -78,7 +77,8 @@ pub fn calls(command: &Command, input: &Path, who: Who) -> Vec<Call> {
     calls.into_iter().collect()
 }
 
-/// Runs `command` with `fault` at `call`; and how often it struck: each process that comes to that call is struck once.
+/// Runs `command` with `fault` at `call`. Returns its output and how often the fault was injected: once in each process
+/// that reaches the call.
 pub fn disturbed(
     command: &Command,
     input: &Path,
@@ -97,8 +97,8 @@ pub fn disturbed(
     let more = ["-o", trace.path().to_str().unwrap(), "-e", &what, "-e", &fault];
     let output = strace(command, who, &more).stdin(File::open(input).unwrap()).output().unwrap();
     let trace = fs::read_to_string(trace.path()).unwrap();
-    let struck = ["(INJECTED)", "= ?"].map(|mark| trace.matches(mark).count());
-    (output, struck.iter().sum())
+    let injected = ["(INJECTED)", "= ?"].map(|mark| trace.matches(mark).count());
+    (output, injected.iter().sum())
 }
 
 fn strace(command: &Command, who: Who, more: &[&str]) -> Command {

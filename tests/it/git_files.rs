@@ -41,7 +41,7 @@ fn credential_files_are_private_and_removed_by_erase() {
 }
 
 #[test]
-fn what_a_killed_process_left_unfinished_is_swept() {
+fn store_removes_temporary_files_of_killed_processes() {
     let git = Git::new("file");
     git.approve("url=https://ada:p@a.example");
     let document = documents(&git).pop().unwrap();
@@ -52,7 +52,7 @@ fn what_a_killed_process_left_unfinished_is_swept() {
 }
 
 #[test]
-fn a_document_that_cannot_be_understood_is_named_and_left_alone() {
+fn damaged_credential_file_is_reported_and_left_unchanged() {
     let git = Git::new("file");
     git.approve("url=https://ada:p@a.example");
     let document = documents(&git).pop().unwrap();
@@ -108,7 +108,7 @@ fn host_with_too_many_credentials_is_refused() {
 }
 
 #[test]
-fn storage_none_keeps_nothing() {
+fn storage_none_stores_nothing() {
     let git = Git::new("none");
     git.approve("url=https://ada:p@a.example");
     assert_eq!(git.password(A), ASKED);
@@ -132,7 +132,7 @@ fn other_hosts_credentials_are_answered_only_in_the_git_format() {
 }
 
 #[test]
-fn the_hosts_that_are_ours_have_no_document() {
+fn credentials_of_the_profiles_hosts_are_not_stored() {
     let git = Git::new("file");
     let tokens = git.machine.sign_in(3600);
     let ours = "protocol=https\nhost=chatgpt.com\n";

@@ -44,7 +44,7 @@ impl Reader {
 }
 
 #[test]
-fn a_caller_killed_in_mid_refresh_does_not_take_the_refresh_along() {
+fn caller_killed_during_refresh_does_not_stop_it() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(2)), 1);
     let reader = Reader::of(machine.path("auth.json"));
@@ -61,7 +61,7 @@ fn a_caller_killed_in_mid_refresh_does_not_take_the_refresh_along() {
 }
 
 #[test]
-fn renew_by_hand_killed_in_mid_refresh_does_not_take_the_refresh_along() {
+fn killed_renew_command_does_not_stop_the_refresh() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
     let mut caller = machine.start("renew");
@@ -74,7 +74,7 @@ fn renew_by_hand_killed_in_mid_refresh_does_not_take_the_refresh_along() {
 }
 
 #[test]
-fn the_callers_whole_process_group_killed_does_not_take_the_refresh_along() {
+fn killed_process_group_of_the_caller_does_not_stop_the_refresh() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
     let mut command = machine.std_command("get --wait 60s");
@@ -90,7 +90,7 @@ fn the_callers_whole_process_group_killed_does_not_take_the_refresh_along() {
 }
 
 #[test]
-fn the_renewer_killed_before_it_sends_is_replaced_by_one_of_those_who_wait() {
+fn renewal_process_killed_before_its_request_is_replaced() {
     let (machine, _) = Machine::signed_in(-1);
     let codex = lock(&machine.path("auth.lock"));
     let callers = crowd(&machine);
@@ -103,7 +103,7 @@ fn the_renewer_killed_before_it_sends_is_replaced_by_one_of_those_who_wait() {
 }
 
 #[test]
-fn killed_while_the_server_has_the_request_the_login_is_lost_only_if_it_was_replaced() {
+fn killed_during_the_request_loses_the_login_only_if_the_token_was_rotated() {
     // The server rotated and its answer never reached us: said so at the next run.
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
@@ -133,7 +133,7 @@ fn killed_while_the_server_has_the_request_the_login_is_lost_only_if_it_was_repl
 }
 
 #[test]
-fn sixty_four_callers_outlive_a_renewer_killed_with_the_request_at_the_server() {
+fn killed_during_the_request_with_64_callers_costs_one_sign_in() {
     let (machine, old) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(10)), 1);
     let reader = Reader::of(machine.path("auth.json"));
@@ -151,7 +151,7 @@ fn sixty_four_callers_outlive_a_renewer_killed_with_the_request_at_the_server() 
 }
 
 #[test]
-fn sixty_four_callers_outlive_a_renewer_killed_between_the_answer_and_the_commit() {
+fn killed_between_answer_and_commit_with_64_callers_keeps_the_login() {
     let (machine, _) = Machine::signed_in(-1);
     let reader = Reader::of(machine.path("auth.json"));
     let foreign = lock(&machine.path("auth.json.lock"));
@@ -169,7 +169,7 @@ fn sixty_four_callers_outlive_a_renewer_killed_between_the_answer_and_the_commit
 }
 
 #[test]
-fn killed_while_it_waits_for_another_programs_login_it_has_noted_the_refusal() {
+fn killed_after_a_refusal_keeps_the_refusal_recorded() {
     let (machine, _) = Machine::signed_in(-1);
     let reused = Fault::status(401, r#"{"error":{"code":"refresh_token_reused"}}"#);
     machine.issuer.fault(Endpoint::Refresh, reused, 1);
@@ -192,7 +192,7 @@ fn lines(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn killed_while_polling_the_next_run_polls_on_for_the_same_code() {
+fn killed_while_polling_keeps_the_user_code() {
     let machine = Machine::new();
     let callers = crowd(&machine);
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -206,7 +206,7 @@ fn killed_while_polling_the_next_run_polls_on_for_the_same_code() {
 }
 
 #[test]
-fn killed_between_the_exchange_and_the_commit_the_login_is_not_lost() {
+fn killed_between_exchange_and_commit_keeps_the_login() {
     let machine = Machine::new();
     let foreign = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
@@ -223,7 +223,7 @@ fn killed_between_the_exchange_and_the_commit_the_login_is_not_lost() {
 }
 
 #[test]
-fn a_commit_kept_waiting_by_a_stuck_lock_is_made_up_for_later() {
+fn commit_blocked_by_a_lock_is_completed_by_the_next_run() {
     let (machine, _) = Machine::signed_in(-1);
     let foreign = lock(&machine.path("auth.json.lock"));
     let output = machine.command("get --wait 30s").assert().code(1);
@@ -234,7 +234,7 @@ fn a_commit_kept_waiting_by_a_stuck_lock_is_made_up_for_later() {
 }
 
 #[test]
-fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
+fn renewal_removes_temporary_files_of_killed_processes() {
     let (machine, _) = Machine::signed_in(-1);
     fs::create_dir(machine.path("codex-credential")).unwrap();
     let left = [machine.path(".codex-credential-left"), machine.own(".codex-credential-left")];
@@ -252,7 +252,7 @@ fn a_temporary_file_left_by_a_killed_process_is_gone_after_the_next_renewal() {
 
 /// Not by a sign-in either: a person may not approve it, and then there would be no login at all.
 #[test]
-fn an_answer_that_cannot_be_stored_yet_is_not_written_over() {
+fn recorded_answer_that_cannot_be_committed_yet_is_kept() {
     let (machine, _) = Machine::signed_in(-1);
     let foreign = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
@@ -270,7 +270,7 @@ fn an_answer_that_cannot_be_stored_yet_is_not_written_over() {
 }
 
 #[test]
-fn an_answer_left_by_a_killed_renewal_stands_in_nobodys_way() {
+fn recorded_answer_does_not_block_a_sign_in() {
     for content in [r#"{"OPENAI_API_KEY":"sk-made-up"}"#, "{ torn"] {
         let (machine, _) = Machine::signed_in(-1);
         let foreign = lock(&machine.path("auth.json.lock"));

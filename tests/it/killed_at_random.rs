@@ -260,7 +260,7 @@ fn tries() -> u64 {
 }
 
 #[test]
-fn a_kill_at_a_random_moment_around_any_call_loses_no_login() {
+fn kill_at_a_random_moment_loses_no_login() {
     let tally = Tally::default();
     thread::scope(|scope| {
         for seed in 0..MACHINES {

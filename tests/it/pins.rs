@@ -12,7 +12,7 @@ fn grace() -> Account {
 }
 
 #[test]
-fn an_approval_in_the_wrong_account_stores_nothing_and_revokes_what_was_granted() {
+fn sign_in_to_another_account_than_pinned_is_revoked() {
     for (table, option) in [
         ("account = \"ada@example.com\"", ""),
         ("", "--account ada@example.com"),
@@ -55,7 +55,7 @@ fn account_pinned_later_hides_the_login_of_another_account() {
 }
 
 #[test]
-fn a_renewal_that_brings_another_account_ends_the_login() {
+fn renewal_that_returns_another_account_ends_the_login() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     gateway.machine.issuer.set(|s| s.standard.refresh_as = Some(grace()));
@@ -81,7 +81,7 @@ fn pin_refuses_a_login_without_identity_and_hints_at_openid() {
 }
 
 #[test]
-fn a_login_of_codexs_is_pinned_from_a_login_with_an_account_on() {
+fn login_with_account_option_pins_codexs_login() {
     let machine = Machine::new();
     let sign_in = |account: &Account, more: &str| {
         let login = machine.start(&format!("login --wait 60s {more}"));
@@ -115,7 +115,7 @@ fn a_login_of_codexs_is_pinned_from_a_login_with_an_account_on() {
 }
 
 #[test]
-fn a_workspace_is_pinned_by_the_configuration_too() {
+fn workspace_in_the_configuration_pins_the_login() {
     let (mut machine, _) = Machine::signed_in(3600);
     let file = machine.path("our.toml");
     machine.set("CODEX_CREDENTIAL_CONFIG", file.to_str().unwrap());

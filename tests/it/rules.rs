@@ -14,7 +14,7 @@ fn configure(machine: &Machine, text: &str) {
 }
 
 #[test]
-fn a_storage_that_cannot_be_shared_is_named_and_no_second_login_is_begun() {
+fn unsupported_codex_storage_is_reported_and_starts_no_sign_in() {
     let (machine, _) = Machine::signed_in(3600);
     for (text, name) in [
         ("cli_auth_credentials_store = 'ephemeral'", "ephemeral"),
@@ -34,7 +34,7 @@ fn a_storage_that_cannot_be_shared_is_named_and_no_second_login_is_begun() {
 }
 
 #[test]
-fn an_api_key_answers_for_its_own_host_and_tokens_do_not() {
+fn api_key_is_answered_only_for_its_own_host() {
     let (machine, _) = Machine::signed_in(3600);
     machine.command("get").write_stdin(API).assert().success().stdout(is_empty());
     machine.write_auth_json(&json!({"auth_mode": "apikey", "OPENAI_API_KEY": "sk-made-up"}));
@@ -47,7 +47,7 @@ fn an_api_key_answers_for_its_own_host_and_tokens_do_not() {
 }
 
 #[test]
-fn where_only_api_keys_are_allowed_nobody_is_asked_to_sign_in() {
+fn forced_login_method_api_forbids_sign_in() {
     let machine = Machine::new();
     configure(&machine, "forced_login_method = 'api'");
     machine.command("login").assert().code(4);
@@ -55,7 +55,7 @@ fn where_only_api_keys_are_allowed_nobody_is_asked_to_sign_in() {
 }
 
 #[test]
-fn a_login_for_another_workspace_is_refused_and_kept() {
+fn login_of_a_workspace_that_is_not_allowed_is_refused_and_kept() {
     let (machine, tokens) = Machine::signed_in(3600);
     configure(&machine, "forced_chatgpt_workspace_id = ['other', 'another']");
     let output = machine.command("get").assert().code(4);
@@ -65,7 +65,7 @@ fn a_login_for_another_workspace_is_refused_and_kept() {
 }
 
 #[test]
-fn a_sign_in_to_another_workspace_is_revoked_and_not_stored() {
+fn sign_in_to_a_workspace_that_is_not_allowed_is_revoked() {
     let (machine, old) = Machine::signed_in(3600);
     configure(&machine, &format!("forced_chatgpt_workspace_id = '{}'", ada().account_id));
     let login = machine.start("login --wait 60s");
@@ -81,7 +81,7 @@ fn a_sign_in_to_another_workspace_is_revoked_and_not_stored() {
 }
 
 #[test]
-fn an_auth_mode_of_a_later_codex_is_left_alone() {
+fn unknown_auth_mode_is_reported_and_left_unchanged() {
     let machine = Machine::new();
     let document = json!({"auth_mode": "telepathy", "tokens": {"access_token": "a"}});
     machine.write_auth_json(&document);

@@ -46,7 +46,7 @@ fn are_in_no_file(secrets: &[String], machine: &Machine) {
 }
 
 #[test]
-fn a_whole_life_of_a_login_leaves_its_tokens_in_no_output_and_no_file_but_the_login() {
+fn no_command_leaves_a_token_in_output_or_files() {
     let attack = attack!(
         Secrets,
         "the tokens' bytes, and their signatures alone, in the output of every command with `-v`, in errors, in traces, and in every file but the login: a sign-in, failed renewals, a renewal, status, audit, doctor, trial, exec, moves, logouts"
@@ -136,7 +136,7 @@ fn are_in_no_file_but(secrets: &[String], machine: &Machine, login: &str) {
 }
 
 #[test]
-fn no_process_has_a_token_in_its_arguments_and_the_renewing_one_none_in_its_environment() {
+fn no_token_in_process_arguments_or_renewal_environment() {
     let attack = attack!(
         Secrets,
         "in the arguments of the caller and of the renewing process, and in the environment of the latter, which outlives the caller: the token of `exec`, keys and tokens of others"
@@ -168,7 +168,7 @@ fn no_process_has_a_token_in_its_arguments_and_the_renewing_one_none_in_its_envi
 }
 
 #[test]
-fn exec_gives_the_command_what_is_asked_for_alone() {
+fn exec_passes_only_the_requested_variable() {
     let attack =
         attack!(Secrets, "in the environment of the command of `exec`: more than was asked for");
     let (machine, tokens) = Machine::signed_in(864_000);
@@ -194,7 +194,7 @@ fn unprivileged(program: &Path) -> Command {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_other_process_of_this_person_reads_the_memory_and_nothing_is_dumped() {
+fn other_processes_of_the_user_cannot_read_memory() {
     let attack = attack!(
         Secrets,
         "another process of the same person reads memory or environment of a process that has tokens; core dumps"
@@ -247,7 +247,7 @@ fn memory(pid: u32) -> Vec<u8> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
+fn waiting_process_holds_no_token_in_memory() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root may look into the memory; run it as root");
         return;
@@ -278,7 +278,7 @@ fn a_process_that_waits_for_a_person_has_forgotten_the_tokens_that_it_read() {
 }
 
 #[test]
-fn a_panic_tells_its_place_and_nothing_of_what_was_at_hand() {
+fn panic_shows_its_location_and_no_token() {
     let token = "made-up-tökén";
     if std::env::vars_os().any(|(name, _)| name == ITSELF) {
         codex_credential::hardening::protect_process();
@@ -288,7 +288,7 @@ fn a_panic_tells_its_place_and_nothing_of_what_was_at_hand() {
     }
     let mut itself = Command::new(std::env::current_exe().unwrap());
     let attack = attack!(Secrets, "a panic whose message quotes a token");
-    itself.args(["--exact", "secrets::a_panic_tells_its_place_and_nothing_of_what_was_at_hand"]);
+    itself.args(["--exact", "secrets::panic_shows_its_location_and_no_token"]);
     let output = itself.arg("--nocapture").env(ITSELF, "1").output().unwrap();
     let says = [output.stdout, output.stderr].concat();
     let says = String::from_utf8_lossy(&says);

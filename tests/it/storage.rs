@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 #[test]
-fn a_malformed_login_is_named_and_never_overwritten_silently() {
+fn malformed_login_is_reported_and_left_unchanged() {
     for content in [r#"{"tokens":{"access_token":"ey"#, "", "[]", r#"{"tokens":7}"#, "\u{0}"] {
         let machine = Machine::new();
         fs::write(machine.path("auth.json"), content).unwrap();
@@ -22,7 +22,7 @@ fn a_malformed_login_is_named_and_never_overwritten_silently() {
 }
 
 #[test]
-fn a_login_sets_a_malformed_file_aside_before_it_replaces_it() {
+fn sign_in_keeps_a_copy_of_a_malformed_login() {
     let machine = Machine::new();
     fs::write(machine.path("auth.json"), "{ torn").unwrap();
     let login = machine.start("login --wait 60s");
@@ -37,7 +37,7 @@ fn a_login_sets_a_malformed_file_aside_before_it_replaces_it() {
 }
 
 #[test]
-fn an_api_key_is_not_replaced_without_being_asked() {
+fn api_key_is_replaced_only_by_an_explicit_login() {
     let machine = Machine::new();
     machine.write_auth_json(&json!({"OPENAI_API_KEY": "sk-made-up"}));
     let output = machine.command("get").assert().code(3);
@@ -51,7 +51,7 @@ fn an_api_key_is_not_replaced_without_being_asked() {
 }
 
 #[test]
-fn a_symbolic_link_is_written_through() {
+fn renewal_writes_through_a_symbolic_link() {
     let (machine, _) = Machine::signed_in(-1);
     let elsewhere = tempfile::tempdir().unwrap();
     let target = elsewhere.path().join("login.json");
@@ -63,7 +63,7 @@ fn a_symbolic_link_is_written_through() {
 }
 
 #[test]
-fn a_link_to_nothing_is_filled() {
+fn sign_in_creates_the_target_of_a_dangling_link() {
     let machine = Machine::new();
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path().join("login.json"), machine.path("auth.json")).unwrap();
@@ -74,7 +74,7 @@ fn a_link_to_nothing_is_filled() {
 }
 
 #[test]
-fn a_missing_codex_home_is_made_for_its_owner_alone() {
+fn missing_codex_home_is_created_private() {
     let machine = Machine::new();
     let home = machine.path("deep/home");
     let mut command = machine.std_command("get --format token --wait 60s");
@@ -89,7 +89,7 @@ fn a_missing_codex_home_is_made_for_its_owner_alone() {
 }
 
 #[test]
-fn every_file_is_its_owners_alone_whatever_the_umask() {
+fn files_are_private_with_a_umask_of_zero() {
     let machine = Machine::new();
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut shell = std::process::Command::new("sh");
@@ -115,7 +115,7 @@ fn every_file_is_its_owners_alone_whatever_the_umask() {
 }
 
 #[test]
-fn what_others_could_read_is_ours_alone_after_a_renewal() {
+fn renewal_makes_readable_files_private() {
     let (machine, _) = Machine::signed_in(-1);
     let folder = machine.path("codex-credential");
     fs::create_dir(&folder).unwrap();
@@ -141,7 +141,7 @@ fn what_others_could_read_is_ours_alone_after_a_renewal() {
 }
 
 #[test]
-fn a_link_in_the_place_of_the_journal_is_not_written_through() {
+fn link_planted_as_the_journal_is_replaced_not_followed() {
     let (machine, _) = Machine::signed_in(-1);
     let elsewhere = tempfile::NamedTempFile::new().unwrap();
     fs::write(elsewhere.path(), "another's").unwrap();
@@ -152,7 +152,7 @@ fn a_link_in_the_place_of_the_journal_is_not_written_through() {
 }
 
 #[test]
-fn what_is_no_regular_file_neither_hangs_nor_fills_the_memory() {
+fn fifo_or_endless_file_as_login_fails_at_once() {
     let machine = Machine::new();
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -169,7 +169,7 @@ fn what_is_no_regular_file_neither_hangs_nor_fills_the_memory() {
 }
 
 #[test]
-fn a_provenance_that_is_not_as_we_know_it_is_as_good_as_none() {
+fn unknown_form_of_oauth_provenance_is_ignored() {
     for provenance in [json!({}), json!("x"), json!({"issuer": 1})] {
         let (machine, tokens) = Machine::signed_in(3600);
         let mut document = machine.auth_json();

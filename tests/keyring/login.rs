@@ -1,4 +1,4 @@
-//! A login in the keyring, with its access token in memory.
+//! A login in the keyring, with a copy of its access token in memory.
 
 use crate::keyring::Keyring;
 use crate::machine::{Private, ada, eventually, files, token_of};
@@ -19,7 +19,7 @@ pub fn refresh_token(keyring: &Keyring) -> String {
     login["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// What was written to files while `line` ran, renewing process included.
+/// Returns what `line` and its renewal process wrote to files.
 fn written(private: &Private, line: &str, during: impl FnOnce()) -> String {
     let log = private.machine.path("strace.log");
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
@@ -64,7 +64,7 @@ fn is_on_disk(private: &Private, keyring: &Keyring, secret: &str) -> bool {
         .any(|content| content.windows(secret.len()).any(|window| window == secret.as_bytes()))
 }
 
-pub fn the_refresh_token_is_in_no_file() {
+pub fn refresh_token_is_in_no_file() {
     let (private, keyring) = private();
     let machine = &private.machine;
     let during_login = written(&private, "login", || drop(machine.approve_next()));
@@ -78,7 +78,7 @@ pub fn the_refresh_token_is_in_no_file() {
         assert!(!during_login.contains(token.as_str()) && !during_renewal.contains(token.as_str()));
         assert!(!is_on_disk(&private, &keyring, token));
     }
-    // The search finds what is there: the access token, in memory.
+    // The search does find the access token, which is in memory.
     assert!(during_renewal.contains("journal") && is_on_disk(&private, &keyring, &machine.token()));
     let names: Vec<_> = files(private.state.path());
     assert!(names.iter().all(|path| path.ends_with("audit.log")), "{names:?}");
@@ -87,7 +87,7 @@ pub fn the_refresh_token_is_in_no_file() {
     assert_eq!(keyring.secret("/login"), None);
 }
 
-pub fn a_warm_get_asks_no_keyring() {
+pub fn warm_get_does_not_use_the_keyring() {
     let (private, keyring) = private();
     let token = private.sign_in(&ada(), "");
     keyring.hang();
@@ -97,17 +97,17 @@ pub fn a_warm_get_asks_no_keyring() {
     assert!(String::from_utf8(output.get_output().stdout.clone()).unwrap().contains(&token));
 }
 
-pub fn without_a_folder_in_memory_the_keyring_is_asked_each_time() {
+pub fn get_without_runtime_folder_reads_the_keyring_each_time() {
     let (mut private, keyring) = private();
     private.machine.set("XDG_RUNTIME_DIR", "/nonexistent");
     let token = private.sign_in(&ada(), "");
     assert_eq!(private.machine.token(), token);
-    assert!(!is_on_disk(&private, &keyring, &token), "not even the access token");
+    assert!(!is_on_disk(&private, &keyring, &token), "no file has the access token");
     keyring.hang();
     private.machine.command("get --wait 1s").assert().code(1);
 }
 
-pub fn after_a_restart_the_copy_is_made_anew() {
+pub fn missing_copy_in_memory_is_restored_from_the_keyring() {
     let (private, keyring) = private();
     let token = private.sign_in(&ada(), "");
     for file in files(private.runtime.path()) {
@@ -118,7 +118,7 @@ pub fn after_a_restart_the_copy_is_made_anew() {
     assert_eq!(private.machine.token(), token);
 }
 
-pub fn a_crowd_renews_once() {
+pub fn many_callers_cost_one_sign_in_and_one_refresh() {
     let (private, _keyring) = private();
     let machine = &private.machine;
     let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token --wait 60s")).collect();
@@ -135,7 +135,7 @@ pub fn a_crowd_renews_once() {
     assert_eq!((counts.user_codes, counts.refreshes), (1, 1));
 }
 
-pub fn two_homes_meet_at_the_lock() {
+pub fn callers_with_different_homes_share_the_renewal_lock() {
     let (mut private, _keyring) = private();
     private.sign_in(&ada(), "");
     let slow = Fault::DelayAfter(Duration::from_millis(500));
@@ -152,7 +152,7 @@ pub fn two_homes_meet_at_the_lock() {
     assert_eq!(private.machine.issuer.counts().refreshes, 1);
 }
 
-pub fn a_login_moves_into_the_keyring_and_out_again() {
+pub fn move_to_the_keyring_and_back_keeps_the_login() {
     let (mut private, keyring) = private();
     private.machine.set("CODEX_CREDENTIAL_STORAGE", "codex");
     let tokens = private.machine.sign_in(3600);

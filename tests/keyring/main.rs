@@ -1,8 +1,8 @@
-//! A real Secret Service as the storage of the real program's logins.
+//! The real program with a real Secret Service (gnome-keyring) as its storage.
 //!
-//! `.ci/keyring` installs one and runs this. Without it it says so in one line.
+//! `.ci/keyring` installs gnome-keyring and runs these tests. Without gnome-keyring they are skipped.
 
-#![expect(clippy::disallowed_methods, reason = "PATH and what long.rs hands itself come in here")]
+#![expect(clippy::disallowed_methods, reason = "PATH, and the variable that long_values.rs sets")]
 
 #[path = "../it/git/mod.rs"]
 #[macro_use]
@@ -15,10 +15,10 @@ mod keyring;
 #[allow(dead_code, reason = "each of the suites uses a part of it")]
 mod machine;
 
-mod git_items;
 mod login;
-mod long;
-mod trouble;
+mod long_values;
+mod other_hosts;
+mod unavailable;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::{Command, ExitCode};
@@ -33,36 +33,36 @@ macro_rules! trials {
 }
 
 fn main() -> ExitCode {
-    if long::is_asked_for() {
-        long::write_and_read();
+    if long_values::is_child() {
+        long_values::write_and_read();
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
-    let is_there = Command::new("gnome-keyring-daemon").arg("--version").output().is_ok();
-    if !is_there && !arguments.list {
+    let is_installed = Command::new("gnome-keyring-daemon").arg("--version").output().is_ok();
+    if !is_installed && !arguments.list {
         println!("skipped: no gnome-keyring; .ci/keyring installs it and runs these tests");
         return ExitCode::SUCCESS;
     }
     let mut trials = trials![
-        login::the_refresh_token_is_in_no_file,
-        login::a_warm_get_asks_no_keyring,
-        login::without_a_folder_in_memory_the_keyring_is_asked_each_time,
-        login::after_a_restart_the_copy_is_made_anew,
-        login::a_crowd_renews_once,
-        login::two_homes_meet_at_the_lock,
-        login::a_login_moves_into_the_keyring_and_out_again,
-        long::values_longer_than_an_item_takes_are_split,
-        trouble::locked_is_not_signed_out,
-        trouble::absent_is_not_signed_out,
-        trouble::a_keyring_that_never_answers_is_given_up_in_time,
-        trouble::a_keyring_killed_in_mid_renewal_loses_nothing,
-        git_items::the_secrets_are_in_no_file,
-        git_items::locked_is_not_unknown,
-        git_items::absent_is_not_unknown,
-        git_items::one_that_never_answers_is_given_up_in_time,
-        git_items::one_that_is_killed_in_the_middle_loses_nothing,
-        git_items::our_own_host_is_answered_while_it_hangs,
+        login::refresh_token_is_in_no_file,
+        login::warm_get_does_not_use_the_keyring,
+        login::get_without_runtime_folder_reads_the_keyring_each_time,
+        login::missing_copy_in_memory_is_restored_from_the_keyring,
+        login::many_callers_cost_one_sign_in_and_one_refresh,
+        login::callers_with_different_homes_share_the_renewal_lock,
+        login::move_to_the_keyring_and_back_keeps_the_login,
+        long_values::long_values_are_split_into_parts,
+        unavailable::locked_keyring_is_an_error_and_starts_no_sign_in,
+        unavailable::absent_keyring_is_an_error_and_starts_no_sign_in,
+        unavailable::hung_keyring_fails_within_the_wait,
+        unavailable::keyring_killed_during_renewal_loses_no_login,
+        other_hosts::secrets_are_in_no_file,
+        other_hosts::locked_keyring_is_an_error_not_an_empty_answer,
+        other_hosts::absent_keyring_is_an_error_not_an_empty_answer,
+        other_hosts::hung_keyring_fails_within_the_wait,
+        other_hosts::keyring_killed_during_stores_loses_no_credential,
+        other_hosts::profiles_own_host_is_answered_while_the_keyring_hangs,
     ];
-    trials.extend(git_items::cases());
+    trials.extend(other_hosts::cases());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

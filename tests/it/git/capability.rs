@@ -4,7 +4,7 @@ use super::{ASKED, Git};
 
 const CAPABLE: &str = "capability[]=authtype\nprotocol=https\nhost=a.example\n";
 
-pub fn a_credential_is_kept_with_its_scheme_and_by_user(git: &Git) {
+pub fn bearer_credential_is_stored_with_its_scheme_and_username(git: &Git) {
     git.approve(format!("{CAPABLE}authtype=Bearer\ncredential=one"));
     git.approve(format!("{CAPABLE}username=ada\nauthtype=Token\ncredential=two"));
     let expected = "capability[]=authtype\nauthtype=Token\ncredential=two\nprotocol=https\n\
@@ -31,19 +31,19 @@ pub fn caller_without_authtype_capability_gets_no_bearer_credential(git: &Git) {
     assert_eq!(git.login("url=https://a.example"), ("grace".into(), "q".into()));
 }
 
-pub fn a_credential_that_nobody_announced_is_not_kept(git: &Git) {
+pub fn credential_without_authtype_capability_is_not_stored(git: &Git) {
     let input = "protocol=https\nhost=a.example\nauthtype=Bearer\ncredential=c\n";
     git.machine.command("store").write_stdin(input).assert().success().stderr("");
     assert_eq!(git.password(CAPABLE), ASKED);
 }
 
-pub fn ephemeral_credential_is_not_kept(git: &Git) {
+pub fn ephemeral_credential_is_not_stored(git: &Git) {
     git.approve(format!("{CAPABLE}authtype=Bearer\ncredential=c\nephemeral=1"));
     git.approve(format!("{CAPABLE}username=ada\npassword=p\nephemeral=1"));
     assert_eq!(git.password(CAPABLE), ASKED);
 }
 
-pub fn the_state_of_other_helpers_is_neither_kept_nor_answered(git: &Git) {
+pub fn state_of_other_helpers_is_neither_stored_nor_answered(git: &Git) {
     let stateful = "capability[]=state\nprotocol=https\nhost=a.example\n";
     git.approve(format!("{stateful}username=ada\npassword=p\nstate[]=other:kept\ncontinue=1"));
     let answer = String::from_utf8(git.fill(stateful)).unwrap();

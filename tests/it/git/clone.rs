@@ -49,7 +49,7 @@ fn passwords(server: &Server) -> Vec<String> {
     sent
 }
 
-pub fn an_expired_token_is_refused_erased_and_replaced(git: &Git) {
+pub fn expired_token_is_erased_and_replaced(git: &Git) {
     let server = server(git);
     let of_ada = format!("protocol=http\nhost={}\npath=repo.git\nusername=ada", server.host());
     let url = server.url("ada@");

@@ -9,7 +9,7 @@ pub fn erase_with_the_stored_password_removes_the_credential(git: &Git) {
     git.reject("url=https://ada:p@a.example");
 }
 
-pub fn a_password_distinct_from_the_input_stays(git: &Git) {
+pub fn erase_with_another_password_keeps_the_credential(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     git.reject("url=https://ada:other@a.example");
     assert_eq!(git.password("url=https://ada@a.example"), "p");
@@ -31,7 +31,7 @@ pub fn erase_without_password_removes_every_match(git: &Git) {
     assert_eq!(git.password("url=https://b.example"), "p");
 }
 
-pub fn one_user_is_forgotten_and_the_other_remembered(git: &Git) {
+pub fn erase_of_one_user_keeps_the_other(git: &Git) {
     git.approve("url=https://ada:p@a.example");
     git.approve("url=https://grace:q@a.example");
     git.reject("url=https://ada@a.example");
@@ -39,7 +39,7 @@ pub fn one_user_is_forgotten_and_the_other_remembered(git: &Git) {
     assert_eq!(git.login("url=https://a.example"), ("grace".into(), "q".into()));
 }
 
-pub fn one_path_is_forgotten_and_the_other_remembered(git: &Git) {
+pub fn erase_of_one_path_keeps_the_other(git: &Git) {
     git.approve("url=https://ada:p@a.example/one.git");
     git.approve("url=https://ada:q@a.example/two.git");
     git.reject("url=https://ada@a.example/two.git");

@@ -10,7 +10,7 @@ fn of_ada(password: &str, expiry: i64) -> String {
     format!("{ADA}\npassword={password}\npassword_expiry_utc={expiry}")
 }
 
-pub fn an_expiry_comes_back_with_its_password(git: &Git) {
+pub fn expiry_is_answered_with_its_password(git: &Git) {
     let given = of_ada("p", 9_999_999_999);
     git.approve(&given);
     assert_eq!(git.fill(ADA), format!("{given}\n").into_bytes());
@@ -21,7 +21,7 @@ pub fn an_expiry_comes_back_with_its_password(git: &Git) {
     assert_eq!(git.fill(ADA), format!("{ADA}\npassword=never\n").into_bytes());
 }
 
-pub fn an_expired_password_is_neither_kept_nor_answered(git: &Git) {
+pub fn expired_password_is_neither_stored_nor_answered(git: &Git) {
     let store = |input: String| {
         git.machine.command("store").write_stdin(input).assert().success().stderr("");
     };
@@ -49,7 +49,7 @@ pub fn stored_password_that_expires_earlier_does_not_replace_the_newer_one(git: 
     assert_eq!(git.password(ADA), "typed");
 }
 
-pub fn a_refresh_token_stays_with_its_password(git: &Git) {
+pub fn refresh_token_is_kept_until_the_password_changes(git: &Git) {
     let refresh_token = || git.filled(ADA).remove("oauth_refresh_token");
     git.approve(format!("{ADA}\npassword=p\noauth_refresh_token=r"));
     assert_eq!(refresh_token().as_deref(), Some("r"));
@@ -61,7 +61,7 @@ pub fn a_refresh_token_stays_with_its_password(git: &Git) {
     assert_eq!((git.password(ADA).as_str(), refresh_token()), ("q", None));
 }
 
-pub fn the_refresh_token_of_an_expired_password_goes_to_the_next_helper(git: &Git) {
+pub fn expired_password_answers_only_its_refresh_token(git: &Git) {
     git.approve(format!("{}\noauth_refresh_token=r", of_ada("p", clock::now() + 5)));
     eventually(|| git.password(ADA) == ASKED);
     // Not even a write to the same host throws it away.

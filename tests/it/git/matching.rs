@@ -32,7 +32,7 @@ pub fn get_matches_every_attribute_of_the_request(git: &Git) {
     }
 }
 
-pub fn host_names_are_the_same_in_any_case(git: &Git) {
+pub fn host_names_match_in_any_case(git: &Git) {
     git.approve("url=https://ada:p@A.example");
     assert_eq!(git.password("url=https://a.EXAMPLE"), "p");
     git.reject("url=https://a.example");
@@ -48,7 +48,7 @@ pub fn request_without_path_prefers_the_credential_of_the_whole_host(git: &Git) 
     assert_eq!(git.password("url=https://a.example/other.git"), ASKED);
 }
 
-pub fn several_users_of_one_host(git: &Git) {
+pub fn request_without_username_gets_the_latest_credential(git: &Git) {
     for user in ["ada", "grace", "linus"] {
         git.approve(format!("url=https://{user}:of-{user}@a.example"));
     }
@@ -67,13 +67,13 @@ pub fn empty_username_is_a_username(git: &Git) {
     assert_eq!(git.password("url=https://ada@a.example"), ASKED);
 }
 
-pub fn a_host_may_be_empty(git: &Git) {
+pub fn empty_host_is_a_host(git: &Git) {
     git.approve("protocol=cert\nhost=\npath=a.pem\nusername=\npassword=p");
     assert_eq!(git.password("protocol=cert\nhost=\npath=a.pem\nusername="), "p");
     assert_eq!(git.password("protocol=cert\nhost=\npath=b.pem\nusername="), ASKED);
 }
 
-pub fn a_header_of_the_server_names_no_host(git: &Git) {
+pub fn long_wwwauth_header_selects_no_other_host(git: &Git) {
     git.approve("url=https://ada:p@victim.example");
     for length in [1001, 4073, 60_000] {
         let realm = "a".repeat(length);

@@ -3,7 +3,7 @@
 
 pub mod capability;
 pub mod clone;
-pub mod crowd;
+pub mod concurrent;
 pub mod erasing;
 pub mod lifetime;
 pub mod matching;
@@ -23,36 +23,36 @@ macro_rules! for_each_case {
         $then! {
             matching::empty_store_answers_nothing,
             matching::get_matches_every_attribute_of_the_request,
-            matching::host_names_are_the_same_in_any_case,
+            matching::host_names_match_in_any_case,
             matching::request_without_path_prefers_the_credential_of_the_whole_host,
-            matching::several_users_of_one_host,
+            matching::request_without_username_gets_the_latest_credential,
             matching::empty_username_is_a_username,
-            matching::a_host_may_be_empty,
-            matching::a_header_of_the_server_names_no_host,
+            matching::empty_host_is_a_host,
+            matching::long_wwwauth_header_selects_no_other_host,
             storing::stored_credential_replaces_only_the_same_path_and_user,
-            storing::half_a_credential_is_not_kept,
+            storing::incomplete_credential_is_not_stored,
             storing::credential_stored_from_an_old_answer_replaces_nothing,
             storing::erased_credential_is_not_stored_again_from_an_old_answer,
             erasing::erase_with_the_stored_password_removes_the_credential,
-            erasing::a_password_distinct_from_the_input_stays,
+            erasing::erase_with_another_password_keeps_the_credential,
             erasing::erase_without_password_removes_every_match,
-            erasing::one_user_is_forgotten_and_the_other_remembered,
-            erasing::one_path_is_forgotten_and_the_other_remembered,
-            lifetime::an_expiry_comes_back_with_its_password,
-            lifetime::an_expired_password_is_neither_kept_nor_answered,
+            erasing::erase_of_one_user_keeps_the_other,
+            erasing::erase_of_one_path_keeps_the_other,
+            lifetime::expiry_is_answered_with_its_password,
+            lifetime::expired_password_is_neither_stored_nor_answered,
             lifetime::stored_password_that_expires_earlier_does_not_replace_the_newer_one,
-            lifetime::a_refresh_token_stays_with_its_password,
-            lifetime::the_refresh_token_of_an_expired_password_goes_to_the_next_helper,
-            capability::a_credential_is_kept_with_its_scheme_and_by_user,
+            lifetime::refresh_token_is_kept_until_the_password_changes,
+            lifetime::expired_password_answers_only_its_refresh_token,
+            capability::bearer_credential_is_stored_with_its_scheme_and_username,
             capability::caller_without_authtype_capability_gets_no_bearer_credential,
-            capability::a_credential_that_nobody_announced_is_not_kept,
-            capability::ephemeral_credential_is_not_kept,
-            capability::the_state_of_other_helpers_is_neither_kept_nor_answered,
+            capability::credential_without_authtype_capability_is_not_stored,
+            capability::ephemeral_credential_is_not_stored,
+            capability::state_of_other_helpers_is_neither_stored_nor_answered,
             capability::capability_lists_authtype_and_state,
             values::long_credential_round_trips,
             values::credential_of_any_bytes_round_trips,
-            crowd::thirty_two_processes_lose_no_credential_and_read_none_torn,
-            clone::an_expired_token_is_refused_erased_and_replaced,
+            concurrent::concurrent_processes_lose_no_credential_and_read_none_torn,
+            clone::expired_token_is_erased_and_replaced,
             clone::bearer_token_is_answered_as_bearer,
         }
     };

@@ -17,7 +17,7 @@ pub fn stored_credential_replaces_only_the_same_path_and_user(git: &Git) {
 }
 
 /// git itself does not call us with one.
-pub fn half_a_credential_is_not_kept(git: &Git) {
+pub fn incomplete_credential_is_not_stored(git: &Git) {
     for half in ["username=ada", "password=p", "authtype=Bearer", "credential=c", "path=x"] {
         let input = format!("capability[]=authtype\nprotocol=https\nhost=a.example\n{half}\n");
         git.machine.command("store").write_stdin(input).assert().success().stderr("");

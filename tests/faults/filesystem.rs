@@ -1,10 +1,10 @@
-//! A disk that is full, a folder that takes no writes, a mount, links and other people's files: the real thing, no
-//! injected errors. What cannot be written is noticed before a refresh token is spent.
+//! Full disks, read-only folders, mount points, links and other users' files, without injected errors. A storage that
+//! cannot be written is detected before a refresh token is sent.
 
 use crate::machine::{Machine, PATIENCE, eventually, files, token_of};
-use crate::many::each;
 use crate::report::report;
-use crate::scene::Left;
+use crate::scene::Outcome;
+use crate::tries::each;
 use issuer::{Endpoint, Fault};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -16,10 +16,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const GET: &str = "get --format token --wait 20s --interactive never";
-/// Nobody, on every Linux.
+/// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// The program, run by somebody who is not root, for whom modes mean nothing; from where everybody may run it.
+/// Runs the program as `nobody`, because root ignores file modes, from a folder that every user can read.
 fn as_nobody(machine: &Machine, line: &str) -> Output {
     static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let plain = machine.std_command(line);
@@ -39,7 +39,7 @@ fn as_nobody(machine: &Machine, line: &str) -> Output {
     command.output().unwrap()
 }
 
-/// Gives every file of `machine` to nobody.
+/// Changes the owner of every file of `machine` to `nobody`.
 fn hand_over(machine: &Machine) {
     let folders = [machine.codex_home().to_owned(), machine.path("codex-credential")];
     for path in files(machine.codex_home()).into_iter().chain(folders) {
@@ -70,8 +70,8 @@ fn unmount(at: &Path) {
     assert!(Command::new("umount").arg(at).status().unwrap().success());
 }
 
-/// Refused in words, without a request; and answered as soon as what was in the way is gone.
-fn is_refused(machine: &Machine, output: &Output, words: &[&str]) {
+/// Asserts exit code 1, a message with `words` and a hint, and no request to the server.
+fn fails_without_request(machine: &Machine, output: &Output, words: &[&str]) {
     let said = stderr(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(words.iter().all(|word| said.contains(word)), "{said}");
@@ -87,20 +87,20 @@ fn is_answered(machine: &Machine, output: &Output) {
     assert_eq!(machine.issuer.resent_after_answer(), 0);
 }
 
-fn none_lost(attack: &str, test: &'static str, tried: usize) {
-    report(attack, test, vec![Ok(Left::AllWell); tried]);
+fn nothing_lost(attack: &str, test: &'static str, tried: usize) {
+    report(attack, test, vec![Ok(Outcome::NothingLost); tried]);
 }
 
 pub fn read_only_folder() {
     let (machine, _) = Machine::signed_in(-1);
     hand_over(&machine);
     set_mode(machine.codex_home(), 0o555);
-    is_refused(&machine, &as_nobody(&machine, GET), &["cannot", "Permission denied"]);
-    // Nor is a person asked for a login that could not be kept.
+    fails_without_request(&machine, &as_nobody(&machine, GET), &["cannot", "Permission denied"]);
+    // No sign-in starts for a login that could not be stored.
     fs::remove_file(machine.path("auth.json")).unwrap();
     let output = as_nobody(&machine, "get --wait 5s");
-    is_refused(&machine, &output, &["Permission denied"]);
-    // What is there and good is answered all the same.
+    fails_without_request(&machine, &output, &["Permission denied"]);
+    // A valid token is still answered.
     set_mode(machine.codex_home(), 0o755);
     let tokens = machine.sign_in(7200);
     hand_over(&machine);
@@ -108,7 +108,7 @@ pub fn read_only_folder() {
     let output = as_nobody(&machine, GET);
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), tokens.access_token);
     set_mode(machine.codex_home(), 0o755);
-    none_lost("a folder that takes no writes", "ground::read_only_folder", 3);
+    nothing_lost("a read-only folder", "filesystem::read_only_folder", 3);
 }
 
 pub fn read_only_file_system() {
@@ -117,13 +117,13 @@ pub fn read_only_file_system() {
     mount(&["-o", "remount,bind,ro"], machine.codex_home());
     let output = machine.std_command(GET).output().unwrap();
     unmount(machine.codex_home());
-    is_refused(&machine, &output, &["Read-only file system"]);
+    fails_without_request(&machine, &output, &["Read-only file system"]);
     is_answered(&machine, &machine.std_command(GET).output().unwrap());
-    none_lost("a file system that takes no writes", "ground::read_only_file_system", 1);
+    nothing_lost("a read-only file system", "filesystem::read_only_file_system", 1);
 }
 
-/// A rename onto a mount fails with EBUSY, and a file that is written in place can be read half-written.
-pub fn mounted_login() {
+/// A rename onto a mount point fails with EBUSY, and a file that is written in place can be read incomplete.
+pub fn login_is_a_mount_point() {
     let (machine, _) = Machine::signed_in(-1);
     let file = machine.path("auth.json");
     mount(&["--bind", file.to_str().unwrap()], &file);
@@ -131,13 +131,13 @@ pub fn mounted_login() {
     let login = machine.std_command("login --wait 5s").output().unwrap();
     unmount(&file);
     for output in [refresh, login] {
-        is_refused(&machine, &output, &["auth.json", "mounted by itself", "mount the folder"]);
+        fails_without_request(&machine, &output, &["auth.json", "mount point", "mount its folder"]);
     }
     is_answered(&machine, &machine.std_command(GET).output().unwrap());
-    none_lost("auth.json mounted by itself", "ground::mounted_login", 2);
+    nothing_lost("auth.json is a mount point", "filesystem::login_is_a_mount_point", 2);
 }
 
-/// A disk of 300 KB, with the folder of the login on it.
+/// A disk of 300 KB with the login's folder.
 struct SmallDisk(Machine);
 
 impl SmallDisk {
@@ -165,22 +165,22 @@ impl Drop for SmallDisk {
 }
 
 pub fn full_disk() {
-    // Full before: nothing is spent.
+    // Full before the request: the token is not sent.
     let disk = SmallDisk::new();
     disk.0.sign_in(-1);
     disk.fill();
     let output = disk.0.std_command(GET).output().unwrap();
-    is_refused(&disk.0, &output, &["No space left on device", "make room"]);
+    fails_without_request(&disk.0, &output, &["No space left on device", "make room"]);
     disk.empty();
     is_answered(&disk.0, &disk.0.std_command(GET).output().unwrap());
 
-    // Full while the server has the request: the answer has its place.
+    // Full during the request: the journal has reserved space for the answer.
     let disk = SmallDisk::new();
     disk.0.sign_in(-1);
     disk.0.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(2)), 1);
     let caller = disk.0.start(GET);
-    let is_there = |c: &issuer::Counts| c.in_flight == 1 && c.refreshes_granted == 1;
-    assert!(disk.0.issuer.wait_until(is_there, PATIENCE));
+    let is_at_server = |c: &issuer::Counts| c.in_flight == 1 && c.refreshes_granted == 1;
+    assert!(disk.0.issuer.wait_until(is_at_server, PATIENCE));
     disk.fill();
     let output = caller.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -188,20 +188,24 @@ pub fn full_disk() {
     disk.empty();
     is_answered(&disk.0, &disk.0.std_command(GET).output().unwrap());
     assert_eq!(disk.0.issuer.counts().refreshes, 1);
-    none_lost("a disk that is full, or full before the answer comes", "ground::full_disk", 2);
+    nothing_lost(
+        "a disk that is full before the request, or before the answer",
+        "filesystem::full_disk",
+        2,
+    );
 }
 
-/// Its owner is to write there afterwards.
-pub fn another_persons_home() {
+/// A file that root creates would lock out the owner of the home.
+pub fn root_in_another_users_home() {
     let (machine, tokens) = Machine::signed_in(864_000);
     hand_over(&machine);
     assert_eq!(machine.token(), tokens.access_token);
     assert!(!machine.path("codex-credential").exists());
-    let attack = "an answer to root in another's home, which leaves nothing there";
-    none_lost(attack, "ground::another_persons_home", 1);
+    let attack = "root runs a warm get in another user's home: no file is created";
+    nothing_lost(attack, "filesystem::root_in_another_users_home", 1);
 }
 
-pub fn foreign_lock_files() {
+pub fn lock_file_of_another_user() {
     let mut tried = 0;
     for lock in ["auth.lock", "codex-credential/lock", "auth.json.lock"] {
         let (machine, _) = Machine::signed_in(-1);
@@ -211,16 +215,20 @@ pub fn foreign_lock_files() {
         fs::write(&lock, "").unwrap();
         set_mode(&lock, 0o600);
         let output = as_nobody(&machine, GET);
-        is_refused(&machine, &output, &[lock.to_str().unwrap(), "ls -ld"]);
+        fails_without_request(&machine, &output, &[lock.to_str().unwrap(), "ls -ld"]);
         fs::remove_file(&lock).unwrap();
         is_answered(&machine, &as_nobody(&machine, GET));
         tried += 1;
     }
-    none_lost("a lock file of another user's", "ground::foreign_lock_files", tried);
+    nothing_lost(
+        "a lock file that belongs to another user",
+        "filesystem::lock_file_of_another_user",
+        tried,
+    );
 }
 
-/// Each of our own files is somebody's link to a file that we may write.
-pub fn planted_links() {
+/// Each file of the login directory is a link to a file that this user may write.
+pub fn links_planted_as_our_files() {
     let own = [
         "journal",
         "pending",
@@ -240,7 +248,7 @@ pub fn planted_links() {
         fs::write(elsewhere.path(), "another's").unwrap();
         fs::create_dir(machine.path("codex-credential")).unwrap();
         symlink(elsewhere.path(), machine.own(name)).unwrap();
-        // A renewal, and an answer by the login that is there then.
+        // A renewal, then a warm get.
         for _ in 0..2 {
             is_answered(&machine, &machine.std_command(GET).output().unwrap());
         }
@@ -251,11 +259,15 @@ pub fn planted_links() {
         token_of(login);
         assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "another's", "{name}");
     });
-    none_lost("a link planted in our folder", "ground::planted_links", own.len());
+    nothing_lost(
+        "a symbolic link in place of each file of the login directory",
+        "filesystem::links_planted_as_our_files",
+        own.len(),
+    );
 }
 
-/// What others can read is ours alone again after the next renewal.
-pub fn open_to_others() {
+/// The next renewal makes files private that other users could read.
+pub fn files_readable_by_others() {
     let (machine, _) = Machine::signed_in(-1);
     let folder = machine.path("codex-credential");
     fs::create_dir(&folder).unwrap();
@@ -265,11 +277,12 @@ pub fn open_to_others() {
         fs::write(folder.join(name), "{}").unwrap();
         set_mode(&folder.join(name), 0o666);
     }
-    // While the answer is in the journal, and when all is done.
+    // The journal must be private before the login is written.
     let lock = crate::machine::lock(&machine.path("auth.json.lock"));
     let caller = machine.start(GET);
-    let is_noted = || fs::read_to_string(folder.join("journal")).unwrap().contains("access_token");
-    eventually(is_noted);
+    let is_recorded =
+        || fs::read_to_string(folder.join("journal")).unwrap().contains("access_token");
+    eventually(is_recorded);
     assert_eq!((mode(&folder), mode(&folder.join("journal"))), (0o700, 0o600));
     drop(lock);
     is_answered(&machine, &caller.wait_with_output().unwrap());
@@ -278,10 +291,14 @@ pub fn open_to_others() {
     for path in files(&folder) {
         assert!(mode(&path) == 0o600 || path.ends_with("refused"), "{}", path.display());
     }
-    none_lost("files and folders that others can read", "ground::open_to_others", 5);
+    nothing_lost(
+        "files and folders that others can read",
+        "filesystem::files_readable_by_others",
+        5,
+    );
 }
 
-/// Whether this is a root that may mount, in a mount namespace of its own, as `.ci/faults` makes one.
+/// Whether this process may mount: `.ci/faults` runs it as root in its own mount namespace.
 pub fn may_mount() -> bool {
     let at = tempfile::tempdir().unwrap();
     let tmpfs = ["-t", "tmpfs", "tmpfs"];

@@ -1,14 +1,14 @@
-//! Values longer than an item takes, as on Windows. The library itself is asked, in a process that has the bus.
+//! Values longer than one item can hold, as on Windows. The test calls the library, in a child process with the bus.
 
 use crate::keyring::Keyring;
 use crate::machine::Machine;
 use codex_credential::storage::keyring::{Item, KeyringTimeouts};
 use std::process::Command;
 
-const ASKED: &str = "KEYRING_LONG_VALUES";
+const CHILD: &str = "KEYRING_LONG_VALUES";
 
-pub fn is_asked_for() -> bool {
-    std::env::var_os(ASKED).is_some()
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
 }
 
 pub fn write_and_read() {
@@ -17,7 +17,7 @@ pub fn write_and_read() {
     for value in [long(1), b"short".to_vec(), long(2), long(3), long(3)] {
         item.save(&value).unwrap();
         assert_eq!(*item.load().unwrap().unwrap(), value);
-        // As a process would that sees one item alone.
+        // One item alone does not hold a long value.
         assert!(
             value.len() <= 100
                 || *item.clone().with_max_length(usize::MAX).load().unwrap().unwrap() != value
@@ -28,12 +28,12 @@ pub fn write_and_read() {
     assert!(!item.remove().unwrap());
 }
 
-pub fn values_longer_than_an_item_takes_are_split() {
+pub fn long_values_are_split_into_parts() {
     let mut machine = Machine::new();
     let keyring = Keyring::unlocked(&mut machine);
     let mut itself = Command::new(std::env::current_exe().unwrap());
-    itself.envs(machine.more_variables()).env(ASKED, "1");
+    itself.envs(machine.more_variables()).env(CHILD, "1");
     assert!(itself.status().unwrap().success());
-    assert_eq!(keyring.secret("long"), None, "nothing of it is left");
+    assert_eq!(keyring.secret("long"), None, "all parts are removed");
     assert_eq!(keyring.secret("|9"), None);
 }

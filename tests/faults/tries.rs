@@ -1,4 +1,4 @@
-//! How many of the possible tries are made, and by how many at a time.
+//! Selects the tries to make, and makes several at a time.
 
 use crate::strace::Call;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ pub enum Form {
     Long,
 }
 
-/// Tries at a time: they sleep for most of their time.
+/// Tries at a time. They mostly wait.
 pub const AT_ONCE: usize = 8;
 
 pub fn form() -> Option<Form> {
@@ -22,24 +22,24 @@ pub fn form() -> Option<Form> {
     }
 }
 
-/// All of those that matter in the long form, else [`some`].
+/// Returns all calls with a visible effect in the long form, else a sample of about `count`.
 pub fn chosen(calls: Vec<Call>, count: usize) -> Vec<Call> {
     if form() == Some(Form::Long) { some(calls, usize::MAX) } else { some(calls, count) }
 }
 
-/// About `count` of those that matter, spread over the whole run.
+/// Returns a sample of about `count` calls with a visible effect, spread evenly over the run.
 pub fn some(calls: Vec<Call>, count: usize) -> Vec<Call> {
-    let calls: Vec<Call> = calls.into_iter().filter(|call| matters(&call.name)).collect();
+    let calls: Vec<Call> = calls.into_iter().filter(|call| is_observable(&call.name)).collect();
     let step = calls.len().div_ceil(count).max(1);
     calls.into_iter().skip(step / 2).step_by(step).collect()
 }
 
-/// What a call did that is none of these is all that others can see of it: a process that is killed at one of them
-/// leaves what it would have left at the one after.
-fn matters(name: &str) -> bool {
+/// Whether other processes can observe the call. A kill at any other call leaves the same state as a kill at the next call
+/// that they can observe.
+fn is_observable(name: &str) -> bool {
     const MEMORY: &[&str] =
         &["mmap", "munmap", "mprotect", "brk", "madvise", "mremap", "mlock", "munlock"];
-    const ITSELF: &[&str] = &[
+    const OWN_PROCESS: &[&str] = &[
         "arch_prctl",
         "futex",
         "getegid",
@@ -62,7 +62,7 @@ fn matters(name: &str) -> bool {
         "sigaltstack",
         "uname",
     ];
-    const LOOKING: &[&str] = &[
+    const READING: &[&str] = &[
         "access",
         "fcntl",
         "fstat",
@@ -80,15 +80,15 @@ fn matters(name: &str) -> bool {
         "stat",
         "statx",
     ];
-    ![MEMORY, ITSELF, LOOKING].concat().contains(&name)
+    ![MEMORY, OWN_PROCESS, READING].concat().contains(&name)
 }
 
-/// Makes each of `tries`, and gives back what came of them in any order.
+/// Runs `one` for each of `tries`. The results are in any order.
 pub fn each<T: Sync, R: Send>(tries: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
     each_of_some(AT_ONCE, tries, one)
 }
 
-/// As [`each`], so many at a time.
+/// As [`each`], with `at_once` at a time.
 pub fn each_of_some<T: Sync, R: Send>(
     at_once: usize,
     tries: &[T],

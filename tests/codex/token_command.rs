@@ -1,4 +1,4 @@
-//! Codex with us as the token command of a model provider, written by `configure codex`.
+//! Codex with our program as the token command of a model provider, as `configure codex` writes it.
 
 use crate::codex;
 use crate::machine::{Machine, PATIENCE};
@@ -10,8 +10,8 @@ fn exec(machine: &Machine) -> std::process::Output {
     command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).output().unwrap()
 }
 
-/// A person gets from "not signed in" to "works" by what Codex shows them.
-pub fn from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approval() {
+/// What Codex shows is enough for the user to sign in.
+pub fn codex_without_login_shows_url_and_code_and_works_after_approval() {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     let url = machine.issuer.url();
@@ -21,7 +21,7 @@ pub fn from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approv
     let says = String::from_utf8_lossy(&first.stderr);
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     assert!(says.contains(&format!("{url}/codex/device")) && says.contains(&code), "{says}");
-    // However often it is tried again, there is one code.
+    // A second try shows the same code.
     assert!(!exec(&machine).status.success());
     machine.issuer.approve(&code);
     machine.token();
@@ -29,7 +29,7 @@ pub fn from_an_empty_cache_codex_shows_url_and_code_and_answers_after_the_approv
     let answer = String::from_utf8_lossy(&second.stdout);
     assert!(answer.trim_end().ends_with("OK"), "{}", String::from_utf8_lossy(&second.stderr));
     let counts = machine.issuer.counts();
-    // Without a token Codex asks the model all the same, and again.
+    // Without a token Codex still sends requests to the model.
     println!(
         "2 codex exec with nobody signed in: {} user codes, {} requests without a token",
         counts.user_codes, counts.responses_refused

@@ -1,4 +1,4 @@
-//! A keyring that is locked, absent, hung, or killed in the middle.
+//! A keyring that is locked, absent, hung, or killed during a renewal.
 
 use crate::login::private;
 use crate::machine::{OURS, Private, ada, eventually, files};
@@ -8,7 +8,7 @@ use predicates::str::contains;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Every command that needs the login, with its standard input.
+/// Commands that need the login, with their standard input.
 const COMMANDS: [(&str, &str); 7] = [
     ("get --wait 2s", OURS),
     ("exec --wait 2s -- true", ""),
@@ -19,13 +19,13 @@ const COMMANDS: [(&str, &str); 7] = [
     ("move --to file --wait 2s", ""),
 ];
 
-/// Each ends in time with exit code 1 and the way out, and asks nobody to sign in.
+/// Asserts that each command fails in time with exit code 1 and a hint, and starts no sign-in.
 fn all_fail(private: &Private) {
     let before = private.machine.issuer.counts();
     for (line, input) in COMMANDS {
         let started = Instant::now();
         let output = private.machine.command(line).write_stdin(input).assert().code(1);
-        // 3 s is the keyring's own deadline, where the command names none.
+        // Without `--wait` the keyring is given 3 s.
         let deadline = Duration::from_secs(if line.contains("--wait") { 2 } else { 3 });
         let took = started.elapsed();
         assert!(took < deadline + Duration::from_secs(1), "{line} took {took:?}");
@@ -34,41 +34,41 @@ fn all_fail(private: &Private) {
     assert_eq!(private.machine.issuer.counts(), before);
 }
 
-fn without_copies(private: &Private) {
+fn remove_copies(private: &Private) {
     for file in files(private.runtime.path()) {
         fs::remove_file(file).unwrap();
     }
 }
 
-pub fn locked_is_not_signed_out() {
+pub fn locked_keyring_is_an_error_and_starts_no_sign_in() {
     let (private, mut keyring) = private();
     let token = private.sign_in(&ada(), "");
-    without_copies(&private);
+    remove_copies(&private);
     keyring.lock();
     all_fail(&private);
     keyring.unlock();
     assert_eq!(private.machine.token(), token);
 }
 
-pub fn absent_is_not_signed_out() {
+pub fn absent_keyring_is_an_error_and_starts_no_sign_in() {
     let (mut private, _keyring) = private();
     private.sign_in(&ada(), "");
-    without_copies(&private);
+    remove_copies(&private);
     private.machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
     all_fail(&private);
 }
 
-pub fn a_keyring_that_never_answers_is_given_up_in_time() {
+pub fn hung_keyring_fails_within_the_wait() {
     let (private, keyring) = private();
     let token = private.sign_in(&ada(), "");
-    without_copies(&private);
+    remove_copies(&private);
     keyring.hang();
     all_fail(&private);
     keyring.wake();
     assert_eq!(private.machine.token(), token);
 }
 
-pub fn a_keyring_killed_in_mid_renewal_loses_nothing() {
+pub fn keyring_killed_during_renewal_loses_no_login() {
     let (private, mut keyring) = private();
     let machine = &private.machine;
     let token = private.sign_in(&ada(), "");

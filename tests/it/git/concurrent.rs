@@ -60,7 +60,7 @@ fn work(git: &Git, number: usize, until: &codex_credential::clock::Deadline) -> 
     stored
 }
 
-pub fn thirty_two_processes_lose_no_credential_and_read_none_torn(git: &Git) {
+pub fn concurrent_processes_lose_no_credential_and_read_none_torn(git: &Git) {
     let until = codex_credential::clock::Deadline::after(patience());
     let stored: Vec<Option<String>> = thread::scope(|scope| {
         let workers: Vec<_> =

@@ -1,4 +1,4 @@
-//! git's credentials in the keyring: every case that holds for files, and a keyring that is in trouble.
+//! Other hosts' credentials in the keyring: every case of tests/it/git, and keyrings that are not available.
 
 use crate::git::{self, Git};
 use crate::keyring::Keyring;
@@ -20,7 +20,7 @@ fn git() -> (Git, Keyring) {
     (git, keyring)
 }
 
-macro_rules! on_a_keyring {
+macro_rules! trials_with_keyring {
     ($($module:ident::$case:ident),* $(,)?) => {
         vec![$(Trial::test(concat!("git::", stringify!($case)), || {
             let (git, _keyring) = git();
@@ -31,10 +31,10 @@ macro_rules! on_a_keyring {
 }
 
 pub fn cases() -> Vec<Trial> {
-    for_each_case!(on_a_keyring)
+    for_each_case!(trials_with_keyring)
 }
 
-pub fn the_secrets_are_in_no_file() {
+pub fn secrets_are_in_no_file() {
     let (git, keyring) = git();
     git.approve(format!("{A}password=hunter2\noauth_refresh_token=r"));
     let item = keyring.secret("git|https://a.example").unwrap();
@@ -46,12 +46,12 @@ pub fn the_secrets_are_in_no_file() {
     assert_eq!(keyring.secret("git|https://a.example"), None);
 }
 
-/// Each operation ends in time with exit code 1 and the way out; nothing is answered, and nothing changed.
+/// Asserts that each operation fails in time with exit code 1 and a hint, and that git goes on to the next helper.
 fn all_fail(git: &Git) {
     let operations = [("get", ""), ("store", "password=q\n"), ("erase", "")];
-    for (wait, patience) in [("--wait 1s", 1), ("", 3)] {
+    for (wait, seconds) in [("--wait 1s", 1), ("", 3)] {
         for (operation, secret) in operations {
-            let late = Deadline::after(Duration::from_secs(patience + 1));
+            let late = Deadline::after(Duration::from_secs(seconds + 1));
             let mut command = git.machine.command(&format!("{operation} {wait}"));
             let output = command.write_stdin(format!("{A}{secret}")).assert().code(1);
             assert!(!late.is_over(), "{operation} {wait}");
@@ -59,12 +59,11 @@ fn all_fail(git: &Git) {
             output.stdout("").stderr(named.and(contains("choose another storage")));
         }
     }
-    // git goes on without it: to the next helper, here to the person.
     let next = "!f() { test $1 = get && echo password=next; }; f";
     assert!(git.fill_with(next, A).contains("password=next\n"));
 }
 
-pub fn locked_is_not_unknown() {
+pub fn locked_keyring_is_an_error_not_an_empty_answer() {
     let (git, mut keyring) = git();
     git.approve(format!("{A}password=p"));
     keyring.lock();
@@ -73,14 +72,14 @@ pub fn locked_is_not_unknown() {
     assert_eq!(git.password(A), "p");
 }
 
-pub fn absent_is_not_unknown() {
+pub fn absent_keyring_is_an_error_not_an_empty_answer() {
     let (mut git, _keyring) = git();
     git.approve(format!("{A}password=p"));
     git.machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
     all_fail(&git);
 }
 
-pub fn one_that_never_answers_is_given_up_in_time() {
+pub fn hung_keyring_fails_within_the_wait() {
     let (git, keyring) = git();
     git.approve(format!("{A}password=p"));
     keyring.hang();
@@ -89,8 +88,8 @@ pub fn one_that_never_answers_is_given_up_in_time() {
     assert_eq!(git.password(A), "p");
 }
 
-/// Whoever was told that it is stored finds it; whoever was not finds the old one or the new one, whole.
-pub fn one_that_is_killed_in_the_middle_loses_nothing() {
+/// After a successful `store` the new password is found, after a failed one the old or the new password.
+pub fn keyring_killed_during_stores_loses_no_credential() {
     let (git, mut keyring) = git();
     let user = |number| format!("protocol=https\nhost=a.example\nusername=u{number}\n");
     for number in 0..16 {
@@ -108,21 +107,21 @@ pub fn one_that_is_killed_in_the_middle_loses_nothing() {
     eventually(|| stores.borrow_mut().iter_mut().any(is_done));
     keyring.kill();
     let stores = stores.into_inner().into_iter();
-    let told: Vec<_> = stores.map(|store| store.wait_with_output().unwrap()).collect();
+    let outputs: Vec<_> = stores.map(|store| store.wait_with_output().unwrap()).collect();
     for code in [0, 1] {
-        let is_among = told.iter().any(|output| output.status.code() == Some(code));
-        assert!(is_among, "it was killed in the middle: {told:?}");
+        let has_code = outputs.iter().any(|output| output.status.code() == Some(code));
+        assert!(has_code, "the keyring was killed too early or too late: {outputs:?}");
     }
     keyring.unlock();
-    for (output, number) in told.iter().zip(0..) {
+    for (output, number) in outputs.iter().zip(0..) {
         let found = git.password(user(number));
-        let is_there = if output.status.success() { &["new"][..] } else { &["old", "new"] };
-        assert!(is_there.contains(&found.as_str()), "{found}: {output:?}");
+        let expected = if output.status.success() { &["new"][..] } else { &["old", "new"] };
+        assert!(expected.contains(&found.as_str()), "{found}: {output:?}");
     }
 }
 
-/// The hosts that are ours need no keyring.
-pub fn our_own_host_is_answered_while_it_hangs() {
+/// The login is in a file, so the profile's hosts need no keyring.
+pub fn profiles_own_host_is_answered_while_the_keyring_hangs() {
     let (git, keyring) = git();
     let tokens = git.machine.sign_in(3600);
     keyring.hang();
