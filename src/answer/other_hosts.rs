@@ -54,7 +54,7 @@ impl OtherHosts {
         })
     }
 
-    /// Returns the store of the host in `request`; `None` without a host, or where nothing is stored.
+    /// Returns the store of the host in `request`; `None` without a host, or with storage `none`.
     fn host_credentials(&self, request: &Credential) -> Result<Option<HostCredentials>> {
         let (Some(protocol), Some(host)) = (&request.protocol, &request.host) else {
             return Ok(None);

@@ -119,7 +119,7 @@ impl HeldCodexLogin<'_> {
         }
     }
 
-    /// Writes the tokens to where the login is. Returns false where there is no login.
+    /// Writes the tokens to where the login is. Returns false without a login.
     fn write_renewal(&self, tokens: &TokenResponse) -> Result<bool> {
         let Some((location, document)) = self.home.document()? else { return Ok(false) };
         let document = auth_json::after_renewal(&document, tokens, &last_refresh());

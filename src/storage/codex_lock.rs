@@ -11,7 +11,7 @@ use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
 use std::path::{Path, PathBuf};
 
-/// Codex's `auth.lock`, held. No other program changes the login meanwhile.
+/// Codex's `auth.lock`, held. Until it is dropped, no other program changes the login.
 pub struct AuthLock {
     _lock: Lock,
     /// Codex places it beside the file that it writes, after following links.

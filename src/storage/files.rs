@@ -19,7 +19,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// The content of a file, overwritten in memory when it is dropped.
 pub type Bytes = Zeroizing<Vec<u8>>;
 
-/// Reads the file at `path`; `None` where there is none.
+/// Reads the file at `path`; `None` when it does not exist.
 ///
 /// # Errors
 /// `Storage` when the file cannot be read or is longer than [`MAX_LENGTH`].
@@ -157,7 +157,7 @@ fn check_replaceable(_path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes the file at `path`. Returns false, and no error, where there is none.
+/// Removes the file at `path`. Returns false when it does not exist.
 pub fn remove(path: &Path) -> Result<bool> {
     let removed = none_if(&[ErrorKind::NotFound], fs::remove_file(path)).context("remove", path)?;
     Ok(removed.is_some())

@@ -84,7 +84,7 @@ pub struct HostCredentials {
 }
 
 impl HostCredentials {
-    /// Returns `None` where nothing is stored. The case of a host name does not matter.
+    /// Returns `None` for [`GitStorage::None`]. The case of a host name does not matter.
     pub fn new(
         storage: GitStorage,
         folders: &Folders,

@@ -1,7 +1,7 @@
 //! One item of the platform's keyring: Secret Service, Keychain or Credential Manager. The only user of the keyring
 //! crate.
 //!
-//! A locked keyring waits for the user, and a stopped one never answers. So each call runs on a thread of its own, and
+//! A locked keyring waits for the user, and a stopped one never answers. So each call runs on a separate thread, and
 //! the caller stops waiting at a deadline.
 
 use crate::clock::Deadline;
@@ -27,7 +27,7 @@ const MAX_ANSWER_TIME: Duration = Duration::from_secs(3);
 pub struct KeyringTimeouts {
     /// For the keyring's answer to one call.
     pub answer: Duration,
-    /// For one call in all: first for other processes of ours that use the keyring, then for the answer.
+    /// For one call in all: first for other codex-credential processes that use the keyring, then for the answer.
     pub call: Duration,
 }
 
@@ -185,7 +185,7 @@ impl Item {
         })
     }
 
-    /// Runs `operation` while no other process of ours uses the keyring, and waits no longer than the timeouts.
+    /// Runs `operation` while no other codex-credential process uses the keyring, and waits no longer than the timeouts.
     ///
     /// gnome-keyring aborts, and takes the session's keyring with it, when a client connects as another disconnects, or
     /// asks for an item that another is creating or removing. So one process at a time uses the keyring.
@@ -212,7 +212,7 @@ impl Item {
         }
     }
 
-    /// Runs `operation` on a thread of its own. `None` when it takes longer than `timeout`.
+    /// Runs `operation` on a separate thread. `None` when it takes longer than `timeout`.
     fn answer_within<T: Send + 'static>(
         &self,
         timeout: Duration,
@@ -227,7 +227,7 @@ impl Item {
         receiver.recv_timeout(timeout).ok()
     }
 
-    /// Takes the lock that all processes of ours share which use this keyring; `None` where there is no folder for it.
+    /// Takes the lock of this keyring; `None` without a runtime folder.
     fn lock_keyring(&self, what: &str, deadline: &Deadline) -> Result<Option<Lock>> {
         let Some(path) = lock_path() else { return Ok(None) };
         match Lock::acquire(&path, deadline)? {

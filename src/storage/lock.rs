@@ -46,7 +46,7 @@ impl Lock {
         })
     }
 
-    /// Waits for the lock on a thread of its own, then passes it to `then`.
+    /// Waits for the lock on a separate thread, then passes it to `then`.
     pub fn acquire_in_background(path: &Path, then: impl FnOnce(Result<Self>) + Send + 'static) {
         let path = path.to_owned();
         thread::spawn(move || {

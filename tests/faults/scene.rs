@@ -237,7 +237,7 @@ impl Scene {
         Ok(Outcome::AnswerLost)
     }
 
-    /// Checks that the login is there or removed, and that running the command again removes it.
+    /// Checks that `get` agrees with the file, and that running the command again removes it.
     fn is_removed_or_not(&self, said: &str) -> Result<Outcome, String> {
         let exists = self.machine.path("auth.json").exists();
         let answer = self.run(GET_UNASKED);

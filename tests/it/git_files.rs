@@ -1,4 +1,4 @@
-//! git's credentials in files.
+//! Other hosts' credentials in files.
 
 use crate::git::{self, ASKED, Git};
 use crate::machine::{files, lock};
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-macro_rules! on_files {
+macro_rules! tests_with_files {
     ($($module:ident::$case:ident),* $(,)?) => {
         $(#[test]
         fn $case() {
@@ -19,7 +19,7 @@ macro_rules! on_files {
     };
 }
 
-for_each_case!(on_files);
+for_each_case!(tests_with_files);
 
 const A: &str = "protocol=https\nhost=a.example\nusername=ada\n";
 
@@ -82,7 +82,7 @@ fn held_lock_delays_store_until_the_deadline_and_get_still_answers() {
         assert!(!late.is_over());
     }
     assert_eq!(git.password(A), "p");
-    // git gives back what it was given: there is nothing to write, and nothing to wait for.
+    // A store of the same password has nothing to write, so it does not wait for the lock.
     git.machine
         .command("store --wait 1s")
         .write_stdin(format!("{A}password=p\n"))
@@ -139,7 +139,7 @@ fn credentials_of_the_profiles_hosts_are_not_stored() {
     assert_eq!(git.password(ours), tokens.access_token);
     git.machine.command("erase").write_stdin(ours).assert().success();
     assert!(files(git.state()).iter().all(|file| file.ends_with("audit.log")));
-    // An API key's host is any other's, where there is none.
+    // Without an API key, its host is another host.
     git.approve("url=https://ada:p@api.openai.com");
     assert_eq!(git.password("url=https://api.openai.com"), "p");
 }

@@ -1,4 +1,4 @@
-//! SIGKILL, to callers and to the renewing process, at moments that can be told apart.
+//! SIGKILL to callers and to the renewal process, at known moments.
 
 use crate::machine::{Machine, PATIENCE, eventually, lock, token_of, told};
 use issuer::{Endpoint, Fault};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Reads a login file over and over and panics if it ever is anything but whole.
+/// Reads a login file again and again, and panics if it is ever incomplete.
 struct Reader {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<u64>>,
@@ -25,9 +25,9 @@ impl Reader {
         let thread = thread::spawn(move || {
             let mut reads = 0;
             while !stopped.load(Ordering::Relaxed) {
-                let bytes = fs::read(&path).expect("the login is there at every instant");
+                let bytes = fs::read(&path).expect("the login exists at every moment");
                 let document: serde_json::Value =
-                    serde_json::from_slice(&bytes).expect("valid JSON at every instant");
+                    serde_json::from_slice(&bytes).expect("the login is complete at every moment");
                 assert!(document["tokens"]["refresh_token"].is_string());
                 reads += 1;
                 thread::sleep(Duration::from_micros(200));
@@ -92,11 +92,11 @@ fn killed_process_group_of_the_caller_does_not_stop_the_refresh() {
 #[test]
 fn renewal_process_killed_before_its_request_is_replaced() {
     let (machine, _) = Machine::signed_in(-1);
-    let codex = lock(&machine.path("auth.lock"));
+    let auth_lock = lock(&machine.path("auth.lock"));
     let callers = crowd(&machine);
     eventually(|| !machine.renewers().is_empty());
     machine.kill_renewer();
-    drop(codex);
+    drop(auth_lock);
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
     assert_eq!(machine.issuer.counts().refreshes, 1);
@@ -104,7 +104,7 @@ fn renewal_process_killed_before_its_request_is_replaced() {
 
 #[test]
 fn killed_during_the_request_loses_the_login_only_if_the_token_was_rotated() {
-    // The server rotated and its answer never reached us: said so at the next run.
+    // The server rotated the token and its answer was lost: the next run reports it.
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
     let reader = Reader::of(machine.path("auth.json"));
@@ -118,7 +118,7 @@ fn killed_during_the_request_loses_the_login_only_if_the_token_was_rotated() {
     assert_eq!(machine.issuer.resent_after_answer(), 0);
     reader.finish();
 
-    // The server did not process it: nothing is lost.
+    // The server did not process the request: nothing is lost.
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::Endless, 1);
     let mut caller = machine.start("get --wait 60s");
@@ -140,7 +140,7 @@ fn killed_during_the_request_with_64_callers_costs_one_sign_in() {
     let callers = crowd(&machine);
     assert!(machine.issuer.wait_until(|c| c.in_flight == 1 && c.refreshes_granted == 1, PATIENCE));
     machine.kill_renewer();
-    // The server had replaced the token: one of those who wait finds that out, and one code is for all.
+    // The server has rotated the token. One waiting caller finds out, and one user code serves all.
     machine.approve_next();
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
@@ -154,11 +154,11 @@ fn killed_during_the_request_with_64_callers_costs_one_sign_in() {
 fn killed_between_answer_and_commit_with_64_callers_keeps_the_login() {
     let (machine, _) = Machine::signed_in(-1);
     let reader = Reader::of(machine.path("auth.json"));
-    let foreign = lock(&machine.path("auth.json.lock"));
+    let write_lock = lock(&machine.path("auth.json.lock"));
     let callers = crowd(&machine);
     eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
     machine.kill_renewer();
-    drop(foreign);
+    drop(write_lock);
     // The next one commits the answer that was left, without a request.
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
@@ -208,14 +208,14 @@ fn killed_while_polling_keeps_the_user_code() {
 #[test]
 fn killed_between_exchange_and_commit_keeps_the_login() {
     let machine = Machine::new();
-    let foreign = lock(&machine.path("auth.json.lock"));
+    let write_lock = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
     machine.approve_next();
     eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
     caller.kill().unwrap();
     caller.wait().unwrap();
     machine.kill_renewer();
-    drop(foreign);
+    drop(write_lock);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
     eventually(|| !machine.own("pending").exists());
     let counts = machine.issuer.counts();
@@ -225,10 +225,10 @@ fn killed_between_exchange_and_commit_keeps_the_login() {
 #[test]
 fn commit_blocked_by_a_lock_is_completed_by_the_next_run() {
     let (machine, _) = Machine::signed_in(-1);
-    let foreign = lock(&machine.path("auth.json.lock"));
+    let write_lock = lock(&machine.path("auth.json.lock"));
     let output = machine.command("get --wait 30s").assert().code(1);
     output.stderr(contains("auth.json.lock"));
-    drop(foreign);
+    drop(write_lock);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
     assert_eq!(machine.issuer.counts().refreshes, 1);
 }
@@ -250,11 +250,11 @@ fn renewal_removes_temporary_files_of_killed_processes() {
     assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential", "state"]);
 }
 
-/// Not by a sign-in either: a person may not approve it, and then there would be no login at all.
+/// A sign-in does not replace it: if the user does not approve, there would be no login at all.
 #[test]
 fn recorded_answer_that_cannot_be_committed_yet_is_kept() {
     let (machine, _) = Machine::signed_in(-1);
-    let foreign = lock(&machine.path("auth.json.lock"));
+    let write_lock = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
     let is_answered = || fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2);
     eventually(is_answered);
@@ -263,7 +263,7 @@ fn recorded_answer_that_cannot_be_committed_yet_is_kept() {
     machine.kill_renewer();
     machine.command("login --wait 60s").assert().code(1).stderr(contains("auth.json.lock"));
     assert!(is_answered());
-    drop(foreign);
+    drop(write_lock);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
     let counts = machine.issuer.counts();
     assert_eq!((counts.refreshes, counts.user_codes), (1, 0));
@@ -273,13 +273,13 @@ fn recorded_answer_that_cannot_be_committed_yet_is_kept() {
 fn recorded_answer_does_not_block_a_sign_in() {
     for content in [r#"{"OPENAI_API_KEY":"sk-made-up"}"#, "{ torn"] {
         let (machine, _) = Machine::signed_in(-1);
-        let foreign = lock(&machine.path("auth.json.lock"));
+        let write_lock = lock(&machine.path("auth.json.lock"));
         let mut caller = machine.start("get --wait 60s");
         eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
         caller.kill().unwrap();
         caller.wait().unwrap();
         machine.kill_renewer();
-        drop(foreign);
+        drop(write_lock);
         fs::write(machine.path("auth.json"), content).unwrap();
         let login = machine.start("login --wait 60s");
         machine.approve_next();

@@ -1,5 +1,5 @@
-//! SIGKILL at random moments around every kind of call, as `timeout -s KILL` does: to the caller alone, and in some
-//! tries to every process of ours at once. Sixty tries here; `.ci/kills` makes a thousand.
+//! SIGKILL at random moments of every kind of call: to the caller, and in some tries also to the renewal process. Sixty
+//! tries here; `.ci/kills` makes a thousand.
 
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, kill};
 use fastrand::Rng;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Machines that are killed on at the same time, each with a seed of its own.
+/// Machines that run at the same time, each with its own seed.
 const MACHINES: u64 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Call {
     Logout,
 }
 
-/// The more often, the more there is to lose.
+/// Calls that can lose a login occur more often.
 const CALLS: [Call; 18] = [
     Call::Get,
     Call::Get,
@@ -68,19 +68,19 @@ impl Call {
     }
 }
 
-/// What became of the tries, over all machines.
+/// Counts of all machines.
 #[derive(Debug, Default)]
 struct Tally {
     tries: AtomicU64,
-    /// The call had not ended when it was killed.
+    /// The call was still running when it was killed.
     killed: AtomicU64,
-    /// The renewing process was at work then.
+    /// The renewal process was running.
     renewing: AtomicU64,
-    /// It was killed, too.
+    /// The renewal process was killed as well.
     all_killed: AtomicU64,
-    /// It was killed with its request at the server, who then replaced the refresh token: nobody can know the next one.
+    /// The renewal process was killed during its request, and the server rotated the refresh token.
     cut_off: AtomicU64,
-    /// Of those, it was killed between the arrival of the whole answer and the one write that records it.
+    /// Of those, it was killed between the end of the answer and the write that records it.
     answer_lost: AtomicU64,
 }
 
@@ -141,8 +141,8 @@ impl<'a> Victim<'a> {
         if call.ends_the_login() {
             return self.sign_in();
         }
-        if all && !self.is_alive() && !self.has_noted_an_answer() {
-            return self.tell_the_loss();
+        if all && !self.is_alive() && !self.has_recorded_answer() {
+            return self.expect_reported_loss();
         }
         let context = format!("after a kill of {call:?}, everything: {all}");
         let answer = self.run("get --interactive never --wait 30s --format token");
@@ -152,8 +152,8 @@ impl<'a> Victim<'a> {
         assert_eq!(self.sent_again(), before, "{context}");
     }
 
-    /// Who asks next hears what happened.
-    fn tell_the_loss(&self) {
+    /// The next call reports the lost answer.
+    fn expect_reported_loss(&self) {
         count(&self.tally.cut_off);
         let before = self.machine.issuer.resent_after_answer();
         let refused = Sha256::digest(self.stored("access_token"));
@@ -169,7 +169,7 @@ impl<'a> Victim<'a> {
         self.sign_in();
     }
 
-    /// Every request takes a little while, before or after it is processed, or in the middle of its answer.
+    /// Delays every request: before it is processed, after it, or during its answer.
     fn slow_the_server(&mut self) {
         self.machine.issuer.clear_faults();
         for endpoint in [
@@ -206,7 +206,7 @@ impl<'a> Victim<'a> {
         self.machine.std_command(line).output().unwrap()
     }
 
-    /// A caller that is dead starts no other.
+    /// The caller is dead, so it starts no new renewal process.
     fn kill_renewers(&self) {
         eventually(|| {
             let renewers = self.machine.renewers();
@@ -217,7 +217,7 @@ impl<'a> Victim<'a> {
         });
     }
 
-    /// A person signs in once more. What the kill left of a sign-in is told once, where it cannot be taken up.
+    /// Signs in again. The first attempt may report a sign-in that the kill has cut off.
     fn sign_in(&self) {
         eventually(|| self.machine.renewers().is_empty());
         let mut answer = self.run("login --wait 30s");
@@ -238,13 +238,13 @@ impl<'a> Victim<'a> {
         self.machine.issuer.is_live_refresh_token(&self.stored("refresh_token"))
     }
 
-    /// Whether the answer of the killed renewal is in its journal, to be committed by the next.
-    fn has_noted_an_answer(&self) -> bool {
+    /// Whether the journal has the answer of the killed renewal, which the next run commits.
+    fn has_recorded_answer(&self) -> bool {
         let journal = fs::read(self.machine.own("journal")).unwrap_or_default();
         journal.split(|&byte| byte == b'\n').count() == 3
     }
 
-    /// How often a spent refresh token was sent, and how often after its answer had gone out.
+    /// How often a rotated refresh token was sent, and how often after its answer had been sent.
     fn sent_again(&self) -> (u64, u64) {
         (self.machine.issuer.counts().reuses, self.machine.issuer.resent_after_answer())
     }
@@ -254,7 +254,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the long form is asked for by a variable")]
+#[expect(clippy::disallowed_methods, reason = "a variable sets the number of tries")]
 fn tries() -> u64 {
     std::env::var("KILLS").map_or(60, |kills| kills.parse().expect("KILLS is a number"))
 }
@@ -273,5 +273,5 @@ fn kill_at_a_random_moment_loses_no_login() {
     });
     println!("{tally:?}");
     let renewing = tally.renewing.into_inner();
-    assert!(renewing > 0, "some kill fell into a renewal");
+    assert!(renewing > 0, "no kill hit a renewal");
 }

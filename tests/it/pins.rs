@@ -1,4 +1,4 @@
-//! Whose login it is: the account that is wanted, and no other.
+//! Account pins: only the account or workspace that the user named may sign in.
 
 use crate::gateway::{Gateway, read};
 use crate::machine::{Machine, PATIENCE, ada};
@@ -48,7 +48,7 @@ fn account_pinned_later_hides_the_login_of_another_account() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     gateway.configure("account = \"grace@example.org\"");
-    // Kept by account: hers is not there.
+    // The storage keeps logins by account, and has none of this account.
     gateway.command("get --interactive never").assert().code(3);
     gateway.configure("account = \"ada@example.com\"");
     assert_eq!(gateway.token(), token);
@@ -77,7 +77,7 @@ fn pin_refuses_a_login_without_identity_and_hints_at_openid() {
     assert!(says.contains("openid"), "{says}");
     assert!(gateway.logins().is_empty());
     gateway.configure("");
-    assert_eq!(gateway.sign_in_as(&ada(), "").0, Some(0), "without a pin it is a login");
+    assert_eq!(gateway.sign_in_as(&ada(), "").0, Some(0), "without a pin the login is accepted");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn login_with_account_option_pins_codexs_login() {
     let says = String::from_utf8(refused.stderr).unwrap();
     assert!(says.contains("grace@example.org") && says.contains("login --account"), "{says}");
     assert_eq!(machine.token(), token);
-    // Another program signs somebody else in.
+    // Another program signs in with another account.
     let document = machine.auth_json();
     let other = machine.issuer.grant(&grace(), 3600);
     let mut adopted = document.clone();
@@ -106,8 +106,8 @@ fn login_with_account_option_pins_codexs_login() {
     machine.write_auth_json(&adopted);
     let output = machine.command("get").assert().code(4);
     output.stdout("").stderr(contains("grace@example.org").and(contains("ada@example.com")));
-    assert_eq!(machine.auth_json(), adopted, "it is another program's to change");
-    // Another pin takes the place of the first, and a logout ends it.
+    assert_eq!(machine.auth_json(), adopted, "the login of the other program is not changed");
+    // A new pin replaces the first, and a logout removes it.
     assert!(sign_in(&grace(), "--account grace@example.org").status.success());
     machine.command("get").assert().success();
     machine.command("logout").assert().success();
@@ -126,7 +126,6 @@ fn workspace_in_the_configuration_pins_the_login() {
     machine.command("get").assert().success();
 }
 
-/// What is asked about one account is not answered with another.
 #[test]
 fn request_for_another_account_leaves_the_login_alone() {
     let (machine, tokens) = Machine::signed_in(864_000);

@@ -1,4 +1,4 @@
-//! What Codex's config.toml says about the login.
+//! Codex's configuration of the login: storage, login method and workspace.
 
 use crate::machine::{Machine, OURS, ada};
 use issuer::Issuer;
@@ -21,7 +21,7 @@ fn unsupported_codex_storage_is_reported_and_starts_no_sign_in() {
         ("cli_auth_credentials_store = 'hologram'", "hologram"),
         (
             "cli_auth_credentials_store = 'keyring'\nfeatures = { secret_auth_storage = true }",
-            "encrypted",
+            "encrypts",
         ),
         ("cli_auth_credentials_store = ", "config.toml, line 1"),
     ] {
@@ -76,7 +76,7 @@ fn sign_in_to_a_workspace_that_is_not_allowed_is_revoked() {
     let says = String::from_utf8(output.stderr).unwrap();
     assert!(says.contains(&ada().account_id), "{says}");
     assert_eq!(machine.issuer.counts().revocations, 1);
-    assert_eq!(machine.token(), old.access_token, "the login there was is still there");
+    assert_eq!(machine.token(), old.access_token, "the old login is kept");
     assert!(!machine.own("journal").exists() && !machine.own("pending").exists());
 }
 

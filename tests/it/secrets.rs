@@ -1,4 +1,4 @@
-//! Where a token must not be: the bytes are looked for in every output, every file and every process.
+//! Searches outputs, files and process memory for the bytes of tokens.
 
 use crate::machine::{Machine, PATIENCE, eventually, files};
 use issuer::{Endpoint, Fault};
@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-/// In the environment of a test that runs itself.
-const ITSELF: &str = "CODEX_CREDENTIAL_TEST_ITSELF";
+/// Set in the child process of a test that runs itself.
+const CHILD: &str = "CODEX_CREDENTIAL_TEST_CHILD";
 
-fn holds(bytes: &[u8], secret: &str) -> bool {
+fn contains(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
 }
 
-/// The tokens of the stored login, and the parts of them that would give them away.
+/// Returns the tokens of the stored login, and their signatures.
 fn stored(machine: &Machine) -> Vec<String> {
     let document = machine.auth_json();
     let token = |name: &str| document["tokens"][name].as_str().unwrap().to_owned();
@@ -25,22 +25,22 @@ fn stored(machine: &Machine) -> Vec<String> {
 }
 
 /// Asserts that none of `secrets` is in `bytes`.
-fn are_absent(secrets: &[String], bytes: &[u8], place: &str) {
+fn assert_absent(secrets: &[String], bytes: &[u8], place: &str) {
     for secret in secrets {
-        assert!(!holds(bytes, secret), "a token is in {place}");
+        assert!(!contains(bytes, secret), "a token is in {place}");
     }
 }
 
-fn are_in_no_output(secrets: &[String], output: &Output, line: &str) {
-    are_absent(secrets, &output.stdout, &format!("the standard output of {line}"));
-    are_absent(secrets, &output.stderr, &format!("the standard error of {line}"));
+fn assert_not_in_output(secrets: &[String], output: &Output, line: &str) {
+    assert_absent(secrets, &output.stdout, &format!("the standard output of {line}"));
+    assert_absent(secrets, &output.stderr, &format!("the standard error of {line}"));
 }
 
-/// Asserts that no file but the login has any of `secrets`.
-fn are_in_no_file(secrets: &[String], machine: &Machine) {
+/// Asserts that no file except the login contains any of `secrets`.
+fn assert_in_no_other_file(secrets: &[String], machine: &Machine) {
     for file in files(machine.codex_home()) {
         if !file.ends_with("auth.json") {
-            are_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
+            assert_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
         }
     }
 }
@@ -49,7 +49,7 @@ fn are_in_no_file(secrets: &[String], machine: &Machine) {
 fn no_command_leaves_a_token_in_output_or_files() {
     let attack = attack!(
         Secrets,
-        "the tokens' bytes, and their signatures alone, in the output of every command with `-v`, in errors, in traces, and in every file but the login: a sign-in, failed renewals, a renewal, status, audit, doctor, trial, exec, moves, logouts"
+        "the bytes of the tokens and of their signatures, in output with `-v`, errors, traces and every file except the login: sign-in, failed renewals, renewal, status, audit, doctor, profile test, exec, move, logout"
     );
     let mut machine = Machine::new();
     let trace = machine.path("trace").to_str().unwrap().to_owned();
@@ -83,9 +83,9 @@ fn no_command_leaves_a_token_in_output_or_files() {
     machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(3600));
     let renewed = machine.command("-v get --format token --wait 20s").output().unwrap();
     assert!(renewed.status.success());
-    are_in_no_stderr(&secrets, &renewed);
+    assert_not_in_stderr(&secrets, &renewed);
     secrets.extend(stored(&machine));
-    are_in_no_stderr(&secrets, &renewed);
+    assert_not_in_stderr(&secrets, &renewed);
     for line in [
         "-v status",
         "audit",
@@ -102,35 +102,35 @@ fn no_command_leaves_a_token_in_output_or_files() {
     ] {
         seen.push(run(line));
     }
-    are_in_no_file_but(&secrets, &machine, "login");
+    assert_in_no_file_except(&secrets, &machine, "login");
     machine.set("CODEX_CREDENTIAL_STORAGE", "file");
     let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
     for line in ["move --to codex -v", "logout -v"] {
         seen.push(run(line));
     }
-    assert_eq!(machine.issuer.counts().revocations, 0, "it moved away before");
+    assert_eq!(machine.issuer.counts().revocations, 0, "the login was moved first");
     machine.set("CODEX_CREDENTIAL_STORAGE", "codex");
     let run = |line: &str| (line.to_owned(), machine.command(line).output().unwrap());
     seen.push(run("logout -v"));
     assert_eq!(machine.issuer.counts().revocations, 1);
     for (line, output) in &seen {
         attack.again();
-        are_in_no_output(&secrets, output, line);
+        assert_not_in_output(&secrets, output, line);
     }
-    are_in_no_file(&secrets, &machine);
+    assert_in_no_other_file(&secrets, &machine);
     assert!(!machine.path("auth.json").exists());
     assert!(fs::read_to_string(trace).unwrap().contains("\"status\":503"));
     attack.tries(1);
 }
 
-fn are_in_no_stderr(secrets: &[String], output: &Output) {
-    are_absent(secrets, &output.stderr, "standard error");
+fn assert_not_in_stderr(secrets: &[String], output: &Output) {
+    assert_absent(secrets, &output.stderr, "standard error");
 }
 
-fn are_in_no_file_but(secrets: &[String], machine: &Machine, login: &str) {
+fn assert_in_no_file_except(secrets: &[String], machine: &Machine, login: &str) {
     for file in files(machine.codex_home()) {
         if !file.ends_with(login) {
-            are_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
+            assert_absent(secrets, &fs::read(&file).unwrap(), &file.display().to_string());
         }
     }
 }
@@ -139,7 +139,7 @@ fn are_in_no_file_but(secrets: &[String], machine: &Machine, login: &str) {
 fn no_token_in_process_arguments_or_renewal_environment() {
     let attack = attack!(
         Secrets,
-        "in the arguments of the caller and of the renewing process, and in the environment of the latter, which outlives the caller: the token of `exec`, keys and tokens of others"
+        "tokens and other secrets in the arguments of caller and renewal process, and in the environment of the renewal process"
     );
     let (mut machine, tokens) = Machine::signed_in(-1);
     machine.set("CODEX_ACCESS_TOKEN", &tokens.access_token);
@@ -154,14 +154,17 @@ fn no_token_in_process_arguments_or_renewal_environment() {
     let renewers = machine.renewers();
     assert_eq!(renewers.len(), 1);
     for pid in [caller.id(), renewers[0]] {
-        are_absent(&secrets, &read(pid, "cmdline"), "arguments");
+        assert_absent(&secrets, &read(pid, "cmdline"), "arguments");
     }
     if let Ok(environment) = fs::read(format!("/proc/{}/environ", renewers[0])) {
-        are_absent(&secrets, &environment, "the environment");
-        assert!(!holds(&environment, "made-up"), "the caller's other secrets");
-        assert!(holds(&environment, "https_proxy=http://127.0.0.1:9"), "what it needs");
+        assert_absent(&secrets, &environment, "the environment");
+        assert!(!contains(&environment, "made-up"), "the caller's other secrets");
+        assert!(
+            contains(&environment, "https_proxy=http://127.0.0.1:9"),
+            "the proxy variable is passed on"
+        );
     } else {
-        assert!(!rustix::process::geteuid().is_root(), "root may look into it");
+        assert!(!rustix::process::geteuid().is_root(), "root can read it");
     }
     assert!(caller.wait_with_output().unwrap().status.success());
     attack.tries(3);
@@ -169,8 +172,10 @@ fn no_token_in_process_arguments_or_renewal_environment() {
 
 #[test]
 fn exec_passes_only_the_requested_variable() {
-    let attack =
-        attack!(Secrets, "in the environment of the command of `exec`: more than was asked for");
+    let attack = attack!(
+        Secrets,
+        "more than the requested token in the environment of the command of `exec`"
+    );
     let (machine, tokens) = Machine::signed_in(864_000);
     let line = "exec --env MINE=token -- /usr/bin/env";
     let output = machine.command(line).output().unwrap();
@@ -182,7 +187,7 @@ fn exec_passes_only_the_requested_variable() {
     attack.tries(1);
 }
 
-/// Without the rights that root has over every process.
+/// Runs `program` without root's capabilities, which allow it to read every process.
 fn unprivileged(program: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
@@ -197,7 +202,7 @@ fn unprivileged(program: &Path) -> Command {
 fn other_processes_of_the_user_cannot_read_memory() {
     let attack = attack!(
         Secrets,
-        "another process of the same person reads memory or environment of a process that has tokens; core dumps"
+        "another process of the same user reads memory or environment of a process with tokens; core dumps"
     );
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_secs(20)), 1);
@@ -212,7 +217,7 @@ fn other_processes_of_the_user_cannot_read_memory() {
     let can_read = |pid: u32, file: &str| {
         let path = format!("/proc/{pid}/{file}");
         let read = unprivileged(Path::new("head")).args(["-c", "1", &path]).output().unwrap();
-        // Nothing is mapped at the start of the memory, so that reading fails later than opening.
+        // Address 0 is not mapped, so only a failure to open counts.
         read.status.success() || !String::from_utf8_lossy(&read.stderr).contains("open")
     };
     for file in ["environ", "mem"] {
@@ -228,7 +233,7 @@ fn other_processes_of_the_user_cannot_read_memory() {
     }
 }
 
-/// The memory of a process that this one may look into.
+/// Returns the writable memory of a process.
 #[cfg(target_os = "linux")]
 fn memory(pid: u32) -> Vec<u8> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
@@ -249,16 +254,16 @@ fn memory(pid: u32) -> Vec<u8> {
 #[test]
 fn waiting_process_holds_no_token_in_memory() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root may look into the memory; run it as root");
+        eprintln!("skipped: reading the memory of another process requires root");
         return;
     }
     let (machine, _) = Machine::signed_in(-1);
     let attack = attack!(
         Secrets,
-        "what stays in the memory of a process that waits for a person: tokens that were read, sent and replaced; the whole memory of both processes"
+        "tokens that were read, sent or replaced, in the memory of both processes while they wait for the user"
     );
     let before = stored(&machine);
-    // Renews what is stored, and goes on to wait.
+    // Renews the stored login, then waits for the user.
     let mut login = machine.start("login --wait 60s");
     assert!(machine.issuer.wait_until(|counts| counts.refreshes_granted == 1, PATIENCE));
     assert!(machine.issuer.wait_until(|counts| counts.polls >= 2, PATIENCE));
@@ -266,12 +271,12 @@ fn waiting_process_holds_no_token_in_memory() {
     assert_ne!(before, after);
     let home = machine.codex_home().to_str().unwrap();
     let in_memory = memory(login.id());
-    assert!(holds(&in_memory, home), "it was looked into");
-    are_absent(&[before.clone(), after].concat(), &in_memory, "the memory of the caller");
-    // The answer passed through buffers of the libraries for HTTP and TLS, which nobody overwrites.
+    assert!(contains(&in_memory, home), "the memory was read");
+    assert_absent(&[before.clone(), after].concat(), &in_memory, "the memory of the caller");
+    // The HTTP and TLS libraries do not overwrite their buffers, so the new tokens may be there.
     let in_memory = memory(machine.renewers()[0]);
-    assert!(holds(&in_memory, home), "it was looked into");
-    are_absent(&before, &in_memory, "the memory of the renewing process");
+    assert!(contains(&in_memory, home), "the memory was read");
+    assert_absent(&before, &in_memory, "the memory of the renewing process");
     login.kill().unwrap();
     login.wait().unwrap();
     attack.tries(2);
@@ -280,16 +285,16 @@ fn waiting_process_holds_no_token_in_memory() {
 #[test]
 fn panic_shows_its_location_and_no_token() {
     let token = "made-up-tökén";
-    if std::env::vars_os().any(|(name, _)| name == ITSELF) {
+    if std::env::vars_os().any(|(name, _)| name == CHILD) {
         codex_credential::hardening::protect_process();
-        // The message of this one quotes the text.
+        // The panic message quotes the text.
         let cut = &token[..9];
         unreachable!("{cut}");
     }
     let mut itself = Command::new(std::env::current_exe().unwrap());
     let attack = attack!(Secrets, "a panic whose message quotes a token");
     itself.args(["--exact", "secrets::panic_shows_its_location_and_no_token"]);
-    let output = itself.arg("--nocapture").env(ITSELF, "1").output().unwrap();
+    let output = itself.arg("--nocapture").env(CHILD, "1").output().unwrap();
     let says = [output.stdout, output.stderr].concat();
     let says = String::from_utf8_lossy(&says);
     assert!(!says.contains("made-up"), "{says}");

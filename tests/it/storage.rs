@@ -1,4 +1,4 @@
-//! The login file in states that real machines have.
+//! `auth.json` in unusual states: malformed, a link, readable by others, not a regular file.
 
 use crate::machine::{Machine, OURS, PATIENCE, eventually, lock, token_of};
 use predicates::prelude::*;
@@ -104,7 +104,7 @@ fn files_are_private_with_a_umask_of_zero() {
     machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     machine.approve_next();
     assert!(caller.wait().unwrap().success());
-    // The caller is answered before the renewing process has tidied up; the journal goes last.
+    // The renewal process removes the journal last, after the caller has its answer.
     eventually(|| !machine.path("home/codex-credential/journal").exists());
     for folder in [machine.path("home"), machine.path("home/codex-credential")] {
         for entry in fs::read_dir(&folder).unwrap().flatten() {
@@ -129,13 +129,13 @@ fn renewal_makes_readable_files_private() {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    // While the answer is in the journal alone, and in the end.
-    let foreign = lock(&machine.path("auth.json.lock"));
+    // While this lock is held, the answer is only in the journal.
+    let write_lock = lock(&machine.path("auth.json.lock"));
     let caller = machine.start("get --format token --wait 60s");
-    let is_noted = |journal: String| journal.contains("access_token");
-    eventually(|| fs::read_to_string(folder.join("journal")).is_ok_and(is_noted));
+    let is_recorded = |journal: String| journal.contains("access_token");
+    eventually(|| fs::read_to_string(folder.join("journal")).is_ok_and(is_recorded));
     assert_eq!((mode(&folder), mode(&folder.join("journal"))), (0o700, 0o600));
-    drop(foreign);
+    drop(write_lock);
     token_of(caller);
     assert_eq!(mode(&machine.path("auth.json")), 0o600);
 }

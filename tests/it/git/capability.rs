@@ -1,4 +1,4 @@
-//! What only callers get who announced that they understand it.
+//! Capabilities: what only a caller gets that announces it.
 
 use super::{ASKED, Git};
 
@@ -25,7 +25,7 @@ pub fn caller_without_authtype_capability_gets_no_bearer_credential(git: &Git) {
     let request = "protocol=https\nhost=a.example\nusername=ada\n";
     git.machine.command("get").write_stdin(request).assert().success().stdout("");
     assert_eq!(git.password(request), ASKED);
-    // A password is for everybody.
+    // A password needs no capability.
     git.approve("url=https://grace:q@a.example");
     assert_eq!(git.password(format!("{CAPABLE}username=grace")), "q");
     assert_eq!(git.login("url=https://a.example"), ("grace".into(), "q".into()));

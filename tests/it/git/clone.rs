@@ -1,4 +1,4 @@
-//! A real `git clone` over http from a server that refuses expired tokens.
+//! Real `git clone` over http from a server that refuses expired tokens.
 
 use super::server::Server;
 use super::{ASKED, Git};
@@ -12,19 +12,19 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-fn run(git: &Git, arguments: &[&str], person_says: &str) -> Output {
+fn run(git: &Git, arguments: &[&str], typed: &str) -> Output {
     let mut command = git.command(arguments);
-    // A commit has an author.
+    // A commit needs an author.
     for name in ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"] {
         command.env(name, "Ada");
     }
     for name in ["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"] {
         command.env(name, "ada@example.com");
     }
-    command.current_dir(git.state()).env("PERSON_SAYS", person_says).output().unwrap()
+    command.current_dir(git.state()).env("TYPED", typed).output().unwrap()
 }
 
-/// A server with one repository, which has one commit.
+/// Starts a server with one repository of one commit.
 fn server(git: &Git) -> Server {
     for arguments in [
         &["init", "--quiet", "work"][..],
@@ -37,12 +37,12 @@ fn server(git: &Git) -> Server {
     Server::start(git)
 }
 
-fn clones(git: &Git, url: &str, into: &str, person_says: &str) -> bool {
-    let output = run(git, &["clone", "--quiet", url, into], person_says);
+fn clones(git: &Git, url: &str, into: &str, typed: &str) -> bool {
+    let output = run(git, &["clone", "--quiet", url, into], typed);
     output.status.success() && git.state().join(into).join(".git/HEAD").exists()
 }
 
-/// What came of user Ada. git first tries the user name of the URL alone.
+/// Returns what git sent for user `ada`. git first tries the user name of the URL without a password.
 fn passwords(server: &Server) -> Vec<String> {
     let mut sent = server.sent();
     sent.retain(|sent| *sent != basic("ada", ""));
@@ -54,13 +54,13 @@ pub fn expired_token_is_erased_and_replaced(git: &Git) {
     let of_ada = format!("protocol=http\nhost={}\npath=repo.git\nusername=ada", server.host());
     let url = server.url("ada@");
     git.approve(format!("{of_ada}\npassword=good"));
-    server.open_for(&basic("ada", "good"));
+    server.accept_only(&basic("ada", "good"));
     assert!(clones(git, &url, "first", ""));
     assert_eq!(passwords(&server), [basic("ada", "good")]);
-    assert_eq!(git.password(&of_ada), "good", "git reported the success, and it stayed");
+    assert_eq!(git.password(&of_ada), "good", "git reported the success, and the password is kept");
 
-    // It expires at the server: refused once, erased, and what the person then says is kept.
-    server.open_for(&basic("ada", "new"));
+    // The server stops accepting it: it is refused once and erased, and the password that the user types is stored.
+    server.accept_only(&basic("ada", "new"));
     assert!(!clones(git, &url, "second", "wrong"));
     assert_eq!(passwords(&server)[0], basic("ada", "good"));
     assert!(clones(git, &url, "second", "new"));
@@ -68,10 +68,10 @@ pub fn expired_token_is_erased_and_replaced(git: &Git) {
     assert!(clones(git, &url, "third", "wrong"));
     assert_eq!(passwords(&server), [basic("ada", "new")]);
 
-    // It expires by its own date: not even sent.
+    // It expires by its own date: it is not sent.
     git.approve(format!("{of_ada}\npassword=short\npassword_expiry_utc={}", clock::now() + 2));
     eventually(|| git.password(&of_ada) == ASKED);
-    server.open_for(&basic("ada", "newer"));
+    server.accept_only(&basic("ada", "newer"));
     assert!(clones(git, &url, "fourth", "newer"));
     assert_eq!(passwords(&server), [basic("ada", "newer")]);
 }
@@ -80,7 +80,7 @@ pub fn bearer_token_is_answered_as_bearer(git: &Git) {
     let server = server(git);
     let host = format!("protocol=http\nhost={}\npath=repo.git", server.host());
     git.approve(format!("capability[]=authtype\n{host}\nauthtype=Bearer\ncredential=t"));
-    server.open_for("Bearer t");
+    server.accept_only("Bearer t");
     assert!(clones(git, &server.url(""), "first", ""));
     assert_eq!(server.sent(), ["Bearer t"]);
 }

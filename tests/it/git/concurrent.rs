@@ -1,4 +1,4 @@
-//! Many processes at once on the credentials of few hosts.
+//! Many processes at once change the credentials of a few hosts.
 
 use super::Git;
 use std::process::Stdio;
@@ -9,8 +9,8 @@ const PROCESSES: usize = 32;
 const HOSTS: usize = 4;
 
 /// Three seconds, or as many as `GIT_CROWD_SECONDS` says.
-#[expect(clippy::disallowed_methods, reason = "how long comes in here")]
-fn patience() -> Duration {
+#[expect(clippy::disallowed_methods, reason = "a variable sets the length")]
+fn length() -> Duration {
     let seconds = std::env::var("GIT_CROWD_SECONDS").ok();
     Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().unwrap()))
 }
@@ -26,7 +26,7 @@ fn run(git: &Git, operation: &str, input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// One of them, alone with its user; gives back what is stored in the end.
+/// Changes the credential of one user until `until`. Returns the password that is stored at the end.
 fn work(git: &Git, number: usize, until: &codex_credential::clock::Deadline) -> Option<String> {
     let host = format!("protocol=https\nhost=h{}.example\n", number % HOSTS);
     let user = format!("{host}username=u{number}\n");
@@ -43,7 +43,7 @@ fn work(git: &Git, number: usize, until: &codex_credential::clock::Deadline) -> 
         let expected =
             stored.as_ref().map(|password| format!("username=u{number}\npassword={password}\n"));
         assert_eq!(run(git, "get", &user), expected.unwrap_or_default());
-        // Whoever is first here: all of one, and nothing of another.
+        // Without a user name: a complete credential of any user.
         let any = run(git, "get", &host);
         let whole = any.is_empty() || {
             let (name, password) = any.split_once("\npassword=p").unwrap();
@@ -61,7 +61,7 @@ fn work(git: &Git, number: usize, until: &codex_credential::clock::Deadline) -> 
 }
 
 pub fn concurrent_processes_lose_no_credential_and_read_none_torn(git: &Git) {
-    let until = codex_credential::clock::Deadline::after(patience());
+    let until = codex_credential::clock::Deadline::after(length());
     let stored: Vec<Option<String>> = thread::scope(|scope| {
         let workers: Vec<_> =
             (0..PROCESSES).map(|number| scope.spawn(move || work(git, number, &until))).collect();
@@ -70,7 +70,7 @@ pub fn concurrent_processes_lose_no_credential_and_read_none_torn(git: &Git) {
     for (number, stored) in stored.iter().enumerate() {
         let host = format!("protocol=https\nhost=h{}.example\n", number % HOSTS);
         let found = run(git, "get", &format!("{host}username=u{number}\n"));
-        assert_eq!(!found.is_empty(), stored.is_some(), "of process {number}");
+        assert_eq!(!found.is_empty(), stored.is_some(), "user of process {number}");
         assert!(stored.as_ref().is_none_or(|stored| found.contains(stored)));
     }
 }

@@ -1,4 +1,4 @@
-//! Passwords that end, and the refresh tokens that come with them.
+//! Passwords that expire, and their refresh tokens.
 
 use super::{ASKED, Git};
 use crate::machine::eventually;
@@ -14,7 +14,7 @@ pub fn expiry_is_answered_with_its_password(git: &Git) {
     let given = of_ada("p", 9_999_999_999);
     git.approve(&given);
     assert_eq!(git.fill(ADA), format!("{given}\n").into_bytes());
-    // The same one without its expiry ends all the same.
+    // The same password without an expiry keeps the stored one.
     git.approve(format!("{ADA}\npassword=p"));
     assert_eq!(git.fill(ADA), format!("{given}\n").into_bytes());
     git.approve(of_ada("never", 0));
@@ -42,7 +42,7 @@ pub fn stored_password_that_expires_earlier_does_not_replace_the_newer_one(git: 
     assert_eq!(git.password(ADA), "new");
     git.approve(of_ada("newer", 9_999_999_999));
     assert_eq!(git.password(ADA), "newer");
-    // Another user's, or one that does not end, is not an old one.
+    // The password of another user and one without expiry are not older.
     git.approve("protocol=https\nhost=a.example\nusername=grace\npassword=p\npassword_expiry_utc=9999999998");
     assert_eq!(git.password("url=https://grace@a.example"), "p");
     git.approve(format!("{ADA}\npassword=typed"));
@@ -64,15 +64,15 @@ pub fn refresh_token_is_kept_until_the_password_changes(git: &Git) {
 pub fn expired_password_answers_only_its_refresh_token(git: &Git) {
     git.approve(format!("{}\noauth_refresh_token=r", of_ada("p", clock::now() + 5)));
     eventually(|| git.password(ADA) == ASKED);
-    // Not even a write to the same host throws it away.
+    // A store for the same host does not remove it.
     git.approve("url=https://grace:q@a.example");
-    // The next helper, which has a new password for a refresh token.
+    // The next helper gets a new password with the refresh token.
     let next = "!f() { test $1 = get && sed -n s/^oauth_refresh_token=/password=new-by-/p; }; f";
     assert!(git.fill_with(next, ADA).contains("username=ada\npassword=new-by-r\n"));
     assert_eq!(
         git.login("url=https://a.example"),
         ("grace".into(), "q".into()),
-        "whole ones first"
+        "credentials with a password first"
     );
     git.reject(ADA);
     assert!(git.fill_with(next, ADA).contains(ASKED));

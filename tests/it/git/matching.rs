@@ -1,4 +1,4 @@
-//! Which credential is found.
+//! Which stored credential matches a request.
 
 use super::{ASKED, Git};
 
@@ -44,7 +44,7 @@ pub fn request_without_path_prefers_the_credential_of_the_whole_host(git: &Git) 
     git.approve("url=https://ada:part@a.example/repo.git");
     assert_eq!(git.password("url=https://a.example"), "whole");
     assert_eq!(git.password("url=https://a.example/repo.git"), "part");
-    // As git's own helpers have it: what is for the whole host is not known to be for a path.
+    // As with git's own helpers, a credential of the whole host does not match a path.
     assert_eq!(git.password("url=https://a.example/other.git"), ASKED);
 }
 

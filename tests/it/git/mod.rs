@@ -1,5 +1,4 @@
-//! Real git with this program as its only helper. Each case is for every storage: [`for_each_case`] hands the list to
-//! whoever has one.
+//! Real git with this program as its only helper. [`for_each_case`] lists the cases, for the suites of each storage.
 
 pub mod capability;
 pub mod clone;
@@ -58,7 +57,7 @@ macro_rules! for_each_case {
     };
 }
 
-/// What the person at git's prompt says: no helper has answered.
+/// The answer at git's prompt, which appears when no helper has answered.
 pub const ASKED: &str = "asked";
 
 pub struct Git {
@@ -80,8 +79,8 @@ impl Git {
         self.state.path()
     }
 
-    /// git with nothing of the tester's own configuration, and a person who answers what no helper does.
-    #[expect(clippy::disallowed_methods, reason = "git is looked for where the tester has it")]
+    /// Returns git without the system's and the user's configuration. `askpass` answers its prompts.
+    #[expect(clippy::disallowed_methods, reason = "git is found on PATH")]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut git = Command::new("git");
         git.env_clear().envs(self.machine.more_variables()).args(arguments);
@@ -124,7 +123,7 @@ impl Git {
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// All that git knows in the end, as it prints it.
+    /// Returns the output of `git credential fill`.
     pub fn fill(&self, request: impl AsRef<[u8]>) -> Vec<u8> {
         self.credential(&["credential", "fill"], request).stdout
     }
@@ -135,14 +134,14 @@ impl Git {
         lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
-    /// User name and password; [`ASKED`] where the person had to be asked.
+    /// Returns user name and password, each [`ASKED`] if git prompted for it.
     pub fn login(&self, request: impl AsRef<[u8]>) -> (String, String) {
         let mut answer = self.filled(request);
         let mut of = |key| answer.remove(key).unwrap();
         (of("username"), of("password"))
     }
 
-    /// As [`Git::fill`], with a helper that is asked after ours.
+    /// As [`Git::fill`], with a second helper after ours.
     pub fn fill_with(&self, next: &str, request: impl AsRef<[u8]>) -> String {
         let next = format!("credential.helper={next}");
         let output = self.credential(&["-c", &next, "credential", "fill"], request);

@@ -1,4 +1,4 @@
-//! A git server on loopback: `git http-backend` behind a door that asks for an Authorization header.
+//! A git server on loopback: `git http-backend`, which requires an Authorization header.
 
 use super::Git;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,13 +10,13 @@ use std::thread;
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    /// The header that opens the door; all others are refused.
-    opens: String,
-    /// What was sent with it, request by request.
+    /// The only `Authorization` that is accepted.
+    accepted: String,
+    /// The `Authorization` of each request.
     sent: Vec<String>,
 }
 
-/// Lives as long as the process.
+/// Runs until the process ends.
 pub struct Server {
     address: String,
     state: Arc<Mutex<State>>,
@@ -54,12 +54,12 @@ impl Server {
         &self.address
     }
 
-    /// From now on this `Authorization` alone is right.
-    pub fn open_for(&self, authorization: &str) {
-        authorization.clone_into(&mut self.state.lock().unwrap().opens);
+    /// Accepts only this `Authorization` from now on.
+    pub fn accept_only(&self, authorization: &str) {
+        authorization.clone_into(&mut self.state.lock().unwrap().accepted);
     }
 
-    /// The `Authorization`s that came since the last time, without repetitions.
+    /// Returns the `Authorization`s since the last call, without repetitions.
     pub fn sent(&self) -> Vec<String> {
         let mut sent = std::mem::take(&mut self.state.lock().unwrap().sent);
         sent.dedup();
@@ -107,7 +107,7 @@ struct Backend {
 }
 
 impl Backend {
-    /// Its answer in the words of CGI (RFC 3875).
+    /// Returns the CGI response (RFC 3875).
     fn run(&self, request: &Request) -> Vec<u8> {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let mut backend = std::process::Command::new("git");
@@ -134,18 +134,18 @@ impl Backend {
 fn answer(mut stream: &TcpStream, state: &Mutex<State>, backend: &Backend) {
     let request = Request::read(stream);
     let authorization = request.header("authorization").map(str::to_owned);
-    let is_right = {
+    let is_accepted = {
         let mut state = state.lock().unwrap();
         state.sent.extend(authorization.clone());
-        authorization.as_ref() == Some(&state.opens)
+        authorization.as_ref() == Some(&state.accepted)
     };
-    let answer = if is_right {
+    let answer = if is_accepted {
         [&b"HTTP/1.1 200 OK\r\nConnection: close\r\n"[..], &backend.run(&request)].concat()
     } else {
         b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\n\
             Content-Length: 0\r\nConnection: close\r\n\r\n"
             .to_vec()
     };
-    // Whoever has heard enough may have left.
+    // The client may have closed the connection.
     let _ = stream.write_all(&answer);
 }

@@ -1,4 +1,4 @@
-//! What `store` keeps, and what it does not put back.
+//! What `store` stores, and what it ignores.
 
 use super::{ASKED, Git};
 
@@ -13,10 +13,10 @@ pub fn stored_credential_replaces_only_the_same_path_and_user(git: &Git) {
     git.reject("url=https://ada:2@a.example");
     assert_eq!(git.password("url=https://ada@a.example/repo.git"), "1");
     git.reject("url=https://ada@a.example/repo.git");
-    assert_eq!(git.password("url=https://ada@a.example"), ASKED, "no older one comes to light");
+    assert_eq!(git.password("url=https://ada@a.example"), ASKED, "no older credential reappears");
 }
 
-/// git itself does not call us with one.
+/// git itself never stores one.
 pub fn incomplete_credential_is_not_stored(git: &Git) {
     for half in ["username=ada", "password=p", "authtype=Bearer", "credential=c", "path=x"] {
         let input = format!("capability[]=authtype\nprotocol=https\nhost=a.example\n{half}\n");
@@ -29,14 +29,14 @@ pub fn incomplete_credential_is_not_stored(git: &Git) {
     git.machine.command("get").write_stdin(request).assert().success().stdout("");
 }
 
-/// Two fetches at once: the slower one reports success with the password that was changed meanwhile.
+/// Two fetches at once: the slower one reports success with the old password.
 pub fn credential_stored_from_an_old_answer_replaces_nothing(git: &Git) {
     git.approve("url=https://ada:old@a.example");
     let handed_out = git.fill("url=https://a.example\ncapability[]=state");
     git.approve("url=https://ada:new@a.example");
     git.approve(&handed_out);
     assert_eq!(git.password("url=https://a.example"), "new");
-    // What a person typed is new, whatever was handed out before.
+    // A password that the user typed is new.
     let typed = String::from_utf8(handed_out).unwrap().replace("password=old", "password=typed");
     git.approve(typed);
     assert_eq!(git.password("url=https://a.example"), "typed");

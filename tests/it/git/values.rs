@@ -1,4 +1,4 @@
-//! Values of every kind come back as they were.
+//! Long values and values of any bytes.
 
 use super::Git;
 
