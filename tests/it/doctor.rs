@@ -215,7 +215,7 @@ fn codexs_version_and_store_are_told() {
     fs::write(machine.path("config.toml"), "cli_auth_credentials_store = 'ephemeral'\n").unwrap();
     let (checks, is_well) = examined(&machine);
     assert!(!is_well);
-    says(&only(&checks, "codex store", "failure"), "in memory alone");
+    says(&only(&checks, "codex store", "failure"), "ephemeral");
 }
 
 #[test]
