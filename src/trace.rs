@@ -100,7 +100,7 @@ impl Target {
             Self::Token => "a token",
             Self::ApiKey => "an API key",
             Self::OtherHosts => "a credential that git stored with us",
-            Self::Nothing => "no credential of ours",
+            Self::Nothing => "no credential",
         }
     }
 }

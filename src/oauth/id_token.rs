@@ -30,7 +30,7 @@ pub fn keys(http: &Http, url: &str) -> Result<Vec<Jwk>> {
     Ok(keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect())
 }
 
-/// Checks signature, issuer, audience and expiry. `skew` is how far the server's clock is ahead of ours, in seconds.
+/// Checks signature, issuer, audience and expiry. `skew` is the number of seconds that the server's clock is ahead.
 ///
 /// # Errors
 /// The reason why the token is not valid.

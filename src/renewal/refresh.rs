@@ -105,7 +105,7 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
         TokenOutcome::InvalidGrant { error, may_be_used } => {
             // Known from here on, should this process be killed while it waits.
             let reason = match shared::unanswered_request(hold.shared()) {
-                Some(doubt) => format!("{}: {doubt}", end_of_login(&error, cut_off)),
+                Some(doubt) => format!("{}: {}", end_of_login(&error, cut_off), doubt.text()),
                 None => end_of_login(&error, cut_off),
             };
             let dead = record(reason)?;
