@@ -5,8 +5,8 @@
 use ::ring::signature::{self as ring, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
+use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
-use signature::{Error, Verifier};
 
 /// The accepted algorithms, whatever the token's header says.
 pub const ALLOWED: [Algorithm; 9] = [
