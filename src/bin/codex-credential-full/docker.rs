@@ -3,7 +3,7 @@
 
 use crate::call::profile;
 use crate::hand_out::wanted;
-use crate::streams::{input, print};
+use crate::streams::{cannot_write, input, print};
 use codex_credential::answer;
 use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
 use codex_credential::answer::get::Answer;
@@ -83,9 +83,7 @@ fn get() -> Result<()> {
     };
     let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
     let written = request.write(&mut *answer, &login, None);
-    written.and_then(|()| io::Write::write_all(&mut io::stdout(), &answer)).map_err(|error| {
-        Error::new(Kind::Storage, format!("cannot write to standard output: {error}"))
-    })
+    written.and_then(|()| io::Write::write_all(&mut io::stdout(), &answer)).map_err(cannot_write)
 }
 
 /// The hosts that `get` answers for with the default profile, and the user of each.
