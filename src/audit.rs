@@ -1,5 +1,4 @@
-//! What was done to a login, for whom, and how it ended: written down for the person whose login it is. That it cannot
-//! be written keeps nobody from anything.
+//! Writes the audit log: who did what with a login, and how it ended. A log that cannot be written is no error.
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -14,15 +13,16 @@ use std::sync::OnceLock;
 pub enum Action {
     SignIn,
     Renewal,
-    /// A caller gave a newer token to keep.
+    /// A caller stored a newer access token.
     Store,
-    /// A caller found the token refused.
+    /// A caller reported that a resource server rejected the access token.
     Rejection,
-    /// Removed here alone.
+    /// Removed here, and not revoked.
     Removal,
     Logout,
     Move,
-    /// A token went to the caller.
+    Import,
+    /// A caller was given an access token.
     HandOut,
 }
 
@@ -36,6 +36,7 @@ impl Action {
             Self::Removal => "removal",
             Self::Logout => "logout",
             Self::Move => "move",
+            Self::Import => "import",
             Self::HandOut => "hand_out",
         }
     }
@@ -49,7 +50,7 @@ pub struct Caller {
     pub program: String,
 }
 
-/// One line. Fits into one write whatever its members say.
+/// One line of the log. Its members are short enough for one write.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// Seconds since the epoch; RFC 3339 in JSON.
@@ -67,14 +68,13 @@ pub struct Entry {
 
 static CALLER: OnceLock<Caller> = OnceLock::new();
 
-/// The renewing process acts for the caller of whoever started it.
-pub fn on_behalf_of(caller: Caller) {
-    // The first one it was told of is the one.
-    let _ = CALLER.set(caller);
+/// Makes this process act for `caller`: the program that runs the process that started it.
+pub fn on_behalf_of(caller: &Caller) {
+    let _ = CALLER.set(Caller { pid: caller.pid, program: short(&caller.program) });
 }
 
 impl Caller {
-    /// Of this process.
+    /// Returns the caller of this process.
     pub fn own() -> Self {
         CALLER.get().cloned().unwrap_or_else(Self::parent)
     }
@@ -90,19 +90,9 @@ impl Caller {
     fn parent() -> Self {
         Self { pid: 0, program: String::new() }
     }
-
-    /// As an argument.
-    pub fn to_argument(&self) -> String {
-        format!("{} {}", self.pid, self.program)
-    }
-
-    pub fn of_argument(text: &str) -> Option<Self> {
-        let (pid, program) = text.split_once(' ')?;
-        Some(Self { pid: pid.parse().ok()?, program: short(program) })
-    }
 }
 
-/// Writes down that `action` was done, or failed, with `login`.
+/// Logs that `action` was done with `login`, or failed.
 pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Option<&Error>) {
     let needed = if action == Action::HandOut { AuditLevel::All } else { AuditLevel::Changes };
     if profile.audit < needed {
@@ -121,7 +111,7 @@ pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Op
     let _ = Log::of_user().and_then(|log| log.append(&line));
 }
 
-/// The same of a result.
+/// Logs the result of `action`.
 pub fn note_result<T>(
     profile: &Profile,
     action: Action,

@@ -6,6 +6,7 @@ use crate::clock::{self, duration};
 use crate::commands::exec::Variable;
 use crate::commands::export::ExportFormat;
 use crate::profile::table::ProfileTable;
+use crate::renewal::request::RenewalRequest;
 use crate::storage::StorageKind;
 use crate::tokens::Fingerprint;
 use crate::ui::{ErrorFormat, Interactive};
@@ -323,24 +324,14 @@ pub struct Add {
     pub profile: ProfileTable,
 }
 
-/// The hidden options are the order of the renewing process, as those who wait for it give it.
 #[derive(Debug, Args)]
 pub struct Renew {
     #[command(flatten)]
     pub wait: Wait,
 
+    /// What the renewal process is to do, as JSON
     #[arg(long, hide = true)]
-    pub apart: bool,
-    #[arg(long, value_parser = duration, hide = true)]
-    pub min_validity: Option<Duration>,
-    #[arg(long, hide = true)]
-    pub sign_in: bool,
-    #[arg(long, hide = true)]
-    pub may_sign_in: bool,
-    #[arg(long, hide = true)]
-    pub codex_home: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    pub caller: Option<String>,
+    pub request: Option<RenewalRequest>,
 }
 
 #[derive(Debug, Args)]

@@ -24,8 +24,10 @@ pub mod storage;
 pub mod ui;
 
 pub mod account;
+pub mod account_rules;
 pub mod client;
 pub mod clock;
+pub mod device_authorization;
 pub mod error;
 pub mod folders;
 pub mod hardening;

@@ -1,24 +1,23 @@
-//! Which logins are allowed: those of the account that is wanted, and those that Codex's configuration has
-//! (`forced_login_method`, `forced_chatgpt_workspace_id`). Checked before a token is handed out, renewed, adopted or
-//! stored. Codex itself signs out on a mismatch; this program does not.
+//! Which logins are allowed: those of the wanted account and workspace, and those that Codex's configuration allows
+//! (`forced_login_method`, `forced_chatgpt_workspace_id`). Checked before a token is handed out, renewed or stored. Codex
+//! signs out on a mismatch; this program does not.
 
 use crate::account::Account;
+use crate::account_rules::AccountRules;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::codex_config::{CodexConfig, LoginMethod};
 use crate::storage::codex_home::CodexHome;
-use crate::storage::login_dir::LoginDir;
 
-/// What names the account that is wanted for one command.
 const BY_OPTION: &str = "--account";
 
-/// Codex's configuration rules over Codex's login alone.
+/// Returns Codex's configuration where it rules: over Codex's login alone.
 fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
     profile.storage.as_codex().map(CodexHome::config).transpose()
 }
 
-/// Whether a ChatGPT login may be used at all.
+/// Checks whether a ChatGPT login may be used at all.
 pub fn check_method(profile: &Profile) -> Result<()> {
     match config(profile)?.and_then(|config| config.login_method) {
         Some(LoginMethod::Api) => Err(not_allowed("ChatGPT logins", "api")),
@@ -33,11 +32,25 @@ pub fn check_api_key(profile: &Profile) -> Result<()> {
     }
 }
 
-/// Whether `login` is of the account and the workspace that are wanted, by what is recorded with it and by its own
-/// claims.
+/// Returns the rules of a request with this profile.
+pub fn rules(profile: &Profile) -> AccountRules {
+    AccountRules {
+        account: profile.account.clone(),
+        required_account: profile.settings.account.clone().map(Into::into),
+        required_workspace: profile.settings.workspace.clone().map(Into::into),
+    }
+}
+
+/// Checks `login` by the rules of this request.
 pub fn check(profile: &Profile, login: &Login) -> Result<()> {
+    check_by(profile, &rules(profile), login)
+}
+
+/// Checks `login` by the rules of the request that brought it, and by the rules of its storage. What is recorded with
+/// the login and what its tokens claim must both be allowed.
+pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Result<()> {
     check_method(profile)?;
-    for (wanted, said_by) in wanted_accounts(profile)? {
+    for (wanted, said_by) in wanted_accounts(profile, rules)? {
         let account = login.account();
         if account.is_unknown() {
             return Err(unknown_account(&wanted, said_by));
@@ -46,8 +59,8 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
             return Err(wrong_account(&account, &wanted, said_by));
         }
     }
-    if let Some(wanted) = profile.settings.workspace.clone() {
-        check_workspace(login, &[wanted.into()], "workspace in config.toml")?;
+    if let Some(wanted) = &rules.required_workspace {
+        check_workspace(login, std::slice::from_ref(wanted), "workspace in config.toml")?;
     }
     let config = config(profile)?.filter(|config| !config.workspaces.is_empty());
     config.map_or(Ok(()), |config| {
@@ -56,14 +69,10 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
     })
 }
 
-/// Each with the place where that is said.
-fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
-    let by_config = profile.settings.account.clone();
-    let by_config = by_config.map(|wanted| (wanted.into(), "account in config.toml"));
-    let named = profile
-        .account
-        .clone()
-        .filter(|name| Some(name.as_str()) != profile.settings.account.as_deref());
+/// Returns each wanted account with the place that names it.
+fn wanted_accounts(profile: &Profile, rules: &AccountRules) -> Result<Vec<(String, &'static str)>> {
+    let required = rules.required_account.clone().map(|it| (it, "account in config.toml"));
+    let named = rules.account.clone().filter(|name| Some(name) != rules.required_account.as_ref());
     let mut named = named.map(|wanted| (wanted, BY_OPTION));
     if named.is_none()
         && let Some(home) = profile.storage.as_codex()
@@ -72,18 +81,15 @@ fn wanted_accounts(profile: &Profile) -> Result<Vec<(String, &'static str)>> {
         named =
             pinned.map(|wanted| (wanted, "login --account; another login --account changes that"));
     }
-    Ok(by_config.into_iter().chain(named).collect())
+    Ok(required.into_iter().chain(named).collect())
 }
 
-/// From a sign-in for a named account on, Codex's login has to be of that account. (Our own storages keep each account
-/// by itself.)
-pub fn pin(profile: &Profile, login_dir: &LoginDir) -> Result<()> {
-    match &profile.account {
-        Some(name)
-            if profile.storage.as_codex().is_some()
-                && profile.settings.account.as_deref() != Some(name) =>
-        {
-            login_dir.pinned().save(name)
+/// Pins Codex's login to the account that its sign-in named. Our own storages keep each account by itself.
+pub fn pin(profile: &Profile, rules: &AccountRules) -> Result<()> {
+    match (profile.storage.as_codex(), &rules.account) {
+        (Some(home), Some(name)) if rules.required_account.as_ref() != Some(name) => {
+            home.login_dir().create()?;
+            home.login_dir().pinned().save(name)
         }
         _ => Ok(()),
     }

@@ -61,9 +61,9 @@ pub fn refuse(profile: &Profile, stored: &Login, token: &Fingerprint) -> Result<
     if stored.access_token.fingerprint() != *token {
         return Ok(Erased::Nothing);
     }
-    let login_dir = profile.storage.login_dir()?;
+    let Some(login_dir) = profile.storage.login_dir()? else { return Ok(Erased::Nothing) };
     login_dir.create()?;
-    login_dir.refused().save(token)?;
+    login_dir.rejected().save(token)?;
     audit::note(profile, Action::Rejection, Some(stored), None);
     Ok(Erased::Token)
 }

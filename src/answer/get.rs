@@ -87,6 +87,10 @@ pub fn get(
         Target::OtherHosts => return kept(),
         Target::Nothing => return Ok(Answer::Nothing),
     }
+    if profile.storage.read_cached()?.is_none() {
+        // Copies in memory are gone after a restart.
+        profile.storage.refresh_copies()?;
+    }
     if let Some(login) = usable(profile, min_validity)? {
         let is_due = is_due(&login);
         trace::tell(|| login_event(if is_due { State::Due } else { State::Warm }, Some(&login)));
@@ -149,15 +153,14 @@ pub fn usable(profile: &Profile, min_validity: i64) -> Result<Option<Login>> {
     Ok(Some(login).filter(|_| is_usable))
 }
 
-/// The stored login from where it costs least to read, perhaps without its refresh token.
+/// Returns the stored login from where it costs least to read. It may lack its refresh token. Writes nothing.
 pub fn stored(profile: &Profile) -> Result<Option<(Login, LoginDir)>> {
     let storage = &profile.storage;
     if let Some(found) = storage.read_cached()? {
         return Ok(Some((found.login, found.login_dir)));
     }
-    storage.refresh_copies()?;
     let Some(login) = storage.load()? else { return Ok(None) };
-    Ok(Some((login, storage.login_dir()?)))
+    Ok(storage.login_dir()?.map(|login_dir| (login, login_dir)))
 }
 
 /// Whether `login` is allowed, its access token good for `min_validity` seconds more, and not found refused by anybody.

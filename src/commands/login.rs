@@ -1,36 +1,35 @@
-//! `login`: a new device login, even when one is stored; the old one stays until the new one is.
+//! `login`: a new sign-in, also where a login is stored. The stored login stays until the new one replaces it.
 
 use crate::error::{Kind, Result};
 use crate::login::Login;
-use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
-use crate::renewal::request::{Goal, RenewalRequest};
-use crate::renewal::wait::{self, Caller};
+use crate::renewal::caller::Caller;
+use crate::renewal::wait;
 use crate::storage::shared;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     let _ = shared::catch_up(profile.storage.shared());
-    let signed_in = profile.storage.login_dir()?.signed_in();
+    let signed_in = profile.storage.sign_in_dir().signed_in();
     let before = signed_in.load()?;
-    let order = RenewalRequest { goal: Goal::SignIn, may_sign_in: true };
-    // Another program's renewal changes the login, too; a sign-in alone is what was asked for.
-    let signed_in = wait::renewed(profile, order, caller, || {
-        if signed_in.load()? == before { Ok(None) } else { profile.storage.load() }
-    });
-    // The same command again would be another sign-in.
-    signed_in.map_err(|error| match error.kind {
+    // A renewal changes the login too, and another caller's sign-in may bring another account.
+    let find = || {
+        let Some(last) = signed_in.load()?.filter(|last| Some(last) != before.as_ref()) else {
+            return Ok(None);
+        };
+        Ok(profile.storage.load()?.filter(|login| login.account().is_same_as(&last.account)))
+    };
+    wait::signed_in(profile, caller, find).map_err(|error| match error.kind {
+        // The same command again would start another sign-in.
         Kind::LoginPending => error
             .run("never share the code; to see whether it was approved", "codex-credential status"),
         _ => error,
     })
 }
 
-/// Ends the sign-in that is pending, for all who wait for it.
+/// Cancels the pending sign-in, for all callers that wait for it.
 pub fn cancel(profile: &Profile) -> Result<()> {
-    let pending = profile.storage.login_dir()?.pending::<DeviceAuthorization>();
-    let was_pending = pending.load()?.is_some();
-    pending.remove()?;
+    let was_pending = profile.storage.sign_in_dir().cancel()?;
     shared::withdraw_pending(profile.storage.shared())?;
     ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
     Ok(())

@@ -1,28 +1,29 @@
-//! `logout`: ends the login at the server, then removes it here; and `erase` by hand, which removes it here.
+//! `logout`: revokes the login at the server and removes it here. `erase` by hand: removes it here.
 
 use crate::audit::{self, Action};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
 use crate::renewal::revoke::revoke;
+use crate::renewal::session::recover_sign_in;
+use crate::storage::lock::Lock;
 use crate::storage::shared;
 use crate::ui;
 
-/// What is to become of the login.
+/// How the login is removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Removal {
-    /// End it at the server, too.
+    /// Also revoke it at the server.
     pub revoke: bool,
-    /// Ask the person first.
+    /// Ask the user first.
     pub ask: bool,
 }
 
-/// Removes the stored login, whatever became of its revocation, and says what was and was not reached.
+/// Removes the stored login, whether or not it could be revoked, and reports both.
 ///
 /// # Errors
-/// What kept the server from being told, after the login was removed here.
+/// Why the login was not revoked, after it was removed here.
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
     let stored = storage.load()?;
@@ -33,8 +34,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
             }
             _ => "nobody is signed in; there is nothing to remove".into(),
         });
-        storage.login_dir()?.pending::<DeviceAuthorization>().remove()?;
-        return shared::withdraw_pending(storage.shared());
+        return cancel_sign_in(profile);
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
     let codex_too =
@@ -42,12 +42,11 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     if removal.ask && !ui::confirm(&format!("remove {what}?{codex_too}"), deadline) {
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
-    // A sign-in that is pending would bring a login back.
-    storage.login_dir()?.pending::<DeviceAuthorization>().remove()?;
-    shared::withdraw_pending(storage.shared())?;
-    let Some(_lock) = storage.login_dir()?.acquire(deadline)? else { return Err(busy()) };
+    let _signing_in = end_sign_in(profile, deadline)?;
+    let Some(login_dir) = storage.login_dir()? else { return Err(changed()) };
+    let Some(_renewing) = login_dir.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
-    // A renewal may have replaced it while we waited; another person's login is not the one that was shown.
+    // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
@@ -68,6 +67,23 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     report(&login, revoked)
 }
 
+fn cancel_sign_in(profile: &Profile) -> Result<()> {
+    profile.storage.sign_in_dir().cancel()?;
+    shared::withdraw_pending(profile.storage.shared())
+}
+
+/// Ends the sign-in that is under way: it would bring a login back. Stores the login of a killed sign-in first: it is
+/// removed with the login, or stays if it belongs to another account.
+fn end_sign_in(profile: &Profile, deadline: &Deadline) -> Result<Lock> {
+    cancel_sign_in(profile)?;
+    let lock = profile.storage.sign_in_dir().acquire(deadline)?.ok_or_else(busy)?;
+    match recover_sign_in(profile, deadline) {
+        Err(error) if !error.advises_sign_in() => return Err(error),
+        _ => profile.storage.end_sign_in()?,
+    }
+    Ok(lock)
+}
+
 fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
     match revoked {
         Some(Ok(host)) => ui::say(&format!("{host} has ended the login")),
@@ -85,11 +101,11 @@ fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
 }
 
 fn changed() -> Error {
-    Error::new(Kind::Busy, "another program has changed the login meanwhile; it was not removed")
+    Error::new(Kind::Busy, "another program has changed the login; it was not removed")
         .hint("see who is signed in with codex-credential status")
 }
 
 fn busy() -> Error {
     Error::new(Kind::Busy, "a renewal is under way; nothing was removed")
-        .hint("try again, or give it longer with --wait")
+        .hint("try again, or wait longer with --wait")
 }

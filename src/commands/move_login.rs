@@ -1,18 +1,19 @@
-//! `move`: a login goes to another storage, and is read back there before the old place is emptied.
+//! `move`: copies a login to another storage and reads it back there, then removes it from the old storage.
 
-use crate::audit::{self, Action};
+use crate::audit::Action;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::session::recover;
+use crate::renewal::session::{self, recover, recover_sign_in};
+use crate::storage::lock::Lock;
 use crate::storage::{Change, Storage, StorageKind};
 use crate::ui;
 
-/// A kill in between leaves the login in both places; the same command again ends what it began.
+/// A kill leaves the login in both storages. The same command again finishes the move.
 ///
 /// # Errors
-/// `LoginRequired` when nobody is signed in; `Usage` when another login is there already.
+/// `LoginRequired` when no login is stored; `Usage` when the other storage has another login.
 pub fn move_login(profile: &Profile, to: StorageKind, deadline: &Deadline) -> Result<()> {
     if to == profile.storage_kind() {
         ui::say(
@@ -22,41 +23,48 @@ pub fn move_login(profile: &Profile, to: StorageKind, deadline: &Deadline) -> Re
     }
     let target = profile.with_storage(to)?;
     let (from, into) = (&*profile.storage, &*target.storage);
-    let (here, there) = (from.login_dir()?, into.login_dir()?);
-    let Some(_here) = here.acquire(deadline)? else { return Err(busy()) };
-    recover(profile, &here, deadline)?;
-    let Some(login) = from.load()? else { return Err(nobody()) };
-    let Some(_there) = there.acquire(deadline)? else { return Err(busy()) };
+    let _signing_in_here = lock_sign_in(profile, deadline)?;
+    let _signing_in_there = lock_sign_in(&target, deadline)?;
+    let Some(login_dir) = from.login_dir()? else { return Err(not_signed_in()) };
+    let Some(_renewing) = login_dir.acquire(deadline)? else { return Err(busy()) };
+    recover(profile, &login_dir, deadline)?;
+    let Some(login) = from.load()? else { return Err(not_signed_in()) };
     if !is_same(into, &login)? {
-        put(&target, &login, deadline)?;
+        put(&target, &login, Action::Move, deadline)?;
     }
     let is_meant = |stored: &Login| stored.version() == login.version();
     let (old, new) = (from.describe()?, into.describe()?);
     if !from.hold(deadline)?.remove(&is_meant, deadline)? {
-        return Err(Error::new(Kind::Busy, format!("another program has changed {old} meanwhile"))
-            .hint(
-                "the login is in both places; see who is signed in with codex-credential status",
-            ));
+        return Err(Error::new(Kind::Busy, format!("another program has changed {old}")).hint(
+            "the login is in both places; see who is signed in with codex-credential status",
+        ));
     }
-    audit::note(profile, Action::Move, Some(&login), None);
     ui::say(&format!("moved the login of {} from {old} to {new}", login.username()));
     let (name, kept) = (&profile.name, to.name());
     ui::say(&format!(
-        "for it to be found there, set storage = {kept:?} in [profiles.{name}] of config.toml, before which \
-         CODEX_CREDENTIAL_STORAGE goes, where it is set"
+        "to use it there, set storage = {kept:?} in [profiles.{name}] of config.toml; CODEX_CREDENTIAL_STORAGE, where it \
+         is set, overrides that"
     ));
     if profile.storage.as_codex().is_some() {
-        ui::say("Codex is signed out: it finds its login in its own storage alone");
+        ui::say("Codex is signed out: it reads only its own storage");
     }
     Ok(())
 }
 
-/// Puts a login that came from elsewhere into the profile's storage, unless another one is there.
+/// Stores the login of a file in the profile's storage, unless another login is stored.
 pub fn adopt(profile: &Profile, login: &Login, deadline: &Deadline) -> Result<()> {
-    let storage = &*profile.storage;
-    let login_dir = storage.login_dir()?;
-    let Some(_lock) = login_dir.acquire(deadline)? else { return Err(busy()) };
-    if is_same(storage, login)? { Ok(()) } else { put(profile, login, deadline) }
+    let _signing_in = lock_sign_in(profile, deadline)?;
+    if is_same(&*profile.storage, login)? {
+        return Ok(());
+    }
+    put(profile, login, Action::Import, deadline)
+}
+
+/// Takes the sign-in lock, and commits what a killed sign-in left.
+fn lock_sign_in(profile: &Profile, deadline: &Deadline) -> Result<Lock> {
+    let lock = profile.storage.sign_in_dir().acquire(deadline)?.ok_or_else(busy)?;
+    recover_sign_in(profile, deadline)?;
+    Ok(lock)
 }
 
 fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
@@ -73,27 +81,31 @@ fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
     }
 }
 
-fn put(target: &Profile, login: &Login, deadline: &Deadline) -> Result<()> {
+fn put(target: &Profile, login: &Login, action: Action, deadline: &Deadline) -> Result<()> {
     let (tokens, by) = (login.tokens(), target.registration_of(login));
     let hold = target.storage.hold(deadline)?;
     hold.probe()?;
     let replaces = target.storage.fingerprint();
-    let change = Change::SignedIn { tokens: &tokens, by: &by, at: clock::now() };
-    hold.commit(replaces.as_ref(), &change, deadline)?;
+    let (at, is_default) = (clock::now(), target.account.is_none());
+    let change = Change::SignedIn { tokens: &tokens, by: &by, at, is_default };
+    session::commit(target, &*hold, action, replaces.as_ref(), &change, deadline)?;
     match target.storage.load()? {
         Some(stored) if stored.version() == login.version() => Ok(()),
         _ => Err(Error::new(
             Kind::Storage,
-            format!("{} did not keep the login; it stays where it was", target.storage.describe()?),
+            format!(
+                "{} did not keep the login; the login was not moved",
+                target.storage.describe()?
+            ),
         )),
     }
 }
 
-fn nobody() -> Error {
+fn not_signed_in() -> Error {
     Error::new(Kind::LoginRequired, "nobody is signed in; there is nothing to move").sign_in_again()
 }
 
 fn busy() -> Error {
-    Error::new(Kind::Busy, "a renewal or a sign-in goes on; nothing was moved")
-        .hint("try again, or give it longer with --wait")
+    Error::new(Kind::Busy, "a renewal or a sign-in is under way; nothing was moved")
+        .hint("try again, or wait longer with --wait")
 }

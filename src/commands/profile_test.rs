@@ -92,7 +92,7 @@ fn hosts(profile: &Profile) -> String {
 /// Checks that a login could be written.
 pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
-    storage.login_dir()?.create()?;
+    storage.sign_in_dir().create()?;
     let described = storage.describe()?;
     if shared::read_only_error(storage.shared())?.is_some() {
         return Ok(format!("{described} can be read; this host does not write there"));

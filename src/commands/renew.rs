@@ -1,12 +1,13 @@
-//! `renew` by hand: starts or joins a renewal and waits for it. Whoever is killed here does not take it along.
+//! `renew`: renews the login if a renewal is due, and waits for the renewal. It goes on where this process is killed.
 
 use crate::answer::get::usable;
 use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::request::{Goal, RenewalRequest};
-use crate::renewal::wait::{self, Caller};
+use crate::renewal::caller::Caller;
+use crate::renewal::request::Validity;
+use crate::renewal::wait;
 
 pub fn renew(profile: &Profile, caller: &mut Caller) -> Result<()> {
     if let Some(login) = usable(profile, 0)?
@@ -15,8 +16,7 @@ pub fn renew(profile: &Profile, caller: &mut Caller) -> Result<()> {
         return Ok(());
     }
     let before = profile.storage.fingerprint();
-    let order = RenewalRequest { goal: Goal::Early, may_sign_in: false };
-    wait::renewed(profile, order, caller, || {
+    wait::renewed(profile, Validity::NotDue, caller, || {
         let login = usable(profile, 0)?;
         Ok(login.filter(|login| !is_due(login) || Some(login.fingerprint()) != before))
     })

@@ -4,9 +4,8 @@ use crate::account::Account;
 use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
-use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
-use crate::renewal::failure::InvalidToken;
+use crate::storage::records::InvalidToken;
 use crate::ui::time_left;
 use crate::urls::host;
 use crate::verification::Verification;
@@ -39,17 +38,17 @@ impl Status {
         };
         let (is_stale, end) = match &login {
             Some(login) => {
-                let fresh = login.lifetime().covers(0, clock::now())
-                    && !profile.storage.login_dir()?.has_rejected(&login.access_token)?;
+                let is_rejected = match storage.login_dir()? {
+                    Some(login_dir) => login_dir.has_rejected(&login.access_token)?,
+                    None => false,
+                };
+                let fresh = login.lifetime().covers(0, clock::now()) && !is_rejected;
                 (!fresh, end(profile, login)?)
             }
             None => (false, None),
         };
-        let pending = storage
-            .login_dir()?
-            .pending::<DeviceAuthorization>()
-            .load()?
-            .map(|pending| pending.verification);
+        let pending = storage.sign_in_dir().device_authorization().load()?;
+        let pending = pending.map(|pending| pending.verification);
         let pending = pending.filter(|verification| verification.expires_at > clock::now());
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;

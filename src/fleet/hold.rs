@@ -1,18 +1,19 @@
 //! What a host writes to etcd under the lock: the intent of a refresh request, a new login, the end of a login.
 
+use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::fleet::lock::{EtcdHold, Plan, busy};
+use crate::fleet::lock::{EtcdHold, Plan};
 use crate::fleet::snapshot::{HostIntent, Snapshot};
 use crate::login::Login;
-use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::journal::{self, Intent, Journal};
+use crate::storage::records::InvalidToken;
 use crate::storage::shared::SharedHold;
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Fingerprint, TokenResponse};
 use etcd_client::TxnOp;
-use serde_json::Value;
 use std::time::Duration;
 
 /// How long a commit is tried. It may have the only copy of the tokens.
@@ -25,18 +26,14 @@ const HOST_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
 const FORGET_AT_ONCE: usize = 50;
 
 impl HeldLogin for EtcdHold<'_> {
-    /// Does nothing: creating the hold has read from a majority of the nodes.
+    /// A commit would fail on a stored login that this host cannot read.
     fn probe(&self) -> Result<()> {
-        Ok(())
+        self.stored(&self.etcd.snapshot()?).map(drop)
     }
 
-    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
+    fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
         let journal = Journal::begin(&self.etcd.local.login_dir.journal(), intent, None)?;
-        let locked = match intent.request {
-            Request::Refresh => self.lock_for_refresh(intent),
-            Request::SignIn => self.lock_for_sign_in().map(|()| true),
-        };
-        match locked {
+        match self.lock_for_refresh(intent) {
             Ok(true) => Ok(Some(journal)),
             // Without the lock no request is sent, so the intent must not stay.
             not_locked => {
@@ -55,7 +52,7 @@ impl HeldLogin for EtcdHold<'_> {
         let deadline = Deadline::after(COMMIT_TIMEOUT);
         let committed = self.change(&deadline, |snapshot| match *change {
             Change::Renewed(tokens) => self.plan_renewal(snapshot, replaces, tokens),
-            Change::SignedIn { tokens, by, at } => self.plan_sign_in(snapshot, tokens, by, at),
+            Change::SignedIn { tokens, by, at, .. } => self.plan_sign_in(snapshot, tokens, by, at),
         })?;
         self.etcd.sync()?;
         Ok(committed)
@@ -71,7 +68,8 @@ impl HeldLogin for EtcdHold<'_> {
             Ok(Plan::Write(names.map(|name| self.etcd.delete(name)).into()))
         })?;
         if removed {
-            self.etcd.local.login_dir.forget()?;
+            self.etcd.local.sign_in_dir().cancel()?;
+            journal::clear(&self.etcd.local.login_dir.journal())?;
         }
         self.etcd.sync()?;
         Ok(removed)
@@ -91,7 +89,7 @@ impl SharedHold for EtcdHold<'_> {
         Some(Error::new(Kind::Busy, what).hint(hint))
     }
 
-    fn close_request(&self, invalid_token: Option<&Value>) -> Result<()> {
+    fn close_request(&self, invalid_token: Option<&InvalidToken>) -> Result<()> {
         self.change(&Deadline::after(CLOSE_TIMEOUT), |_| {
             let mut ops = vec![self.etcd.delete("intent")];
             ops.extend(invalid_token.map(|token| self.etcd.put("invalid-token", token)));
@@ -118,30 +116,14 @@ impl EtcdHold<'_> {
             return Ok(true);
         }
         let action = etcd.action(snapshot.generation())?;
-        let record = HostIntent { action, intent: intent.clone() };
+        // An account name must not be in a record that is not encrypted.
+        let intent = Intent { rules: AccountRules::default(), ..intent.clone() };
+        let record = HostIntent { action, intent };
         let ops = vec![etcd.put("intent", &record)];
         let is_locked = !snapshot.has("lock")
             && self.take_lock(&snapshot, ops, &Deadline::after(LOCK_TIMEOUT))?;
         // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
         Ok(is_locked && self.has_lock(&etcd.snapshot()?))
-    }
-
-    fn lock_for_sign_in(&self) -> Result<()> {
-        let deadline = Deadline::after(LOCK_TIMEOUT);
-        loop {
-            let snapshot = self.etcd.snapshot()?;
-            // A commit would fail on a login that this host cannot read. Fail before the code is exchanged.
-            self.stored(&snapshot)?;
-            if self.has_lock(&snapshot)
-                || !snapshot.has("lock") && self.take_lock(&snapshot, Vec::new(), &deadline)?
-            {
-                return Ok(());
-            }
-            if deadline.is_over() {
-                return Err(busy(&snapshot));
-            }
-            self.etcd.wait(&snapshot, &deadline)?;
-        }
     }
 
     fn plan_renewal(

@@ -6,7 +6,7 @@ use crate::folders::Folders;
 use crate::storage::CachedLogin;
 use crate::storage::files::read;
 use crate::storage::local::name_of;
-use crate::storage::login_dir::LoginDir;
+use crate::storage::login_dir::{LoginDir, SignInDir};
 use crate::storage::records::Record;
 use crate::storage::stored_login::StoredLogin;
 use crate::tokens::Fingerprint;
@@ -82,8 +82,13 @@ impl LocalFiles {
         Record::new(self.copy.clone())
     }
 
-    /// Records that `pending` in the login directory is also in etcd, and has to be removed when etcd loses it.
+    pub fn sign_in_dir(&self) -> SignInDir {
+        SignInDir::inside(self.login_dir.dir())
+    }
+
+    /// Records that the device authorization in the sign-in directory is also in etcd, and has to be removed when etcd
+    /// loses it.
     pub fn pending_is_shared(&self) -> Record<bool> {
-        Record::new(self.login_dir.dir().join("pending-is-shared"))
+        Record::new(self.sign_in_dir().dir().join("pending-is-shared"))
     }
 }

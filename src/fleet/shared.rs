@@ -1,6 +1,7 @@
 //! `SharedStorage` for a login in etcd: what the renewal and the commands need beyond `Storage`.
 
 use crate::clock;
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::checks;
 use crate::fleet::etcd::EtcdStorage;
@@ -10,7 +11,6 @@ use crate::fleet::snapshot::{HostIntent, Sealed, Snapshot};
 use crate::storage::Storage;
 use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
 use crate::verification::Verification;
-use serde_json::Value;
 
 impl SharedStorage for EtcdStorage {
     fn catch_up(&self) -> Result<()> {
@@ -37,8 +37,8 @@ impl SharedStorage for EtcdStorage {
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn SignInLock>))
     }
 
-    fn publish_pending(&self, pending: &Value, verification: &Verification) -> Result<()> {
-        sign_in::publish(self, pending, verification)
+    fn publish_pending(&self, pending: &DeviceAuthorization) -> Result<()> {
+        sign_in::publish(self, pending)
     }
 
     fn withdraw_pending(&self) -> Result<()> {

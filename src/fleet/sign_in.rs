@@ -2,16 +2,14 @@
 //! that host is gone.
 
 use crate::clock::Deadline;
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::settings::Role;
 use crate::fleet::snapshot::Snapshot;
-use crate::storage::records::Record;
 use crate::storage::shared;
-use crate::verification::Verification;
 use etcd_client::{Compare, CompareOp, EventType, Txn};
-use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -90,7 +88,7 @@ impl Drop for SignInLock<'_> {
 /// record.
 fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
     let (endpoints, key) = (etcd.client.endpoints(), etcd.key("pending"));
-    let here: Record<Value> = etcd.local.login_dir.pending();
+    let here = etcd.local.sign_in_dir().device_authorization();
     Ok(etcd.client.runtime()?.spawn(async move {
         loop {
             let deadline = Deadline::after(LONGEST_SIGN_IN);
@@ -109,27 +107,18 @@ fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
 }
 
 /// Writes the pending device authorization to etcd.
-pub fn publish(etcd: &EtcdStorage, pending: &Value, verification: &Verification) -> Result<()> {
+pub fn publish(etcd: &EtcdStorage, pending: &DeviceAuthorization) -> Result<()> {
     let action = etcd.action(0)?;
     let readers = &etcd.local.settings.readers;
+    // Readers get nothing that a sign-in could be finished with.
+    let shown = DeviceAuthorization { device_code: "".into(), approval: None, ..pending.clone() };
     let ops = [
         etcd.put("pending", &etcd.seal(pending, &[], &action)?),
-        etcd.put("prompt", &etcd.seal(&for_readers(pending, verification), readers, &action)?),
+        etcd.put("prompt", &etcd.seal(&shown, readers, &action)?),
     ];
     let deadline = Deadline::after(PUBLISH_TIMEOUT);
     etcd.client.commit(&Txn::new().and_then(ops), &deadline)?;
     etcd.local.pending_is_shared().save(&true)
-}
-
-/// Returns `pending` in the same form, without the device code and the authorization code.
-fn for_readers(pending: &Value, verification: &Verification) -> Value {
-    let mut shown = pending.clone();
-    for (name, value) in json!(verification).as_object().into_iter().flatten() {
-        shown[name] = value.clone();
-    }
-    shown["device_code"] = "".into();
-    shown["approval"] = Value::Null;
-    shown
 }
 
 /// Removes the pending device authorization from etcd, and so from all hosts.

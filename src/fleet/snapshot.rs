@@ -1,5 +1,6 @@
 //! Everything below a login's prefix, at one revision of etcd.
 
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::client::Range;
 use crate::fleet::encryption;
@@ -11,7 +12,6 @@ use crate::verification::Verification;
 use etcd_client::KeyValue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::cmp::Reverse;
 
 /// A record with encrypted content.
@@ -98,7 +98,7 @@ impl Snapshot {
     }
 
     /// Returns the pending device authorization; without its device code for a reader.
-    pub fn pending(&self, settings: &Settings) -> Result<Option<Value>> {
+    pub fn pending(&self, settings: &Settings) -> Result<Option<DeviceAuthorization>> {
         let name = match settings.role {
             Role::Writer => "pending",
             Role::Reader => "prompt",
@@ -110,8 +110,7 @@ impl Snapshot {
 
     /// Returns the URL and the user code of the pending device authorization.
     pub fn verification(&self, settings: &Settings) -> Result<Option<Verification>> {
-        let pending = self.pending(settings)?;
-        Ok(pending.and_then(|pending| serde_json::from_value(pending).ok()))
+        Ok(self.pending(settings)?.map(|pending| pending.verification))
     }
 
     /// Returns the hosts that have renewed the login, the latest first.

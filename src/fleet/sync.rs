@@ -4,28 +4,29 @@ use crate::error::Result;
 use crate::fleet::local::{AccessCopy, LocalFiles};
 use crate::fleet::snapshot::Snapshot;
 use crate::storage::login_dir::create_private;
-use crate::storage::records::Record;
-use serde_json::Value;
+use crate::storage::records::{InvalidToken, Record, SignedIn};
 use std::path::Path;
 
 impl LocalFiles {
     pub fn update(&self, snapshot: &Snapshot) -> Result<()> {
         self.login_dir.create()?;
+        self.sign_in_dir().create()?;
         self.update_invalid_token(snapshot)?;
         self.update_pending(snapshot)?;
         self.update_copy(snapshot)
     }
 
     fn update_invalid_token(&self, snapshot: &Snapshot) -> Result<()> {
-        let here = self.login_dir.dead::<Value>();
-        match snapshot.record::<Value>("invalid-token") {
+        let here = self.login_dir.invalid_token();
+        match snapshot.record::<InvalidToken>("invalid-token") {
             Some(invalid) if here.load()?.as_ref() != Some(&invalid) => here.save(&invalid),
             _ => Ok(()),
         }
     }
 
     fn update_pending(&self, snapshot: &Snapshot) -> Result<()> {
-        let (is_shared, here) = (self.pending_is_shared(), self.login_dir.pending::<Value>());
+        let (is_shared, here) =
+            (self.pending_is_shared(), self.sign_in_dir().device_authorization());
         match snapshot.pending(&self.settings)? {
             Some(pending) if here.load()?.as_ref() != Some(&pending) => {
                 here.save(&pending)?;
@@ -50,6 +51,7 @@ impl LocalFiles {
             return self.copy_record().remove();
         };
         let signed_in_at = login.signed_in_at();
+        let account = login.account().clone();
         if self.is_cached {
             create_private(self.copy.parent().unwrap_or(Path::new(".")))?;
             let login = login.without_long_lived();
@@ -57,7 +59,8 @@ impl LocalFiles {
         }
         // Callers on this host that wait for a sign-in see one that another host completed.
         if before.is_none_or(|before| before.login.signed_in_at() != signed_in_at) {
-            self.login_dir.signed_in().save(&signed_in_at.to_string())?;
+            let signed_in = SignedIn { id: signed_in_at.to_string(), account };
+            self.sign_in_dir().signed_in().save(&signed_in)?;
         }
         // Callers watch the login directory, which a change of the copy alone would not touch.
         Record::new(self.login_dir.dir().join("revision")).save(&revision)

@@ -3,12 +3,12 @@
 //! Its device authorization has the steps of RFC 8628 and other messages: an approval yields an authorization code,
 //! which is exchanged for the tokens. Refresh and revocation are RFC 6749 §6 and RFC 7009 with JSON bodies.
 
+use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock;
+use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{
-    AuthorizationCode, DeviceAuthorization, PollResponse, denied, expired, is_user_code,
-};
+use crate::oauth::device::{PollResponse, denied, expired, is_user_code};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::response::number;
 use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
@@ -83,7 +83,7 @@ fn device_authorization(
             expires_at: clock::now() + expires_in,
         },
         interval: number(&code.interval).unwrap_or(INTERVAL),
-        is_needed: true,
+        rules: AccountRules::default(),
         approval: None,
     })
 }

@@ -1,45 +1,9 @@
-//! A device authorization, which outlives the process that polls for it, and the pace of polling (RFC 8628).
+//! The responses to a poll for a device authorization, and the pace of polling (RFC 8628).
 
-use crate::client::ClientRegistration;
+use crate::device_authorization::AuthorizationCode;
 use crate::error::{Error, Kind};
-use crate::tokens::{Secret, TokenResponse};
-use crate::verification::Verification;
-use serde::{Deserialize, Serialize};
+use crate::tokens::TokenResponse;
 use std::time::Duration;
-
-/// A pending device authorization (RFC 8628 §3.2), in the form of its record on disk.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DeviceAuthorization {
-    pub issuer: String,
-    pub client_id: String,
-    pub device_code: Secret<String>,
-    #[serde(flatten)]
-    pub verification: Verification,
-    /// Seconds between two polls.
-    pub interval: u64,
-    /// Whether callers need this sign-in to get a token. False if the user signs in anew while a login still works.
-    pub is_needed: bool,
-    /// Set once the user has approved, in the dialect of auth.openai.com. From then on we exchange the code and do
-    /// not poll.
-    #[serde(default)]
-    pub approval: Option<AuthorizationCode>,
-}
-
-impl DeviceAuthorization {
-    /// Whether `client` can use this device authorization at `now` (seconds since the epoch).
-    pub fn is_usable(&self, client: &ClientRegistration, now: i64) -> bool {
-        self.issuer == client.issuer
-            && self.client_id == client.client_id
-            && self.verification.expires_at > now
-    }
-}
-
-/// An authorization code with its PKCE verifier (RFC 7636).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AuthorizationCode {
-    pub authorization_code: Secret<String>,
-    pub code_verifier: Secret<String>,
-}
 
 /// Whether `code` fits on one line of a terminal and in a one-line error.
 pub(super) fn is_user_code(code: &str) -> bool {

@@ -1,8 +1,10 @@
 //! Device authorization by the standard (RFC 8628): a successful poll yields the tokens.
 
+use crate::account_rules::AccountRules;
 use crate::clock;
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{DeviceAuthorization, PollResponse, denied, expired, is_user_code};
+use crate::oauth::device::{PollResponse, denied, expired, is_user_code};
 use crate::oauth::http::{RequestError, Response};
 use crate::oauth::response::number;
 use crate::oauth::standard::{StandardServer, request_error};
@@ -80,7 +82,7 @@ impl StandardServer<'_> {
                 expires_at: clock::now() + expires_in.cast_signed(),
             },
             interval: number(&code.interval).unwrap_or(INTERVAL),
-            is_needed: true,
+            rules: AccountRules::default(),
             approval: None,
         })
     }

@@ -23,7 +23,6 @@ use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
 use crate::storage::keyring::KeyringTimeouts;
-use crate::storage::login_dir::LoginDir;
 use crate::values::{EndpointUrl, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -157,10 +156,11 @@ impl Profile {
     }
 
     /// Returns the folders that change when the login or its login directory changes.
-    pub fn watched(&self, login_dir: &LoginDir) -> Vec<PathBuf> {
+    pub fn watched(&self) -> Result<Vec<PathBuf>> {
         let mut folders = self.storage.watched();
-        folders.push(login_dir.dir().to_owned());
-        folders
+        folders.push(self.storage.sign_in_dir().dir().to_owned());
+        folders.extend(self.storage.login_dir()?.map(|login_dir| login_dir.dir().to_owned()));
+        Ok(folders)
     }
 
     /// Returns what to ask the authorization server for, unless it is OpenAI's.

@@ -1,30 +1,30 @@
-//! What the renewing process gets of its caller's environment: what it has a use for, and nothing else. It lives on
-//! after the caller, who may have been given tokens and passwords of any kind in any variable.
+//! The environment of the renewal process: only the variables that it uses. It outlives its caller, whose environment may
+//! hold secrets.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// Begin the names of what this program, its libraries and the system's own read.
-const KEPT: [&str; 14] = [
+/// Prefixes of variables that this program, its libraries and the system read.
+const PREFIXES: [&str; 14] = [
     "CODEX_CREDENTIAL_",
     "XDG_",
     "DBUS_SESSION_BUS_ADDRESS",
     "SSL_CERT_",
     "LC_",
     "LANG",
-    // Of the dynamic linker, and of what is built to be measured.
+    // The dynamic linker, and builds that measure coverage.
     "LD_",
     "DYLD_",
     "LLVM_PROFILE_FILE",
     "RUST_",
-    // Where Windows keeps its own.
+    // Windows.
     "SYSTEM",
     "APPDATA",
     "LOCALAPPDATA",
     "USER",
 ];
 
-const KEPT_WHOLE: [&str; 13] = [
+const NAMES: [&str; 13] = [
     "HOME",
     "PATH",
     "TMPDIR",
@@ -40,14 +40,14 @@ const KEPT_WHOLE: [&str; 13] = [
     "NO_PROXY",
 ];
 
-/// Takes from `command` all that it has no use for.
+/// Removes every other variable from the environment of `command`.
 pub fn reduce(command: &mut Command) {
     command.env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| is_kept(name)));
 }
 
-/// Proxies are named in either case, and on Windows everything is.
+/// Ignores case: proxy variables come in both, and Windows has none.
 fn is_kept(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
-    KEPT_WHOLE.contains(&name.as_str()) || KEPT.iter().any(|kept| name.starts_with(kept))
+    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

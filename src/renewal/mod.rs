@@ -1,5 +1,6 @@
-//! Gets new tokens, one process at a time: a renewal with the refresh token, or a sign-in.
+//! Gets new tokens, in one process at a time: a renewal of the stored login, or a sign-in.
 
+pub mod caller;
 mod environment;
 pub mod failure;
 mod refresh;
@@ -10,5 +11,7 @@ pub mod run;
 pub mod server;
 pub mod session;
 pub mod sign_in;
+mod spawn;
+mod step;
 mod validate;
 pub mod wait;

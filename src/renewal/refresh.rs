@@ -1,98 +1,100 @@
-//! One refresh: the intent on disk, one request, the answer on disk, the commit.
+//! One refresh request: record the intent, send the request, record the answer, commit it.
 
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::token_endpoint::TokenOutcome;
+use crate::policy;
 use crate::profile::Profile;
-use crate::renewal::failure::InvalidToken;
+use crate::renewal::request::Validity;
 use crate::renewal::retry::until_one_holds;
-use crate::renewal::session::{Session, commit, hold};
+use crate::renewal::server::AuthorizationServer;
+use crate::renewal::session::{
+    commit, hold_to_renew, lock_patience, not_signed_in, write_patience,
+};
 use crate::renewal::validate::{self, ValidationError};
-use crate::storage::Change;
-use crate::storage::journal::{Intent, Request};
+use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::login_dir::LoginDir;
+use crate::storage::records::InvalidToken;
 use crate::storage::shared;
 use crate::storage::watch::watch;
+use crate::storage::{Change, HeldLogin};
+use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// For another program to store the login that made ours stale. Less than callers wait by default.
+/// How long another program has to store the login that made ours stale. Callers wait longer by default.
 const ADOPTION_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a refresh came to.
 pub(super) enum Refreshed {
     Done,
-    /// There is no refresh token that could still be good.
-    Impossible(Option<Error>),
-    /// Another program stored a login in the meantime.
+    /// There is no refresh token that could still be valid.
+    Impossible(Error),
+    /// Another program has stored a login. Read it again.
     Superseded,
 }
 
-/// Sends the stored refresh token once, if it is not known to be dead, and commits the answer.
-pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Refreshed> {
-    let profile = session.profile;
-    let issuer = session.issuer()?;
-    let storage = &profile.storage;
-    let hold = hold(profile)?;
-    let Some(login) = storage.load()? else { return Ok(Refreshed::Impossible(None)) };
-    if session.satisfies(&login)? {
+/// What to do after the answer of the token endpoint.
+enum Next {
+    Commit(TokenResponse),
+    /// The refresh token was not used: forget the request.
+    Forget(Error),
+    /// The refresh token may have been used: keep the intent, which explains a later refusal.
+    Keep(Error),
+    /// The refresh token is invalid for good. Another program may store a login within `patience`.
+    Invalid {
+        reason: String,
+        patience: Duration,
+    },
+}
+
+/// Sends the refresh token of the stored login once and commits the answer. A token that the issuer has refused for good is
+/// not sent. `cut_off` is an earlier request without a known answer. The caller holds the renewal lock of `login_dir`.
+pub(super) fn refresh(
+    profile: &Profile,
+    login_dir: &LoginDir,
+    validity: Validity,
+    cut_off: Option<&Intent>,
+) -> Result<Refreshed> {
+    let server = AuthorizationServer::new(profile)?;
+    let hold = hold_to_renew(profile, &lock_patience())?;
+    if profile.storage.login_dir()?.as_ref() != Some(login_dir) {
+        return Ok(Refreshed::Superseded);
+    }
+    let Some(login) = profile.storage.load()? else {
+        return Ok(Refreshed::Impossible(not_signed_in()));
+    };
+    if validity.is_met_by(profile, &login)? {
         return Ok(Refreshed::Done);
     }
     let Some(refresh_token) = &login.refresh_token else {
-        return Ok(Refreshed::Impossible(Some(no_refresh_token())));
+        return Ok(Refreshed::Impossible(no_refresh_token()));
     };
-    if let Some(dead) = InvalidToken::of(profile, &login)? {
-        return Ok(Refreshed::Impossible(Some(dead.error())));
+    if let Some(invalid) = InvalidToken::of(profile, &login)? {
+        return Ok(Refreshed::Impossible(invalid.error()));
     }
-    let to = profile.registration_of(&login);
-    let url = profile.token_endpoint(&to)?;
-    issuer.prepare()?;
-    let replaces = Some(login.fingerprint());
-    let cut_off = cut_off.filter(|cut_off| cut_off.replaces == replaces);
-    // The first request without an answer is the one to tell of.
-    let at = cut_off.map_or_else(clock::now, |cut_off| cut_off.at);
-    let intent = Intent { request: Request::Refresh, replaces, to, at };
-    if let Some(doubt) = shared::unanswered_request(hold.shared())
+    server.prepare()?;
+    let cut_off = cut_off.filter(|intent| intent.replaces == Some(login.fingerprint()));
+    let intent = intent(profile, &login, cut_off)?;
+    if let Some(error) = shared::unanswered_request(hold.shared())
         && login.lifetime().covers(0, clock::now())
-        && !session.login_dir.has_rejected(&login.access_token)?
+        && !login_dir.has_rejected(&login.access_token)?
     {
-        return Err(doubt);
+        return Err(error);
     }
-    let Some(mut journal) = hold.begin(&intent)? else { return Ok(Refreshed::Superseded) };
-    let outcome = issuer.refresh(&intent.to, refresh_token);
+    let Some(journal) = hold.begin_refresh(&intent)? else { return Ok(Refreshed::Superseded) };
+    let outcome = server.refresh(&intent.to, refresh_token);
     if let Some(error) = outcome.error() {
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
-    let record = |reason| InvalidToken::record(profile, &*hold, &login, refresh_token, reason);
-    match outcome {
-        TokenOutcome::Tokens(tokens) => {
-            let store = || {
-                let tokens = validate::renewed(&issuer, &tokens, &login)?;
-                let kept = commit(profile, &*hold, &intent, &Change::Renewed(&tokens))?;
-                Ok((tokens, kept))
-            };
-            let (tokens, kept) = match until_one_holds(|| journal.answer(&tokens), store) {
-                Ok(stored) => stored,
-                Err(ValidationError::NotNow(error)) => return Err(error),
-                Err(ValidationError::Ended(error)) => {
-                    record(error.text())?;
-                    journal.clear()?;
-                    return Err(error);
-                }
-            };
-            journal.clear()?;
-            if !kept {
-                return Ok(Refreshed::Superseded);
-            }
-            match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
-                Some(life) if life.covers(0, clock::now()) => Ok(Refreshed::Done),
-                Some(_) => Err(expired_on_arrival()),
-                None => Err(no_access_token(&url)),
-            }
-        }
-        TokenOutcome::NotProcessed(error) => {
+    let request = Sent { profile, login_dir, server: &server, login: &login, refresh_token };
+    let doubt = shared::unanswered_request(hold.shared());
+    match next(outcome, cut_off.map(|intent| intent.at), doubt.as_ref()) {
+        Next::Commit(tokens) => request.commit(&*hold, journal, &intent, &tokens),
+        Next::Forget(error) => {
             if cut_off.is_none() {
                 if let Some(shared) = hold.shared() {
                     shared.close_request(None)?;
@@ -101,28 +103,113 @@ pub(super) fn refresh(session: &Session, cut_off: Option<&Intent>) -> Result<Ref
             }
             Err(error)
         }
-        TokenOutcome::Unknown(error) => Err(error),
+        Next::Keep(error) => Err(error),
+        Next::Invalid { reason, patience } => request.give_up(hold, journal, reason, patience),
+    }
+}
+
+fn intent(profile: &Profile, login: &Login, cut_off: Option<&Intent>) -> Result<Intent> {
+    let to = profile.registration_of(login);
+    // Fails before the request where the token may go nowhere.
+    profile.token_endpoint(&to)?;
+    Ok(Intent {
+        request: Request::Refresh,
+        replaces: Some(login.fingerprint()),
+        to,
+        rules: policy::rules(profile),
+        // Messages name the first request without an answer.
+        at: cut_off.map_or_else(clock::now, |intent| intent.at),
+    })
+}
+
+/// Decides what follows from the answer. `cut_off_at` is when an earlier request was sent whose answer is not known; `doubt`
+/// names another host that may have used the refresh token.
+fn next(outcome: TokenOutcome, cut_off_at: Option<i64>, doubt: Option<&Error>) -> Next {
+    match outcome {
+        TokenOutcome::Tokens(tokens) => Next::Commit(tokens),
+        TokenOutcome::NotProcessed(error) => Next::Forget(error),
+        TokenOutcome::Unknown(error) => Next::Keep(error),
         TokenOutcome::InvalidGrant { error, may_be_used } => {
-            // Known from here on, should this process be killed while it waits.
-            let reason = match shared::unanswered_request(hold.shared()) {
-                Some(doubt) => format!("{}: {}", end_of_login(&error, cut_off), doubt.text()),
-                None => end_of_login(&error, cut_off),
-            };
-            let dead = record(reason)?;
-            // Another program may hold the answer and wait for this lock to store it.
-            drop(hold);
-            let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
-            let is_superseded = is_superseded(profile, &login, patience);
-            journal.clear()?;
-            if is_superseded {
-                return Ok(Refreshed::Superseded);
+            let mut reason = end_of_login(&error, cut_off_at);
+            if let Some(doubt) = doubt {
+                reason = format!("{reason}: {}", doubt.text());
             }
-            Ok(Refreshed::Impossible(Some(dead.error())))
+            let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
+            Next::Invalid { reason, patience }
         }
     }
 }
 
-/// Waits a few seconds for another program to store a login in the place of `login`.
+/// A refresh request that was answered.
+struct Sent<'a> {
+    profile: &'a Profile,
+    login_dir: &'a LoginDir,
+    server: &'a AuthorizationServer<'a>,
+    login: &'a Login,
+    refresh_token: &'a Secret<String>,
+}
+
+impl Sent<'_> {
+    fn commit(
+        &self,
+        hold: &dyn HeldLogin,
+        mut journal: Journal,
+        intent: &Intent,
+        tokens: &TokenResponse,
+    ) -> Result<Refreshed> {
+        let store = || {
+            let tokens = validate::renewed(self.server, tokens, self.login, &intent.rules)?;
+            let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
+            let deadline = write_patience();
+            let kept = commit(self.profile, hold, Action::Renewal, replaces, &change, &deadline)?;
+            Ok((tokens, kept))
+        };
+        let (tokens, kept) = match until_one_holds(|| journal.answer(tokens), store) {
+            Ok(stored) => stored,
+            Err(ValidationError::NotNow(error)) => return Err(error),
+            Err(ValidationError::Ended(error)) => {
+                self.record_invalid(hold, error.text())?;
+                journal.clear()?;
+                return Err(error);
+            }
+        };
+        journal.clear()?;
+        if !kept {
+            return Ok(Refreshed::Superseded);
+        }
+        match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
+            Some(lifetime) if lifetime.covers(0, clock::now()) => Ok(Refreshed::Done),
+            Some(_) => Err(expired_on_arrival()),
+            None => Err(no_access_token(&self.profile.token_endpoint(&intent.to)?)),
+        }
+    }
+
+    /// Records the refusal first, in case this process is killed while it waits for another program's login.
+    fn give_up(
+        &self,
+        hold: Box<dyn HeldLogin + '_>,
+        journal: Journal,
+        reason: String,
+        patience: Duration,
+    ) -> Result<Refreshed> {
+        let invalid = self.record_invalid(&*hold, reason)?;
+        // Another program may have the answer, and wait for this lock to store it.
+        drop(hold);
+        let is_superseded = is_superseded(self.profile, self.login, patience);
+        journal.clear()?;
+        if is_superseded {
+            return Ok(Refreshed::Superseded);
+        }
+        Ok(Refreshed::Impossible(invalid.error()))
+    }
+
+    fn record_invalid(&self, hold: &dyn HeldLogin, reason: String) -> Result<InvalidToken> {
+        let (profile, login_dir, login) = (self.profile, self.login_dir, self.login);
+        InvalidToken::record(profile, login_dir, hold, login, self.refresh_token, reason)
+    }
+}
+
+/// Waits for another program to replace `login`.
 fn is_superseded(profile: &Profile, login: &Login, patience: Duration) -> bool {
     let deadline = Deadline::after(patience);
     let (sender, changes) = mpsc::channel();
@@ -140,12 +227,12 @@ fn is_superseded(profile: &Profile, login: &Login, patience: Duration) -> bool {
     }
 }
 
-fn end_of_login(error: &Error, cut_off: Option<&Intent>) -> String {
-    match cut_off {
-        Some(intent) => format!(
+fn end_of_login(error: &Error, cut_off_at: Option<i64>) -> String {
+    match cut_off_at {
+        Some(at) => format!(
             "the login is lost: the renewal of {} was cut off before its answer arrived, and the server had \
              already replaced the refresh token ({})",
-            clock::rfc3339(intent.at),
+            clock::rfc3339(at),
             error.text()
         ),
         None => format!("the login has ended: {}", error.text()),
@@ -153,15 +240,59 @@ fn end_of_login(error: &Error, cut_off: Option<&Intent>) -> String {
 }
 
 fn expired_on_arrival() -> Error {
-    Error::new(Kind::Server, "the new token is past its end already, by this machine's clock")
+    Error::new(Kind::Server, "the new token has already expired by this machine's clock")
         .hint("set the clock right; `date` shows it")
 }
 
 fn no_refresh_token() -> Error {
-    Error::new(Kind::LoginDead, "the stored login cannot be renewed: it has no refresh token")
+    Error::new(Kind::LoginDead, "cannot renew the stored login: it has no refresh token")
         .sign_in_again()
 }
 
 fn no_access_token(url: &str) -> Error {
     Error::new(Kind::Server, format!("{} renewed the login without an access token", host(url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(may_be_used: bool) -> TokenOutcome {
+        TokenOutcome::InvalidGrant { error: Error::new(Kind::Server, "invalid_grant"), may_be_used }
+    }
+
+    fn invalid(next: Next) -> (String, Duration) {
+        match next {
+            Next::Invalid { reason, patience } => (reason, patience),
+            _ => panic!("the refresh token is invalid"),
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_not_processed_is_forgotten_and_a_lost_answer_is_not() {
+        let error = || Error::new(Kind::Network, "no answer");
+        assert!(matches!(next(TokenOutcome::NotProcessed(error()), None, None), Next::Forget(_)));
+        assert!(matches!(next(TokenOutcome::Unknown(error()), None, None), Next::Keep(_)));
+        assert!(matches!(
+            next(TokenOutcome::Tokens(TokenResponse::default()), None, None),
+            Next::Commit(_)
+        ));
+    }
+
+    #[test]
+    fn a_refusal_of_a_used_token_waits_for_the_program_that_used_it() {
+        assert_eq!(invalid(next(refused(true), None, None)).1, ADOPTION_PATIENCE);
+        assert_eq!(invalid(next(refused(false), None, None)).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_refusal_after_a_lost_answer_says_that_the_login_is_lost() {
+        let (reason, _) = invalid(next(refused(true), Some(0), None));
+        assert!(reason.starts_with("the login is lost: the renewal of 1970"), "{reason}");
+        let (reason, _) = invalid(next(refused(true), None, None));
+        assert_eq!(reason, "the login has ended: invalid_grant");
+        let doubt = Error::new(Kind::Busy, "alpha may have the answer");
+        let (reason, _) = invalid(next(refused(true), None, Some(&doubt)));
+        assert!(reason.ends_with(": alpha may have the answer"), "{reason}");
+    }
 }

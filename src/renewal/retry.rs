@@ -1,4 +1,4 @@
-//! An answer that is neither noted nor stored is nowhere but in this process, which goes on trying then.
+//! Keeps trying to record or store an answer: the tokens are nowhere else, and the old refresh token is spent.
 
 use crate::clock::Deadline;
 use crate::error::Result;
@@ -6,19 +6,19 @@ use crate::renewal::validate::ValidationError;
 use std::thread;
 use std::time::Duration;
 
-/// For a disk, a file server or a keyring that takes no writes for the moment.
+/// How long a disk, a file server or a keyring has to take writes again.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Notes the answer and stores it, and does both again as long as neither can be done.
+/// Records the answer and stores it. Tries both again for as long as both fail.
 pub(super) fn until_one_holds<T>(
-    mut note: impl FnMut() -> Result<()>,
+    mut record: impl FnMut() -> Result<()>,
     mut store: impl FnMut() -> Result<T, ValidationError>,
 ) -> Result<T, ValidationError> {
     let deadline = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(10);
     loop {
-        match (note(), store()) {
+        match (record(), store()) {
             (Err(_), Err(ValidationError::NotNow(_))) if !deadline.is_over() => {}
             (Err(error), Err(ValidationError::NotNow(_))) => return Err(error.into()),
             (_, stored) => return stored,
@@ -38,7 +38,7 @@ mod tests {
         Error::new(Kind::Storage, "full")
     }
 
-    /// Fails so many times, counting; then it works.
+    /// Fails `times` times and counts the calls.
     fn failing(times: u32, count: &Cell<u32>) -> impl FnMut() -> Result<()> {
         move || {
             count.set(count.get() + 1);
@@ -46,25 +46,25 @@ mod tests {
         }
     }
 
-    /// How often each was done, and whether it is stored.
-    fn tried(note_fails: u32, store_fails: u32) -> (u32, u32, bool) {
-        let (notes, stores) = (Cell::new(0), Cell::new(0));
+    /// Returns how often each was called, and whether the answer is stored.
+    fn tried(record_fails: u32, store_fails: u32) -> (u32, u32, bool) {
+        let (records, stores) = (Cell::new(0), Cell::new(0));
         let mut store = failing(store_fails, &stores);
-        let outcome = until_one_holds(failing(note_fails, &notes), || Ok(store()?));
-        (notes.get(), stores.get(), outcome.is_ok())
+        let outcome = until_one_holds(failing(record_fails, &records), || Ok(store()?));
+        (records.get(), stores.get(), outcome.is_ok())
     }
 
     #[test]
-    fn both_are_done_again_only_while_neither_can_be() {
+    fn both_are_tried_again_only_while_both_fail() {
         assert_eq!(tried(0, 0), (1, 1, true));
         assert_eq!(tried(9, 0), (1, 1, true));
-        assert_eq!(tried(0, 9), (1, 1, false), "the next run stores what is noted");
+        assert_eq!(tried(0, 9), (1, 1, false), "the next run stores the recorded answer");
         assert_eq!(tried(9, 3), (4, 4, true));
         assert_eq!(tried(3, 9), (4, 4, false));
     }
 
     #[test]
-    fn what_was_ended_is_not_ended_again() {
+    fn ended_login_is_not_ended_again() {
         let ends = Cell::new(0);
         let ended = until_one_holds(
             || Err(full()),

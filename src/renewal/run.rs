@@ -1,75 +1,83 @@
-//! The slow half of a `get`, run in a process of its own so that a caller that is killed does not take it along:
-//! refresh, else device login. Only this code sends token requests and writes logins.
+//! The renewal process: recovers what a killed process left, then renews the login or signs in. It outlives a caller that is
+//! killed.
 //!
-//! Each refresh token is sent at most once where its answer arrived, and a kill at any instruction leaves a
-//! readable login: the intent is on disk before the request, the answer before it is used.
+//! Each refresh token is sent at most once where its answer arrived, and a kill at any instruction leaves a readable login:
+//! the intent is on disk before the request, the answer before it is used.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::profile::Profile;
-use crate::renewal::failure::Failure;
 use crate::renewal::refresh::{Refreshed, refresh};
-use crate::renewal::request::{Goal, RenewalRequest};
-use crate::renewal::session::{Session, Way, lock_patience, recover};
+use crate::renewal::request::{Goal, Validity};
+use crate::renewal::session::{lock_patience, not_signed_in, recover};
 use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
+use crate::storage::login_dir::LoginDir;
+use crate::storage::records::{Failure, Record};
 use crate::storage::shared;
+use std::path::Path;
 
-/// Runs one renewal, unless another process is at it.
-pub fn renew(profile: &Profile, order: RenewalRequest) -> Result<()> {
-    let login_dir = profile.storage.login_dir()?;
-    login_dir.create()?;
-    let lock = match Lock::from_stdin(&login_dir.lock())? {
+/// Does what the caller requests, unless another process holds the lock.
+pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
+    let sign_in_dir = profile.storage.sign_in_dir();
+    sign_in_dir.create()?;
+    profile.storage.sweep();
+    match goal {
+        Goal::Renew(validity) => {
+            let Some(login_dir) = profile.storage.login_dir()? else { return Err(not_signed_in()) };
+            login_dir.create()?;
+            under_lock(&login_dir.lock(), &login_dir.failure(), true, || {
+                renew(profile, &login_dir, *validity)
+            })
+        }
+        Goal::SignIn { unless, reason } => {
+            // The user who runs `login` is not held back by earlier failures.
+            let keeps_pause = unless.is_some();
+            under_lock(&sign_in_dir.lock(), &sign_in_dir.failure(), keeps_pause, || {
+                sign_in(profile, *unless, reason.clone())
+            })
+        }
+    }
+}
+
+/// Runs `work` under the lock at `path`, which the caller may have handed over. Records its failure for those who wait.
+fn under_lock(
+    path: &Path,
+    failures: &Record<Failure>,
+    keeps_pause: bool,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let lock = match Lock::from_stdin(path)? {
         Some(lock) => Some(lock),
-        None => Lock::try_acquire(&login_dir.lock())?,
+        None => Lock::try_acquire(path)?,
     };
     let Some(_lock) = lock else { return Ok(()) };
-    if profile.storage.login_dir()? != login_dir {
-        // Somebody signed in before we had the lock, and another lock protects that login.
-        return Ok(());
+    let earlier = failures.load()?;
+    if let Some(failure) = earlier.as_ref().filter(|_| keeps_pause) {
+        failure.wait_or_fail()?;
     }
-    profile.storage.sweep();
-    let earlier = login_dir.failure::<Failure>().load()?;
-    if order.goal != Goal::SignIn
-        && let Some(failure) = &earlier
-    {
-        failure.hold_back()?;
-    }
-    let result = run(&Session { profile, login_dir: login_dir.clone(), order });
-    // Whoever started this hears of it in any case; the record is for the others.
+    let result = work();
+    // The process that started this one gets the error from a pipe. The record is for the other waiting callers.
     let _ = match &result {
-        Ok(()) => login_dir.failure::<Failure>().remove(),
-        Err(error) => login_dir.failure().save(&Failure::of(error, earlier.as_ref())),
+        Ok(()) => failures.remove(),
+        Err(error) => failures.save(&Failure::of(error, earlier.as_ref())),
     };
     result
 }
 
-fn run(session: &Session) -> Result<()> {
-    if let Some(error) = shared::read_only_error(session.profile.storage.shared())? {
-        let is_enough = session.order.goal != Goal::SignIn && session.is_satisfied()?;
-        return if is_enough { Ok(()) } else { Err(error) };
+/// The default account may change while this process works. It renews the login of `login_dir` and no other one.
+fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<()> {
+    if let Some(error) = shared::read_only_error(profile.storage.shared())? {
+        return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
     }
-    if session.order.goal == Goal::SignIn {
-        return match session.clear_the_way()? {
-            Way::Free(_) => sign_in(session, None),
-            Way::SignedIn => Ok(()),
-        };
-    }
-    let cut_off = recover(session.profile, &session.login_dir, &lock_patience())?;
+    let cut_off = recover(profile, login_dir, &lock_patience())?;
     loop {
-        if session.is_satisfied()? {
+        if profile.storage.login_dir()?.as_ref() != Some(login_dir) || validity.is_met(profile)? {
             return Ok(());
         }
-        match refresh(session, cut_off.as_ref())? {
+        match refresh(profile, login_dir, validity, cut_off.as_ref())? {
             Refreshed::Done => return Ok(()),
             Refreshed::Superseded => {}
-            Refreshed::Impossible(end) if session.order.may_sign_in => {
-                return sign_in(session, end.map(|end| end.text()));
-            }
-            Refreshed::Impossible(end) => return Err(end.unwrap_or_else(nobody)),
+            Refreshed::Impossible(error) => return Err(error),
         }
     }
-}
-
-fn nobody() -> Error {
-    Error::new(Kind::LoginRequired, "nobody is signed in").sign_in_again()
 }

@@ -4,16 +4,18 @@ use crate::account::Account;
 use crate::client::ClientRegistration;
 use crate::client::{Endpoints, Standard};
 use crate::clock;
+use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::Result;
 use crate::login::Login;
 use crate::oauth::codex;
-use crate::oauth::device::{AuthorizationCode, DeviceAuthorization, PollResponse};
+use crate::oauth::device::PollResponse;
 use crate::oauth::discovery::{CachedMetadata, discover};
 use crate::oauth::http::Http;
 use crate::oauth::id_token;
 use crate::oauth::standard::StandardServer;
 use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
 use crate::profile::Profile;
+use crate::storage::records::Record;
 use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
 use std::cell::OnceCell;
@@ -21,17 +23,17 @@ use std::cell::OnceCell;
 pub struct AuthorizationServer<'a> {
     pub profile: &'a Profile,
     http: Http,
-    /// What a standard issuer says of itself.
+    /// The metadata of a standard issuer.
     discovered: OnceCell<CachedMetadata>,
 }
 
-/// What an ID token is worth.
+/// Whether an ID token is the issuer's.
 pub enum Identity {
-    /// There is none, or it is the issuer's.
+    /// It is, or there is no ID token.
     Good,
-    /// The issuer's keys are not known.
+    /// The issuer publishes no keys.
     Unproven,
-    /// It is not what it seems, and why.
+    /// It is not, and why.
     False(String),
 }
 
@@ -41,7 +43,7 @@ impl<'a> AuthorizationServer<'a> {
         Ok(Self { profile, http, discovered: OnceCell::new() })
     }
 
-    /// Finds out where to ask, before anything is spent on asking.
+    /// Discovers the endpoints, before a request that can be sent only once.
     pub fn prepare(&self) -> Result<()> {
         self.profile.as_standard().map_or(Ok(()), |standard| self.server(standard).map(drop))
     }
@@ -67,19 +69,20 @@ impl<'a> AuthorizationServer<'a> {
         Ok(StandardServer { http: &self.http, client, standard, endpoints, secret_in_body })
     }
 
-    /// From beside the login, while it is fresh.
+    /// Returns the recorded metadata while it is fresh.
     fn discovered(&self) -> Result<&CachedMetadata> {
         if let Some(discovered) = self.discovered.get() {
             return Ok(discovered);
         }
-        let record = self.profile.storage.login_dir()?.metadata::<CachedMetadata>();
+        let record: Record<CachedMetadata> =
+            Record::new(self.profile.storage.sign_in_dir().metadata());
         let known = record.load()?;
         let issuer = &self.profile.client.issuer;
         let discovered = match known {
             Some(known) if known.is_fresh(clock::now()) && known.is_for(issuer) => known,
             known => {
                 let discovered = discover(&self.http, issuer, known)?;
-                // Where it cannot be kept it is asked for again.
+                // Without a record the next process asks again.
                 let _ = record.save(&discovered);
                 discovered
             }
@@ -87,7 +90,7 @@ impl<'a> AuthorizationServer<'a> {
         Ok(self.discovered.get_or_init(|| discovered))
     }
 
-    /// The endpoints, and where they were found.
+    /// Returns the endpoints, and the URL of the metadata that names them.
     pub fn endpoints(&self) -> Result<(Endpoints, Option<&str>)> {
         let Some(standard) = self.profile.as_standard() else {
             return Ok((Endpoints::default(), None));
@@ -96,7 +99,7 @@ impl<'a> AuthorizationServer<'a> {
         Ok((endpoints, self.discovered.get().map(|discovered| discovered.url.as_str())))
     }
 
-    /// Asks for a user code.
+    /// Starts a device authorization.
     pub fn start(&self) -> Result<DeviceAuthorization> {
         match self.profile.as_standard() {
             None => codex::start(&self.http, &self.profile.client),
@@ -114,7 +117,7 @@ impl<'a> AuthorizationServer<'a> {
         }
     }
 
-    /// Whether a poll that was answered with success cannot be answered so again.
+    /// Whether only one poll is answered with success.
     pub fn polls_once(&self) -> bool {
         self.profile.as_standard().is_some()
     }
@@ -138,7 +141,7 @@ impl<'a> AuthorizationServer<'a> {
         outcome.unwrap_or_else(TokenOutcome::NotProcessed)
     }
 
-    /// Revokes the refresh token, else the access token. Gives back the host that was told.
+    /// Revokes the refresh token, else the access token. Returns the host that was asked.
     pub fn revoke(&self, login: &Login) -> Result<String> {
         let (token, hint) = match &login.refresh_token {
             Some(token) => (token, TokenTypeHint::RefreshToken),
@@ -153,10 +156,10 @@ impl<'a> AuthorizationServer<'a> {
         Ok(host(&url).to_owned())
     }
 
-    /// Who signed in, where no ID token says it and the issuer can be asked.
+    /// Asks the issuer who signed in, where no ID token says it.
     ///
     /// # Errors
-    /// Why that cannot be told now.
+    /// Why the issuer did not answer.
     pub fn account(&self, tokens: &TokenResponse) -> Result<Option<Account>> {
         let (Some(standard), None, Some(token)) =
             (self.profile.as_standard(), &tokens.id_token, &tokens.access_token)
@@ -167,16 +170,16 @@ impl<'a> AuthorizationServer<'a> {
         let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
             200 => Ok(reply.json().map(|claims| Account::from_claims(&claims))),
-            // Not for this scope.
+            // The scope does not cover it.
             401 | 403 => Ok(None),
             _ => Err(reply.error(&url)),
         }
     }
 
-    /// Whether the ID token of an answer is the issuer's.
+    /// Checks the ID token of a token response.
     ///
     /// # Errors
-    /// Why that cannot be told now.
+    /// Why the issuer's keys cannot be had now.
     pub fn identity(&self, tokens: &TokenResponse) -> Result<Identity> {
         let (Some(standard), Some(token)) = (self.profile.as_standard(), &tokens.id_token) else {
             return Ok(Identity::Good);

@@ -1,178 +1,215 @@
-//! What a refresh and a sign-in share: the locks, the commit, and the recovery of what a killed renewal left.
+//! What renewals, sign-ins and commands share: the locks, the commit, and the recovery of what a killed process left.
 
 use crate::answer::store::is_current;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::oauth::device::DeviceAuthorization;
 use crate::policy;
 use crate::profile::Profile;
-use crate::renewal::failure::InvalidToken;
-use crate::renewal::request::{Goal, RenewalRequest};
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{self, Intent, Request, Unfinished};
 use crate::storage::login_dir::LoginDir;
+use crate::storage::records::{InvalidToken, SignedIn};
 use crate::storage::{Change, HeldLogin};
-use crate::tokens::{Secret, TokenResponse};
+use crate::tokens::{Fingerprint, Secret, TokenResponse};
 use crate::trace::{self, Event};
+use std::thread;
 use std::time::Duration;
 
-/// For Codex's locks: other programs hold them for moments.
+/// Other programs hold the lock of a storage for moments.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-/// For Codex's second lock, which is held for a write alone.
+/// Codex's second lock is held for a write alone.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a sign-in finds.
-pub enum Way {
-    /// Nothing but perhaps a request whose answer is not known.
-    Free(Option<Intent>),
-    /// The answer of an earlier sign-in, which is the login now.
-    SignedIn,
+/// What a killed sign-in left.
+pub enum LeftSignIn {
+    Nothing,
+    /// A request whose answer is not known.
+    CutOff,
+    /// An answer, which is committed now.
+    Committed,
 }
 
-pub struct Session<'a> {
-    pub profile: &'a Profile,
-    /// Where the lock is that protects all this.
-    pub login_dir: LoginDir,
-    pub order: RenewalRequest,
-}
-
-impl Session<'_> {
-    /// Before a sign-in: an answer that can still be stored is not written over; one that is beyond that is.
-    pub fn clear_the_way(&self) -> Result<Way> {
-        let signed_in = self.login_dir.signed_in();
-        let before = signed_in.load()?;
-        let left = match recover(self.profile, &self.login_dir, &lock_patience()) {
-            Err(error) if error.advises_sign_in() => None,
-            recovered => recovered?,
-        };
-        Ok(if signed_in.load()? == before { Way::Free(left) } else { Way::SignedIn })
-    }
-
-    pub fn issuer(&self) -> Result<AuthorizationServer<'_>> {
-        AuthorizationServer::new(self.profile)
-    }
-
-    /// Whether what is stored now is what was ordered.
-    pub fn is_satisfied(&self) -> Result<bool> {
-        self.profile.storage.load()?.map_or(Ok(false), |login| self.satisfies(&login))
-    }
-
-    pub fn satisfies(&self, login: &Login) -> Result<bool> {
-        policy::check(self.profile, login)?;
-        let now = clock::now();
-        let good = match self.order.goal {
-            Goal::Token { min_validity } => login.lifetime().covers(min_validity, now),
-            // While a person signs in anew, the login there is goes on being renewed.
-            Goal::Early | Goal::SignIn => login.renew_at().is_none_or(|due| now < due),
-        };
-        Ok(good && !self.profile.storage.login_dir()?.has_rejected(&login.access_token)?)
-    }
-}
-
-/// Takes Codex's lock, for a request and its commit.
+/// Takes the lock of the storage, for a request and its commit.
 pub fn hold(profile: &Profile) -> Result<Box<dyn HeldLogin + '_>> {
     profile.storage.hold(&lock_patience())
+}
+
+/// Takes the lock of the storage to renew the login. The recorded answer of a killed sign-in is committed first: its
+/// commit succeeds only while the login that it replaces is unchanged.
+pub fn hold_to_renew<'a>(
+    profile: &'a Profile,
+    deadline: &Deadline,
+) -> Result<Box<dyn HeldLogin + 'a>> {
+    loop {
+        let hold = profile.storage.hold(deadline)?;
+        if !journal::is_answered(&profile.storage.sign_in_dir().journal())? {
+            return Ok(hold);
+        }
+        drop(hold);
+        if !recover_sign_in_if_free(profile, deadline)? {
+            if deadline.is_over() {
+                let what = "a sign-in is being stored; the login was not renewed";
+                return Err(Error::new(Kind::Busy, what).hint("try again"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 pub fn lock_patience() -> Deadline {
     Deadline::after(LOCK_PATIENCE)
 }
 
+pub fn write_patience() -> Deadline {
+    Deadline::after(WRITE_PATIENCE)
+}
+
+/// Changes the stored login, if it still is the one that the change `replaces`. Every change goes through here, and gets
+/// its line in the audit log and its trace event here. Returns false where another login is stored.
 pub fn commit(
     profile: &Profile,
     hold: &dyn HeldLogin,
-    intent: &Intent,
+    action: Action,
+    replaces: Option<&Fingerprint>,
     change: &Change,
+    deadline: &Deadline,
 ) -> Result<bool> {
-    let deadline = Deadline::after(WRITE_PATIENCE);
-    let kept = hold.commit(intent.replaces.as_ref(), change, &deadline)?;
-    let (what, action) = match change {
-        Change::Renewed(_) => ("renewed login", Action::Renewal),
-        Change::SignedIn { .. } => ("new login", Action::SignIn),
+    let kept = hold.commit(replaces, change, deadline)?;
+    let (what, login) = match change {
+        Change::Renewed(_) => ("renewed login", profile.storage.load().ok().flatten()),
+        Change::SignedIn { tokens, by, .. } => ("new login", Login::from_response(tokens, by)),
     };
     trace::tell(|| Event::Commit { what, stored: kept });
     if kept {
-        audit::note(profile, action, profile.storage.load().ok().flatten().as_ref(), None);
+        audit::note(profile, action, login.as_ref(), None);
     }
     Ok(kept)
 }
 
-/// Commits the answer that a killed renewal left; gives back its intent where no answer is known. For whoever holds
-/// the renewal lock. Codex's is waited for until `deadline`.
+/// Commits what killed processes left of a sign-in and of a renewal. Returns the intent of a refresh request whose answer
+/// is not known. The caller holds the renewal lock of `login_dir`.
 pub fn recover(
     profile: &Profile,
     login_dir: &LoginDir,
     deadline: &Deadline,
 ) -> Result<Option<Intent>> {
-    match profile.storage.left()? {
+    recover_sign_in_if_free(profile, deadline)?;
+    match profile.storage.unfinished(Request::Refresh)? {
+        None => Ok(None),
+        Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
         Some(Unfinished::Answered(intent, tokens)) => {
-            let hold = profile.storage.hold(deadline)?;
-            let issuer = AuthorizationServer::new(profile)?;
-            match intent.request {
-                Request::Refresh => {
-                    let stored = profile.storage.load()?;
-                    let admitted =
-                        stored.as_ref().map(|login| validate::renewed(&issuer, &tokens, login));
-                    match admitted {
-                        Some(Err(ValidationError::NotNow(error))) => return Err(error),
-                        Some(Err(ValidationError::Ended(error))) => {
-                            let sent =
-                                stored.filter(|it| Some(it.fingerprint()) == intent.replaces);
-                            if let Some(login) = &sent
-                                && let Some(token) = &login.refresh_token
-                            {
-                                InvalidToken::record(profile, &*hold, login, token, error.text())?;
-                            }
-                            journal::clear(&login_dir.journal())?;
-                            return Err(error);
-                        }
-                        Some(Ok(tokens)) => {
-                            commit(profile, &*hold, &intent, &Change::Renewed(&tokens))?;
-                        }
-                        None => {}
-                    }
-                    journal::clear(&login_dir.journal())?;
-                }
-                Request::SignIn => keep(&issuer, login_dir, &*hold, &intent, &tokens)?,
+            let hold = hold_to_renew(profile, deadline)?;
+            let committed = commit_left_refresh(profile, login_dir, &*hold, &intent, &tokens);
+            if let Err(ValidationError::NotNow(error)) = committed {
+                return Err(error);
             }
+            journal::clear(&login_dir.journal())?;
+            committed?;
             Ok(None)
         }
-        Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
-        None => Ok(None),
     }
 }
 
-/// Commits a journaled sign-in, if it is one that is allowed; otherwise it is ended at the server and stored nowhere.
-pub fn keep(
-    issuer: &AuthorizationServer,
+fn commit_left_refresh(
+    profile: &Profile,
     login_dir: &LoginDir,
     hold: &dyn HeldLogin,
     intent: &Intent,
     tokens: &TokenResponse,
 ) -> Result<(), ValidationError> {
-    let admitted = validate::signed_in(issuer, tokens, &intent.to);
-    if let Err(ValidationError::Ended(_)) = &admitted {
-        login_dir.pending::<DeviceAuthorization>().remove()?;
-        login_dir.polled().remove()?;
-        journal::clear(&login_dir.journal())?;
+    let Some(login) = profile.storage.load()? else { return Ok(()) };
+    // The answer is for a login that is gone.
+    if Some(login.fingerprint()) != intent.replaces {
+        return Ok(());
     }
-    let tokens = admitted?;
-    let profile = issuer.profile;
-    commit(
-        profile,
-        hold,
-        intent,
-        &Change::SignedIn { tokens: &tokens, by: &intent.to, at: intent.at },
-    )?;
-    policy::pin(profile, login_dir)?;
-    login_dir.signed_in().save(&clock::timestamp().to_string())?;
-    Ok(login_dir.forget()?)
+    let server = AuthorizationServer::new(profile)?;
+    match validate::renewed(&server, tokens, &login, &intent.rules) {
+        Ok(tokens) => {
+            let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
+            commit(profile, hold, Action::Renewal, replaces, &change, &write_patience())?;
+            Ok(())
+        }
+        Err(ValidationError::Ended(error)) => {
+            if let Some(token) = &login.refresh_token {
+                let reason = error.text();
+                InvalidToken::record(profile, login_dir, hold, &login, token, reason)?;
+            }
+            Err(ValidationError::Ended(error))
+        }
+        Err(not_now) => Err(not_now),
+    }
 }
 
-/// The person, or a logout, removed the pending record.
+/// Commits the answer that a killed renewal left, if no process holds the renewal lock. The caller holds the sign-in lock.
+pub fn recover_renewal_if_free(profile: &Profile, deadline: &Deadline) -> Result<()> {
+    let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };
+    if !journal::is_answered(&login_dir.journal())? {
+        return Ok(());
+    }
+    let Some(_lock) = login_dir.try_acquire()? else { return Ok(()) };
+    recover(profile, &login_dir, deadline).map(drop)
+}
+
+/// Commits the answer that a killed sign-in left, whichever account it brought. The caller holds the sign-in lock.
+pub fn recover_sign_in(profile: &Profile, deadline: &Deadline) -> Result<LeftSignIn> {
+    match profile.storage.unfinished(Request::SignIn)? {
+        None => Ok(LeftSignIn::Nothing),
+        Some(Unfinished::Unanswered(_)) => Ok(LeftSignIn::CutOff),
+        Some(Unfinished::Answered(intent, tokens)) => {
+            let server = AuthorizationServer::new(profile)?;
+            let hold = profile.storage.hold(deadline)?;
+            commit_sign_in(&server, &*hold, &intent, &tokens)?;
+            Ok(LeftSignIn::Committed)
+        }
+    }
+}
+
+/// As [`recover_sign_in`], where no process holds the sign-in lock; else the holder recovers. Returns whether the lock was
+/// free.
+fn recover_sign_in_if_free(profile: &Profile, deadline: &Deadline) -> Result<bool> {
+    let sign_in_dir = profile.storage.sign_in_dir();
+    if !journal::is_answered(&sign_in_dir.journal())? {
+        return Ok(true);
+    }
+    let Some(_lock) = sign_in_dir.try_acquire()? else { return Ok(false) };
+    recover_sign_in(profile, deadline)?;
+    Ok(true)
+}
+
+/// Commits the answer of a sign-in, which is recorded in the journal. An answer that its request does not allow is revoked
+/// and not stored.
+pub fn commit_sign_in(
+    server: &AuthorizationServer,
+    hold: &dyn HeldLogin,
+    intent: &Intent,
+    tokens: &TokenResponse,
+) -> Result<(), ValidationError> {
+    let profile = server.profile;
+    let storage = &profile.storage;
+    let validated = validate::signed_in(server, tokens, intent);
+    if let Err(ValidationError::Ended(_)) = &validated {
+        storage.end_sign_in()?;
+    }
+    let tokens = &validated?;
+    let (by, at, is_default) = (&intent.to, intent.at, intent.rules.account.is_none());
+    let change = Change::SignedIn { tokens, by, at, is_default };
+    let replaces = intent.replaces.as_ref();
+    commit(profile, hold, Action::SignIn, replaces, &change, &write_patience())?;
+    policy::pin(profile, &intent.rules)?;
+    let account = Login::from_response(tokens, by).map(|login| login.account()).unwrap_or_default();
+    let signed_in = SignedIn { id: clock::timestamp().to_string(), account };
+    storage.sign_in_dir().signed_in().save(&signed_in)?;
+    Ok(storage.end_sign_in()?)
+}
+
+pub fn not_signed_in() -> Error {
+    Error::new(Kind::LoginRequired, "nobody is signed in").sign_in_again()
+}
+
+/// The user, or a logout, has removed the pending device authorization.
 pub fn cancelled() -> Error {
     Error::new(Kind::LoginCancelled, "the sign-in was cancelled")
         .run("to start again", "codex-credential login")
@@ -181,23 +218,22 @@ pub fn cancelled() -> Error {
 /// Stores an access token that `answer::store` has found to be a newer one of the signed-in account.
 pub fn store_token(profile: &Profile, token: Secret<String>, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
-    let login_dir = storage.login_dir()?;
-    let Some(_lock) = login_dir.acquire(deadline)? else { return Err(renewal_goes_on()) };
+    let Some(login_dir) = storage.login_dir()? else {
+        return is_current(profile, &token).map(drop);
+    };
+    let Some(_lock) = login_dir.acquire(deadline)? else { return Err(not_stored()) };
     recover(profile, &login_dir, deadline)?;
-    let hold = storage.hold(deadline)?;
+    let hold = hold_to_renew(profile, deadline)?;
     if is_current(profile, &token)? {
         return Ok(());
     }
-    // Only the access token: a refresh token was never handed out, so a caller cannot vouch for one.
+    // Only the access token: a refresh token is never handed out, so no caller can vouch for one.
     let tokens = TokenResponse { access_token: Some(token), ..TokenResponse::default() };
-    let replaces = storage.fingerprint();
-    if hold.commit(replaces.as_ref(), &Change::Renewed(&tokens), deadline)? {
-        audit::note(profile, Action::Store, storage.load()?.as_ref(), None);
-    }
-    Ok(())
+    let (replaces, change) = (storage.fingerprint(), Change::Renewed(&tokens));
+    commit(profile, &*hold, Action::Store, replaces.as_ref(), &change, deadline).map(drop)
 }
 
-fn renewal_goes_on() -> Error {
-    Error::new(Kind::Busy, "a renewal or a sign-in goes on; the token was not stored")
-        .hint("give it longer with --wait")
+fn not_stored() -> Error {
+    Error::new(Kind::Busy, "another process is renewing the login; the token was not stored")
+        .hint("try again, or wait longer with --wait")
 }

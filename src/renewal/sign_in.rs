@@ -1,68 +1,113 @@
-//! The device login inside a renewal: joins the one that is pending, or starts one and records it before it is
-//! shown; polls until it is approved, denied, expired, cancelled, or no longer needed.
+//! One sign-in: continues the pending device authorization, or starts one and records it before it is shown; polls until
+//! the user approves or denies it, it expires or is cancelled, or another program stores a login that will do.
 
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
+use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{
-    AuthorizationCode, DeviceAuthorization, PollResponse, PollStep, Polling, expired,
-};
+use crate::oauth::device::{PollResponse, PollStep, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::policy;
-use crate::renewal::refresh::refresh;
-use crate::renewal::request::Goal;
+use crate::profile::Profile;
+use crate::renewal::request::Validity;
 use crate::renewal::retry::until_one_holds;
 use crate::renewal::server::AuthorizationServer;
-use crate::renewal::session::{Session, Way, cancelled, hold, keep, lock_patience, recover};
+use crate::renewal::session::{
+    LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal_if_free,
+    recover_sign_in,
+};
 use crate::storage::journal::{Intent, Request};
-use crate::storage::records::Record;
+use crate::storage::login_dir::SignInDir;
 use crate::storage::shared;
 use crate::storage::watch::watch;
-use crate::tokens::{Fingerprint, TokenResponse};
+use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
-use serde_json::json;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-/// Between two tries to renew the stored login while a person signs in anew.
-const UPKEEP: Duration = Duration::from_secs(60);
-
 struct SignIn<'a> {
-    session: &'a Session<'a>,
-    issuer: AuthorizationServer<'a>,
-    record: Record<DeviceAuthorization>,
-    /// The device code of a poll whose answer is not known, where a second answer may not come.
-    polled: Record<Fingerprint>,
+    profile: &'a Profile,
+    server: AuthorizationServer<'a>,
+    dir: SignInDir,
+    /// The sign-in ends early when the stored login meets it.
+    unless: Option<Validity>,
+    /// An earlier exchange was cut off.
+    is_cut_off: bool,
     changes: Receiver<()>,
 }
 
-/// `reason` tells the person why there is something to approve.
-pub(super) fn sign_in(session: &Session, reason: Option<String>) -> Result<()> {
-    let result = ask(session, reason);
+/// How the waiting for the user ended.
+enum Answer {
+    /// An authorization code, to be exchanged.
+    Approved(AuthorizationCode),
+    Granted(TokenResponse),
+    /// Another program has stored a login that will do.
+    NotNeeded,
+}
+
+#[derive(PartialEq)]
+enum Awake {
+    TimeToPoll,
+    NotNeeded,
+}
+
+/// Signs in. The caller holds the sign-in lock. `reason` tells the user why there is something to approve.
+pub(super) fn sign_in(
+    profile: &Profile,
+    unless: Option<Validity>,
+    reason: Option<String>,
+) -> Result<()> {
+    if let Some(error) = shared::read_only_error(profile.storage.shared())? {
+        return Err(error);
+    }
+    let Some(is_cut_off) = recover(profile)? else { return Ok(()) };
+    let result = ask(profile, unless, reason, is_cut_off);
     if let Err(error) = &result {
-        audit::note(session.profile, Action::SignIn, None, Some(error));
+        audit::note(profile, Action::SignIn, None, Some(error));
     }
     result
 }
 
-fn ask(session: &Session, reason: Option<String>) -> Result<()> {
-    // Before a person is asked for what would be refused.
-    policy::check_method(session.profile)?;
-    let (sender, changes) = mpsc::channel();
-    watch(&session.profile.watched(&session.login_dir), move || sender.send(()).is_ok());
-    let _ = shared::catch_up(session.profile.storage.shared());
-    let signed_in = session.login_dir.signed_in();
-    let before = signed_in.load()?;
-    let is_needed = || {
-        // On another host, meanwhile.
-        let is_other = signed_in.load()? != before;
-        Ok(!(is_other || session.order.goal != Goal::SignIn && session.is_satisfied()?))
+/// Commits what killed processes left, before the user is asked. Returns whether an exchange was cut off; `None` where a
+/// sign-in was committed. An answer that cannot be stored any more does not keep the user from signing in.
+fn recover(profile: &Profile) -> Result<Option<bool>> {
+    let is_cut_off = match recover_sign_in(profile, &lock_patience()) {
+        Ok(LeftSignIn::Committed) => return Ok(None),
+        Ok(left) => matches!(left, LeftSignIn::CutOff),
+        Err(error) if error.advises_sign_in() => false,
+        Err(error) => return Err(error),
     };
-    let shared = session.profile.storage.shared();
-    let Some(_lock) = shared::lock_sign_in(shared, &is_needed)? else { return Ok(()) };
-    let (record, polled) = (session.login_dir.pending(), session.login_dir.polled());
-    let issuer = session.issuer()?;
-    let sign_in = SignIn { session, issuer, record, polled, changes };
+    match recover_renewal_if_free(profile, &lock_patience()) {
+        Err(error) if !error.advises_sign_in() => Err(error),
+        _ => Ok(Some(is_cut_off)),
+    }
+}
+
+fn ask(
+    profile: &Profile,
+    unless: Option<Validity>,
+    reason: Option<String>,
+    is_cut_off: bool,
+) -> Result<()> {
+    // The user is not asked for what would be refused.
+    policy::check_method(profile)?;
+    let (sender, changes) = mpsc::channel();
+    watch(&profile.watched()?, move || sender.send(()).is_ok());
+    let _ = shared::catch_up(profile.storage.shared());
+    let dir = profile.storage.sign_in_dir();
+    let before = dir.signed_in().load()?;
+    let is_needed = || {
+        if dir.signed_in().load()? != before {
+            // Another host has signed in.
+            return Ok(false);
+        }
+        unless.map_or(Ok(true), |validity| validity.is_met(profile).map(|is_met| !is_met))
+    };
+    let Some(_lock) = shared::lock_sign_in(profile.storage.shared(), &is_needed)? else {
+        return Ok(());
+    };
+    let server = AuthorizationServer::new(profile)?;
+    let sign_in = SignIn { profile, server, dir: dir.clone(), unless, is_cut_off, changes };
     let (pending, joined) = sign_in.join_or_start(reason)?;
     trace::tell(|| Event::DeviceAuthorization {
         joined,
@@ -74,128 +119,100 @@ fn ask(session: &Session, reason: Option<String>) -> Result<()> {
     };
     match answer {
         Answer::Approved(approval) => sign_in.exchange(pending, &approval),
-        Answer::Granted(tokens) => sign_in.receive(&tokens),
-        Answer::NotNeeded => sign_in.record.remove(),
+        Answer::Granted(tokens) => sign_in.receive(&pending, &tokens),
+        Answer::NotNeeded => sign_in.dir.cancel().map(drop),
     }
 }
 
-/// What the waiting came to.
-enum Answer {
-    /// A code, to be exchanged.
-    Approved(AuthorizationCode),
-    /// The tokens themselves.
-    Granted(TokenResponse),
-    /// The login that was needed is there by other means.
-    NotNeeded,
-}
-
 impl SignIn<'_> {
-    /// And whether it was there.
+    /// Returns the pending device authorization, and whether another process had started it.
     fn join_or_start(&self, reason: Option<String>) -> Result<(DeviceAuthorization, bool)> {
-        let issuer = &self.session.profile.client;
-        if let Some(mut pending) = self.record.load()?
-            && pending.is_usable(issuer, clock::now())
+        if let Some(mut pending) = self.dir.device_authorization().load()?
+            && pending.is_usable(&self.profile.client, clock::now())
         {
             if self.was_polled(&pending)? {
-                pending.verification.reason = Some(CUT_OFF.into());
+                pending.verification.reason = Some(POLL_CUT_OFF.into());
                 self.save(&pending)?;
             }
             return Ok((pending, true));
         }
-        // A login that could not be kept is asked of nobody.
-        hold(self.session.profile)?.probe()?;
-        let mut pending = self.issuer.start()?;
+        // The user is not asked for a login that could not be stored.
+        hold(self.profile)?.probe()?;
+        let mut pending = self.server.start()?;
         pending.verification.reason = reason;
-        pending.is_needed = !self.has_another_login();
+        pending.rules = policy::rules(self.profile);
         self.save(&pending)?;
         Ok((pending, false))
     }
 
-    /// On all hosts that share the storage before it is shown here.
+    /// Saves it on all hosts that share the storage, before it is shown on this one.
     fn save(&self, pending: &DeviceAuthorization) -> Result<()> {
-        if let Some(shared) = self.session.profile.storage.shared() {
-            shared.publish_pending(&json!(pending), &pending.verification)?;
+        if let Some(shared) = self.profile.storage.shared() {
+            shared.publish_pending(pending)?;
         }
-        self.record.save(pending)
+        self.dir.device_authorization().save(pending)
     }
 
-    /// Whether those who need a token can be served while a person signs in anew.
-    fn has_another_login(&self) -> bool {
-        self.session.order.goal == Goal::SignIn
-            && self.session.profile.storage.load().is_ok_and(|login| login.is_some())
-    }
-
+    /// Whether the answer to the last poll is not known, where a second answer may not come.
     fn was_polled(&self, pending: &DeviceAuthorization) -> Result<bool> {
-        let polled = self.polled.load()?;
+        let polled = self.dir.polled().load()?;
         Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
     }
 
     fn wait_for_approval(&self, pending: &DeviceAuthorization) -> Result<Answer> {
-        let mut pace = Polling::new(pending.interval);
+        let mut polling = Polling::new(pending.interval);
         if self.was_polled(pending)? {
-            pace = pace.after_unknown();
+            polling = polling.after_unknown();
         }
-        let mut pause = pace.interval();
-        let mut upkeep = Deadline::after(Duration::ZERO);
+        let mut pause = polling.interval();
         loop {
-            if self.has_another_login()
-                && upkeep.is_over()
-                && !self.session.is_satisfied().unwrap_or(true)
-            {
-                // Those who need a token now are not kept waiting for a person.
-                let pause = self.renew_meanwhile().err().and_then(|error| error.retry_after);
-                upkeep = Deadline::after(UPKEEP.max(Duration::from_secs(pause.unwrap_or(0))));
-            }
             if self.sleep(pending, pause)? == Awake::NotNeeded {
                 return Ok(Answer::NotNeeded);
             }
-            match pace.next_step(self.poll(pending)?) {
+            match polling.next_step(self.poll(pending)?) {
                 PollStep::Wait(next) => pause = next,
                 PollStep::Exchange(approval) => return Ok(Answer::Approved(approval)),
                 PollStep::Store(tokens) => return Ok(Answer::Granted(tokens)),
                 PollStep::Fail(error) => {
-                    self.record.remove()?;
+                    self.dir.device_authorization().remove()?;
                     return Err(error);
                 }
             }
         }
     }
 
-    /// What the last try left goes before: an answer that waits to be stored is not asked for once more.
-    fn renew_meanwhile(&self) -> Result<()> {
-        let left = recover(self.session.profile, &self.session.login_dir, &lock_patience())?;
-        refresh(self.session, left.as_ref()).map(drop)
-    }
-
-    /// Where a success is answered once alone, that the question was asked is on disk before, and until the answer is
-    /// known.
+    /// Polls once. Where a success is answered only once (RFC 8628), the poll is on disk before it is sent and until its
+    /// answer is known.
     fn poll(&self, pending: &DeviceAuthorization) -> Result<PollResponse> {
-        if !self.issuer.polls_once() {
-            return Ok(self.issuer.poll(pending));
+        if !self.server.polls_once() {
+            return Ok(self.server.poll(pending));
         }
-        self.polled.save(&pending.device_code.fingerprint())?;
-        let poll = self.issuer.poll(pending);
+        self.dir.polled().save(&pending.device_code.fingerprint())?;
+        let poll = self.server.poll(pending);
         if !matches!(poll, PollResponse::NoResponse | PollResponse::Tokens(_)) {
-            self.polled.remove()?;
+            self.dir.polled().remove()?;
         }
         Ok(poll)
     }
 
-    /// Sleeps for `pause`, but not past the end of the code, of the record, or of the need for it.
+    /// Sleeps for `pause`, but not past the end of the code, its cancellation, or the need for it.
     fn sleep(&self, pending: &DeviceAuthorization, pause: Duration) -> Result<Awake> {
         let pause = Deadline::after(pause);
         let mut may_have_changed = true;
         loop {
+            let record = self.dir.device_authorization();
             if clock::now() >= pending.verification.expires_at {
-                self.record.remove()?;
+                record.remove()?;
                 return Err(expired());
             }
-            let recorded = self.record.load()?.map(|recorded| recorded.verification.user_code);
-            if recorded.as_ref() != Some(&pending.verification.user_code) {
+            let user_code = record.load()?.map(|recorded| recorded.verification.user_code);
+            if user_code.as_ref() != Some(&pending.verification.user_code) {
                 return Err(cancelled());
             }
-            let may_be_enough = may_have_changed && self.session.order.goal != Goal::SignIn;
-            if may_be_enough && self.session.is_satisfied().unwrap_or(false) {
+            if may_have_changed
+                && let Some(validity) = self.unless
+                && validity.is_met(self.profile).unwrap_or(false)
+            {
                 return Ok(Awake::NotNeeded);
             }
             if pause.is_over() {
@@ -211,17 +228,16 @@ impl SignIn<'_> {
         mut pending: DeviceAuthorization,
         approval: &AuthorizationCode,
     ) -> Result<()> {
-        // From here on a new process must exchange, not poll.
+        // From here on a new process exchanges the code, and does not poll.
         pending.approval = Some(approval.clone());
         self.save(&pending)?;
-        let Way::Free(cut_off) = self.session.clear_the_way()? else { return Ok(()) };
-        let hold = hold(self.session.profile)?;
-        let intent = self.intent();
-        let mut journal = hold.begin(&intent)?.ok_or_else(cancelled)?;
-        match self.issuer.exchange(&pending, approval) {
+        let hold = hold(self.profile)?;
+        hold.probe()?;
+        let intent = self.intent(&pending);
+        let mut journal = self.profile.storage.begin_sign_in(&intent)?;
+        match self.server.exchange(&pending, approval) {
             TokenOutcome::Tokens(tokens) => {
-                let store =
-                    || keep(&self.issuer, &self.session.login_dir, &*hold, &intent, &tokens);
+                let store = || commit_sign_in(&self.server, &*hold, &intent, &tokens);
                 Ok(until_one_holds(|| journal.answer(&tokens), store)?)
             }
             TokenOutcome::NotProcessed(error) => {
@@ -231,50 +247,36 @@ impl SignIn<'_> {
             TokenOutcome::Unknown(error) => Err(error),
             TokenOutcome::InvalidGrant { error, .. } => {
                 journal.clear()?;
-                self.record.remove()?;
-                let was_cut_off = cut_off.is_some_and(|left| left.request == Request::SignIn);
-                Err(if was_cut_off { lost(&error) } else { error })
+                self.dir.device_authorization().remove()?;
+                Err(if self.is_cut_off { lost(&error) } else { error })
             }
         }
     }
 
-    /// The poll itself brought the tokens: on disk with them, before anything else is done.
-    fn receive(&self, tokens: &TokenResponse) -> Result<()> {
-        let hold = hold(self.session.profile)?;
-        let intent = self.intent();
-        let note = || hold.begin(&intent)?.ok_or_else(cancelled)?.answer(tokens);
-        let store = || keep(&self.issuer, &self.session.login_dir, &*hold, &intent, tokens);
-        Ok(until_one_holds(note, store)?)
+    /// Stores the tokens that a poll brought. They are on disk before this process waits for a lock.
+    fn receive(&self, pending: &DeviceAuthorization, tokens: &TokenResponse) -> Result<()> {
+        let intent = self.intent(pending);
+        let record = || self.profile.storage.begin_sign_in(&intent)?.answer(tokens);
+        let store = || commit_sign_in(&self.server, &*hold(self.profile)?, &intent, tokens);
+        Ok(until_one_holds(record, store)?)
     }
 
-    fn intent(&self) -> Intent {
-        let profile = self.session.profile;
+    /// The login is judged by the rules of the request that started the device authorization.
+    fn intent(&self, pending: &DeviceAuthorization) -> Intent {
         Intent {
             request: Request::SignIn,
-            replaces: profile.storage.fingerprint(),
-            to: profile.client.clone(),
+            replaces: self.profile.storage.fingerprint(),
+            to: self.profile.client.clone(),
+            rules: pending.rules.clone(),
             at: clock::now(),
         }
     }
 }
 
-/// For the person who may have approved already.
-const CUT_OFF: &str = "asking whether this code is approved was cut off; if you have approved it and nothing happens, \
-                       sign in again";
-
-#[derive(PartialEq)]
-enum Awake {
-    TimeToPoll,
-    NotNeeded,
-}
+const POLL_CUT_OFF: &str = "a poll for your approval of this code was cut off; if you have approved it and nothing \
+                            happens, sign in again";
 
 fn lost(error: &Error) -> Error {
-    Error::new(
-        Kind::LoginRequired,
-        format!(
-            "the sign-in was cut off before its answer arrived and cannot be taken up ({})",
-            error.text()
-        ),
-    )
-    .sign_in_again()
+    let what = "the sign-in was cut off before its answer arrived and cannot be continued";
+    Error::new(Kind::LoginRequired, format!("{what} ({})", error.text())).sign_in_again()
 }

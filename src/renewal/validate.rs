@@ -1,20 +1,22 @@
-//! Between an answer of the server's and the storage: whose login is it? What is another's than was wanted is ended at
-//! the server and stored nowhere.
+//! Decides whether a token response may be stored. A login of another account than the request wanted is revoked and not
+//! stored.
 
 use crate::account::Account;
+use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Token};
 use crate::policy;
 use crate::renewal::server::{AuthorizationServer, Identity};
+use crate::storage::journal::Intent;
 use crate::tokens::TokenResponse;
 use crate::urls::host;
 
-/// Why an answer is not stored.
+/// Why a token response is not stored.
 pub enum ValidationError {
-    /// It may be looked at again: it stays in the journal.
+    /// It cannot be judged now, and stays in the journal.
     NotNow(Error),
-    /// It was ended.
+    /// It is not allowed. Its login was ended.
     Ended(Error),
 }
 
@@ -25,46 +27,46 @@ impl From<Error> for ValidationError {
 }
 
 impl From<ValidationError> for Error {
-    fn from(refusal: ValidationError) -> Self {
-        let (ValidationError::NotNow(error) | ValidationError::Ended(error)) = refusal;
+    fn from(error: ValidationError) -> Self {
+        let (ValidationError::NotNow(error) | ValidationError::Ended(error)) = error;
         error
     }
 }
 
-/// What of a sign-in's answer may be stored.
+/// Returns what may be stored of the token response to a sign-in.
 pub fn signed_in(
-    issuer: &AuthorizationServer,
+    server: &AuthorizationServer,
     tokens: &TokenResponse,
-    by: &ClientRegistration,
+    intent: &Intent,
 ) -> Result<TokenResponse, ValidationError> {
     let mut tokens = tokens.clone();
-    let identity = issuer.identity(&tokens)?;
-    let refused = match identity {
+    let false_identity = match server.identity(&tokens)? {
         Identity::Good => None,
         Identity::Unproven => {
             tokens.id_token = None;
             None
         }
-        Identity::False(why) => Some(false_identity(by, &why)),
+        Identity::False(why) => Some(false_identity(&intent.to, &why)),
     };
-    tokens.account = issuer.account(&tokens)?;
-    let Some(login) = Login::from_response(&tokens, by) else {
+    tokens.account = server.account(&tokens)?;
+    let Some(login) = Login::from_response(&tokens, &intent.to) else {
         return Err(ValidationError::Ended(no_access_token()));
     };
-    let refused = refused.map_or_else(|| policy::check(issuer.profile, &login), Err);
-    refused.map_err(|refusal| end(issuer, &login, refusal))?;
+    let check = || policy::check_by(server.profile, &intent.rules, &login);
+    false_identity.map_or_else(check, Err).map_err(|error| end(server, &login, error))?;
     Ok(tokens)
 }
 
-/// What of a renewal's answer may be stored in the place of `stored`. An ID token that proves nothing is left out: the
-/// one there is goes on to say who it is.
+/// Returns what may be stored of the token response to a refresh request for `stored`. An ID token that proves nothing is
+/// left out: the stored one goes on to say who the user is.
 pub fn renewed(
-    issuer: &AuthorizationServer,
+    server: &AuthorizationServer,
     tokens: &TokenResponse,
     stored: &Login,
+    rules: &AccountRules,
 ) -> Result<TokenResponse, ValidationError> {
     let mut tokens = tokens.clone();
-    if !matches!(issuer.identity(&tokens), Ok(Identity::Good)) {
+    if !matches!(server.identity(&tokens), Ok(Identity::Good)) {
         tokens.id_token = None;
     }
     let login = Login {
@@ -76,17 +78,17 @@ pub fn renewed(
         id_token: tokens.id_token.clone().map(Token::from).or_else(|| stored.id_token.clone()),
         ..stored.clone()
     };
-    let is_standard = issuer.profile.as_standard().is_some();
-    let allowed = match same_person(&tokens, stored) {
+    let is_standard = server.profile.as_standard().is_some();
+    let allowed = match same_user(&tokens, stored) {
         Err(error) if is_standard => Err(error),
-        _ => policy::check(issuer.profile, &login),
+        _ => policy::check_by(server.profile, rules, &login),
     };
-    allowed.map_err(|refusal| end(issuer, &login, refusal))?;
+    allowed.map_err(|error| end(server, &login, error))?;
     Ok(tokens)
 }
 
 /// OpenID Connect Core 1.0, section 12.2: the `sub` stays.
-fn same_person(tokens: &TokenResponse, stored: &Login) -> Result<()> {
+fn same_user(tokens: &TokenResponse, stored: &Login) -> Result<()> {
     let Some(id_token) = &tokens.id_token else { return Ok(()) };
     let (now, before) = (Account::from_tokens([id_token.expose().as_str()]), stored.account());
     match (&now.user_id, &before.user_id) {
@@ -103,15 +105,15 @@ fn same_person(tokens: &TokenResponse, stored: &Login) -> Result<()> {
     }
 }
 
-/// A rule that cannot be read now refuses nobody.
-fn end(issuer: &AuthorizationServer, login: &Login, refusal: Error) -> ValidationError {
-    if matches!(refusal.kind, Kind::Storage | Kind::Busy) {
-        return ValidationError::NotNow(refusal);
+/// Ends a login that is not allowed. A rule that cannot be read now ends no login.
+fn end(server: &AuthorizationServer, login: &Login, error: Error) -> ValidationError {
+    if matches!(error.kind, Kind::Storage | Kind::Busy) {
+        return ValidationError::NotNow(error);
     }
-    ValidationError::Ended(match issuer.revoke(login) {
-        Ok(_) => refusal.map_text(|text| format!("{text}; it was revoked and not stored")),
-        Err(error) => refusal.map_text(|text| {
-            format!("{text}; it was not stored, but could not be revoked ({})", error.text())
+    ValidationError::Ended(match server.revoke(login) {
+        Ok(_) => error.map_text(|text| format!("{text}; it was revoked and not stored")),
+        Err(why) => error.map_text(|text| {
+            format!("{text}; it was not stored, but could not be revoked ({})", why.text())
         }),
     })
 }

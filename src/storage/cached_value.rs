@@ -1,8 +1,9 @@
-//! One value of a private storage: in a file, or in an item of the keyring with a copy of what is no secret for
-//! long, in memory, so that reading it costs no more than reading a file.
+//! One value of a local storage: in a file, or in a keyring item. A keyring item has a copy in memory, which is as fast to
+//! read as a file.
 
 use crate::error::Result;
 use crate::storage::files::{Bytes, folder_of, read, remove, replace};
+use crate::storage::journal::Request;
 use crate::storage::location::Location;
 use crate::storage::login_dir::create_private;
 use crate::storage::seal::Seal;
@@ -10,17 +11,17 @@ use std::path::PathBuf;
 
 pub struct CachedValue {
     pub location: Location,
-    /// Where the copy lies; only for a spot that is slow to read.
+    /// The file of the copy, for a value that is slow to read.
     pub copy: Option<PathBuf>,
 }
 
 impl CachedValue {
-    /// The value itself.
+    /// Reads the value itself.
     pub fn read(&self) -> Result<Option<Bytes>> {
         self.location.read()
     }
 
-    /// What files alone tell: the value or its copy. A missing copy says nothing of the value.
+    /// Reads the value or its copy from a file. `None` says nothing about a value in the keyring.
     pub fn read_cached(&self) -> Result<Option<Bytes>> {
         match (&self.copy, &self.location) {
             (Some(copy), _) => Ok(read(copy).ok().flatten()),
@@ -29,7 +30,7 @@ impl CachedValue {
         }
     }
 
-    /// The copy, else the value.
+    /// Reads the copy, else the value.
     pub fn read_nearest(&self) -> Result<Option<Bytes>> {
         match self.read_cached()? {
             Some(copy) => Ok(Some(copy)),
@@ -37,17 +38,15 @@ impl CachedValue {
         }
     }
 
-    /// Writes the value and then its copy; a kill in between leaves no copy of what was there before.
+    /// Writes the value, then its copy. A kill in between leaves no copy of the old value.
     pub fn write(&self, value: &[u8], copy: &[u8]) -> Result<()> {
         self.remove_copy()?;
-        if let Location::File(path) = &self.location {
-            create_private(folder_of(path))?;
-        }
+        self.create_folder()?;
         self.location.write(value)?;
         self.write_copy(copy)
     }
 
-    /// For a value that was read under the lock under which it is written.
+    /// Writes the copy of a value that was read under the lock that the caller still holds.
     pub fn write_copy(&self, copy: &[u8]) -> Result<()> {
         let Some(path) = &self.copy else { return Ok(()) };
         create_private(folder_of(path))?;
@@ -59,11 +58,23 @@ impl CachedValue {
         self.location.remove()
     }
 
-    pub fn probe(&self) -> Result<Option<Seal>> {
-        if let Location::File(path) = &self.location {
-            create_private(folder_of(path))?;
-        }
+    /// See [`Location::probe`].
+    pub fn probe(&self) -> Result<()> {
+        self.create_folder()?;
         self.location.probe()
+    }
+
+    /// See [`Location::new_seal`].
+    pub fn new_seal(&self, request: Request) -> Result<Option<Seal>> {
+        self.create_folder()?;
+        self.location.new_seal(request)
+    }
+
+    fn create_folder(&self) -> Result<()> {
+        match &self.location {
+            Location::File(path) => create_private(folder_of(path)),
+            Location::Keyring(_) => Ok(()),
+        }
     }
 
     fn remove_copy(&self) -> Result<()> {

@@ -8,18 +8,21 @@ use crate::storage::auth_json::{self, AuthJson};
 use crate::storage::codex_home::{CodexHome, malformed};
 use crate::storage::codex_lock::AuthLock;
 use crate::storage::files::{Bytes, folder_of, follow_links, sweep_temporary_files};
-use crate::storage::journal::{self, Intent, Journal, Unfinished};
+use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
 use crate::storage::location::Location;
-use crate::storage::login_dir::LoginDir;
-use crate::storage::seal::Seal;
+use crate::storage::login_dir::{LoginDir, SignInDir};
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 impl Storage for CodexHome {
-    fn login_dir(&self) -> Result<LoginDir> {
-        Ok(self.login_dir().clone())
+    fn login_dir(&self) -> Result<Option<LoginDir>> {
+        Ok(Some(self.login_dir().clone()))
+    }
+
+    fn sign_in_dir(&self) -> SignInDir {
+        SignInDir::inside(self.login_dir().dir())
     }
 
     fn watched(&self) -> Vec<PathBuf> {
@@ -46,11 +49,34 @@ impl Storage for CodexHome {
 
     fn sweep(&self) {
         sweep_temporary_files(self.login_dir().dir());
+        sweep_temporary_files(self.sign_in_dir().dir());
         sweep_temporary_files(folder_of(&follow_links(&self.dir().join("auth.json"))));
     }
 
-    fn left(&self) -> Result<Option<Unfinished>> {
-        journal::left(&self.login_dir().journal(), || self.location()?.seal())
+    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>> {
+        match request {
+            Request::Refresh => {
+                let seal = || self.location()?.seal(request);
+                journal::unfinished(&self.login_dir().journal(), seal)
+            }
+            Request::SignIn => {
+                let seal = || self.location_of_new_login()?.seal(request);
+                journal::unfinished(&self.sign_in_dir().journal(), seal)
+            }
+        }
+    }
+
+    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal> {
+        let seal = self.location_of_new_login()?.new_seal(Request::SignIn)?;
+        Journal::begin(&self.sign_in_dir().journal(), intent, seal)
+    }
+
+    fn end_sign_in(&self) -> Result<()> {
+        self.sign_in_dir().forget()?;
+        // A key without a journal is harmless, and the next sign-in replaces it.
+        let _ =
+            self.location_of_new_login().and_then(|location| location.remove_seal(Request::SignIn));
+        Ok(())
     }
 }
 
@@ -62,11 +88,13 @@ struct HeldCodexLogin<'a> {
 
 impl HeldLogin for HeldCodexLogin<'_> {
     fn probe(&self) -> Result<()> {
-        self.seal().map(drop)
+        self.lock.probe_write_lock()?;
+        self.home.location()?.probe()
     }
 
-    fn begin(&self, intent: &Intent) -> Result<Option<Journal>> {
-        let seal = self.seal()?;
+    fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
+        self.lock.probe_write_lock()?;
+        let seal = self.home.location()?.new_seal(Request::Refresh)?;
         Journal::begin(&self.home.login_dir().journal(), intent, seal).map(Some)
     }
 
@@ -93,7 +121,8 @@ impl HeldLogin for HeldCodexLogin<'_> {
         if !self.home.load_login()?.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
-        self.home.login_dir().forget()?;
+        self.home.sign_in_dir().cancel()?;
+        journal::clear(&self.home.login_dir().journal())?;
         self.home.login_dir().pinned().remove()?;
         let mut removed = false;
         for location in self.home.locations()? {
@@ -104,12 +133,6 @@ impl HeldLogin for HeldCodexLogin<'_> {
 }
 
 impl HeldCodexLogin<'_> {
-    /// Proves that a commit can write. Returns the key that seals the journal of a keyring login.
-    fn seal(&self) -> Result<Option<Seal>> {
-        self.lock.probe_write_lock()?;
-        self.home.location()?.probe()
-    }
-
     /// Returns which login is stored. An API key counts as none, and with `may_be_damaged` so does a document that
     /// cannot be read.
     fn stored_fingerprint(&self, may_be_damaged: bool) -> Result<Option<Fingerprint>> {
@@ -136,6 +159,7 @@ impl HeldCodexLogin<'_> {
         let document = auth_json::after_sign_in(document, tokens, by, &last_refresh());
         write(&location, document)?;
         self.record_skew(tokens.skew)?;
+        self.home.login_dir().failure().remove()?;
         if location != self.home.file() {
             // Codex does the same, so that the keyring's login is the only one.
             self.home.file().remove()?;

@@ -1,4 +1,4 @@
-//! Codex's own locks. Lock order: the renewal lock of the login directory, then `auth.lock` for a request and its commit,
+//! Codex's own locks. Lock order: the sign-in lock and the renewal lock, then `auth.lock` for a request and its commit,
 //! then `auth.json.lock` for one write.
 //!
 //! Codex loses the tokens it has just received when it finds `auth.json.lock` taken. It writes only while it holds

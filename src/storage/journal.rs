@@ -1,10 +1,10 @@
-//! The write-ahead note of a renewal: what is about to be sent, and the answer, on disk before anything else is
-//! done with it. Whoever is killed after the answer arrived leaves it here, and the next renewal commits it.
+//! The write-ahead journal of a refresh request or a sign-in. It records the answer before the login is changed, so that
+//! the next process can commit what a killed one left.
 //!
-//! Line 1 is the intent, written and synced before the request; writing it also proves that the disk takes
-//! writes before a single-use token is spent. Line 2 is the answer; sealed, where the login itself is in a keyring and
-//! its tokens belong in no file.
+//! Line 1 is the intent, synced before the request is sent. Writing it also proves that the disk takes writes, before a
+//! single-use token is spent. Line 2 is the answer. It is sealed where the login is in a keyring.
 
+use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{read, remove, replace_and_open};
@@ -16,35 +16,36 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Room on the disk for the answer, in bytes; longer ones may still fit.
+/// Space that is reserved on the disk for the answer, in bytes.
 const RESERVED: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     Refresh,
-    /// The exchange of an approved device code.
     SignIn,
 }
 
-/// What a renewal is about to ask for.
+/// What is about to be sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Intent {
     pub request: Request,
-    /// The login that the answer will replace; `None` where there is none.
+    /// The login that the answer replaces; `None` where no login is stored.
     pub replaces: Option<Fingerprint>,
-    /// Where it is sent.
+    /// The client registration whose server gets the request.
     pub to: ClientRegistration,
-    /// When it was sent, seconds since the epoch.
+    /// The rules that the answer is judged by, whichever process commits it.
+    pub rules: AccountRules,
+    /// When it was sent, in seconds since the epoch.
     pub at: i64,
 }
 
-/// What an earlier renewal left behind.
+/// What a killed process left in a journal.
 #[derive(Debug)]
 pub enum Unfinished {
-    /// It was sent, and no answer is known.
+    /// The request may have been sent. No answer is recorded.
     Unanswered(Intent),
-    /// The answer arrived and was not committed.
+    /// The answer is recorded. It may be committed already.
     Answered(Intent, Box<TokenResponse>),
 }
 
@@ -65,11 +66,11 @@ enum Answer {
 }
 
 impl Journal {
-    /// Records `intent` and reserves the answer's place on the disk.
+    /// Records `intent`, and reserves space for the answer.
     pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
         let mut line = serde_json::to_vec(intent).expect("intents serialize");
         line.push(b'\n');
-        // In the place of what is there, be it a link or somebody else's.
+        // Replaces a link instead of following it.
         let file = replace_and_open(path, &[&line, &vec![b' '; RESERVED]])?;
         trace::tell(|| Event::Journal { step: JournalStep::Intent });
         Ok(Self { file, path: path.to_owned(), line_2: line.len() as u64, seal })
@@ -92,13 +93,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Forgets it: the answer is committed, or the request is known not to have counted.
+    /// Removes the journal: the answer is committed, or the request changed nothing.
     pub fn clear(self) -> Result<()> {
         clear(&self.path)
     }
 }
 
-/// See [`Journal::clear`].
+/// See [`Journal::clear`]. Succeeds without a journal.
 pub fn clear(path: &Path) -> Result<()> {
     if remove(path)? {
         trace::tell(|| Event::Journal { step: JournalStep::Cleared });
@@ -106,23 +107,25 @@ pub fn clear(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What an earlier renewal left, if anything. A torn first line was never followed by a request. `seal` fetches the
-/// key of a sealed answer.
+/// Whether the journal at `path` holds an answer, readable or not.
+pub fn is_answered(path: &Path) -> Result<bool> {
+    Ok(lines(path)?.is_some_and(|(_, answer)| answer.is_some()))
+}
+
+/// Returns what the journal at `path` holds. No request follows an incomplete first line. `seal` fetches the key of a
+/// sealed answer.
 ///
 /// # Errors
-/// `Storage` when the answer is there and its key is not to be had now: it must not be given up.
-pub fn left(
+/// `Storage` when there is an answer and its key cannot be had: the answer must not be given up.
+pub fn unfinished(
     path: &Path,
     seal: impl FnOnce() -> Result<Option<Seal>>,
 ) -> Result<Option<Unfinished>> {
-    let content = read(path)?;
-    let Some(content) = content else { return Ok(None) };
-    let mut lines = content.split_inclusive(|&byte| byte == b'\n');
-    let Some(intent) = lines.next().and_then(complete::<Intent>) else { return Ok(None) };
-    let tokens = match lines.next().and_then(complete::<Answer>) {
+    let Some((intent, answer)) = lines(path)? else { return Ok(None) };
+    let tokens = match answer {
         Some(Answer::Open(tokens)) => Some(tokens),
         Some(Answer::Sealed(sealed)) => Some(open(&sealed, seal()?).ok_or_else(|| {
-            let what = format!("the key of {} is not in the keyring any more", path.display());
+            let what = format!("cannot read {}: its key is gone from the keyring", path.display());
             Error::new(Kind::Storage, what).sign_in_again()
         })?),
         None => None,
@@ -133,6 +136,14 @@ pub fn left(
         Some(tokens) => Unfinished::Answered(intent, tokens),
         None => Unfinished::Unanswered(intent),
     }))
+}
+
+fn lines(path: &Path) -> Result<Option<(Intent, Option<Answer>)>> {
+    let content = read(path)?;
+    let Some(content) = content else { return Ok(None) };
+    let mut lines = content.split_inclusive(|&byte| byte == b'\n');
+    let Some(intent) = lines.next().and_then(complete) else { return Ok(None) };
+    Ok(Some((intent, lines.next().and_then(complete))))
 }
 
 fn open(sealed: &str, seal: Option<Seal>) -> Option<Box<TokenResponse>> {
@@ -150,16 +161,23 @@ mod tests {
 
     fn intent() -> Intent {
         let to = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
-        Intent { request: Request::Refresh, replaces: Some(Fingerprint::of(b"r")), to, at: 1 }
+        let rules = AccountRules::default();
+        Intent {
+            request: Request::Refresh,
+            replaces: Some(Fingerprint::of(b"r")),
+            to,
+            rules,
+            at: 1,
+        }
     }
 
     fn end_of_line(bytes: &[u8]) -> usize {
         bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1
     }
 
-    /// A process can be killed between any two bytes of a write; each such file must be understood.
+    /// A process can be killed between any two bytes of a write.
     #[test]
-    fn every_prefix_of_a_journal_reads_as_nothing_unanswered_or_answered() {
+    fn every_prefix_of_a_journal_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let tokens =
@@ -170,10 +188,11 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         let whole = &whole[..intent_ends + end_of_line(&whole[intent_ends..])];
         for length in 0..=whole.len() {
-            // What was not yet written is missing, or is what was reserved.
+            // The bytes that were not written are missing, or are the reserved space.
             let reserved = if length >= intent_ends { RESERVED } else { 0 };
             fs::write(&path, [&whole[..length], &vec![b' '; reserved]].concat()).unwrap();
-            match left(&path, || unreachable!()).unwrap() {
+            assert_eq!(is_answered(&path).unwrap(), length == whole.len());
+            match unfinished(&path, || unreachable!()).unwrap() {
                 None => assert!(length < intent_ends),
                 Some(Unfinished::Unanswered(_)) => {
                     assert!((intent_ends..whole.len()).contains(&length));
@@ -182,11 +201,11 @@ mod tests {
             }
         }
         Journal::begin(&path, &intent(), None).unwrap().clear().unwrap();
-        assert!(left(&path, || unreachable!()).unwrap().is_none());
+        assert!(unfinished(&path, || unreachable!()).unwrap().is_none());
     }
 
     #[test]
-    fn a_sealed_answer_is_read_with_its_key_and_never_taken_for_no_answer() {
+    fn a_sealed_answer_without_its_key_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let tokens =
@@ -195,13 +214,14 @@ mod tests {
         let key = seal.bytes().to_vec();
         Journal::begin(&path, &intent(), Some(seal)).unwrap().answer(&tokens).unwrap();
         assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("made-up"));
-        let Ok(Some(Unfinished::Answered(_, left_behind))) =
-            left(&path, || Ok(Seal::from_bytes(&key)))
+        let Ok(Some(Unfinished::Answered(_, recovered))) =
+            unfinished(&path, || Ok(Seal::from_bytes(&key)))
         else {
-            panic!("it is there")
+            panic!("the journal has an answer")
         };
-        assert!(left_behind.refresh_token == tokens.refresh_token);
-        assert!(left(&path, || Ok(None)).is_err());
-        assert!(left(&path, || Seal::new().map(Some)).is_err());
+        assert!(recovered.refresh_token == tokens.refresh_token);
+        assert!(is_answered(&path).unwrap());
+        assert!(unfinished(&path, || Ok(None)).is_err());
+        assert!(unfinished(&path, || Seal::new().map(Some)).is_err());
     }
 }

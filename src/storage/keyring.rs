@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::storage::files::Bytes;
+use crate::storage::journal::Request;
 use crate::storage::keyring_parts::Header;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
@@ -97,9 +98,20 @@ impl Item {
         Self { max_length, ..self }
     }
 
-    /// Returns the item with the key that seals the journal of the login in this item.
-    pub fn journal_key(&self) -> Self {
-        Self::own(format!("{}|journal", self.user), self.timeouts)
+    /// Returns the item with the key that seals the journal of `request` for the login in this item.
+    pub fn journal_key(&self, request: Request) -> Self {
+        let name = match request {
+            Request::Refresh => "journal",
+            Request::SignIn => "sign-in-journal",
+        };
+        Self::own(format!("{}|{name}", self.user), self.timeouts)
+    }
+
+    /// Proves that the keyring takes writes now: writes another item and removes it.
+    pub fn probe(&self) -> Result<()> {
+        let item = Self::own(format!("{}|probe", self.user), self.timeouts);
+        item.save(b"probe")?;
+        item.remove().map(drop)
     }
 
     /// Returns the secret; `None` when the keyring answered that there is no such item.

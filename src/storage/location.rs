@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::error::{IoResultExt, Result};
 use crate::storage::files::{Bytes, follow_links, probe_replace, read, remove_and_sync, replace};
+use crate::storage::journal::Request;
 use crate::storage::keyring::Item;
 use crate::storage::seal::Seal;
 use std::fmt;
@@ -37,34 +38,43 @@ impl Location {
     pub fn remove(&self) -> Result<bool> {
         match self {
             Self::Keyring(item) => {
-                item.journal_key().remove()?;
+                item.journal_key(Request::Refresh).remove()?;
                 item.remove()
             }
             Self::File(path) => remove_and_sync(&follow_links(path)),
         }
     }
 
-    /// Proves that [`Location::write`] can write now. For the keyring the proof is a new key that it stores; the key
-    /// is returned, and seals the answer in the journal.
-    pub fn probe(&self) -> Result<Option<Seal>> {
+    /// Proves that [`Location::write`] can write now. Changes nothing that recovery needs.
+    pub fn probe(&self) -> Result<()> {
         match self {
-            Self::File(path) => {
-                probe_replace(&follow_links(path))?;
-                Ok(None)
-            }
-            Self::Keyring(item) => {
-                let seal = Seal::new()?;
-                item.journal_key().save(seal.bytes())?;
-                Ok(Some(seal))
-            }
+            Self::File(path) => probe_replace(&follow_links(path)),
+            Self::Keyring(item) => item.probe(),
         }
     }
 
-    /// Returns the key of the last [`Location::probe`].
-    pub fn seal(&self) -> Result<Option<Seal>> {
+    /// Proves that [`Location::write`] can write now, before `request` is sent. Returns the key that seals the answer in
+    /// the journal of `request`; `None` for a file, whose answer is not sealed.
+    pub fn new_seal(&self, request: Request) -> Result<Option<Seal>> {
+        let Self::Keyring(item) = self else { return self.probe().map(|()| None) };
+        let seal = Seal::new()?;
+        item.journal_key(request).save(seal.bytes())?;
+        Ok(Some(seal))
+    }
+
+    /// Returns the key of the last [`Location::new_seal`] for `request`.
+    pub fn seal(&self, request: Request) -> Result<Option<Seal>> {
         let Self::Keyring(item) = self else { return Ok(None) };
-        let key = item.journal_key().load()?;
+        let key = item.journal_key(request).load()?;
         Ok(key.and_then(|key| Seal::from_bytes(&key)))
+    }
+
+    /// Removes the key that [`Location::new_seal`] made for `request`, if there is one.
+    pub fn remove_seal(&self, request: Request) -> Result<()> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Keyring(item) => item.journal_key(request).remove().map(drop),
+        }
     }
 
     /// Renames a damaged file to `auth.json.corrupt-TIME`. A keyring item stays and is replaced, because a copy in a

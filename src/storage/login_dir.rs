@@ -1,29 +1,29 @@
-//! The folder of small files that protects one login. It lies beside the login, so that every process that
-//! shares the login meets here, whatever its HOME.
+//! The login directory, which protects one login, and the sign-in directory, which protects the sign-ins of one issuer
+//! and client. Both lie beside the login, so that all processes that share it meet there, whatever their HOME.
+//!
+//! Lock order: the sign-in lock, the renewal lock, the storage's own locks. No process waits for an earlier one while it
+//! holds a later one.
 
 use crate::clock::Deadline;
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{IoResultExt, Result};
+use crate::storage::journal;
 use crate::storage::lock::Lock;
-use crate::storage::records::Record;
+use crate::storage::records::{Failure, InvalidToken, Record, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The records of one login:
+///
 /// ```text
-/// lock      the kernel lock of a whole renewal; empty, never deleted
-/// journal   what a renewal was about to do, and the answer it got
-/// pending   the device login that waits for a person
-/// failure   how the last renewal failed
-/// dead      fingerprint of the refresh token that was refused for good
-/// refused   fingerprint of the access token that a caller found refused
-/// signed-in which sign-in was the last one to be stored
-/// skew      how far the server's clock is ahead of this machine's, in seconds; where the login has no room for it
-/// polled    fingerprint of a device code whose last poll has no known answer
-/// metadata  what the issuer says of itself
-/// pinned    the account that logins here have to be of
+/// lock           the renewal lock; empty, never deleted
+/// journal        the refresh request in flight, and its answer
+/// failure        how the last renewal failed
+/// invalid-token  the refresh token that the issuer refused for good
+/// rejected       the access token that a resource server rejected
+/// skew           how far the issuer's clock is ahead, in seconds, where the login has no room for it
+/// pinned         the account that the login must be of
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginDir {
@@ -39,6 +39,10 @@ impl LoginDir {
         &self.dir
     }
 
+    pub fn create(&self) -> Result<()> {
+        create(&self.dir)
+    }
+
     pub fn lock(&self) -> PathBuf {
         self.dir.join("lock")
     }
@@ -47,38 +51,21 @@ impl LoginDir {
         self.dir.join("journal")
     }
 
-    pub fn pending<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
-        Record::new(self.dir.join("pending"))
-    }
-
-    pub fn failure<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
+    pub fn failure(&self) -> Record<Failure> {
         Record::new(self.dir.join("failure"))
     }
 
-    pub fn dead<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
-        Record::new(self.dir.join("dead"))
+    pub fn invalid_token(&self) -> Record<InvalidToken> {
+        Record::new(self.dir.join("invalid-token"))
     }
 
-    pub fn refused(&self) -> Record<Fingerprint> {
-        Record::new(self.dir.join("refused"))
+    pub fn rejected(&self) -> Record<Fingerprint> {
+        Record::new(self.dir.join("rejected"))
     }
 
     /// Whether a caller has reported `access_token` as rejected by a resource server.
     pub fn has_rejected(&self, access_token: &Secret<String>) -> Result<bool> {
-        Ok(self.refused().load()?.is_some_and(|rejected| rejected == access_token.fingerprint()))
-    }
-
-    /// Makes the folder, for its owner alone; one of ours that others can look into becomes so again.
-    pub fn create(&self) -> Result<()> {
-        create_private(&self.dir)?;
-        #[cfg(unix)]
-        close(&self.dir);
-        Ok(())
-    }
-
-    /// Which sign-in was the last one to be stored.
-    pub fn signed_in(&self) -> Record<String> {
-        Record::new(self.dir.join("signed-in"))
+        Ok(self.rejected().load()?.is_some_and(|rejected| rejected == access_token.fingerprint()))
     }
 
     /// How far the issuer's clock is ahead of this machine's, in seconds.
@@ -86,36 +73,119 @@ impl LoginDir {
         Record::new(self.dir.join("skew"))
     }
 
-    pub fn polled(&self) -> Record<Fingerprint> {
-        Record::new(self.dir.join("polled"))
-    }
-
-    pub fn metadata<T: Serialize + DeserializeOwned>(&self) -> Record<T> {
-        Record::new(self.dir.join("metadata"))
-    }
-
     pub fn pinned(&self) -> Record<String> {
         Record::new(self.dir.join("pinned"))
     }
 
-    /// Forgets what was known and what was under way: the login is removed, or another takes its place. (`dead` and
-    /// `refused` name tokens that are not to be used wherever they turn up again.)
-    pub fn forget(&self) -> Result<()> {
-        // The journal last: whoever is killed before leaves the rest to be ended by it.
-        for name in ["pending", "polled", "journal"] {
-            Record::<Value>::new(self.dir.join(name)).remove()?;
-        }
-        Ok(())
+    /// Takes the renewal lock if it is free.
+    pub fn try_acquire(&self) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::try_acquire(&self.lock())
     }
 
-    /// The renewal lock, if nobody has it before `deadline`.
+    /// Takes the renewal lock, unless another process holds it until `deadline`.
     pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
         self.create()?;
         Lock::acquire(&self.lock(), deadline)
     }
 }
 
-/// What is in there is 0600 in any case, so that a folder of somebody else's may stay as it is.
+/// The records of the sign-ins of one issuer and client, whichever account a sign-in brings:
+///
+/// ```text
+/// lock                  the sign-in lock; empty, never deleted
+/// journal               the exchange in flight, and its answer
+/// device-authorization  what waits for the user's approval
+/// polled                the device code whose last poll has no known answer
+/// failure               how the last sign-in failed
+/// signed-in             the last sign-in that ended with a login
+/// metadata              the issuer's metadata
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInDir {
+    dir: PathBuf,
+}
+
+impl SignInDir {
+    /// The sign-in directory inside `folder`.
+    pub fn inside(folder: &Path) -> Self {
+        Self { dir: folder.join("sign-in") }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn create(&self) -> Result<()> {
+        create(&self.dir)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    pub fn metadata(&self) -> PathBuf {
+        self.dir.join("metadata")
+    }
+
+    pub fn device_authorization(&self) -> Record<DeviceAuthorization> {
+        Record::new(self.dir.join("device-authorization"))
+    }
+
+    pub fn polled(&self) -> Record<Fingerprint> {
+        Record::new(self.dir.join("polled"))
+    }
+
+    pub fn failure(&self) -> Record<Failure> {
+        Record::new(self.dir.join("failure"))
+    }
+
+    pub fn signed_in(&self) -> Record<SignedIn> {
+        Record::new(self.dir.join("signed-in"))
+    }
+
+    /// Cancels the pending device authorization: the process that polls for it ends. Returns whether there was one.
+    pub fn cancel(&self) -> Result<bool> {
+        let pending = self.device_authorization();
+        let was_pending = pending.load()?.is_some();
+        pending.remove()?;
+        self.polled().remove()?;
+        Ok(was_pending)
+    }
+
+    /// Removes the records of a sign-in that is over. The journal goes last, so that the next recovery finishes what a
+    /// killed process has not removed.
+    pub fn forget(&self) -> Result<()> {
+        self.cancel()?;
+        journal::clear(&self.journal())
+    }
+
+    /// Takes the sign-in lock, unless another process holds it until `deadline`.
+    pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::acquire(&self.lock(), deadline)
+    }
+
+    /// Takes the sign-in lock if it is free.
+    pub fn try_acquire(&self) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::try_acquire(&self.lock())
+    }
+}
+
+/// Creates `dir`, and makes it private again where others can look into it.
+fn create(dir: &Path) -> Result<()> {
+    create_private(dir)?;
+    #[cfg(unix)]
+    close(dir);
+    Ok(())
+}
+
+/// Every file inside is 0600, so a folder of another owner may stay open.
 #[cfg(unix)]
 fn close(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -125,7 +195,7 @@ fn close(dir: &Path) {
     }
 }
 
-/// Creates `dir` and what is missing above it, each 0700.
+/// Creates `dir` and its missing parents, each 0700.
 pub fn create_private(dir: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

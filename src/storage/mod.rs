@@ -13,6 +13,8 @@ pub mod journal;
 pub mod keyring;
 pub mod keyring_parts;
 pub mod local;
+mod local_hold;
+pub mod local_logins;
 pub mod location;
 pub mod lock;
 pub mod login_dir;
@@ -28,8 +30,8 @@ use crate::client::ClientRegistration;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::storage::journal::{Intent, Journal, Unfinished};
-use crate::storage::login_dir::LoginDir;
+use crate::storage::journal::{Intent, Journal, Request, Unfinished};
+use crate::storage::login_dir::{LoginDir, SignInDir};
 use crate::storage::shared::{SharedHold, SharedStorage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use clap::ValueEnum;
@@ -37,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The storages, by the names that a profile gives them.
+/// The storages, by their names in a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StorageKind {
@@ -54,7 +56,7 @@ pub enum StorageKind {
 }
 
 impl StorageKind {
-    /// As a profile has it.
+    /// Returns the name that a profile uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Codex => "codex",
@@ -79,47 +81,59 @@ impl FromStr for StorageKind {
 
 /// Where one login is kept.
 pub trait Storage: std::fmt::Debug {
-    /// The folder of small files that protects the login.
-    fn login_dir(&self) -> Result<LoginDir>;
+    /// Returns the directory that protects the login; `None` where no such login is stored and its directory is not
+    /// known.
+    fn login_dir(&self) -> Result<Option<LoginDir>>;
 
-    /// The folders in which it is seen that the login has changed.
+    /// Returns the directory that protects the sign-ins of this issuer and client, whichever account they bring.
+    fn sign_in_dir(&self) -> SignInDir;
+
+    /// Returns the folders in which a change of the login shows.
     fn watched(&self) -> Vec<PathBuf>;
 
-    /// The stored login. Takes no lock: a login is replaced, never edited.
+    /// Returns the stored login. Takes no lock: a login is replaced, never edited.
     ///
     /// # Errors
-    /// `Storage` when it cannot be read or understood; `LoginRequired` when it is of another kind.
+    /// `Storage` when the login cannot be read or parsed; `LoginRequired` when it is of another kind.
     fn load(&self) -> Result<Option<Login>>;
 
-    /// Makes anew what [`LoginStorage::read_cached`] reads, where that does not outlive a restart. Nothing depends on it.
+    /// Writes the copies in memory from which a warm `get` reads, where the storage has any. A restart removes them.
     ///
     /// # Errors
-    /// `Storage` when the storage itself does not answer.
+    /// `Storage` when the storage does not answer.
     fn refresh_copies(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Where the login is, or would be, in words for a person.
+    /// Says where the login is, or would be.
     fn describe(&self) -> Result<String>;
 
-    /// Keeps other programs from changing the login, for a request and its commit.
+    /// Keeps every other process from changing the login, for a request and its commit.
     ///
     /// # Errors
-    /// `Busy` when another program keeps us from it until `deadline`.
+    /// `Busy` when another process keeps us from it until `deadline`.
     fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>>;
 
-    /// Who keeps a renewal waiting, if somebody does and the system tells.
+    /// Returns who keeps a renewal waiting, where the system tells.
     fn holder(&self) -> Option<String> {
         None
     }
 
-    /// Removes what killed processes left unfinished. For whoever holds the renewal lock.
+    /// Removes the temporary files of killed processes.
     fn sweep(&self);
 
-    /// What a killed renewal left in the journal. For whoever holds the renewal lock.
-    fn left(&self) -> Result<Option<Unfinished>>;
+    /// Returns what a killed process left in the journal of `request`. The caller holds the renewal lock for a refresh
+    /// request, and the sign-in lock for a sign-in.
+    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>>;
 
-    /// Whose logins are kept here, where several can be.
+    /// Records a sign-in that is about to be sent, and proves that its answer can be stored. The caller holds the sign-in
+    /// lock.
+    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal>;
+
+    /// Removes the records of a sign-in that is over. The caller holds the sign-in lock.
+    fn end_sign_in(&self) -> Result<()>;
+
+    /// Returns the accounts whose logins are kept here, where several can be.
     fn accounts(&self) -> Result<Vec<Account>> {
         Ok(Vec::new())
     }
@@ -129,33 +143,32 @@ pub trait Storage: std::fmt::Debug {
         None
     }
 
-    /// Which login is stored, for comparison; `None` when there is none that can be read.
+    /// Returns the fingerprint of the stored login; `None` when there is none that can be read.
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.load().ok().flatten().map(|login| login.fingerprint())
     }
 }
 
-/// A login at a glance, perhaps without its refresh token.
+/// A login as files show it. It may lack its refresh token.
 pub struct CachedLogin {
     pub login: Login,
     pub login_dir: LoginDir,
 }
 
-/// A login that no other program changes.
+/// A login that no other process changes.
 pub trait HeldLogin {
-    /// Proves that a commit could write, before something that can be used once is spent on it.
+    /// Proves that a commit could write. Changes nothing that recovery needs.
     fn probe(&self) -> Result<()>;
 
-    /// Records what is about to be sent. The answer will be as safe there as in the storage itself. `None` when
-    /// another host was first, and the login is to be read again.
-    fn begin(&self, intent: &Intent) -> Result<Option<Journal>>;
+    /// Records a refresh request that is about to be sent, and proves that its answer can be stored. Returns `None` when
+    /// the login has changed and must be read again. The caller holds the renewal lock.
+    fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>>;
 
-    /// Writes `change`, if the stored login still is the one it `replaces`; otherwise leaves the other login
-    /// alone and returns false.
+    /// Writes `change`, if the stored login still is the one that it `replaces`. Returns false, and writes nothing, if
+    /// another login is stored.
     ///
     /// # Errors
-    /// `Busy` when another program keeps us from it until `deadline`; `Storage` when the login cannot be read,
-    /// for then nobody knows what would be replaced, or not written.
+    /// `Busy` when another process keeps us from it until `deadline`; `Storage` when the login cannot be read or written.
     fn commit(
         &self,
         replaces: Option<&Fingerprint>,
@@ -163,8 +176,8 @@ pub trait HeldLogin {
         deadline: &Deadline,
     ) -> Result<bool>;
 
-    /// Removes the login, and what is left of earlier renewals with it, if `is_meant` still says so of what is
-    /// stored now; false otherwise.
+    /// Removes the login with the journal of its renewals, and cancels the pending sign-in. Returns false, and removes
+    /// nothing, unless `is_meant` accepts the login that is stored.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
 
     /// Returns what only the lock of a shared storage can do; `None` for a storage of this machine.
@@ -176,10 +189,12 @@ pub trait HeldLogin {
 /// What a commit writes.
 pub enum Change<'a> {
     Renewed(&'a TokenResponse),
-    /// `at` is when the sign-in began, in seconds since the epoch.
     SignedIn {
         tokens: &'a TokenResponse,
         by: &'a ClientRegistration,
+        /// When the sign-in began, in seconds since the epoch.
         at: i64,
+        /// Whether the login becomes the default one of its storage.
+        is_default: bool,
     },
 }

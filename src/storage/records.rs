@@ -1,9 +1,11 @@
-//! One small JSON file: replaced whole, read without a lock.
+//! Small JSON files in a login directory or a sign-in directory. Each is replaced whole and read without a lock.
 
-use crate::error::Result;
+use crate::account::Account;
+use crate::error::{Error, Result};
 use crate::storage::files::{read, remove, replace};
-use serde::Serialize;
+use crate::tokens::Fingerprint;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
@@ -17,7 +19,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         Self { path, content: PhantomData }
     }
 
-    /// What is recorded. A record that cannot be understood (one of another version) counts as none.
+    /// Returns the content. A record that cannot be parsed, such as one of another version, counts as none.
     pub fn load(&self) -> Result<Option<T>> {
         let bytes = read(&self.path)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
@@ -28,8 +30,41 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         replace(&self.path, &json)
     }
 
-    /// Removes the record; fine if there is none.
+    /// Removes the record, if there is one.
     pub fn remove(&self) -> Result<()> {
         remove(&self.path).map(drop)
     }
+}
+
+/// How the last renewal, or the last sign-in, failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Failure {
+    pub error: Error,
+    /// Differs from one failure to the next.
+    pub id: String,
+    /// Failures in a row.
+    pub count: u32,
+    /// Seconds since the epoch.
+    pub at: i64,
+    /// No request is sent before, in seconds since the epoch.
+    pub not_before: i64,
+}
+
+/// A refresh token that its issuer refused for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvalidToken {
+    pub refresh_token: Fingerprint,
+    /// The token endpoint that refused it.
+    pub url: String,
+    pub client_id: String,
+    /// The message for the user.
+    pub reason: String,
+}
+
+/// The last sign-in that ended with a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Differs from one sign-in to the next.
+    pub id: String,
+    pub account: Account,
 }

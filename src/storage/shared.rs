@@ -1,9 +1,10 @@
 //! What only a login that several hosts share needs. The sole implementation is in `fleet/`.
 
+use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Result};
+use crate::storage::records::InvalidToken;
 use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// A storage that several hosts share.
 pub trait SharedStorage {
@@ -20,9 +21,9 @@ pub trait SharedStorage {
         is_needed: &dyn Fn() -> Result<bool>,
     ) -> Result<Option<Box<dyn SignInLock + '_>>>;
 
-    /// Shows a pending device authorization on the other hosts: `pending` to those that may continue it,
-    /// `verification` to those that only read.
-    fn publish_pending(&self, pending: &Value, verification: &Verification) -> Result<()>;
+    /// Shows a pending device authorization on the other hosts: all of it to those that may continue it, and no secret to
+    /// those that only read.
+    fn publish_pending(&self, pending: &DeviceAuthorization) -> Result<()>;
 
     /// Cancels the pending device authorization on all hosts.
     fn withdraw_pending(&self) -> Result<()>;
@@ -41,7 +42,7 @@ pub trait SharedHold {
 
     /// Records for all hosts that the refresh request brought no tokens. `invalid_token` describes a refresh token
     /// that the server refused for good.
-    fn close_request(&self, invalid_token: Option<&Value>) -> Result<()>;
+    fn close_request(&self, invalid_token: Option<&InvalidToken>) -> Result<()>;
 }
 
 /// Keeps other hosts from signing in until it is dropped.

@@ -1,4 +1,4 @@
-//! A login as this program's own storages keep it: one JSON object. Members it does not know are preserved.
+//! A login as this program's own storages keep it: one JSON object. Unknown members are preserved.
 
 use crate::account::Account;
 use crate::client::ClientRegistration;
@@ -16,7 +16,7 @@ pub struct StoredLogin {
     refresh_token: Option<Secret<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id_token: Option<Secret<String>>,
-    /// Seconds since the epoch, as are the next two.
+    /// Seconds since the epoch, like the next two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issued_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct StoredLogin {
     /// How far the server's clock is ahead of this machine's, in seconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     skew: i64,
-    /// When the sign-in began whose tokens these are.
+    /// When the sign-in began, in seconds since the epoch.
     signed_in_at: i64,
     #[serde(default)]
     account: Account,
@@ -35,7 +35,7 @@ pub struct StoredLogin {
 }
 
 impl StoredLogin {
-    /// What a sign-in brought at `at`, seconds since the epoch; `None` without an access token.
+    /// Returns the login of a sign-in that began at `at`; `None` without an access token.
     pub fn signed_in(tokens: &TokenResponse, by: &ClientRegistration, at: i64) -> Option<Self> {
         let account = Login::from_response(tokens, by)?.account();
         let skew = significant_skew(tokens.skew);
@@ -54,7 +54,7 @@ impl StoredLogin {
         })
     }
 
-    /// After a renewal: the tokens of the answer, and all else as it was.
+    /// Returns the login with the tokens of a renewal. Members that the token response lacks keep their values.
     pub fn renewed(mut self, tokens: &TokenResponse) -> Self {
         if let Some(token) = &tokens.access_token {
             self.access_token = token.clone();
@@ -67,7 +67,7 @@ impl StoredLogin {
         self
     }
 
-    /// What may lie outside the keyring: all but what renews the login or proves who its owner is.
+    /// Returns what may lie outside the keyring: everything but the refresh token and the ID token.
     pub fn without_long_lived(self) -> Self {
         Self { refresh_token: None, id_token: None, other: Map::new(), ..self }
     }
@@ -112,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_renewal_keeps_what_the_answer_leaves_out_and_what_is_not_known() {
+    fn renewal_keeps_what_the_token_response_lacks_and_unknown_members() {
         let before = json!({
             "access_token": "a", "refresh_token": "r", "id_token": "i", "issued_at": 1, "expires_at": 2,
             "last_refresh": 1, "signed_in_at": 1, "account": {"email": "e"},

@@ -231,22 +231,25 @@ pub fn lock_file_of_another_user() {
 pub fn links_planted_as_our_files() {
     let own = [
         "journal",
-        "pending",
         "failure",
-        "dead",
-        "refused",
-        "signed-in",
+        "invalid-token",
+        "rejected",
         "skew",
-        "polled",
-        "metadata",
         "pinned",
         "lock",
+        "sign-in/journal",
+        "sign-in/device-authorization",
+        "sign-in/failure",
+        "sign-in/signed-in",
+        "sign-in/polled",
+        "sign-in/metadata",
+        "sign-in/lock",
     ];
     each(&own, |name| {
         let (machine, _) = Machine::signed_in(-1);
         let elsewhere = tempfile::NamedTempFile::new().unwrap();
         fs::write(elsewhere.path(), "another's").unwrap();
-        fs::create_dir(machine.path("codex-credential")).unwrap();
+        fs::create_dir_all(machine.own("sign-in")).unwrap();
         symlink(elsewhere.path(), machine.own(name)).unwrap();
         // A renewal, then a warm get.
         for _ in 0..2 {
@@ -273,7 +276,7 @@ pub fn files_readable_by_others() {
     fs::create_dir(&folder).unwrap();
     set_mode(&folder, 0o777);
     set_mode(&machine.path("auth.json"), 0o666);
-    for name in ["journal", "failure", "refused"] {
+    for name in ["journal", "failure", "rejected"] {
         fs::write(folder.join(name), "{}").unwrap();
         set_mode(&folder.join(name), 0o666);
     }
@@ -289,7 +292,7 @@ pub fn files_readable_by_others() {
     eventually(|| machine.renewers().is_empty());
     assert_eq!(mode(&machine.path("auth.json")), 0o600);
     for path in files(&folder) {
-        assert!(mode(&path) == 0o600 || path.ends_with("refused"), "{}", path.display());
+        assert!(mode(&path) == 0o600 || path.ends_with("rejected"), "{}", path.display());
     }
     nothing_lost(
         "files and folders that others can read",

@@ -4,7 +4,7 @@ use crate::keyring::Keyring;
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, files};
 use crate::strace::{Call, Fault, Who, calls, disturbed};
 use issuer::Tokens;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -111,22 +111,27 @@ impl Scene {
         if injected > 0 { left } else { left.map(|_| Outcome::NotReached) }
     }
 
-    fn line(&self) -> &'static str {
-        match self.act {
+    fn line(&self) -> String {
+        let valid = json!({"at_least": 300});
+        let line = match self.act {
             Act::Refresh | Act::SignIn => GET,
-            Act::RefreshApart => "renew --apart --min-validity 300s",
-            Act::SignInApart => "renew --apart --min-validity 300s --may-sign-in",
+            Act::RefreshApart => return self.machine.renewal_process(&json!({"renew": valid})),
+            Act::SignInApart => {
+                let sign_in = json!({"sign_in": {"unless": valid, "reason": null}});
+                return self.machine.renewal_process(&sign_in);
+            }
             Act::Store => "store",
             Act::EraseToken | Act::EraseLogin => "erase",
             Act::Logout => "logout",
             Act::MoveOut => "move --to file",
             Act::MoveToKeyring => "move --to keyring",
             Act::MoveIn | Act::MoveFromKeyring => "move --to codex",
-        }
+        };
+        line.to_owned()
     }
 
     fn command(&self) -> Command {
-        self.machine.std_command(self.line())
+        self.machine.std_command(&self.line())
     }
 
     fn input(&self) -> PathBuf {
@@ -282,13 +287,14 @@ impl Scene {
         let storages = ["codex", "file", "keyring"];
         let reachable = if self.keyring.is_some() { &storages[..] } else { &storages[..2] };
         for storage in reachable {
-            let mut renewal = self.machine.std_command("renew --apart");
+            let line = self.machine.renewal_process(&json!({"renew": "not_due"}));
+            let mut renewal = self.machine.std_command(&line);
             renewal.env("CODEX_CREDENTIAL_STORAGE", storage).output().unwrap();
         }
         for path in files(self.machine.codex_home()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let is_remainder =
-                is_temporary(&path) || ["journal", "pending"].contains(&name.as_str());
+                is_temporary(&path) || ["journal", "device-authorization"].contains(&name.as_str());
             ensure(!is_remainder, || format!("{} is left", path.display()))?;
         }
         Ok(())

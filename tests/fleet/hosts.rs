@@ -8,7 +8,6 @@ use codex_credential::fleet::settings::Settings;
 use issuer::Issuer;
 use serde_json::Value;
 use std::fs::{self, Permissions};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -212,11 +211,13 @@ impl Host {
 
     /// Returns the renewal processes of this host.
     pub fn renewers(&self) -> Vec<u32> {
-        let home = self.home.path().as_os_str().as_bytes();
+        let home = format!("\"codex_home\":{}", serde_json::json!(self.home.path()));
         let is_ours = |pid: &u32| {
             let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            arguments.split(|&b| b == 0).nth(2) == Some(b"--apart")
-                && arguments.split(|&b| b == 0).any(|argument| argument == home)
+            let arguments: Vec<_> =
+                arguments.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
+            arguments.get(2).is_some_and(|it| it == "--request")
+                && arguments.get(3).is_some_and(|it| it.contains(&home))
         };
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -3,6 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::Fleet;
+use codex_credential::account_rules::AccountRules;
 use codex_credential::client::ClientRegistration;
 use codex_credential::clock::{self, Deadline};
 use codex_credential::fleet::lazy::LazyEtcd;
@@ -76,9 +77,10 @@ fn renew(
             request: Request::Refresh,
             replaces: replaces.clone(),
             to: by.clone(),
+            rules: AccountRules::default(),
             at: clock::now(),
         };
-        let Some(journal) = hold.begin(&intent).unwrap() else { continue };
+        let Some(journal) = hold.begin_refresh(&intent).unwrap() else { continue };
         // The time of a refresh request.
         thread::sleep(Duration::from_millis(300));
         let deadline = Deadline::after(Duration::from_secs(10));
@@ -98,7 +100,7 @@ pub fn due_token_costs_one_request_for_each_host(_: &Cluster) {
     let by = ClientRegistration { issuer: fleet.issuer.url(), client_id: "load".into() };
     let (old, new) = (tokens(1), tokens(2));
     let first = host(&fleet, folder.path());
-    let change = Change::SignedIn { tokens: &old, by: &by, at: 1 };
+    let change = Change::SignedIn { tokens: &old, by: &by, at: 1, is_default: true };
     let deadline = Deadline::after(Duration::from_secs(10));
     assert!(first.hold(&deadline).unwrap().commit(None, &change, &deadline).unwrap());
     let before = requests(&cluster);

@@ -163,7 +163,7 @@ fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent
         callers(&machine, line, 20);
         eventually(|| machine.renewers().is_empty());
         assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1, "{code}");
-        let dead = fs::read_to_string(machine.own("dead")).unwrap();
+        let dead = fs::read_to_string(machine.own("invalid-token")).unwrap();
         assert!(!dead.contains(&tokens.refresh_token), "{code}");
         // The login itself is where it was, for who knows better.
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);

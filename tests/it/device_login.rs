@@ -75,10 +75,10 @@ fn polling_goes_on_through_429_5xx_and_lost_connections() {
 fn the_interval_is_five_seconds_when_none_is_given() {
     let machine = Machine::with(|s| s.interval = Interval::Absent);
     let mut caller = machine.start("get");
-    eventually(|| machine.own("pending").exists());
+    eventually(|| machine.sign_in_file("device-authorization").exists());
     caller.kill().unwrap();
     caller.wait().unwrap();
-    let pending = std::fs::read_to_string(machine.own("pending")).unwrap();
+    let pending = std::fs::read_to_string(machine.sign_in_file("device-authorization")).unwrap();
     assert!(pending.contains("\"interval\":5"));
 }
 
@@ -134,7 +134,7 @@ fn login_stored_by_another_program_answers_the_waiting_callers() {
     let tokens = machine.sign_in(3600);
     assert_eq!(token_of(caller), tokens.access_token);
     eventually(|| machine.renewers().is_empty());
-    eventually(|| !machine.own("pending").exists());
+    eventually(|| !machine.sign_in_file("device-authorization").exists());
     assert_eq!(machine.issuer.counts().exchanges, 0);
 }
 

@@ -15,7 +15,8 @@ fn renew(gateway: &Gateway) {
 
 /// Returns the file of the cached metadata.
 fn metadata(gateway: &Gateway) -> PathBuf {
-    gateway.logins()[0].with_file_name("metadata")
+    let login = &gateway.logins()[0];
+    login.parent().unwrap().with_file_name("sign-in").join("metadata")
 }
 
 /// Makes the cached metadata older.

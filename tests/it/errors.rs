@@ -72,7 +72,7 @@ fn situation(kind: Kind, form: &str) -> Output {
             let machine = Machine::new();
             let caller = machine.start(&format!("get --wait 30s {form}"));
             machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-            crate::machine::eventually(|| machine.own("pending").exists());
+            crate::machine::eventually(|| machine.sign_in_file("device-authorization").exists());
             machine.command("login --cancel").assert().success();
             caller.wait_with_output().unwrap()
         }

@@ -86,7 +86,7 @@ fn no_host_that_resembles_ours_gets_the_token() {
         run(&machine, "erase", request);
         run(&machine, "store", format!("{request}username=ada@example.com\npassword=stolen\n"));
         assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token, "{request}");
-        assert!(!machine.own("refused").exists(), "{request}");
+        assert!(!machine.own("rejected").exists(), "{request}");
     }
     // The default port makes no other host of a URL that the program sends to as it is.
     let own_port = "https://chatgpt.com:443/";

@@ -76,7 +76,7 @@ fn bad_refresh_response_has_its_own_message_and_keeps_the_login() {
         assert!(error["message"].as_str().unwrap().contains(message), "{name}: {error}");
         assert!(!error["hint"].as_str().unwrap_or("none").is_empty(), "{name}: {error}");
         assert_eq!(fs::read(machine.path("auth.json")).unwrap(), before, "{name}");
-        assert!(!machine.own("dead").exists(), "{name}");
+        assert!(!machine.own("invalid-token").exists(), "{name}");
         // The same refresh token is still valid.
         fs::remove_file(machine.own("failure")).unwrap();
         assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
@@ -99,7 +99,11 @@ fn bad_user_code_response_starts_no_sign_in() {
         let error = told(&output);
         let kind = if disabled { "device_login_disabled" } else { kind };
         assert_eq!(error["kind"], kind, "{name}: {error}");
-        assert!(!machine.own("pending").exists() && !machine.path("auth.json").exists(), "{name}");
+        assert!(
+            !machine.sign_in_file("device-authorization").exists()
+                && !machine.path("auth.json").exists(),
+            "{name}"
+        );
         messages.insert(error["message"].as_str().unwrap().split(" (").next().unwrap().to_owned());
     }
     assert!(messages.len() >= 9, "each has its own message: {messages:#?}");
@@ -133,8 +137,8 @@ fn sign_in_survives(fault: &Fault) {
     let caller = machine.start("get --wait 60s");
     machine.approve_next();
     assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1), "{name}");
-    assert!(machine.own("pending").exists(), "{name}: the approval is kept");
-    fs::remove_file(machine.own("failure")).unwrap();
+    assert!(machine.sign_in_file("device-authorization").exists(), "{name}: the approval is kept");
+    fs::remove_file(machine.sign_in_file("failure")).unwrap();
     assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
     assert_eq!(machine.issuer.counts().user_codes, 1, "{name}");
 }
@@ -292,7 +296,7 @@ fn user_code_that_is_not_one_line_is_not_shown() {
         machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
         let output = machine.command("get --wait 20s").assert().code(1);
         output.stdout("").stderr(contains("evil").not());
-        assert!(!machine.own("pending").exists());
+        assert!(!machine.sign_in_file("device-authorization").exists());
     }
 }
 

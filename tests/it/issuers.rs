@@ -106,7 +106,7 @@ fn slow_down_lengthens_the_interval_which_defaults_to_five_seconds() {
     let mut caller = gateway.start("get --wait 60s");
     let pending = || {
         let files = crate::machine::files(&gateway.state());
-        files.into_iter().find(|file| file.ends_with("pending"))
+        files.into_iter().find(|file| file.ends_with("device-authorization"))
     };
     eventually(|| pending().is_some());
     assert_eq!(read(&pending().unwrap())["interval"], 5);

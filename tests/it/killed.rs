@@ -174,7 +174,7 @@ fn killed_after_a_refusal_keeps_the_refusal_recorded() {
     let reused = Fault::status(401, r#"{"error":{"code":"refresh_token_reused"}}"#);
     machine.issuer.fault(Endpoint::Refresh, reused, 1);
     let mut caller = machine.start("get --interactive never --wait 60s");
-    eventually(|| machine.own("dead").exists());
+    eventually(|| machine.own("invalid-token").exists());
     caller.kill().unwrap();
     caller.wait().unwrap();
     machine.kill_renewer();
@@ -196,7 +196,7 @@ fn killed_while_polling_keeps_the_user_code() {
     let machine = Machine::new();
     let callers = crowd(&machine);
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.own("pending").exists());
+    eventually(|| machine.sign_in_file("device-authorization").exists());
     machine.kill_renewer();
     machine.issuer.approve(&code);
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
@@ -211,13 +211,13 @@ fn killed_between_exchange_and_commit_keeps_the_login() {
     let write_lock = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
     machine.approve_next();
-    eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
+    eventually(|| fs::read(machine.sign_in_file("journal")).is_ok_and(|j| lines(&j) == 2));
     caller.kill().unwrap();
     caller.wait().unwrap();
     machine.kill_renewer();
     drop(write_lock);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
-    eventually(|| !machine.own("pending").exists());
+    eventually(|| !machine.sign_in_file("device-authorization").exists());
     let counts = machine.issuer.counts();
     assert_eq!((counts.user_codes, counts.exchanges), (1, 1));
 }

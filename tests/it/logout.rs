@@ -43,7 +43,7 @@ fn logout_cancels_a_pending_sign_in() {
     let (machine, _) = Machine::signed_in(3600);
     let login = machine.start("login --wait 60s --error-format json");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.own("pending").exists());
+    eventually(|| machine.sign_in_file("device-authorization").exists());
     machine.command("logout").assert().success();
     machine.issuer.approve(&code);
     let output = login.wait_with_output().unwrap();

@@ -4,7 +4,6 @@ use assert_cmd::Command;
 use issuer::{Account, Issuer, Settings, Tokens};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -88,6 +87,11 @@ impl Machine {
         self.path("codex-credential").join(name)
     }
 
+    /// A file of the sign-in directory.
+    pub fn sign_in_file(&self, name: &str) -> PathBuf {
+        self.own("sign-in").join(name)
+    }
+
     pub fn write_auth_json(&self, content: &Value) {
         fs::write(self.path("auth.json"), content.to_string()).unwrap();
     }
@@ -165,14 +169,24 @@ impl Machine {
         another
     }
 
-    /// The renewing processes of this machine.
+    /// The words that make the program the renewal process.
+    pub fn renewal_process(&self, goal: &Value) -> String {
+        let request = json!({
+            "goal": goal, "profile": "codex", "config": null, "account": null,
+            "codex_home": self.codex_home(), "caller": {"pid": 1, "program": "tests"},
+        });
+        format!("renew --request {request}")
+    }
+
+    /// The renewal processes of this machine.
     pub fn renewers(&self) -> Vec<u32> {
-        let home = self.codex_home().as_os_str().as_bytes();
+        let home = format!("\"codex_home\":{}", json!(self.codex_home()));
         let is_ours = |pid: &u32| {
-            let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            let arguments = read("cmdline");
-            arguments.split(|&b| b == 0).nth(2) == Some(b"--apart")
-                && arguments.split(|&b| b == 0).any(|argument| argument == home)
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let arguments: Vec<_> =
+                arguments.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
+            arguments.get(2).is_some_and(|it| it == "--request")
+                && arguments.get(3).is_some_and(|it| it.contains(&home))
         };
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -54,6 +54,7 @@ mod recipes;
 mod renewal;
 mod rules;
 mod secrets;
+mod sign_in_locks;
 mod status;
 mod storage;
 mod store;

@@ -71,7 +71,7 @@ fn nobody_signed_in_each_command_says_so_in_one_line() {
 fn pending_sign_in_is_told_to_every_caller_until_it_is_cancelled() {
     let machine = Machine::new();
     assert_refused(&machine, "get", 3, "run the same command again");
-    eventually(|| machine.own("pending").exists());
+    eventually(|| machine.sign_in_file("device-authorization").exists());
     assert_refused(&machine, "get --format token", 3, "run the same command again");
     assert_done(&machine, "login --cancel");
     assert_refused(&machine, "get --interactive never", 3, "codex-credential login");

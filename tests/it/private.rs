@@ -1,6 +1,6 @@
 //! Logins kept in this program's own storages.
 
-use crate::machine::{Machine, Private, ada, eventually, files, kill, token_of};
+use crate::machine::{Machine, Private, ada, eventually, files, token_of};
 use issuer::{Account, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -136,25 +136,28 @@ fn a_sign_in_for_another_account_leaves_the_default_alone() {
 }
 
 #[test]
-fn a_renewer_killed_between_answer_and_commit_loses_nothing() {
+fn answer_that_could_not_be_committed_is_committed_by_the_next_caller() {
     let private = Private::new("file");
     let machine = &private.machine;
-    machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(3));
     let old = private.sign_in(&ada(), "");
-    machine.issuer.set(|s| s.access_token_lifetime = std::time::Duration::from_secs(3600));
-    eventually(|| !machine.issuer.is_live_access_token(&old));
-    // The write of the login waits for this lock; the answer is in the journal by then.
+    machine.refuse(&old);
+    let slow = issuer::Fault::DelayAfter(std::time::Duration::from_millis(500));
+    machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);
     let find =
         |name: &str| files(private.state.path()).into_iter().find(|file| file.ends_with(name));
-    let write = crate::machine::lock(&find("write").unwrap());
+    let login = find("login").unwrap();
     let caller = machine.start("get --format token --wait 30s");
-    eventually(|| {
-        find("journal")
-            .is_some_and(|file| fs::read_to_string(file).unwrap().contains("refresh_token\":"))
-    });
-    kill(machine.renewers()[0]);
-    drop(write);
-    assert_ne!(token_of(caller), old);
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, crate::machine::PATIENCE));
+    // A file cannot be renamed over a folder: the answer is in the journal alone.
+    let stored = fs::read(&login).unwrap();
+    fs::remove_file(&login).unwrap();
+    fs::create_dir(&login).unwrap();
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    eventually(|| machine.renewers().is_empty());
+    assert!(fs::read_to_string(find("journal").unwrap()).unwrap().contains("refresh_token\":"));
+    fs::remove_dir(&login).unwrap();
+    fs::write(&login, stored).unwrap();
+    assert_ne!(machine.token(), old);
     assert_eq!((machine.issuer.counts().refreshes, machine.issuer.resent_after_answer()), (1, 0));
 }
 

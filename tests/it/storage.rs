@@ -105,8 +105,9 @@ fn files_are_private_with_a_umask_of_zero() {
     machine.approve_next();
     assert!(caller.wait().unwrap().success());
     // The renewal process removes the journal last, after the caller has its answer.
-    eventually(|| !machine.path("home/codex-credential/journal").exists());
-    for folder in [machine.path("home"), machine.path("home/codex-credential")] {
+    eventually(|| !machine.path("home/codex-credential/sign-in/journal").exists());
+    for folder in ["home", "home/codex-credential", "home/codex-credential/sign-in"] {
+        let folder = machine.path(folder);
         for entry in fs::read_dir(&folder).unwrap().flatten() {
             let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
             assert_eq!(mode, 0, "{}", entry.path().display());

@@ -40,10 +40,10 @@ fn ctrl_c_at_the_prompt_cancels_the_sign_in() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     terminal.exp_string("waiting for your approval").unwrap();
-    assert!(machine.own("pending").exists());
+    assert!(machine.sign_in_file("device-authorization").exists());
     terminal.send_control('c').unwrap();
     terminal.exp_string("the sign-in was cancelled").unwrap();
-    assert!(!machine.own("pending").exists());
+    assert!(!machine.sign_in_file("device-authorization").exists());
     eventually(|| machine.renewers().is_empty());
 }
 
@@ -117,7 +117,7 @@ fn caller_that_joined_a_sign_in_can_replace_an_expired_code() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(3));
     let mut program = machine.start("get --wait 60s");
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.own("pending").exists());
+    eventually(|| machine.sign_in_file("device-authorization").exists());
     let mut terminal = run(&machine, "get");
     terminal.exp_string("waiting for your approval").unwrap();
     terminal.exp_string("the code has expired; press Enter").unwrap();
@@ -145,7 +145,7 @@ fn ctrl_c_during_a_renewal_does_not_stop_it() {
     let mut terminal = run(&machine, "get");
     assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
     terminal.send_control('c').unwrap();
-    terminal.exp_string("what was begun goes on in the background").unwrap();
+    terminal.exp_string("the renewal goes on in the background").unwrap();
     eventually(|| machine.renewers().is_empty());
     machine.token();
     assert_eq!(machine.issuer.counts().refreshes, 1);

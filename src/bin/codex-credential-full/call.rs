@@ -7,7 +7,7 @@ use codex_credential::cli::{self, ProfileOptions};
 use codex_credential::clock::Deadline;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
-use codex_credential::renewal::wait::Caller;
+use codex_credential::renewal::caller::Caller;
 use codex_credential::storage::keyring::KeyringTimeouts;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::{PromptOptions, Screen};

@@ -116,7 +116,7 @@ fn run(operation: Operation, whose: &ProfileOptions) -> Result<ExitCode> {
         Operation::Import(options) => import(whose, options),
         Operation::Fleet(cli::Fleet::Status(options)) => fleet_status(whose, &options),
         Operation::Profile(command) => return profiles::run(whose, command),
-        Operation::Renew(options) => renewal::renew(whose, &options),
+        Operation::Renew(options) => renewal::renew(whose, options),
         Operation::Configure(options) => tools::configure(whose, options),
         Operation::Unconfigure(options) => tools::unconfigure(whose, options),
         Operation::Completions(options) => completions(options.shell),

@@ -22,7 +22,8 @@ const HINT: &str = "on a network file system, mount it with locks, or set CODEX_
 
 pub fn check(report: &mut Report, profile: &Profile) {
     let mut folders = profile.storage.watched();
-    folders.extend(profile.storage.login_dir().map(|login_dir| login_dir.dir().to_owned()));
+    folders.extend(profile.watched().unwrap_or_default());
+    folders.dedup();
     folders.retain(|folder| folder.is_dir());
     for folder in folders {
         match try_folder(folder.clone()) {

@@ -4,12 +4,12 @@ use crate::clock;
 use crate::commands::doctor::Report;
 use crate::error::Result;
 use crate::login::Login;
-use crate::oauth::device::DeviceAuthorization;
 use crate::profile::Profile;
-use crate::renewal::failure::{Failure, InvalidToken};
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::LoginDir;
+use crate::storage::login_dir::{LoginDir, SignInDir};
+use crate::storage::records::{Failure, InvalidToken, Record};
 use crate::ui::time_left;
+use std::path::Path;
 
 pub fn check(report: &mut Report, profile: &Profile) {
     let before = report.0.len();
@@ -22,29 +22,33 @@ pub fn check(report: &mut Report, profile: &Profile) {
 }
 
 fn check_all(report: &mut Report, profile: &Profile) -> Result<()> {
-    let login_dir = profile.storage.login_dir()?;
-    check_lock(report, &login_dir);
-    check_pending(report, &login_dir)?;
-    check_failure(report, &login_dir)?;
+    let (login_dir, sign_in_dir) = (profile.storage.login_dir()?, profile.storage.sign_in_dir());
+    if let Some(login_dir) = &login_dir {
+        check_lock(report, &login_dir.lock(), &login_dir.journal(), "renewal");
+        check_failure(report, &login_dir.failure(), "renewal")?;
+    }
+    check_lock(report, &sign_in_dir.lock(), &sign_in_dir.journal(), "sign-in");
+    check_pending(report, &sign_in_dir)?;
+    check_failure(report, &sign_in_dir.failure(), "sign-in")?;
     // The check `login` reports a login that cannot be read.
-    match profile.storage.load().ok().flatten() {
-        Some(login) => check_tokens(report, profile, &login_dir, &login),
-        None => Ok(()),
+    match (profile.storage.load().ok().flatten(), login_dir) {
+        (Some(login), Some(login_dir)) => check_tokens(report, profile, &login_dir, &login),
+        _ => Ok(()),
     }
 }
 
-fn check_lock(report: &mut Report, login_dir: &LoginDir) {
-    if let Some(holder) = Lock::holder(&login_dir.lock()) {
-        report.ok("renewals", format!("{holder} is renewing the login"));
-    } else if login_dir.journal().exists() {
+fn check_lock(report: &mut Report, lock: &Path, journal: &Path, what: &str) {
+    if let Some(holder) = Lock::holder(lock) {
+        report.ok("renewals", format!("{holder} runs a {what}"));
+    } else if journal.exists() {
         let next = "to finish it, run: codex-credential get";
-        report.warn("journal", "a renewal was interrupted", next);
+        report.warn("journal", format!("a {what} was interrupted"), next);
     }
 }
 
-fn check_pending(report: &mut Report, login_dir: &LoginDir) -> Result<()> {
+fn check_pending(report: &mut Report, sign_in_dir: &SignInDir) -> Result<()> {
     let now = clock::now();
-    if let Some(pending) = login_dir.pending::<DeviceAuthorization>().load()?
+    if let Some(pending) = sign_in_dir.device_authorization().load()?
         && pending.verification.expires_at > now
     {
         let left = time_left(pending.verification.expires_at - now);
@@ -54,13 +58,13 @@ fn check_pending(report: &mut Report, login_dir: &LoginDir) -> Result<()> {
     Ok(())
 }
 
-fn check_failure(report: &mut Report, login_dir: &LoginDir) -> Result<()> {
-    if let Some(failure) = login_dir.failure::<Failure>().load()? {
+fn check_failure(report: &mut Report, failure: &Record<Failure>, what: &str) -> Result<()> {
+    if let Some(failure) = failure.load()? {
         let found = match failure.pause_left() {
-            0 => format!("the last renewal failed: {}", failure.error.text()),
+            0 => format!("the last {what} failed: {}", failure.error.text()),
             left => {
                 let (next, error) = (time_left(left), failure.error.text());
-                format!("the last renewal failed (next try in {next}): {error}")
+                format!("the last {what} failed (next try in {next}): {error}")
             }
         };
         let next = failure.error.hint.clone();

@@ -5,11 +5,17 @@ use crate::profile::Profile;
 
 #[cfg(unix)]
 pub fn check(report: &mut Report, profile: &Profile) {
+    use crate::storage::login_dir::LoginDir;
     use std::path::PathBuf;
     let Ok(login_dir) = profile.storage.login_dir() else { return };
-    let mut private: Vec<PathBuf> = vec![login_dir.dir().to_owned()];
-    let inside = std::fs::read_dir(login_dir.dir()).into_iter().flatten().flatten();
-    private.extend(inside.map(|entry| entry.path()));
+    let sign_in_dir = profile.storage.sign_in_dir();
+    let folders = login_dir.iter().map(LoginDir::dir).chain([sign_in_dir.dir()]);
+    let mut private: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        private.push(folder.to_owned());
+        let inside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        private.extend(inside.map(|entry| entry.path()));
+    }
     private.extend(profile.storage.watched().into_iter().map(|folder| folder.join("auth.json")));
     private.extend(profile.as_standard().and_then(|standard| standard.client_secret_file.clone()));
     // These decide where a token is sent: others may read them, but not write them.

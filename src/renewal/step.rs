@@ -1,0 +1,124 @@
+//! What a waiting caller does next: decisions without a process, a lock or a file.
+
+use crate::error::{Error, Kind};
+
+/// What the caller waits for.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A renewal of the stored login.
+    Renewal,
+    /// A sign-in. `cause` is why the stored login cannot be renewed; `None` where no login is stored.
+    SignIn { cause: Option<Error> },
+}
+
+/// What the caller does with the lock that it has got.
+#[derive(Debug)]
+pub(super) enum WithLock {
+    /// Takes the failure of the process that held the lock before as its own.
+    Fail(Error),
+    /// Starts a process and hands the lock over to it.
+    Start,
+    /// Recovers what a killed sign-in left; starts none.
+    Recover,
+    /// Gives up: the processes that were started have ended without a result.
+    GiveUp,
+}
+
+/// A process that ends without a result is started again this often.
+pub(super) const STARTS: u32 = 3;
+
+/// Decides what a caller does with the lock when the storage has no login that the caller can use. `failure` was recorded
+/// while the caller waited. `starts` is how many processes the caller has started without a result.
+pub(super) fn with_lock(
+    phase: &Phase,
+    may_sign_in: bool,
+    failure: Option<Error>,
+    starts: u32,
+) -> WithLock {
+    match (phase, failure) {
+        // A sign-in that was cut off is followed by a new one.
+        (Phase::SignIn { .. }, Some(error)) if may_sign_in && error.is_cured_by_sign_in() => {}
+        (_, Some(error)) => return WithLock::Fail(error),
+        (_, None) => {}
+    }
+    match phase {
+        Phase::SignIn { .. } if !may_sign_in => WithLock::Recover,
+        _ if starts >= STARTS => WithLock::GiveUp,
+        _ => WithLock::Start,
+    }
+}
+
+/// Returns the phase that follows a failure, or the error that the caller ends with. A caller that may not sign in still
+/// joins the sign-in of another caller.
+pub(super) fn after_failure(phase: &Phase, error: Error) -> Result<Phase, Error> {
+    match phase {
+        Phase::Renewal if error.is_cured_by_sign_in() => Ok(Phase::SignIn { cause: Some(error) }),
+        _ => Err(error),
+    }
+}
+
+/// Whether the user is offered a fresh code in place of one that has expired.
+pub(super) fn offers_fresh_code(phase: &Phase, error: &Error) -> bool {
+    matches!(phase, Phase::SignIn { .. }) && error.kind == Kind::LoginExpired
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGN_IN: Phase = Phase::SignIn { cause: None };
+
+    fn error(kind: Kind) -> Error {
+        Error::new(kind, "made up")
+    }
+
+    #[test]
+    fn caller_with_the_lock_starts_a_process_until_three_have_ended_without_a_result() {
+        for phase in [Phase::Renewal, SIGN_IN] {
+            assert!(matches!(with_lock(&phase, true, None, 0), WithLock::Start));
+            assert!(matches!(with_lock(&phase, true, None, STARTS - 1), WithLock::Start));
+            assert!(matches!(with_lock(&phase, true, None, STARTS), WithLock::GiveUp));
+        }
+    }
+
+    #[test]
+    fn failure_is_shared_by_all_who_waited_for_the_process() {
+        for (phase, may_sign_in) in [(Phase::Renewal, true), (SIGN_IN, true), (SIGN_IN, false)] {
+            let failure = Some(error(Kind::Network));
+            let step = with_lock(&phase, may_sign_in, failure, 0);
+            assert!(matches!(step, WithLock::Fail(error) if error.kind == Kind::Network));
+        }
+    }
+
+    #[test]
+    fn sign_in_that_was_cut_off_is_started_again() {
+        let failure = || Some(error(Kind::LoginRequired));
+        assert!(matches!(with_lock(&SIGN_IN, true, failure(), 0), WithLock::Start));
+        assert!(matches!(with_lock(&SIGN_IN, false, failure(), 0), WithLock::Fail(_)));
+    }
+
+    #[test]
+    fn caller_that_may_not_sign_in_renews_and_recovers_and_starts_no_sign_in() {
+        assert!(matches!(with_lock(&Phase::Renewal, false, None, 0), WithLock::Start));
+        assert!(matches!(with_lock(&SIGN_IN, false, None, 0), WithLock::Recover));
+    }
+
+    #[test]
+    fn only_an_error_that_a_sign_in_cures_is_followed_by_a_sign_in() {
+        for kind in [Kind::LoginRequired, Kind::LoginDead] {
+            let next = after_failure(&Phase::Renewal, error(kind)).unwrap();
+            assert!(matches!(next, Phase::SignIn { cause: Some(_) }));
+            assert!(after_failure(&SIGN_IN, error(kind)).is_err());
+        }
+        for kind in [Kind::Network, Kind::Server, Kind::Storage, Kind::WrongAccount, Kind::Busy] {
+            assert_eq!(after_failure(&Phase::Renewal, error(kind)).unwrap_err().kind, kind);
+        }
+    }
+
+    #[test]
+    fn fresh_code_is_offered_only_for_an_expired_one() {
+        assert!(offers_fresh_code(&SIGN_IN, &error(Kind::LoginExpired)));
+        assert!(!offers_fresh_code(&SIGN_IN, &error(Kind::Denied)));
+        assert!(!offers_fresh_code(&Phase::Renewal, &error(Kind::LoginExpired)));
+    }
+}
