@@ -23,7 +23,7 @@ fn configure(machine: &Machine, home: &Path, command: &str, args: &[&str]) {
          enabled = false\n"
     );
     fs::create_dir_all(home).unwrap();
-    // Others may be reading it.
+    // Another Codex may be reading the file.
     let fresh = tempfile::NamedTempFile::new_in(home).unwrap();
     fs::write(&fresh, config).unwrap();
     fresh.persist(home.join("config.toml")).unwrap();
@@ -38,15 +38,15 @@ fn exec(machine: &Machine, home: &Path) -> Command {
     codex
 }
 
-/// As the README says it: Codex and we have one CODEX_HOME.
+/// Prepares Codex with our CODEX_HOME, as the page in helpers/ says.
 pub fn sharing(machine: &Machine) -> Command {
     let helper = tools::helper().to_str().unwrap();
     configure(machine, machine.codex_home(), helper, &["get", "--format", "token"]);
     exec(machine, machine.codex_home())
 }
 
-/// With a CODEX_HOME of its own and no login in it. Codex that sees a login with less than five minutes left
-/// refreshes before each of its own requests, dozens of times in one run; this one has nobody to ask but us.
+/// Prepares Codex with another CODEX_HOME, which has no login. If Codex finds a login that expires within five minutes,
+/// it refreshes before each request, dozens of times in one run. Without a login, it can only ask us.
 pub fn apart(machine: &Machine) -> Command {
     let home = tools::home(machine).join("codex");
     let ours = format!("CODEX_HOME={}", machine.codex_home().display());

@@ -1,4 +1,4 @@
-//! chatgpt.com on loopback, for programs that insist on https; behind it a real container registry and the issuer.
+//! chatgpt.com on loopback, for programs that require https: a proxy to a real container registry and to the issuer.
 
 use crate::machine::Machine;
 use crate::tools;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 pub struct Gate {
-    /// The one certificate that stands for chatgpt.com.
+    /// The certificate for chatgpt.com.
     pub certificate: PathBuf,
     proxy: String,
     processes: Vec<Child>,
@@ -51,7 +51,7 @@ impl Gate {
         Self { certificate, proxy, processes: vec![registry, gate] }
     }
 
-    /// As [`tools::command`], with this gate in the place of the network.
+    /// Prepares a program as [`tools::command`] does, with this gate as its proxy.
     pub fn command(&self, machine: &Machine, program: impl Into<OsString>) -> Command {
         let mut command = tools::command(machine, program);
         command.env("HTTPS_PROXY", &self.proxy).env("SSL_CERT_FILE", &self.certificate);
@@ -68,7 +68,7 @@ impl Drop for Gate {
     }
 }
 
-/// The smallest image that Docker takes for one, as `image:1`.
+/// Pushes the smallest image that Docker accepts, as `image:1`.
 fn push_an_image(registry: &str) {
     let script = r#"
         blob='{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:'

@@ -1,11 +1,11 @@
-//! Tools that speak https alone, behind a [`Gate`].
+//! Tools that require https, behind a [`Gate`].
 
 use crate::gate::Gate;
 use crate::machine::{Machine, recipe};
 use crate::tools::{self, Outcome};
 use std::fs;
 
-/// Docker without an engine: it asks the registry itself for what `docker pull` would begin with.
+/// Docker without an engine: the client itself gets the manifest, as `docker pull` does first.
 pub fn docker(machine: &Machine) -> Outcome {
     let gate = Gate::of(machine);
     let bin = tools::home(machine).join("bin");
@@ -32,7 +32,7 @@ pub fn docker(machine: &Machine) -> Outcome {
     if manifest.contains("\"schemaVersion\"") { Ok(()) } else { Err(tools::said(&output)) }
 }
 
-/// kubectl with the recipe of its page; the API server is the model, to whom it posts.
+/// kubectl with the recipe of its page. The API server is the model, which answers a POST.
 pub fn kubectl(machine: &Machine) -> Outcome {
     let gate = Gate::of(machine);
     let blocks = recipe("kubectl", "bash", tools::helper());

@@ -1,10 +1,10 @@
-//! Tools from npm.
+//! Tools that npm installs.
 
 use crate::machine::{Machine, recipe};
 use crate::tools::{self, Outcome};
 use std::fs;
 
-/// Five requests of the client of the page.
+/// Five requests by the client on the page.
 pub fn openai_js(machine: &Machine) -> Outcome {
     let model = format!("{}/v1", machine.issuer.url());
     let recipe =
@@ -14,7 +14,7 @@ pub fn openai_js(machine: &Machine) -> Outcome {
                const answer = await client.responses.create({ model: 'gpt-5', input: 'Return OK.' });\n  \
                console.log(answer.output_text);\n}\n";
     fs::write(&script, recipe + ask).unwrap();
-    // A module is not looked for along NODE_PATH.
+    // Node does not use NODE_PATH for ES modules.
     let modules = tools::home(machine).join("node_modules");
     let _ = std::os::unix::fs::symlink(tools::program("NODE_PATH").unwrap(), modules);
     let mut node = tools::command(machine, "node");

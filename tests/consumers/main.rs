@@ -1,11 +1,11 @@
-//! Real programs that ask us for a token: curl, git, the `OpenAI` SDKs, Codex, Claude Code, opencode, pi, Docker,
-//! kubectl; and a real browser.
+//! Real programs that ask us for a token: curl, git, the `OpenAI` SDKs, Codex, Claude Code, opencode, pi, Docker and
+//! kubectl. A real browser approves the sign-in.
 //!
-//! `.ci/consumers` installs them and runs this. Without them it says so in one line.
+//! `.ci/consumers` installs the programs and runs the tests. Without the programs, the tests are skipped.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "programs come in by variables; two minutes are two minutes"
+    reason = "variables name the programs, and one test runs for a real time"
 )]
 
 #[path = "../browser/mod.rs"]
@@ -15,7 +15,7 @@ mod crowd;
 mod gate;
 mod https;
 mod javascript;
-#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../it/machine.rs"]
 mod machine;
 mod sign_in;

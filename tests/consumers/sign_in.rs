@@ -1,9 +1,9 @@
-//! From nobody signed in to an answer, with a person at a browser.
+//! From no login to an answer, with a user at a browser.
 
 use crate::machine::{Machine, ada, eventually};
 use crate::{browser, codex, tools};
 
-/// What the page says when Ada has decided.
+/// Lets Ada decide in the browser and returns what the page shows.
 fn decide(machine: &Machine, invitation: [&str; 2], decision: &str) -> String {
     let node = tools::command(machine, "node");
     browser::decide(node, "issuer", invitation, &ada().account_id, decision)
@@ -37,7 +37,7 @@ pub fn chromium_denies() {
     assert_eq!(decide(&machine, invitation, "deny"), "Login denied");
     eventually(|| machine.renewers().is_empty());
     let output = machine.std_command("get").output().unwrap();
-    // The denial ended that sign-in; whoever asks again gets another code.
+    // The denial ended the first sign-in, and the next call gets another code.
     assert_eq!(output.status.code(), Some(3));
     assert_ne!(browser::invitation(&tools::said(&output))[1], invitation[1]);
     let counts = machine.issuer.counts();

@@ -1,4 +1,4 @@
-//! Each tool by itself, as its recipe says.
+//! Each tool alone, as its page in helpers/ says.
 
 use crate::machine::Machine;
 use crate::tools::{self, Outcome};
@@ -41,7 +41,7 @@ pub fn pi() {
     answered(javascript::pi, 1..=1);
 }
 
-/// It asks for a title, too.
+/// opencode sends a second request, for a title.
 pub fn opencode() {
     answered(javascript::opencode, 1..);
 }

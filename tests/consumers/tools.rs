@@ -1,4 +1,4 @@
-//! The tools that ask for a token as their README recipe says, on a [`Machine`] with nothing that leads off loopback.
+//! The tools, called as their pages in helpers/ say, on a [`Machine`] whose network is loopback.
 
 use crate::codex;
 use crate::machine::{Machine, recipe};
@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A program that `.ci/consumers` installed.
+/// Returns the path of a program that `.ci/consumers` installed.
 pub fn program(variable: &str) -> Option<OsString> {
     std::env::var_os(variable)
 }
 
-/// The home folder of all tools.
+/// Returns the home folder of all tools.
 pub fn home(machine: &Machine) -> PathBuf {
     let home = machine.path("home");
     fs::create_dir_all(&home).unwrap();
@@ -23,8 +23,8 @@ pub fn helper() -> &'static Path {
     assert_cmd::cargo::cargo_bin!("codex-credential")
 }
 
-/// `timeout` around it, for Codex waits for ever where a server is down. The proxy is nobody: what would leave
-/// the machine fails.
+/// Prepares a program under `timeout`, because Codex waits forever for a server that is down. There is no server at
+/// the proxy's address, so a request that would leave the machine fails.
 pub fn command(machine: &Machine, program: impl Into<OsString>) -> Command {
     let mut command = Command::new("timeout");
     command.arg("60").arg(program.into()).env_clear();
@@ -40,27 +40,27 @@ pub fn command(machine: &Machine, program: impl Into<OsString>) -> Command {
     command
 }
 
-/// A consumer fails with what its program printed.
+/// The error is everything that the program printed.
 pub type Outcome = Result<(), String>;
 
-/// `configure` with the rest of the line, by the helper at `program`.
+/// Runs `program configure LINE`.
 pub fn configure(machine: &Machine, program: &Path, line: &str) {
     let mut configure = command(machine, program);
     let output = configure.arg("configure").args(line.split(' ')).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Runs a program to whom the model has to answer `times`.
+/// Runs a program that has to print the model's answer `times`.
 pub fn answered(command: &mut Command, times: usize) -> Outcome {
     let output = command.output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
-    // The ids of answers are random, and may have those letters in them.
+    // A random id may contain these letters.
     let words = stdout.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
     let answers = words.filter(|word| *word == "OK").count();
     if output.status.success() && answers == times { Ok(()) } else { Err(said(&output)) }
 }
 
-/// Everything that a program printed, without tokens.
+/// Returns everything that a program printed, without tokens.
 pub fn said(output: &Output) -> String {
     let Output { status, stdout, stderr } = output;
     let all = [stdout.as_slice(), stderr].map(String::from_utf8_lossy).concat();
@@ -81,7 +81,7 @@ fn script(machine: &Machine, script: &str) -> Outcome {
     answered(&mut bash, 1)
 }
 
-/// The recipe of the page, with what makes its request one to the model.
+/// The recipe of the page, with a request to the model.
 pub fn curl(machine: &Machine) -> Outcome {
     let recipe = recipe("curl", "bash", helper()).concat();
     let recipe = recipe.replace("https://chatgpt.com/…", r#""$MODEL/responses""#);
@@ -89,7 +89,7 @@ pub fn curl(machine: &Machine) -> Outcome {
     script(machine, &format!("{curl}\n{{ {recipe} }} | grep -o '\"text\":\"OK\"'"))
 }
 
-/// `git credential fill`, with the helper for the one host; what it gives is good for the model.
+/// `git credential fill` with the helper for the host. The model accepts the password.
 pub fn git(machine: &Machine) -> Outcome {
     let section =
         format!("[credential \"https://chatgpt.com\"]\nhelper = {}\n", helper().display());
@@ -106,7 +106,7 @@ pub fn git(machine: &Machine) -> Outcome {
     )
 }
 
-/// Five requests of the client of the page, each with a token that its key function fetched.
+/// Five requests by the client on the page, each with a token from its key function.
 pub fn openai_python(machine: &Machine) -> Outcome {
     let model = format!("{}/v1", machine.issuer.url());
     let recipe =
