@@ -1,6 +1,6 @@
 //! `profile list`, `show` and `add`.
 
-use crate::configure::file::TextFile;
+use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::profile::built_in::{BUILT_IN, HOST, ISSUER};

@@ -1,52 +1,59 @@
-//! `~/.gitconfig`: a helper for each host. The list of helpers is emptied for that host first, so that no other
-//! helper of git's (`store`, `cache`) is handed the token to keep.
+//! git: a credential helper in `~/.gitconfig` for each host. An empty helper first clears the list for that host, so
+//! that git does not give the token to another helper (`store`, `cache`) to keep.
 //!
-//! git itself reads the file, and says whether it is one. The lines are added here and not by `git config`, which
-//! leaves a section, a blank or a newline behind when they are taken out again.
+//! git itself reads the file. We append the lines ourselves because `git config --unset` leaves a section or a blank
+//! line behind.
 
-use crate::configure::entry::{Entry, Folders, State, by_hand};
-use crate::configure::file::malformed;
-use crate::configure::lines;
-use crate::configure::program::{Program, option, unquoted, without_option};
-use crate::configure::setup::Setup;
+use crate::configure::appended_lines;
+use crate::configure::entry::{Entry, EntryState, edited};
+use crate::configure::folders::Folders;
+use crate::configure::program::{Program, without_profile};
+use crate::configure::quote;
+use crate::configure::setup::{ToolSetup, comment, undo_command};
+use crate::configure::text_file::malformed;
 use crate::error::{Error, Kind, Result};
 use crate::values::Host;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub fn setup(program: &Program, hosts: &[Host], folders: &Folders) -> Setup {
-    let xdg = folders.of("XDG_CONFIG_HOME", ".config").join("git/config");
-    // Where `git config --global` writes to.
+pub fn setup(program: &Program, hosts: &[Host], folders: &Folders) -> ToolSetup {
+    // The file that `git config --global` writes.
+    let xdg = folders.named_or("XDG_CONFIG_HOME", ".config").join("git/config");
     let home = folders.home.join(".gitconfig");
-    let usual = if !home.exists() && xdg.exists() { xdg } else { home };
-    let path = folders.said("GIT_CONFIG_GLOBAL").unwrap_or(usual);
+    let default = if !home.exists() && xdg.exists() { xdg } else { home };
+    let path = folders.named("GIT_CONFIG_GLOBAL").unwrap_or(default);
     let helper = |host: &Host| -> Box<dyn Entry> {
         let url = format!("https://{host}");
-        Box::new(Helper { path: path.clone(), program: program.clone(), url })
+        Box::new(GitHelper { path: path.clone(), program: program.clone(), url })
     };
-    Setup { entries: hosts.iter().map(helper).collect(), link: None, note: None }
+    ToolSetup {
+        entries: hosts.iter().map(helper).collect(),
+        link: None,
+        note: None,
+        undo: undo_command(&format!("git{}", program.profile_option())),
+    }
 }
 
-struct Helper {
+struct GitHelper {
     path: PathBuf,
     program: Program,
     url: String,
 }
 
-impl Helper {
-    /// What git runs: an absolute path as it is; `!` and words of a shell where it has blanks or the like.
+impl GitHelper {
+    /// Returns what git runs: an absolute path, or a shell command after `!` if the path needs quotes.
     fn value(&self) -> String {
         let quoted = self.program.quoted();
         let mark = if quoted == self.program.text() { "" } else { "!" };
-        format!("{mark}{quoted}{}", option(self.program.profile()))
+        format!("{mark}{quoted}{}", self.program.profile_option())
     }
 
     fn is_ours(&self, value: &str) -> bool {
-        let program = without_option(value.strip_prefix('!').unwrap_or(value));
-        self.program.is(&unquoted(program))
+        let program = without_profile(value.strip_prefix('!').unwrap_or(value));
+        self.program.is(&quote::from_shell(program))
     }
 
-    /// The helpers for the host in the file alone, without what it includes.
+    /// Returns the helpers for the host in this file, without the files that it includes.
     fn helpers(&self) -> Result<Vec<String>> {
         if !self.path.exists() {
             return Ok(Vec::new());
@@ -57,69 +64,81 @@ impl Helper {
         let output = git.output().map_err(|error| {
             Error::new(Kind::Usage, "cannot run git")
                 .caused_by(error)
-                .hint("install git, or put it on the PATH")
+                .hint("install git, or add its folder to the PATH")
         })?;
-        let says = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() || output.status.code() == Some(1) && says.is_empty() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let is_unset = output.status.code() == Some(1) && stderr.is_empty();
+        if output.status.success() || is_unset {
             let values = String::from_utf8_lossy(&output.stdout);
             let values = values.split('\0').filter(|value| !value.is_empty());
             return Ok(values.map(str::to_owned).collect());
         }
-        let number = |words: &str| words.split(' ').next()?.parse().ok();
-        let line = says.split_once("bad config line ").and_then(|(_, words)| number(words));
-        let what = says.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
-        Err(line.map_or_else(
-            || Error::new(Kind::Configuration, format!("{}: {what}", self.path.display())),
-            |line| malformed(&self.path, line, &format!("git cannot read it ({what})")),
-        ))
+        Err(self.unreadable(&stderr))
     }
-}
 
-impl Helper {
-    fn block(&self, helper: &str) -> [String; 4] {
-        let profile = helper.strip_prefix(without_option(helper)).unwrap_or_default();
-        let is_plain = !helper.contains(['"', '\\', '#', ';']);
-        let value = if is_plain {
-            helper.to_owned()
-        } else {
-            format!("\"{}\"", helper.replace('\\', r"\\").replace('"', "\\\""))
+    fn unreadable(&self, stderr: &str) -> Error {
+        let reason = stderr.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
+        let line = stderr.split_once("bad config line ").and_then(|(_, rest)| {
+            let number = rest.split(' ').next()?;
+            number.parse().ok()
+        });
+        let Some(line) = line else {
+            let message = format!("git cannot read {}: {reason}", self.path.display());
+            return Error::new(Kind::Configuration, message);
         };
-        [
-            format!("# by codex-credential; to undo: codex-credential unconfigure git{profile}"),
+        malformed(&self.path, line, &format!("git cannot read it ({reason})"))
+    }
+
+    fn lines(&self, value: &str) -> Result<[String; 4]> {
+        let profile_option = value.strip_prefix(without_profile(value)).unwrap_or_default();
+        Ok([
+            comment(&undo_command(&format!("git{profile_option}"))),
             format!("[credential \"{}\"]", self.url),
             "\thelper =".to_owned(),
-            format!("\thelper = {value}"),
-        ]
+            format!("\thelper = {}", quote::git_config(value)?),
+        ])
     }
 }
 
-impl Entry for Helper {
+impl Entry for GitHelper {
     fn path(&self) -> &Path {
         &self.path
     }
 
-    fn state(&self, text: Option<&str>) -> Result<State> {
+    fn state(&self, text: Option<&str>) -> Result<EntryState> {
         let helpers = if text.is_some() { self.helpers()? } else { Vec::new() };
-        let another = helpers.iter().find(|helper| !self.is_ours(helper));
+        let other = helpers.iter().find(|helper| !self.is_ours(helper));
         Ok(if helpers.contains(&self.value()) {
-            State::Current
+            EntryState::Current
         } else if helpers.iter().any(|helper| self.is_ours(helper)) {
-            State::Outdated
-        } else if let Some(another) = another {
-            State::Another(format!("already has a helper for {}: {another}", self.url))
+            EntryState::Outdated
+        } else if let Some(other) = other {
+            EntryState::Other(format!("already has a helper for {}: {other}", self.url))
         } else {
-            State::Absent
+            EntryState::Absent
         })
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        lines::append(&self.path, text, &self.block(&self.value()))
+        appended_lines::refuse_continued_line(&self.path, text)?;
+        Ok(appended_lines::append(text, &self.lines(&self.value())?))
     }
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let ours = self.helpers()?.into_iter().filter(|helper| self.is_ours(helper));
-        let mut cut = ours.filter_map(|helper| lines::cut(text, &self.block(&helper)));
-        let rest = cut.next().filter(|rest| !rest.goes_on).map(|rest| rest.text);
-        rest.ok_or_else(|| by_hand(&self.path, "our helper"))
+        let mut lines = ours.filter_map(|helper| self.lines(&helper).ok());
+        let removed = lines.find_map(|lines| appended_lines::remove(text, &lines));
+        // Keys that were added to our section would become keys of the section before it.
+        removed
+            .filter(|removed| !starts_with_key(removed.after))
+            .map(|removed| removed.text)
+            .ok_or_else(|| edited(&self.path, "the helper"))
     }
+}
+
+/// Tells whether the text begins with a key, after comments and blank lines.
+fn starts_with_key(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    first.is_some_and(|line| !line.starts_with('['))
 }

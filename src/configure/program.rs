@@ -1,44 +1,61 @@
-//! This program, as others run it: by its absolute path, because what is started from a desktop has no PATH.
+//! The command that other programs run: the absolute path of this program, because a program started from a desktop
+//! may have another PATH.
 
+use crate::configure::quote;
 use crate::error::{Error, Kind, Result};
 use crate::programs;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The arguments with which a token alone is printed.
+/// The arguments that print only the access token.
 const GET_TOKEN: [&str; 3] = ["get", "--format", "token"];
 
 const PROFILE: &str = "--profile";
+
+/// Claude Code leaves standard input open, and `get` would wait for a request.
 const NO_INPUT: &str = " </dev/null";
 
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
     text: String,
-    /// The folder of `path` is on the PATH.
+    quoted: String,
+    /// Whether the folder of `path` is on the PATH.
     pub is_on_path: bool,
-    /// The profile that the written command names.
+    /// The profile that the command names.
     profile: Option<String>,
+    profile_option: String,
 }
 
 impl Program {
-    /// Finds the path that survives an upgrade: the entry on the PATH that leads to this program, for the program may
-    /// lie in a folder with the release in its name. Otherwise the program's own path.
+    /// Finds the path that survives an upgrade: the entry on the PATH that leads to this program, because a package
+    /// manager may install each release in its own folder. Otherwise uses the program's own path.
     pub fn this(
         variable: &dyn Fn(&str) -> Option<OsString>,
         profile: Option<String>,
     ) -> Result<Self> {
         let own = programs::front().map_err(|error| {
-            Error::new(Kind::Storage, "cannot find this program's own path").caused_by(error)
+            Error::new(Kind::Storage, "cannot find the path of this program").caused_by(error)
         })?;
-        let entry = entry_on_path(&own, variable("PATH"));
-        let is_on_path = entry.is_some();
-        let path = entry.unwrap_or(own);
-        let Some(text) = path.to_str().filter(|text| !text.contains(char::is_control)) else {
-            let message = format!("{} cannot be written into a text file", path.display());
-            return Err(Error::new(Kind::Usage, message).hint("install the program elsewhere"));
+        let on_path = entry_on_path(&own, variable("PATH"));
+        let is_on_path = on_path.is_some();
+        Self::at(on_path.unwrap_or(own), is_on_path, profile)
+    }
+
+    /// # Errors
+    /// `Usage` when the path or the profile cannot be written to a text file.
+    pub fn at(path: PathBuf, is_on_path: bool, profile: Option<String>) -> Result<Self> {
+        let Some(text) = path.to_str().map(str::to_owned) else {
+            let message = format!("the path {} is not UTF-8", path.display());
+            let hint = "install the program in another folder";
+            return Err(Error::new(Kind::Usage, message).hint(hint));
         };
-        Ok(Self { text: text.to_owned(), path, is_on_path, profile })
+        let quoted = quote::shell(&text)?;
+        let profile_option = match &profile {
+            Some(name) => format!(" {PROFILE} {}", quote::shell(name)?),
+            None => String::new(),
+        };
+        Ok(Self { path, text, quoted, is_on_path, profile, profile_option })
     }
 
     pub fn path(&self) -> &Path {
@@ -53,41 +70,43 @@ impl Program {
         self.profile.as_deref()
     }
 
-    /// Tells whether `path` is this program, at this path or at another one.
+    /// Returns the path as one word of a shell command.
+    pub fn quoted(&self) -> &str {
+        &self.quoted
+    }
+
+    /// Returns ` --profile NAME` for a shell command, or nothing if the command names no profile.
+    pub fn profile_option(&self) -> &str {
+        &self.profile_option
+    }
+
+    /// Tells whether `path` is this program, in any folder.
     pub fn is(&self, path: &str) -> bool {
         Path::new(path).file_name() == self.path.file_name()
     }
 
-    /// The path as a word of a shell.
-    pub fn quoted(&self) -> String {
-        quoted(&self.text)
-    }
-
-    /// The arguments to get a token.
+    /// Returns the arguments that print the access token.
     pub fn get_token_args(&self) -> Vec<&str> {
-        let named = self.profile().into_iter().flat_map(|name| [PROFILE, name]);
-        GET_TOKEN.into_iter().chain(named).collect()
+        let profile = self.profile().into_iter().flat_map(|name| [PROFILE, name]);
+        GET_TOKEN.into_iter().chain(profile).collect()
     }
 
-    /// What a shell runs to get a token, with no input: Claude Code leaves it open, and sends nothing.
+    /// Returns the shell command that prints the access token.
     pub fn get_token(&self) -> String {
-        let args = GET_TOKEN.join(" ");
-        format!("{} {args}{}{NO_INPUT}", self.quoted(), option(self.profile()))
+        format!("{} {}{}{NO_INPUT}", self.quoted, GET_TOKEN.join(" "), self.profile_option)
     }
 
-    /// Tells whether a shell that runs `command` gets a token from this program, at this path or at another one, with
-    /// or without a profile.
+    /// Tells whether the shell command prints the access token of this program, in any folder and with any profile.
     pub fn gets_token(&self, command: &str) -> bool {
         let command = command.strip_suffix(NO_INPUT).unwrap_or(command);
-        let Some((program, rest)) = command.rsplit_once(&format!(" {}", GET_TOKEN.join(" ")))
-        else {
-            return false;
-        };
-        self.is(&unquoted(program)) && without_option(rest).is_empty()
+        let arguments = format!(" {}", GET_TOKEN.join(" "));
+        command.rsplit_once(&arguments).is_some_and(|(program, rest)| {
+            self.is(&quote::from_shell(program)) && without_profile(rest).is_empty()
+        })
     }
 }
 
-/// The first `codex-credential` on the PATH that leads to the program `own`.
+/// Returns the first `codex-credential` on the PATH that leads to the program `own`.
 fn entry_on_path(own: &Path, path: Option<OsString>) -> Option<PathBuf> {
     let (target, name) = (own.canonicalize().ok()?, own.file_name()?);
     let path = path?;
@@ -96,26 +115,14 @@ fn entry_on_path(own: &Path, path: Option<OsString>) -> Option<PathBuf> {
     entries.find(|entry| entry.canonicalize().is_ok_and(|leads_to| leads_to == target))
 }
 
-/// ` --profile NAME` for a shell; empty without a name.
-pub fn option(profile: Option<&str>) -> String {
-    profile.map_or(String::new(), |name| format!(" {PROFILE} {}", quoted(name)))
-}
-
-/// A command without the ` --profile NAME` at its end.
-pub fn without_option(command: &str) -> &str {
+/// Returns the shell command without ` --profile NAME` at its end.
+pub fn without_profile(command: &str) -> &str {
     command.rsplit_once(&format!(" {PROFILE} ")).map_or(command, |(program, _)| program)
 }
 
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-pub fn unquoted(word: &str) -> String {
-    let inner = word.strip_prefix('\'').and_then(|word| word.strip_suffix('\''));
-    inner.map_or_else(|| word.to_owned(), |inner| inner.replace(r"'\''", "'"))
+/// Returns the profile in `CODEX_CREDENTIAL_PROFILE`. A command that we write names it, because the command may run
+/// in another environment.
+pub fn profile_of_environment(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
+    let name = variable("CODEX_CREDENTIAL_PROFILE").filter(|name| !name.is_empty())?;
+    name.into_string().ok()
 }

@@ -18,18 +18,18 @@ fn bearer(token: &str) -> Value {
     json!(format!("Bearer {token}"))
 }
 
-/// A login that the answering program hands out, and one that only the full program does.
+/// Two machines: on one the answering program answers, on the other it hands the call over to the full program.
 fn machines() -> [(Machine, String); 2] {
     let (warm, tokens) = Machine::signed_in(864_000);
     let (mut cold, cold_tokens) = Machine::signed_in(864_000);
-    // A trace is written by the full program alone.
+    // Only the full program writes a trace.
     let trace = cold.path("trace").to_str().unwrap().to_owned();
     cold.set("CODEX_CREDENTIAL_TRACE", &trace);
     [(warm, tokens.access_token), (cold, cold_tokens.access_token)]
 }
 
 #[test]
-fn each_spelling_of_the_profiles_host_gets_the_token() {
+fn every_spelling_of_the_host_gets_the_token() {
     for (machine, token) in machines() {
         for uri in [
             "https://chatgpt.com",
@@ -48,7 +48,7 @@ fn each_spelling_of_the_profiles_host_gets_the_token() {
 }
 
 #[test]
-fn white_space_escapes_and_other_members_make_no_difference() {
+fn white_space_escapes_and_other_members_are_accepted() {
     for (machine, token) in machines() {
         for request in [
             " {\"uri\":\"https://chatgpt.com\"}",
@@ -59,7 +59,7 @@ fn white_space_escapes_and_other_members_make_no_difference() {
             let answer = answer(machine.command("get"), request);
             assert_eq!(answer["headers"]["Authorization"][0], bearer(&token), "{request}");
         }
-        // Longer than a pipe takes before it is read.
+        // Longer than a pipe holds.
         let long = json!({"uri": "https://chatgpt.com", "more": "x".repeat(40_000)}).to_string();
         let answer = answer(machine.command("get"), &long);
         assert_eq!(answer["headers"]["Authorization"][0], bearer(&token));
@@ -67,7 +67,7 @@ fn white_space_escapes_and_other_members_make_no_difference() {
 }
 
 #[test]
-fn other_hosts_get_an_empty_object_and_nothing_that_git_keeps() {
+fn other_hosts_get_an_empty_object_even_with_stored_git_credentials() {
     for (mut machine, token) in machines() {
         let home = machine.codex_home().to_str().unwrap().to_owned();
         machine.set("HOME", &home);
@@ -114,7 +114,7 @@ fn json_without_a_uri_is_bad_input() {
 }
 
 #[test]
-fn a_format_that_is_named_is_the_form_of_the_answer() {
+fn format_option_chooses_the_format_of_the_answer() {
     for (machine, token) in machines() {
         let get = |format: &str, uri: &str| {
             let mut command = machine.command(&format!("get --format {format}"));
@@ -133,13 +133,13 @@ fn a_format_that_is_named_is_the_form_of_the_answer() {
 }
 
 #[test]
-fn nobody_is_asked_and_the_command_to_run_is_named() {
+fn without_a_login_no_sign_in_starts_and_the_hint_names_the_profile() {
     let machine = Machine::new();
     let request = json!({"uri": "https://chatgpt.com/"}).to_string();
     let failed = machine.command("get").write_stdin(request.as_str()).assert().code(3);
     failed.stdout(is_empty()).stderr(contains("run: codex-credential login\n"));
     assert_eq!(machine.issuer.counts().user_codes, 0);
-    // The command is the one for the host that was asked for.
+    // The hint names the profile that has the host.
     let gateway = Gateway::new();
     let request = json!({"uri": format!("https://{HOST}/")}).to_string();
     let failed = gateway.machine.command("get").write_stdin(request).assert().code(3);
@@ -147,7 +147,7 @@ fn nobody_is_asked_and_the_command_to_run_is_named() {
 }
 
 #[test]
-fn an_expired_token_is_renewed_for_bazel() {
+fn expired_token_is_renewed_for_bazel() {
     let (machine, tokens) = Machine::signed_in(-1);
     let request = json!({"uri": "https://chatgpt.com:443/"}).to_string();
     let answer = answer(machine.command("get --wait 20s"), &request);
@@ -156,7 +156,7 @@ fn an_expired_token_is_renewed_for_bazel() {
 }
 
 #[test]
-fn the_host_chooses_the_profile() {
+fn host_chooses_the_profile() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     let request = json!({"uri": format!("HTTPS://Gateway.example:443/x")}).to_string();
@@ -164,9 +164,9 @@ fn the_host_chooses_the_profile() {
     assert_eq!(answer["headers"]["Authorization"][0], bearer(&token));
 }
 
-/// git's helpers may be asked through a pipe that stays open behind the blank line.
+/// git may keep the pipe open after the blank line.
 #[test]
-fn a_blank_line_still_ends_a_request_of_attributes() {
+fn blank_line_ends_a_git_request() {
     let (machine, tokens) = Machine::signed_in(864_000);
     for request in ["\n", OURS] {
         let mut command = machine.std_command("get --wait 20s");
@@ -181,7 +181,7 @@ fn a_blank_line_still_ends_a_request_of_attributes() {
 }
 
 #[test]
-fn there_is_no_format_of_that_name() {
+fn bazel_is_not_a_format_name() {
     let output = Machine::new().command("get --format bazel").assert().code(2);
     output.stderr(contains("exec-credential").and(contains("docker").not()));
 }

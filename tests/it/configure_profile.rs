@@ -1,6 +1,7 @@
 //! `configure TOOL` for the hosts of a profile.
 
-use crate::configure::{CASES, ODD, Person};
+use crate::configure::{ODD, User};
+use crate::configure_cases::CASES;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -11,25 +12,25 @@ use std::time::Duration;
 const CONFIG: &str = ".config/codex-credential/config.toml";
 const HOSTS: [&str; 2] = ["b.example", "c.example:8443"];
 
-/// A profile `company` with two hosts, whose logins are approved.
-fn person(folder: &str, first_line: &str) -> Person {
-    let person = Person::with_program_in(folder);
-    person.machine.issuer.set(|s| {
+/// A user with a profile `company` that has two hosts and approves each sign-in, and a profile `idle` without hosts.
+fn user(folder: &str, first_line: &str) -> User {
+    let user = User::with_program_in(folder);
+    user.machine.issuer.set(|s| {
         s.client_id = None;
         s.auto_approve = Some(Duration::ZERO);
     });
-    let issuer = person.machine.issuer.url();
+    let issuer = user.machine.issuer.url();
     let table = format!(
         "{first_line}\n[profiles.company]\nissuer = '{issuer}'\nclient_id = 'c'\nscope = 'openid email offline_access'\nhosts = {HOSTS:?}\n\
          [profiles.idle]\nissuer = '{issuer}'\nclient_id = 'i'\n"
     );
-    person.write(CONFIG, &table);
-    person
+    user.write(CONFIG, &table);
+    user
 }
 
-/// How each of the tools has an entry for `host`.
-fn entries(person: &Person, host: &str) -> [(&'static str, &'static str, String); 3] {
-    let program = person.program.display();
+/// Returns the entry of each tool for `host`.
+fn entries(user: &User, host: &str) -> [(&'static str, &'static str, String); 3] {
+    let program = user.program.display();
     let name = host.split(':').next().unwrap();
     [
         (
@@ -42,28 +43,28 @@ fn entries(person: &Person, host: &str) -> [(&'static str, &'static str, String)
     ]
 }
 
-fn has_entries(person: &Person, is_there: impl Fn(&str) -> bool, named: bool) {
+fn assert_entries(user: &User, is_expected: impl Fn(&str) -> bool, has_option: bool) {
     for host in ["chatgpt.com"].into_iter().chain(HOSTS) {
-        for (tool, file, entry) in entries(person, host) {
-            let text = person.text(file);
-            assert_eq!(text.contains(&entry), is_there(host), "{tool} {host}: {text}");
+        for (tool, file, entry) in entries(user, host) {
+            let text = user.text(file);
+            assert_eq!(text.contains(&entry), is_expected(host), "{tool} {host}: {text}");
             let option = "--profile company";
-            assert_eq!(text.contains(option), named && tool != "docker", "{tool}: {text}");
+            assert_eq!(text.contains(option), has_option && tool != "docker", "{tool}: {text}");
         }
     }
 }
 
 #[test]
-fn each_host_of_the_profile_that_is_meant_gets_an_entry() {
+fn each_host_of_the_chosen_profile_gets_an_entry() {
     for (first_line, option, variable) in [
         ("default_profile = 'company'", "", ""),
         ("", "", "company"),
         ("", " --profile company", ""),
         ("default_profile = 'idle'", " --profile company", "codex"),
     ] {
-        let person = person("bin", first_line);
+        let user = user("bin", first_line);
         let run = |operation: &str, tool: &str| {
-            let mut command = person.run(&format!("{operation} {tool}{option}"));
+            let mut command = user.run(&format!("{operation} {tool}{option}"));
             command.env("CODEX_CREDENTIAL_PROFILE", variable);
             command.assert().success()
         };
@@ -71,165 +72,164 @@ fn each_host_of_the_profile_that_is_meant_gets_an_entry() {
             run("configure", tool);
             run("configure", tool).stderr(contains("already configured"));
         }
-        has_entries(&person, |host| HOSTS.contains(&host), !option.is_empty());
+        assert_entries(&user, |host| HOSTS.contains(&host), !option.is_empty());
         for tool in ["git", "docker", "bazel"] {
             run("unconfigure", tool);
         }
-        for (_, file, _) in entries(&person, "") {
-            assert!(!person.file(file).exists(), "{file}: {}", person.text(file));
+        for (_, file, _) in entries(&user, "") {
+            assert!(!user.file(file).exists(), "{file}: {}", user.text(file));
         }
     }
 }
 
 #[test]
-fn every_other_byte_stays_with_several_hosts() {
-    let person = person("bin", "");
+fn unconfigure_restores_every_byte_with_two_profiles() {
+    let user = user("bin", "");
     for (tool, name, texts) in CASES {
         for text in *texts {
-            person.write(name, text);
+            user.write(name, text);
             let url = match *tool {
                 "codex" | "pi" => " --base-url https://b.example/v1",
                 _ => "",
             };
             for line in [format!("{tool} --profile company{url}"), (*tool).to_owned()] {
-                person.run(&format!("configure {line}")).assert().success();
+                user.run(&format!("configure {line}")).assert().success();
             }
-            assert_ne!(person.text(name), *text);
-            // In either order.
+            assert_ne!(user.text(name), *text);
             let undo = [format!("{tool} --profile company"), (*tool).to_owned()];
             let undo = if text.len() % 2 == 0 { undo } else { [undo[1].clone(), undo[0].clone()] };
             for line in undo {
-                person.run(&format!("unconfigure {line}")).assert().success();
+                user.run(&format!("unconfigure {line}")).assert().success();
             }
-            assert_eq!(person.text(name), *text, "{tool}");
-            fs::remove_file(person.file(name)).unwrap();
+            assert_eq!(user.text(name), *text, "{tool}");
+            fs::remove_file(user.file(name)).unwrap();
         }
     }
 }
 
 #[test]
-fn git_gets_the_token_of_the_profile_whose_host_it_asks_for() {
+fn git_gets_the_token_of_the_profile_that_has_the_host() {
     for folder in ["bin", ODD] {
-        let person = person(folder, "");
-        let codex = person.machine.sign_in(3600);
-        let run = |words: &[&str]| person.answer(&person.program, words, "");
+        let user = user(folder, "");
+        let codex = user.machine.sign_in(3600);
+        let run = |words: &[&str]| user.answer(&user.program, words, "");
         let login = run(&["login", "--profile", "company", "--wait", "30s"]);
         assert!(login.status.success(), "{}", String::from_utf8_lossy(&login.stderr));
         let company = run(&["get", "--profile", "company", "--format", "token"]).stdout;
         let company = String::from_utf8(company).unwrap();
         let password = |host: &str| {
             let asked = format!("protocol=https\nhost={host}\n\n");
-            let filled = person.answer(Path::new("git"), &["credential", "fill"], &asked);
+            let filled = user.answer(Path::new("git"), &["credential", "fill"], &asked);
             let filled = String::from_utf8(filled.stdout).unwrap();
             let password = filled.lines().find_map(|line| line.strip_prefix("password="));
             password.map(str::to_owned)
         };
         for option in ["", " --profile company"] {
-            // Without the option, the profile is the default one.
+            // Without the option, company has to be the default profile.
             let set = if option.is_empty() { "default_profile = 'company'\n" } else { "" };
-            let config = person.text(CONFIG);
+            let config = user.text(CONFIG);
             let config = config.trim_start_matches("default_profile = 'company'\n").to_owned();
-            person.write(CONFIG, &format!("{set}{config}"));
-            person.run(&format!("configure git{option}")).assert().success();
+            user.write(CONFIG, &format!("{set}{config}"));
+            user.run(&format!("configure git{option}")).assert().success();
             for host in HOSTS {
                 assert_eq!(password(host).as_deref(), Some(company.trim_end()), "{folder} {host}");
             }
-            person.run(&format!("unconfigure git{option}")).assert().success();
-            assert!(!person.file(".gitconfig").exists());
+            user.run(&format!("unconfigure git{option}")).assert().success();
+            assert!(!user.file(".gitconfig").exists());
         }
-        person.run("--profile codex configure git").assert().success();
+        user.run("--profile codex configure git").assert().success();
         assert_eq!(password("chatgpt.com"), Some(codex.access_token));
     }
 }
 
 #[test]
-fn the_written_command_names_the_profile() {
+fn written_command_names_the_profile() {
     for folder in ["bin", ODD] {
-        let person = person(folder, "");
+        let user = user(folder, "");
         let login = ["login", "--profile", "company", "--wait", "30s"];
-        assert!(person.answer(&person.program, &login, "").status.success());
+        assert!(user.answer(&user.program, &login, "").status.success());
         let get = ["get", "--profile", "company", "--format", "token"];
-        let token = person.answer(&person.program, &get, "").stdout;
+        let token = user.answer(&user.program, &get, "").stdout;
         for (option, variable) in [(" --profile company", ""), ("", "company")] {
             let run = |line: &str| {
-                let mut command = person.run(&format!("{line}{option}"));
+                let mut command = user.run(&format!("{line}{option}"));
                 command.env("CODEX_CREDENTIAL_PROFILE", variable).assert().success()
             };
             let url = "--base-url https://b.example/v1";
             run("configure claude-code");
             run(&format!("configure pi {url}"));
             run(&format!("configure codex {url}"));
-            let read = |name| serde_json::from_str::<Value>(&person.text(name)).unwrap();
+            let read = |name| serde_json::from_str::<Value>(&user.text(name)).unwrap();
             let claude = read(".claude/settings.json")["apiKeyHelper"].as_str().unwrap().to_owned();
             let pi = read(".pi/agent/models.json")["providers"]["openai-codex"]["apiKey"].clone();
             for command in [claude.as_str(), pi.as_str().unwrap().strip_prefix('!').unwrap()] {
-                let output = person.answer(Path::new("/bin/sh"), &["-c", command], "");
+                let output = user.answer(Path::new("/bin/sh"), &["-c", command], "");
                 assert_eq!(output.stdout, token, "{command}");
             }
-            let codex: toml::Table = person.text(".codex/config.toml").parse().unwrap();
+            let codex: toml::Table = user.text(".codex/config.toml").parse().unwrap();
             let auth = &codex["model_providers"]["codex-credential"]["auth"];
             let args: Vec<&str> =
                 auth["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
             assert_eq!(args, ["get", "--format", "token", "--profile", "company"]);
             let command = Path::new(auth["command"].as_str().unwrap());
-            assert_eq!(person.answer(command, &args, "").stdout, token);
-            // It is ours without the profile, too, and is written anew for another one.
-            person.run("configure claude-code").assert().success();
-            assert!(!person.text(".claude/settings.json").contains("--profile"));
+            assert_eq!(user.answer(command, &args, "").stdout, token);
+            // An entry with another profile is recognized and updated.
+            user.run("configure claude-code").assert().success();
+            assert!(!user.text(".claude/settings.json").contains("--profile"));
             for tool in ["claude-code", "pi", "codex"] {
-                person.run(&format!("unconfigure {tool}")).assert().success();
+                user.run(&format!("unconfigure {tool}")).assert().success();
             }
-            assert!(!person.file(".codex/config.toml").exists());
-            assert!(!person.file(".claude/settings.json").exists());
+            assert!(!user.file(".codex/config.toml").exists());
+            assert!(!user.file(".claude/settings.json").exists());
         }
     }
 }
 
 #[test]
-fn a_token_of_the_profile_goes_to_its_hosts_alone() {
-    let person = person("bin", "");
+fn url_on_a_host_of_another_profile_is_refused() {
+    let user = user("bin", "");
     for line in ["codex", "pi", "codex --base-url https://chatgpt.com/v1"] {
-        let refused = person.run(&format!("configure {line} --profile company")).assert().code(2);
-        refused.stderr(contains("the token is not for").and(contains("b.example")));
+        let refused = user.run(&format!("configure {line} --profile company")).assert().code(2);
+        refused.stderr(contains("does not allow the token for").and(contains("b.example")));
     }
-    let refused = person.run("configure codex --base-url https://b.example/v1").assert().code(2);
-    refused.stderr(contains("the token is not for"));
+    let refused = user.run("configure codex --base-url https://b.example/v1").assert().code(2);
+    refused.stderr(contains("does not allow the token for"));
 }
 
 #[test]
-fn bazel_gets_the_token_of_the_profile_by_the_written_command() {
-    let person = person("bin with a blank", "default_profile = 'company'");
-    assert!(person.answer(&person.program, &["login", "--wait", "30s"], "").status.success());
-    let token = person.answer(&person.program, &["get", "--format", "token"], "").stdout;
+fn written_command_gives_bazel_the_token_of_the_profile() {
+    let user = user("bin with a blank", "default_profile = 'company'");
+    assert!(user.answer(&user.program, &["login", "--wait", "30s"], "").status.success());
+    let token = user.answer(&user.program, &["get", "--format", "token"], "").stdout;
     let token = String::from_utf8(token).unwrap();
-    person.run("configure bazel").assert().success();
-    let text = person.text(".bazelrc");
+    user.run("configure bazel").assert().success();
+    let text = user.text(".bazelrc");
     let mut flags =
         text.lines().filter_map(|line| line.split_once("--credential_helper=c.example="));
     let (_, helper) = flags.next_back().unwrap();
     let helper = Path::new(helper.trim_end_matches('\''));
     let request = json!({"uri": "HTTPS://c.example:8443/x"}).to_string();
-    let answer = person.answer(helper, &["get"], &request);
+    let answer = user.answer(helper, &["get"], &request);
     let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
     assert_eq!(answer["headers"]["Authorization"][0], format!("Bearer {}", token.trim_end()));
 }
 
 #[test]
-fn a_profile_without_hosts_or_of_no_name_is_refused() {
-    let person = person("bin", "");
+fn profile_without_hosts_and_unknown_profile_are_refused() {
+    let user = user("bin", "");
     for tool in ["git", "docker", "bazel"] {
-        let refused = person.run(&format!("configure {tool} --profile idle")).assert().code(2);
+        let refused = user.run(&format!("configure {tool} --profile idle")).assert().code(2);
         refused.stderr(contains("the profile idle has no hosts").and(contains("hint: ")));
-        person.run(&format!("configure {tool} --profile compani")).assert().code(2);
+        user.run(&format!("configure {tool} --profile compani")).assert().code(2);
     }
-    assert_eq!(fs::read_dir(&person.home).unwrap().count(), 1, "config.toml alone");
+    assert_eq!(fs::read_dir(&user.home).unwrap().count(), 1, "config.toml alone");
 }
 
 #[test]
-fn each_profile_has_a_timer_of_its_own() {
-    let person = person("bin", "");
+fn each_profile_gets_its_own_timer() {
+    let user = user("bin", "");
     let shown = |line: &str| {
-        let shown = person.run(line).assert().success();
+        let shown = user.run(line).assert().success();
         String::from_utf8(shown.get_output().stdout.clone()).unwrap()
     };
     let company = shown("configure keepalive --print --profile company");

@@ -1,4 +1,4 @@
-//! Docker's credential helper protocol: the program by the name `docker-credential-codex-credential`.
+//! Docker's credential helper protocol: the program called as `docker-credential-codex-credential`.
 
 use crate::gateway::Gateway;
 use crate::machine::Machine;
@@ -13,7 +13,7 @@ use std::process::Stdio;
 pub const NOT_FOUND: &str = "credentials not found in native keychain\n";
 const NAME: &str = "docker-credential-codex-credential";
 
-/// A link to the program, in a folder that the program does not lie in.
+/// Makes a link to the program in another folder.
 fn link(machine: &Machine) -> PathBuf {
     let link = machine.path("links").join(NAME);
     if !link.is_symlink() {
@@ -23,7 +23,7 @@ fn link(machine: &Machine) -> PathBuf {
     link
 }
 
-/// The exit code, and what was printed on standard output.
+/// Returns the exit code and the standard output.
 pub fn docker(machine: &Machine, action: &str, input: impl AsRef<[u8]>) -> (Option<i32>, String) {
     run(machine, &[action], input)
 }
@@ -36,7 +36,7 @@ fn run(machine: &Machine, words: &[&str], input: impl AsRef<[u8]>) -> (Option<i3
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // A program that does not read all of it is judged by its answer.
+    // The program may answer before it has read all input.
     let _ = child.stdin.take().unwrap().write_all(input.as_ref());
     let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -49,11 +49,11 @@ fn credentials(machine: &Machine, server: &str) -> Value {
 }
 
 #[test]
-fn each_spelling_of_the_profiles_host_gets_the_token() {
+fn every_spelling_of_the_host_gets_the_token() {
     for is_traced in [false, true] {
         let (mut machine, tokens) = Machine::signed_in(864_000);
         if is_traced {
-            // The full program answers, and is started by the same name.
+            // The full program answers, called by the same name.
             let trace = machine.path("trace").to_str().unwrap().to_owned();
             machine.set("CODEX_CREDENTIAL_TRACE", &trace);
         }
@@ -79,7 +79,7 @@ fn each_spelling_of_the_profiles_host_gets_the_token() {
 }
 
 #[test]
-fn other_hosts_are_not_found_and_git_keeps_its_own() {
+fn other_hosts_are_not_found_even_with_stored_git_credentials() {
     let (mut machine, _) = Machine::signed_in(864_000);
     let home = machine.codex_home().to_str().unwrap().to_owned();
     machine.set("HOME", &home);
@@ -114,7 +114,7 @@ fn other_hosts_are_not_found_and_git_keeps_its_own() {
 }
 
 #[test]
-fn store_and_erase_change_nothing_and_name_the_command() {
+fn store_and_erase_change_nothing_and_hint_at_the_command() {
     let (machine, tokens) = Machine::signed_in(3600);
     for (input, says) in [
         (
@@ -140,7 +140,7 @@ fn store_and_erase_change_nothing_and_name_the_command() {
 }
 
 #[test]
-fn list_has_the_hosts_of_the_login() {
+fn list_names_the_hosts_of_the_login() {
     let machine = Machine::new();
     assert_eq!(docker(&machine, "list", "unused"), (Some(0), "{}\n".into()));
     machine.sign_in(3600);
@@ -149,7 +149,7 @@ fn list_has_the_hosts_of_the_login() {
 }
 
 #[test]
-fn version_usage_and_unknown_actions_are_in_dockers_words() {
+fn version_usage_and_unknown_actions_read_like_dockers_helpers() {
     let machine = Machine::new();
     let version = format!("{NAME} (codex-credential) {}\n", env!("CARGO_PKG_VERSION"));
     for word in ["version", "--version", "-v"] {
@@ -170,7 +170,7 @@ fn version_usage_and_unknown_actions_are_in_dockers_words() {
 }
 
 #[test]
-fn a_failure_is_one_line_on_standard_output() {
+fn failure_is_one_line_on_standard_output() {
     let mut machine = Machine::new();
     machine.set("CODEX_CREDENTIAL_INTERACTIVE", "never");
     let (code, answer) = docker(&machine, "get", "chatgpt.com");
@@ -185,7 +185,7 @@ fn a_failure_is_one_line_on_standard_output() {
 }
 
 #[test]
-fn an_expired_token_is_renewed_for_docker() {
+fn expired_token_is_renewed_for_docker() {
     let (machine, tokens) = Machine::signed_in(-1);
     let answer = credentials(&machine, "chatgpt.com");
     assert_ne!(answer["Secret"], tokens.access_token);
@@ -193,7 +193,7 @@ fn an_expired_token_is_renewed_for_docker() {
 }
 
 #[test]
-fn the_host_chooses_the_profile() {
+fn host_chooses_the_profile() {
     let gateway = Gateway::new();
     let token = gateway.sign_in();
     assert_eq!(credentials(&gateway.machine, "gateway.example")["Secret"], token);
@@ -205,7 +205,7 @@ fn the_host_chooses_the_profile() {
 }
 
 #[test]
-fn a_copy_beside_the_full_program_answers_too() {
+fn copy_beside_the_full_program_answers() {
     let (machine, tokens) = Machine::signed_in(3600);
     let bin = machine.path("bin");
     fs::create_dir(&bin).unwrap();

@@ -1,4 +1,4 @@
-//! A company's gateway: a profile `company` whose issuer goes by the standards.
+//! A machine with a profile `company`, for a gateway whose issuer follows the standards.
 
 use crate::machine::{Machine, PATIENCE};
 use assert_cmd::Command;
@@ -21,7 +21,7 @@ impl Gateway {
         Self::with("", |_| {})
     }
 
-    /// With more lines in the profile's table.
+    /// Makes a machine with `more` lines in the profile's table and changed settings of the issuer.
     pub fn with(more: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let mut machine = Machine::with(|s| {
             s.client_id = Some("gateway-cli".into());
@@ -47,7 +47,7 @@ impl Gateway {
         self.home.path().join("state")
     }
 
-    /// Writes the profile anew, with more lines in its table.
+    /// Replaces the configuration by the profile with `more` lines in its table.
     pub fn configure(&self, more: &str) {
         let issuer = self.machine.issuer.url();
         let table = format!(
@@ -70,7 +70,7 @@ impl Gateway {
         self.machine.start(&format!("{line} --profile company"))
     }
 
-    /// Signs in as the first account, and gives back the token.
+    /// Signs in as the first account and returns the access token.
     pub fn sign_in(&self) -> String {
         let login = self.start("login --wait 60s");
         self.machine.approve_next();
@@ -79,7 +79,7 @@ impl Gateway {
         self.token()
     }
 
-    /// What `login` says when somebody approves as `account`.
+    /// Signs in as `account`. Returns the exit code and the standard error of `login`.
     pub fn sign_in_as(&self, account: &Account, more: &str) -> (Option<i32>, String) {
         let login = self.start(&format!("login --wait 60s {more}"));
         let code = self.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -93,13 +93,13 @@ impl Gateway {
         String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
     }
 
-    /// The token was refused by whom it is for.
+    /// Reports that the resource server rejected the token.
     pub fn erase(&self, token: &str) {
         let erase = format!("protocol=https\nhost={HOST}\npassword={token}\n\n");
         self.machine.command("erase").write_stdin(erase).assert().success();
     }
 
-    /// The stored logins, in their files.
+    /// Returns the files of the stored logins.
     pub fn logins(&self) -> Vec<PathBuf> {
         let files = crate::machine::files(&self.state());
         files.into_iter().filter(|file| file.ends_with("login")).collect()

@@ -1,4 +1,4 @@
-//! `configure keepalive`: renewal where nobody asks for days.
+//! `configure keepalive`: renewal on a machine where no program asks for a token for days.
 
 use crate::machine::Machine;
 use predicates::prelude::*;
@@ -7,13 +7,13 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn without_a_service_manager_there_is_a_line_for_cron() {
+fn without_a_service_manager_a_crontab_line_is_printed() {
     let machine = Machine::new();
     let mut command = machine.command("configure keepalive");
     let output = command.env("HOME", machine.codex_home()).assert().success();
     let home = machine.codex_home().to_str().unwrap();
     output
-        .stdout(contains("17 */6 * * * CODEX_HOME='").and(contains(home)).and(contains("renew")))
+        .stdout(contains("17 */6 * * * CODEX_HOME=").and(contains(home)).and(contains("renew")))
         .stderr(contains("systemd"));
     let mut command = machine.command("unconfigure keepalive");
     command.env("HOME", machine.codex_home()).assert().success().stderr(contains("crontab -e"));
@@ -21,7 +21,7 @@ fn without_a_service_manager_there_is_a_line_for_cron() {
 }
 
 #[test]
-fn the_line_for_cron_renews_when_it_is_due_and_asks_nobody() {
+fn crontab_line_renews_when_due_and_never_starts_a_sign_in() {
     let machine = Machine::new();
     let tokens = machine.aged_sign_in(400, 3600);
     let mut command = machine.command("configure keepalive");
@@ -44,7 +44,7 @@ fn the_line_for_cron_renews_when_it_is_due_and_asks_nobody() {
 }
 
 #[test]
-fn the_units_are_such_as_systemd_accepts() {
+fn systemd_accepts_the_units() {
     let machine = Machine::new();
     let home = machine.path("odd \"name\" 100% $HOME");
     fs::create_dir(&home).unwrap();

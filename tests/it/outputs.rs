@@ -1,4 +1,4 @@
-//! The forms of an answer, and `exec`.
+//! The formats of an answer, `exec`, and the ways to show a sign-in.
 
 use crate::machine::{Machine, OURS, eventually};
 use crate::terminal::run;
@@ -11,14 +11,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 #[test]
-fn header_is_one_line_that_curl_takes() {
+fn header_format_is_one_line_for_curl() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format header").assert().success();
     output.stdout(format!("Authorization: Bearer {}\n", tokens.access_token));
 }
 
 #[test]
-fn env_is_lines_that_a_shell_and_an_env_file_take() {
+fn env_format_is_lines_for_a_shell_or_an_env_file() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format env").assert().success();
     let lines = String::from_utf8(output.get_output().stdout.clone()).unwrap();
@@ -29,7 +29,7 @@ fn env_is_lines_that_a_shell_and_an_env_file_take() {
 }
 
 #[test]
-fn kubectl_is_answered_in_the_version_it_asks_for() {
+fn kubectl_gets_the_api_version_that_it_asks_for() {
     let (machine, tokens) = Machine::signed_in(3600);
     for version in ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] {
         let info = format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{}}}}"#);
@@ -46,7 +46,7 @@ fn kubectl_is_answered_in_the_version_it_asks_for() {
 }
 
 #[test]
-fn exec_hands_the_token_over_in_the_environment_and_the_exit_status_on() {
+fn exec_sets_the_environment_and_returns_the_exit_code() {
     let (machine, tokens) = Machine::signed_in(3600);
     let mut command = machine.command("exec --");
     let output = command.args(["sh", "-c", "printf %s \"$CODEX_ACCESS_TOKEN\"; exit 7"]).assert();
@@ -55,7 +55,7 @@ fn exec_hands_the_token_over_in_the_environment_and_the_exit_status_on() {
     let script = "printf '%s|%s|%s|%s' \"$A\" \"$B\" \"$C\" \"$CODEX_ACCESS_TOKEN\"";
     let expected = format!("{}|{}|ada@example.com|", tokens.access_token, tokens.account_id);
     command.args(["sh", "-c", script]).assert().success().stdout(expected);
-    // Standard input is the command's.
+    // The command inherits standard input.
     let output = machine.command("exec -- cat").write_stdin(OURS).assert().success();
     output.stdout(OURS);
     let output = machine.command("exec -- /no/such/program").assert().code(2);
@@ -66,14 +66,14 @@ fn exec_hands_the_token_over_in_the_environment_and_the_exit_status_on() {
 }
 
 #[test]
-fn exec_runs_nothing_without_a_token() {
+fn exec_without_a_login_runs_nothing() {
     let machine = Machine::new();
     let output = machine.command("exec --interactive never -- echo ran").assert().code(3);
     output.stdout(is_empty());
 }
 
 #[test]
-fn rejected_sha256_means_the_same_as_erase_and_get() {
+fn rejected_sha256_renews_only_that_token() {
     let (machine, tokens) = Machine::signed_in(3600);
     let sha256 = |token: &str| -> String {
         let digits: Vec<_> = Sha256::digest(token).iter().map(|b| format!("{b:02X}")).collect();
@@ -87,11 +87,7 @@ fn rejected_sha256_means_the_same_as_erase_and_get() {
     assert_eq!(get(&sha256("another token")), tokens.access_token);
     let renewed = get(&sha256(&tokens.access_token));
     assert_ne!(renewed, tokens.access_token);
-    assert_eq!(
-        get(&sha256(&tokens.access_token)),
-        renewed,
-        "told late, it is about a token that is gone"
-    );
+    assert_eq!(get(&sha256(&tokens.access_token)), renewed, "the token was already replaced");
     assert_eq!(machine.issuer.counts().refreshes, 1);
     for bad in ["x", "abcd"] {
         let output = machine.command(&format!("get --rejected-sha256 {bad}")).assert().code(2);
@@ -100,18 +96,18 @@ fn rejected_sha256_means_the_same_as_erase_and_get() {
 }
 
 #[test]
-fn a_qr_code_is_shown_on_request() {
+fn qr_option_shows_a_qr_code() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "login --qr");
     terminal.exp_string("\u{1b}[38;5;16;48;5;231m").unwrap();
-    // A full block, U+2588; rexpect gives each byte as a character.
+    // A full block, U+2588: rexpect returns each byte as a character.
     terminal.exp_string("\u{e2}\u{96}\u{88}").unwrap();
     machine.approve_next();
     terminal.exp_string("signed in as ada@example.com").unwrap();
 }
 
 #[test]
-fn the_page_is_opened_in_a_browser_on_request() {
+fn open_option_opens_the_page_in_a_browser() {
     let machine = Machine::new();
     let (browser, opened) = (machine.path("xdg-open"), machine.path("opened"));
     let script = format!("#!/bin/sh\necho \"$*\" >'{}'\n", opened.display());
@@ -120,7 +116,7 @@ fn the_page_is_opened_in_a_browser_on_request() {
     let mut command = machine.std_command("login --open --wait 30s");
     let login = command.env("PATH", machine.codex_home()).spawn().unwrap();
     eventually(|| fs::read_to_string(&opened).is_ok_and(|said| said.ends_with('\n')));
-    // The page alone: the code is for the person to type.
+    // The URL without the code, which the user types.
     let page = format!("{}/codex/device\n", machine.issuer.url());
     assert_eq!(fs::read_to_string(opened).unwrap(), page);
     machine.approve_next();
@@ -128,7 +124,7 @@ fn the_page_is_opened_in_a_browser_on_request() {
 }
 
 #[test]
-fn without_a_browser_the_page_is_told_all_the_same() {
+fn open_option_without_a_browser_shows_the_page() {
     let machine = Machine::new();
     let mut command = machine.std_command("login --open --wait 30s");
     command.env("PATH", machine.codex_home()).stderr(Stdio::piped());
@@ -141,7 +137,7 @@ fn without_a_browser_the_page_is_told_all_the_same() {
 }
 
 #[test]
-fn no_answer_has_a_refresh_token_and_every_format_is_tried() {
+fn no_format_contains_the_refresh_token() {
     let (machine, tokens) = Machine::signed_in(3600);
     for format in ["git", "token", "json", "header", "env", "exec-credential"] {
         let output = machine.command(&format!("get --format {format}")).assert().success();

@@ -1,4 +1,4 @@
-//! The recipes of helpers/ that need nothing but a shell and curl; tests/consumers runs all of them with the real tools.
+//! The recipes in helpers/ that need only a shell and curl. tests/consumers runs all of them with the real tools.
 
 use crate::machine::{Machine, recipe};
 use std::path::Path;
@@ -8,7 +8,7 @@ fn program() -> &'static Path {
     assert_cmd::cargo::cargo_bin!("codex-credential")
 }
 
-/// What bash prints that runs `script` on this machine.
+/// Runs `script` in bash and returns its output.
 fn bash(machine: &Machine, script: &str) -> String {
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", script]).env_clear().env("PATH", "/usr/bin:/bin");
@@ -21,7 +21,7 @@ fn bash(machine: &Machine, script: &str) -> String {
 }
 
 #[test]
-fn the_curl_recipe_sends_the_token() {
+fn curl_recipe_sends_the_token() {
     let (machine, _) = Machine::signed_in(3600);
     let model = format!("{}/v1/responses", machine.issuer.url());
     let recipe =
@@ -34,7 +34,7 @@ fn the_curl_recipe_sends_the_token() {
 }
 
 #[test]
-fn the_opencode_recipe_starts_it_with_a_token_for_a_working_day() {
+fn opencode_recipe_renews_a_token_that_expires_within_the_day() {
     let machine = Machine::new();
     let tokens = machine.aged_sign_in(3600, 9 * 24 * 3600);
     let recipe =
@@ -42,7 +42,7 @@ fn the_opencode_recipe_starts_it_with_a_token_for_a_working_day() {
     let started =
         bash(&machine, &format!("opencode() {{ printenv CODEX_ACCESS_TOKEN; }}\n{recipe}"));
     assert!(started.starts_with("eyJ"));
-    assert_ne!(started.trim_end(), tokens.access_token, "an hour is less than the recipe asks for");
+    assert_ne!(started.trim_end(), tokens.access_token, "the recipe asks for more than an hour");
     let config = crate::machine::recipe("opencode", "json", program()).concat();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["provider"]["NAME"]["options"]["apiKey"], "{env:CODEX_ACCESS_TOKEN}");

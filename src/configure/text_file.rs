@@ -1,4 +1,4 @@
-//! A small text file of another program's: read whole, shown as a difference, written whole.
+//! A configuration file of another tool: read whole, shown as a difference, replaced whole.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{follow_links, read, replace, replace_with_permissions};
@@ -7,19 +7,27 @@ use crate::ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 pub struct TextFile {
     path: PathBuf,
-    /// Where symbolic links lead.
+    /// `path` with its symbolic links resolved.
     target: PathBuf,
+    /// The text after the byte order mark; `None` if there is no file.
     text: Option<String>,
+    has_byte_order_mark: bool,
 }
 
 impl TextFile {
     pub fn read(path: &Path) -> Result<Self> {
         let target = follow_links(path);
         let bytes = read(&target)?;
-        let text = bytes.map(|bytes| utf8(path, &bytes)).transpose()?;
-        Ok(Self { path: path.to_owned(), target, text })
+        let mut text = bytes.map(|bytes| utf8(path, &bytes)).transpose()?;
+        let has_byte_order_mark = text.as_ref().is_some_and(|t| t.starts_with(BYTE_ORDER_MARK));
+        if has_byte_order_mark {
+            text = text.map(|text| text[BYTE_ORDER_MARK.len_utf8()..].to_owned());
+        }
+        Ok(Self { path: path.to_owned(), target, text, has_byte_order_mark })
     }
 
     pub fn path(&self) -> &Path {
@@ -30,8 +38,8 @@ impl TextFile {
         self.text.as_deref()
     }
 
-    /// Says on standard error which lines go and come. With `conceal` those that go stay untold: they may hold
-    /// another's secret.
+    /// Shows the difference on standard error. With `conceal`, the removed text is not shown, because it may hold a
+    /// secret.
     pub fn show(&self, after: Option<&str>, conceal: bool) {
         let before = self.text.as_deref();
         let name = |text: Option<&str>| match text {
@@ -44,29 +52,32 @@ impl TextFile {
     }
 
     pub fn write(&self, text: &str) -> Result<()> {
-        self.is_unchanged()?;
+        self.refuse_concurrent_change()?;
+        let mark =
+            if self.has_byte_order_mark { BYTE_ORDER_MARK.to_string() } else { String::new() };
+        let bytes = mark + text;
         if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
             create_private(folder)?;
         }
-        // A file keeps its permissions; a new one is its owner's alone.
+        // A file keeps its permissions; only the owner can read a new one.
         match fs::metadata(&self.target) {
             Ok(metadata) => {
-                replace_with_permissions(&self.target, text.as_bytes(), &metadata.permissions())
+                replace_with_permissions(&self.target, bytes.as_bytes(), &metadata.permissions())
             }
-            Err(_) => replace(&self.target, text.as_bytes()),
+            Err(_) => replace(&self.target, bytes.as_bytes()),
         }
     }
 
     pub fn delete(&self) -> Result<()> {
-        self.is_unchanged()?;
+        self.refuse_concurrent_change()?;
         fs::remove_file(&self.target).context("remove", &self.path)
     }
 
-    fn is_unchanged(&self) -> Result<()> {
+    fn refuse_concurrent_change(&self) -> Result<()> {
         if Self::read(&self.path)?.text == self.text {
             return Ok(());
         }
-        let message = format!("{} was changed by another program just now", self.path.display());
+        let message = format!("another program changed {} in the meantime", self.path.display());
         Err(Error::new(Kind::Busy, message).hint("run the command again"))
     }
 }
@@ -74,22 +85,22 @@ impl TextFile {
 fn utf8(path: &Path, bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         let line = line_of(bytes, error.valid_up_to());
-        malformed(path, line, "this is not UTF-8")
+        malformed(path, line, "not UTF-8")
     })
 }
 
-/// The number of the line that has the byte at `offset`.
+/// Returns the number of the line that contains the byte at `offset`.
 pub fn line_of(text: &[u8], offset: usize) -> usize {
     text[..offset].split(|byte| *byte == b'\n').count()
 }
 
 pub fn malformed(path: &Path, line: usize, what: &str) -> Error {
     Error::new(Kind::Configuration, format!("{}, line {line}: {what}", path.display()))
-        .hint("correct it, and run the command again; nothing was changed")
+        .hint("correct it and run the command again")
 }
 
-/// The lines between those that both texts begin and end with. Where a line is changed and not a whole one added or
-/// removed, only what is new of it is shown: the rest is nobody's business, and may be a secret.
+/// Returns the lines that differ. If a line is changed within, only the changed part is shown, because the rest may
+/// hold a secret.
 fn difference(before: &str, after: &str, conceal: bool) -> String {
     let (old, new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
     let head = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
@@ -108,7 +119,7 @@ fn difference(before: &str, after: &str, conceal: bool) -> String {
     }
     let (old, new) = without_common_ends(&old, &new);
     if conceal {
-        add('-', "(another's entry)");
+        add('-', "(the other entry)");
     } else if !old.is_empty() {
         add('-', &format!("…{old}…"));
     }
