@@ -212,8 +212,8 @@ impl Soak {
         // These were killed between the last byte of the answer and the write that records it.
         let whole = machine.issuer.resent_after_answer();
         let attack = format!(
-            "sixteen callers for {} minutes, tokens of 5 s; {killed} random kills, faults of the server; of the answers \
-             lost on the wire, {whole} had been sent whole",
+            "sixteen callers for {} minutes with tokens that live 5 s, {killed} random kills, faults of the server; \
+             {whole} of the lost answers had been sent completely",
             length().as_secs() / 60,
         );
         report(&attack, "soak::sixteen_callers", results);

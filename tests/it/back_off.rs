@@ -33,10 +33,8 @@ fn fit_into(seconds: f64) -> u64 {
 
 #[test]
 fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
-    let attack = attack!(
-        Servers,
-        "callers at a server in trouble: no more requests than pauses of 1, 2, 4 … s leave room for"
-    );
+    let attack =
+        attack!(Servers, "callers at a failing server: requests only after pauses of 1, 2, 4 … s");
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(500, ""), u32::MAX);
     let begin = clock::timestamp();
@@ -59,7 +57,7 @@ fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
 fn two_hundred_gets_without_a_login_cost_a_broken_server_a_few_requests() {
     let attack = attack!(
         Servers,
-        "callers without a login at six broken servers: no more requests than such pauses leave room for"
+        "callers without a login at six failing servers: requests only after pauses of 1, 2, 4 … s"
     );
     for fault in [
         Fault::status(500, ""),
@@ -146,7 +144,7 @@ fn failure_dated_in_the_future_delays_nobody() {
 fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent_again() {
     let attack = attack!(
         Servers,
-        "callers with a refresh token that was refused for good, by five codes: sent once"
+        "callers with a refresh token that the server rejects, with five error codes: the token is sent once"
     );
     for code in [
         "refresh_token_reused",

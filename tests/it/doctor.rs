@@ -97,7 +97,7 @@ fn where_all_is_well_each_line_says_so() {
 fn it_can_be_pasted_into_an_issue() {
     let attack = attack!(
         Secrets,
-        "the output of `doctor`, which is made to be passed on: tokens, and e-mail addresses unless `--show` is given"
+        "tokens, and e-mail addresses without `--show`, in the output of `doctor`"
     );
     let machine = machine(864_000);
     let tokens = machine.auth_json()["tokens"].clone();

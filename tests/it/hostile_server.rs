@@ -61,7 +61,7 @@ fn bad_responses() -> Vec<(Fault, &'static str, &'static str)> {
 fn bad_refresh_response_has_its_own_message_and_keeps_the_login() {
     let attack = attack!(
         Servers,
-        "responses to a refresh: 5xx, 429, pages of proxies, networks and bot checks, region blocks, redirects, 204, cut JSON, other JSON, tokens with newline, CR or NUL, an endless body, none"
+        "bad responses to a refresh: 5xx, 429, pages of proxies, networks and bot checks, region blocks, redirects, 204, cut JSON, other JSON, tokens with newline, CR or NUL, an endless body, none"
     );
     for (fault, kind, message) in bad_responses() {
         attack.again();
@@ -87,7 +87,7 @@ fn bad_refresh_response_has_its_own_message_and_keeps_the_login() {
 
 #[test]
 fn bad_user_code_response_starts_no_sign_in() {
-    let attack = attack!(Servers, "responses to a user code request: the same");
+    let attack = attack!(Servers, "bad responses to a user code request, as for a refresh");
     let mut messages = BTreeSet::new();
     for (fault, kind, _) in bad_responses() {
         attack.again();
@@ -114,7 +114,7 @@ fn bad_user_code_response_starts_no_sign_in() {
 fn bad_responses_to_poll_and_exchange_keep_the_pending_sign_in() {
     let attack = attack!(
         Servers,
-        "responses to the polls and the exchange of an approved sign-in: the same"
+        "bad responses to the polls and the exchange of an approved sign-in, as for a refresh"
     );
     let is_from_endpoint = |fault: &Fault| matches!(fault, Fault::Status { code: 400 | 404, .. });
     let faults = bad_responses().into_iter().map(|(fault, ..)| fault);
@@ -245,7 +245,7 @@ fn oversized_body_and_endless_head_are_not_read_completely() {
 
 #[test]
 fn slow_drip_does_not_exceed_the_callers_wait() {
-    let attack = attack!(Servers, "a response that drips in");
+    let attack = attack!(Servers, "a response that arrives a few bytes at a time");
     let (machine, tokens) = Machine::signed_in(-1);
     let drip = RawServer::start(|connection| {
         connection.send_head(1000);
