@@ -127,7 +127,7 @@ impl Film {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
              width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n\
-             <title>A device login, recorded</title>\n<style>\n{style}{STILL}</style>\n\
+             <title>A recorded sign-in with a device code</title>\n<style>\n{style}{STILL}</style>\n\
              <rect width=\"100%\" height=\"100%\" rx=\"8\"/>\n{texts}</svg>\n"
         )
     }
