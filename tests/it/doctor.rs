@@ -237,7 +237,7 @@ fn a_dead_login_a_failed_renewal_and_a_pending_sign_in_are_told() {
     let output = machine.command("doctor").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("a sign-in waits for approval"), "{text}");
-    assert!(text.contains("is renewing the login") && !text.contains(&code), "{text}");
+    assert!(text.contains("runs a sign-in") && !text.contains(&code), "{text}");
 }
 
 #[test]
