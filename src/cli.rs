@@ -345,7 +345,7 @@ pub struct Configure {
     #[command(flatten)]
     pub what: Unconfigure,
 
-    /// Replace another's entry, which unconfigure cannot bring back
+    /// Override an entry that configure did not write; unconfigure may be unable to restore it
     #[arg(long)]
     pub force: bool,
 
