@@ -143,13 +143,14 @@ fn commit_left_refresh(
     }
 }
 
-/// Commits the answer that a killed renewal left, if no process holds the renewal lock. The caller holds the sign-in lock.
-pub fn recover_renewal_if_free(profile: &Profile, deadline: &Deadline) -> Result<()> {
+/// Commits the answer that a killed renewal left, or waits until the renewal process has committed it. The caller holds the
+/// sign-in lock.
+pub fn recover_renewal(profile: &Profile, deadline: &Deadline) -> Result<()> {
     let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };
     if !journal::is_answered(&login_dir.journal())? {
         return Ok(());
     }
-    let Some(_lock) = login_dir.try_acquire()? else { return Ok(()) };
+    let Some(_lock) = login_dir.acquire(deadline)? else { return Ok(()) };
     recover(profile, &login_dir, deadline).map(drop)
 }
 

@@ -13,8 +13,7 @@ use crate::renewal::request::Validity;
 use crate::renewal::retry::until_one_holds;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{
-    LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal_if_free,
-    recover_sign_in,
+    LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal, recover_sign_in,
 };
 use crate::storage::journal::{Intent, Request};
 use crate::storage::login_dir::SignInDir;
@@ -77,7 +76,7 @@ fn recover(profile: &Profile) -> Result<Option<bool>> {
         Err(error) if error.advises_sign_in() => false,
         Err(error) => return Err(error),
     };
-    match recover_renewal_if_free(profile, &lock_patience()) {
+    match recover_renewal(profile, &lock_patience()) {
         Err(error) if !error.advises_sign_in() => Err(error),
         _ => Ok(Some(is_cut_off)),
     }

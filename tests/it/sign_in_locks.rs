@@ -1,6 +1,7 @@
 //! Sign-ins and renewals have separate locks and journals.
 
 use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files, lock, token_of};
+use codex_credential::tokens::Fingerprint;
 use issuer::{Account, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -25,18 +26,25 @@ fn is_answered(journal: &PathBuf) -> bool {
     fs::read(journal).is_ok_and(|content| content.split(|&byte| byte == b'\n').count() == 3)
 }
 
+/// The path of the folder of `account` in our own storage, which is named by a hash of user and workspace.
+fn account_folder(private: &Private, account: &Account) -> PathBuf {
+    let sign_in_dir = sign_in_file(private, "device-authorization");
+    let name = format!("{}\0{}", account.user_id, account.account_id);
+    let hash = Fingerprint::of(name.as_bytes());
+    sign_in_dir.parent().unwrap().with_file_name(hash.prefix(16))
+}
+
 /// Leaves a sign-in whose answer is in its journal. Its process has ended because it could not store the login.
 fn answered_sign_in(private: &Private, more: &str, account: &Account) {
     let login = private.machine.start(&format!("login {more}"));
     let code = private.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    let folder = sign_in_file(private, "device-authorization");
-    let storage = folder.parent().unwrap().parent().unwrap().to_owned();
-    // A file cannot be renamed over a folder.
-    fs::create_dir(storage.join("accounts")).unwrap();
+    let folder = account_folder(private, account);
+    // A file keeps the folder from being created.
+    fs::write(&folder, "").unwrap();
     private.machine.issuer.approve_as(&code, account);
     assert_eq!(login.wait_with_output().unwrap().status.code(), Some(1));
     eventually(|| private.machine.renewers().is_empty());
-    fs::remove_dir(storage.join("accounts")).unwrap();
+    fs::remove_file(&folder).unwrap();
     assert!(is_answered(&sign_in_file(private, "journal")));
 }
 
@@ -183,18 +191,7 @@ fn logout_of_one_account_keeps_the_unstored_sign_in_of_another() {
     let private = Private::new("file");
     let machine = &private.machine;
     private.sign_in(&ada(), "");
-    let login = machine.start("login --account grace@example.org --wait 60s");
-    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    let file = files(private.state.path()).into_iter().find(|file| file.ends_with("accounts"));
-    let accounts = file.unwrap();
-    let content = fs::read(&accounts).unwrap();
-    fs::remove_file(&accounts).unwrap();
-    fs::create_dir(&accounts).unwrap();
-    machine.issuer.approve_as(&code, &grace());
-    assert_eq!(login.wait_with_output().unwrap().status.code(), Some(1));
-    eventually(|| machine.renewers().is_empty());
-    fs::remove_dir(&accounts).unwrap();
-    fs::write(&accounts, content).unwrap();
+    answered_sign_in(&private, "--account grace@example.org --wait 60s", &grace());
     machine.command("logout --account ada@example.com").assert().success();
     let get = "get --account grace@example.org --interactive never";
     machine.command(get).assert().success();
