@@ -1,8 +1,8 @@
-//! What Cargo.toml has no words for: what `--version` says, and how the programs are linked.
+//! Sets the text of `--version` and the linker options of the programs.
 //!
-//! `--version` names the release, and in parentheses the commit and its date. Nothing of it is of the moment or the
-//! machine of a build, so that two builds of one commit are alike.
-#![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by the environment")]
+//! `--version` shows the release, and in parentheses the commit and its date. Nothing depends on the time or the machine
+//! of a build, so that two builds of one commit are equal.
+#![expect(clippy::disallowed_methods, reason = "cargo passes its input in the environment")]
 
 use jiff::Timestamp;
 use std::env;
@@ -10,10 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    // Grows with each commit; HEAD itself changes with the branch alone.
-    for file in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|file| Path::new(file).exists())
-    {
-        println!("cargo:rerun-if-changed={file}");
+    // HEAD changes with the branch, its log with each commit.
+    for file in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", file])
+            && Path::new(&path).exists()
+        {
+            println!("cargo:rerun-if-changed={path}");
+        }
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
@@ -28,24 +31,24 @@ fn main() {
 
 fn version() -> String {
     let release = env!("CARGO_PKG_VERSION");
-    let commit = git("%h");
-    let date = source_date().or_else(|| git("%cs"));
+    let last_commit = |format| git(&["log", "-1", "--abbrev=9", &format!("--format={format}")]);
+    let commit = last_commit("%h");
+    let date = source_date().or_else(|| last_commit("%cs"));
     let known: Vec<_> = [commit, date].into_iter().flatten().collect();
     if known.is_empty() { release.to_owned() } else { format!("{release} ({})", known.join(" ")) }
 }
 
-/// Of the last commit. Sources in a folder of another repository have none.
-fn git(format: &str) -> Option<String> {
+/// Runs git, unless the sources lie in a folder of another repository.
+fn git(arguments: &[&str]) -> Option<String> {
     if !Path::new(".git").exists() {
         return None;
     }
-    let arguments = ["log", "-1", "--abbrev=9", &format!("--format={format}")];
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// Of a build whose packager names it: <https://reproducible-builds.org/specs/source-date-epoch/>.
+/// Returns the date that a packager sets: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn source_date() -> Option<String> {
     let seconds = env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()?;
     Some(Timestamp::from_second(seconds).ok()?.strftime("%F").to_string())
