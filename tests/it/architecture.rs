@@ -203,7 +203,8 @@ fn attacks() -> Vec<String> {
         |file: &Path| file.ends_with("attack.rs") || file.ends_with("architecture.rs");
     for file in files.iter().filter(|file| !is_about_them(file)) {
         let text = fs::read_to_string(file).unwrap();
-        let module = file.file_stem().unwrap().to_str().unwrap();
+        let module = file.strip_prefix(&tests).unwrap().with_extension("");
+        let module = module.to_str().unwrap().replace('/', "::");
         let mut function = "";
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
