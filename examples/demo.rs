@@ -1,7 +1,7 @@
-//! The main job, on an authorization server of its own on loopback: many processes, one login, one refresh.
+//! Shows many processes that share one login and one renewal, on an authorization server on loopback.
 //!
-//! `cargo run --example demo` asks you to approve the login on a web page; `-- --auto`, or no terminal, lets it
-//! approve itself. Nothing of yours is touched: the login lives in a temporary folder.
+//! `cargo run --example demo` asks you to approve the sign-in on a web page. With `-- --auto`, or without a terminal, the
+//! demo approves it. The login is in a temporary folder.
 
 use issuer::{Endpoint, Fault, Interval, Issuer};
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const CALLERS: usize = 16;
-/// Of the demo's access tokens. The real ones live for about ten days.
+/// The lifetime of the demo's access tokens. Real ones live for about ten days.
 const LIFETIME: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -21,7 +21,7 @@ struct Demo {
     program: PathBuf,
     issuer: Issuer,
     home: TempDir,
-    /// What was counted, what was seen, what is promised.
+    /// What was counted, the actual count and the expected count.
     rows: Vec<(&'static str, u64, u64)>,
 }
 
@@ -38,10 +38,10 @@ fn main() -> ExitCode {
     demo.one_login(by_hand);
     demo.one_refresh();
     demo.killed_caller();
-    if demo.table() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if demo.print_table() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// cargo builds a package's programs for its tests, but not for its examples.
+/// Builds the programs, which cargo does not build for an example. Returns the path of `codex-credential`.
 fn build() -> PathBuf {
     let status = Command::new("cargo").args(["build", "--quiet", "--bins"]).status();
     assert!(status.is_ok_and(|status| status.success()), "codex-credential builds");
@@ -59,20 +59,20 @@ impl Demo {
         for own in ["CODEX_CREDENTIAL_CLIENT_ID", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"] {
             command.env_remove(own);
         }
-        // Also where the demo is run by a CI system.
+        // CI=true would disable the sign-in.
         command.env("CODEX_CREDENTIAL_INTERACTIVE", "auto");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().expect("codex-credential starts")
     }
 
     /// Starts many callers at once.
-    fn crowd(&self) -> Vec<Child> {
+    fn start_callers(&self) -> Vec<Child> {
         (0..CALLERS).map(|_| self.get()).collect()
     }
 
     fn one_login(&mut self, by_hand: bool) {
         println!("1. {CALLERS} processes ask for a token; nobody is signed in.");
-        let callers = self.crowd();
+        let callers = self.start_callers();
         let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
         let url = format!("{}/codex/device", self.issuer.url());
         println!("   One of them starts a device login. Open this page and enter this code:\n");
@@ -87,22 +87,22 @@ impl Demo {
         let counts = self.issuer.counts();
         self.row("user codes issued", counts.user_codes, 1);
         self.row("device logins exchanged for tokens", counts.exchanges, 1);
-        self.answers(&tokens);
+        self.count_answers(&tokens);
     }
 
     fn one_refresh(&mut self) {
         println!("2. The token expires; {CALLERS} processes ask at once.");
-        let_it_expire();
+        wait_for_expiry();
         let before = self.issuer.counts().refreshes;
-        let tokens = answers(self.crowd());
+        let tokens = answers(self.start_callers());
         let refreshes = self.issuer.counts().refreshes - before;
         self.row("refresh requests for an expired token", refreshes, 1);
-        self.answers(&tokens);
+        self.count_answers(&tokens);
     }
 
     fn killed_caller(&mut self) {
         println!("3. The token expires again; the caller is killed (SIGKILL) in mid-refresh.");
-        let_it_expire();
+        wait_for_expiry();
         let before = self.issuer.counts().refreshes;
         self.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(700)), 1);
         let mut caller = self.get();
@@ -120,29 +120,29 @@ impl Demo {
         self.row("refresh tokens sent again after their answer", resent, 0);
     }
 
-    fn answers(&mut self, tokens: &[String]) {
+    fn count_answers(&mut self, tokens: &[String]) {
         self.row("callers answered", tokens.len() as u64, CALLERS as u64);
         let different: HashSet<_> = tokens.iter().collect();
         self.row("different tokens among them", different.len() as u64, 1);
     }
 
-    fn row(&mut self, what: &'static str, seen: u64, promised: u64) {
-        self.rows.push((what, seen, promised));
+    fn row(&mut self, what: &'static str, actual: u64, expected: u64) {
+        self.rows.push((what, actual, expected));
     }
 
-    /// Prints what was seen; false where it is not what is promised.
-    fn table(&self) -> bool {
+    /// Prints the counts. Returns whether all are as expected.
+    fn print_table(&self) -> bool {
         println!();
-        for (what, seen, promised) in &self.rows {
-            let verdict = if seen == promised { "" } else { "  <- NOT WHAT IS PROMISED" };
-            println!("{what:<46}{seen:>4}{verdict}");
+        for (what, actual, expected) in &self.rows {
+            let verdict = if actual == expected { "" } else { "  <- NOT AS EXPECTED" };
+            println!("{what:<46}{actual:>4}{verdict}");
         }
-        self.rows.iter().all(|(_, seen, promised)| seen == promised)
+        self.rows.iter().all(|(_, actual, expected)| actual == expected)
     }
 }
 
-/// Waits until the stored token has come to its end.
-fn let_it_expire() {
+/// Waits until the stored token has expired.
+fn wait_for_expiry() {
     println!("   (waiting {} s for that)", LIFETIME.as_secs());
     thread::sleep(LIFETIME);
 }

@@ -1,5 +1,4 @@
-//! Writes what a package has beside the programs: man pages and completions, both from the definition of the command
-//! line.
+//! Writes the man pages and completions of a package.
 //!
 //! `cargo run --example packaging -- FOLDER`
 

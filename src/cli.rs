@@ -1,298 +1,164 @@
-//! What may be said on the command line.
-#![allow(clippy::doc_markdown, reason = "these comments are the help that people read")]
+//! The command line, as clap parses it.
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts")]
 
-use crate::answer::formats::Format;
-use crate::clock::{self, duration};
-use crate::commands::exec::Variable;
-use crate::commands::export::ExportFormat;
+mod help;
+pub mod options;
+pub mod simple_get;
+
+use crate::cli::options::{
+    Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Move, Token,
+};
+use crate::clock::duration;
 use crate::profile::table::ProfileTable;
 use crate::renewal::request::RenewalRequest;
-use crate::storage::StorageKind;
-use crate::tokens::Fingerprint;
-use crate::ui::{ErrorFormat, Interactive};
+use crate::ui::ErrorFormat;
 use crate::values::ProfileName;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The release, and in parentheses its commit and date, as far as build.rs knows them.
 pub const VERSION: &str = env!("CODEX_CREDENTIAL_VERSION");
-/// How long a program is kept waiting that says nothing of it: Codex kills its helper after 5 seconds.
-pub const PROGRAMS_PATIENCE: Duration = Duration::from_secs(4);
-/// How long a token is good for, at least, where nothing is said of it.
-pub const MIN_VALIDITY: Duration = Duration::from_secs(5 * 60);
+/// How long a program waits without `--wait`. Codex kills its token command after 5 seconds.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(4);
+/// How long a token must be valid without `--min-validity`.
+pub const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(5 * 60);
 
-/// One Codex login for every process on the machine.
+/// Share one Codex login between all programs of a user.
 ///
-/// Speaks git's credential protocol: get, store and erase read attributes on standard input.
+/// get, store and erase speak git's credential protocol: they read attributes from standard input.
 #[derive(Debug, Parser)]
 #[command(name = "codex-credential", bin_name = "codex-credential", version = VERSION, max_term_width = 100)]
+#[command(help_template = help::template(&Operation::augment_subcommands(Command::new("help"))))]
+#[command(after_help = help::MAIN)]
 pub struct Cli {
     #[command(subcommand)]
     pub operation: Operation,
 
     #[command(flatten)]
-    pub whose: ProfileOptions,
+    pub global: GlobalOptions,
 
-    /// How errors are written to stderr
+    /// Write errors to standard error in this format
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub error_format: ErrorFormat,
 
-    /// Say on stderr what is done, step by step
+    /// Report each step on standard error
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
-/// Which login is meant.
-#[derive(Debug, Default, Args)]
-pub struct ProfileOptions {
-    /// The profile of the configuration [default: the one whose host is asked for, else codex]
+impl Cli {
+    /// Parses the arguments, program name first. clap takes an option of all commands twice, once before the command
+    /// and once after it; this function refuses it.
+    ///
+    /// # Errors
+    /// clap's own, which `--help` and `--version` are too.
+    pub fn parse_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(arguments)?;
+        if matches!(cli.operation, Operation::Other(_)) {
+            return Ok(cli);
+        }
+        let options = arguments.iter().map(|argument| argument.to_string_lossy());
+        let options: Vec<_> = options.take_while(|argument| argument != "--").collect();
+        let names = |argument: &str, name: &str| {
+            argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        for name in ["--profile", "--config", "--account", "--wait", "--error-format"] {
+            if options.iter().filter(|argument| names(argument, name)).count() > 1 {
+                let message = format!("the argument '{name}' cannot be used multiple times");
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Ok(cli)
+    }
+}
+
+/// Which login is used, and how long the command waits.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GlobalOptions {
+    /// Use this profile [default: the profile of the requested host, else the default profile]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
 
-    /// The configuration file [default: config.toml in codex-credential's own configuration folder]
+    /// Read this configuration file [default: config.toml in the user's configuration directory]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The login of this e-mail address, user id or workspace id [default: the last one that signed in]
+    /// Use the login of this e-mail address, user id or workspace id [default: the latest login]
     #[arg(long, global = true, value_name = "NAME")]
     pub account: Option<String>,
+
+    /// Wait at most this long, such as 4s or 2m [default: 4s; 15m for a user at a sign-in prompt; 2m for renew; 30s for
+    /// logout, move and import]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Operation {
-    /// Print a token: from the cache, else by a renewal, else by a device login
-    Get(Get),
-    /// Keep a newer token that the caller vouches for
-    Store(Wait),
-    /// Mark a refused token; or, without one, remove the login here
-    Erase(Erase),
-    /// Print the protocol extensions that get understands
-    Capability,
-    /// Sign in with a device code, also when a login is stored
+    /// Sign in with a device code, even if a login is stored
+    #[command(after_help = help::LOGIN)]
     Login(Login),
-    /// Run a command with the token in its environment
-    Exec(Exec),
-    /// Show who is signed in, where the login is kept, and what is pending
-    Status(Status),
-    /// Show what was done with the logins, and for which program
-    Audit(Audit),
-    /// Look at and try all that a login depends on; safe to paste into an issue
+    /// Show who is signed in, where the login is stored, and a pending sign-in
+    Status(Json),
+    /// Revoke the login at the server and remove it here
+    Logout,
+    /// Check configuration, storage, network and login; the output contains no secrets
     Doctor(Doctor),
-    /// End the login at the server and remove it here
-    Logout(Wait),
+    /// Print the access token
+    #[command(after_help = help::TOKEN)]
+    Token(Token),
+    /// Run a command with the access token in its environment
+    #[command(after_help = help::EXEC)]
+    Exec(Exec),
+    /// Write the access token, without a refresh token, for a machine that cannot ask
+    Export(Export),
+    /// Answer a credential request on standard input with a token
+    #[command(after_help = help::GET)]
+    Get(Get),
+    /// Store a newer token that the caller has used
+    Store,
+    /// Mark the access token in the request as rejected, or remove the login
+    Erase(Erase),
+    /// Print the protocol extensions that get supports
+    Capability,
+    /// Set up another program, or a timer, to use codex-credential
+    #[command(after_help = help::CONFIGURE)]
+    Configure(Configure),
+    /// Undo configure
+    Unconfigure(Unconfigure),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Renew the login if it is due, without asking the user
+    Renew(Renew),
     /// Move the login to another storage
     Move(Move),
-    /// Write the access token for a place that cannot ask
-    Export(Export),
-    /// Take the login of an auth.json
+    /// Import the login of an auth.json file
     Import(Import),
-    /// The hosts that share the login
-    #[command(subcommand)]
-    Fleet(Fleet),
-    /// Profiles: other issuers than Codex's
+    /// Show what was done with the logins, and for which program
+    Audit(Audit),
+    /// Manage profiles for other issuers
     #[command(subcommand)]
     Profile(Profile),
-    /// Renew the login if that is due; asks nobody
-    Renew(Renew),
-    /// Set up another program or the system
-    Configure(Configure),
-    /// Take back what configure did
-    Unconfigure(Unconfigure),
-    /// Print completions for a shell
-    Completions(Completions),
+    /// Inspect a login that several hosts share
+    #[command(subcommand)]
+    Fleet(Fleet),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
-#[derive(Debug, Default, Args)]
-pub struct Wait {
-    /// Wait this long at most, such as 4s or 2m [default: 15m where a person is asked, else 4s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub wait: Option<Duration>,
-}
-
-/// Which token is wanted, and what may be done for it.
-#[derive(Debug, Default, Args)]
-pub struct TokenOptions {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    /// Renew a token that is valid for less than this [default: 5m]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub min_validity: Option<Duration>,
-
-    /// What is left of the waiting time, by the program that has begun to answer
-    #[arg(long, value_parser = duration, hide = true)]
-    pub remaining: Option<Duration>,
-
-    /// Whether a person may be asked to sign in [default: auto; never where CI=true]
-    #[arg(long, value_enum, value_name = "WHEN")]
-    pub interactive: Option<Interactive>,
-
-    #[command(flatten)]
-    pub extras: PromptOptions,
-
-    /// The SHA-256 of an access token that was refused, in hex: it is not handed out again
-    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
-    pub rejected_sha256: Option<Fingerprint>,
-}
-
-#[derive(Debug, Default, Args)]
-pub struct PromptOptions {
-    /// At the prompt, show the URL as a QR code, too
-    #[arg(long)]
-    pub qr: bool,
-
-    /// At the prompt, open the URL in a browser here
-    #[arg(long)]
-    pub open: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Get {
-    #[command(flatten)]
-    pub wanted: TokenOptions,
-
-    /// The form of the answer [default: git; JSON where the input is Bazel's]
-    #[arg(long, value_enum)]
-    pub format: Option<Format>,
-
-    /// Print the token even on a terminal
-    #[arg(long)]
-    pub show: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Exec {
-    #[command(flatten)]
-    pub wanted: TokenOptions,
-
-    /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_ACCESS_TOKEN=token]
-    #[arg(long, value_name = "NAME=WHAT")]
-    pub env: Vec<Variable>,
-
-    /// The command and its arguments
-    #[arg(last = true, required = true)]
-    pub command: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub struct Login {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    #[command(flatten)]
-    pub extras: PromptOptions,
-
-    /// Print what happens as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// End the sign-in that is pending
-    #[arg(long, conflicts_with_all = ["json", "wait", "qr", "open"])]
-    pub cancel: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Erase {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    /// Remove the login without asking
-    #[arg(long)]
-    pub yes: bool,
-
-    /// By hand: end the login at the server, too
-    #[arg(long)]
-    pub revoke: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Move {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    /// Where the login goes
-    #[arg(long, value_enum, value_name = "STORAGE")]
-    pub to: StorageKind,
-}
-
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// Only what happened since then: so long ago, such as 24h, or at an RFC 3339 date
-    #[arg(long, value_name = "WHEN", value_parser = since)]
-    pub since: Option<i64>,
-
-    /// Print JSON lines
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Doctor {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-
-    /// Show e-mail addresses whole
-    #[arg(long)]
-    pub show: bool,
-
-    #[arg(long, hide = true)]
-    pub try_lock: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct Export {
-    #[command(flatten)]
-    pub wanted: TokenOptions,
-
-    /// Only what cannot renew the login; nothing else leaves
-    #[arg(long, required = true)]
-    pub access_only: bool,
-
-    /// The form of the bundle
-    #[arg(long, value_enum, default_value_t)]
-    pub format: ExportFormat,
-
-    /// Print it even on a terminal
-    #[arg(long)]
-    pub show: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Import {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    /// The file [default: Codex's auth.json]
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-
-    /// Remove the file without asking
-    #[arg(long)]
-    pub remove: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum Fleet {
-    /// Who renewed the login, who is at it now, and what is pending
-    Status(Status),
+    /// Show who renewed the login, who renews it at present, and a pending sign-in
+    Status(Json),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Profile {
     /// List the profiles and mark the default one
-    List(Status),
+    List(Json),
     /// Show the keys of a profile
     Show(Named),
     /// Add a profile to the configuration file
@@ -326,16 +192,14 @@ pub struct Add {
 
 #[derive(Debug, Args)]
 pub struct Renew {
-    #[command(flatten)]
-    pub wait: Wait,
-
-    /// What the renewal process is to do, as JSON
+    /// What the renewal process has to do, as JSON.
     #[arg(long, hide = true)]
     pub request: Option<RenewalRequest>,
 }
 
 #[derive(Debug, Args)]
 pub struct Completions {
+    /// Write the script for this shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }
@@ -343,58 +207,46 @@ pub struct Completions {
 #[derive(Debug, Args)]
 pub struct Configure {
     #[command(flatten)]
-    pub what: Unconfigure,
+    pub tool: Unconfigure,
 
     /// Override an entry that configure did not write; unconfigure may be unable to restore it
     #[arg(long)]
     pub force: bool,
 
-    /// codex, pi: the URL of the model provider [default: the one that a ChatGPT login is for]
+    /// Use the model provider at this URL (codex, pi) [default: the one for ChatGPT logins]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct Unconfigure {
+    /// Change the configuration of this tool
     #[arg(value_enum)]
     pub tool: Tool,
 
-    /// Only show what would be written
+    /// Show the change without writing it
     #[arg(long)]
     pub print: bool,
 
-    /// codex: the name of the model provider [default: codex-credential]
+    /// Name the model provider (codex) [default: codex-credential]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Tool {
-    /// git, for the profile's hosts alone
+    /// git's credential.helper, for the profile's hosts
     Git,
-    /// Codex, as a model provider with a token command
+    /// Codex: a model provider with a token command
     Codex,
-    /// Claude Code's apiKeyHelper, for a gateway that takes the token
+    /// Claude Code's apiKeyHelper, for a gateway that accepts the token
     ClaudeCode,
-    /// pi's provider openai-codex
+    /// pi: the key command of the provider openai-codex
     Pi,
     /// Docker's credHelpers, for a registry at the profile's hosts
     Docker,
     /// Bazel's credential helper, for the profile's hosts
     Bazel,
-    /// A timer that renews the login where nobody asks for days
+    /// A timer that renews the login in the background
     Keepalive,
-}
-
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
-    Fingerprint::from_hex(text).ok_or_else(|| "write 64 hex digits".into())
-}
-
-/// Seconds since the epoch.
-fn since(text: &str) -> Result<i64, String> {
-    if let Some(at) = clock::parse_rfc3339(text) {
-        return Ok(at);
-    }
-    let ago = duration(text).map_err(|error| format!("{error}, or a date"))?;
-    Ok(clock::now().saturating_sub(clock::seconds(ago)))
 }

@@ -1,19 +1,18 @@
-//! git-credential's wire format, as `git-credential(1)` and `gitcredentials(7)` describe it. Pure: a reader in, a
-//! writer out.
+//! Reads and writes the attributes of git's credential protocol: `git-credential(1)`, `gitcredentials(7)`.
 
 use crate::answer::credential_url::{self, CredentialUrl, split_at};
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
 use std::io::{self, BufRead, Read, Write};
 
-/// A line without its end, in bytes.
+/// The longest line without its line end, in bytes.
 const LINE_LIMIT: usize = 65_535;
-/// A whole request, in bytes.
+/// The longest request, in bytes.
 const INPUT_LIMIT: u64 = 1024 * 1024;
-/// Begins what is ours of the `state[]` that git hands from helper to helper.
+/// The prefix of our own `state[]` values. git passes the values of all helpers to each helper.
 const OUR_STATE: &[u8] = b"codex-credential:";
 
-/// The attributes of one request, or of one answer. Values are bytes: git allows all but LF and NUL.
+/// The attributes of a request or an answer. Values are bytes: git allows every byte except LF and NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credential {
     pub protocol: Option<Vec<u8>>,
@@ -21,20 +20,20 @@ pub struct Credential {
     pub path: Option<Vec<u8>>,
     pub username: Option<Vec<u8>>,
     pub password: Option<Secret<Vec<u8>>>,
-    /// The HTTP scheme that `credential` is for.
+    /// The HTTP authentication scheme of `credential`, such as `Bearer`.
     pub authtype: Option<Vec<u8>>,
-    /// The token in place of user name and password, from callers that announced `authtype`.
+    /// Replaces user name and password for callers with the capability `authtype`.
     pub credential: Option<Secret<Vec<u8>>>,
-    /// Of `password` or `credential`, in seconds since the epoch; `None` means never.
+    /// When `password` or `credential` expires, in seconds since the epoch; `None` means never.
     pub password_expiry_utc: Option<i64>,
     pub oauth_refresh_token: Option<Secret<Vec<u8>>>,
-    /// Not to be kept.
+    /// Whether callers must not store the credential.
     pub ephemeral: bool,
-    /// What this program said with its answer, and hears again when git tells what became of it.
+    /// What this program sent with its answer. git sends it back with `store` and `erase`.
     pub state: Option<Vec<u8>>,
-    /// `capability[]=authtype` is announced.
+    /// Whether `capability[]=authtype` was sent.
     pub authtype_capable: bool,
-    /// `capability[]=state` is announced.
+    /// Whether `capability[]=state` was sent.
     pub state_capable: bool,
 }
 
@@ -42,7 +41,7 @@ impl Credential {
     /// Reads up to a blank line or the end.
     ///
     /// # Errors
-    /// `BadInput`, naming the line and the rule and never a value, for it may be a secret.
+    /// `BadInput` with the line number and the rule. It contains no value, because a value may be a secret.
     pub fn read(input: impl BufRead) -> Result<Self> {
         let mut input = input.take(INPUT_LIMIT + 1);
         let mut credential = Self::default();
@@ -98,7 +97,7 @@ impl Credential {
         }
     }
 
-    /// Only our own is of interest.
+    /// Ignores the state of other helpers.
     fn set_state(&mut self, value: &[u8]) {
         if value.is_empty() {
             self.state = None;
@@ -107,7 +106,7 @@ impl Credential {
         }
     }
 
-    /// Writes an answer, in git's own order: a capability comes before what it allows.
+    /// Writes the attributes in git's order: a capability precedes the attributes that need it.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let mut line = |key: &str, value: Option<&[u8]>| match value {
             Some(value) => write_line(output, key, value),
@@ -130,13 +129,13 @@ impl Credential {
         line("state[]", state.as_deref())
     }
 
-    /// Whether anything says which credential is meant.
+    /// Tells whether any attribute selects a credential.
     pub fn names_something(&self) -> bool {
         [&self.protocol, &self.host, &self.path, &self.username].into_iter().any(Option::is_some)
             || self.secret().is_some()
     }
 
-    /// The token that the caller gives, in whichever attribute.
+    /// Returns the token in `credential`, else the one in `password`.
     pub fn secret(&self) -> Option<&[u8]> {
         let secret = self.credential.as_ref().or(self.password.as_ref())?;
         Some(secret.expose())
@@ -160,14 +159,14 @@ fn exposed(secret: Option<&Secret<Vec<u8>>>) -> Option<&[u8]> {
     secret.map(|secret| secret.expose().as_slice())
 }
 
-/// As git reads it: zero, and what is no number or too large a one, mean never.
+/// Parses an expiry as git does: zero, a text that is no number, and a number that is too large mean never.
 fn seconds(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.parse().ok().filter(|&seconds| seconds > 0)
 }
 
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     line.clear();
-    // One byte more than a line may have with its CR and LF tells that it is too long.
+    // One byte more than the longest line with CR and LF, so that a longer line is noticed.
     input.take(LINE_LIMIT as u64 + 3).read_until(b'\n', line).map(drop)
 }
 
@@ -190,7 +189,7 @@ fn split(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
 /// Writes one `key=value` line.
 ///
 /// # Errors
-/// `InvalidData` for a value that would be more than a line, beside those of `output`.
+/// `InvalidData` for a value with a line end or NUL, and the errors of `output`.
 fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
     if value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
@@ -209,14 +208,14 @@ mod tests {
         Credential::read(input.as_ref()).unwrap()
     }
 
-    fn refused(input: impl AsRef<[u8]>) -> String {
+    fn read_error(input: impl AsRef<[u8]>) -> String {
         let error = Credential::read(input.as_ref()).unwrap_err();
         assert_eq!(error.kind, Kind::BadInput);
         error.text()
     }
 
     #[test]
-    fn attributes_end_at_a_blank_line_or_at_the_end() {
+    fn blank_line_or_end_of_input_ends_the_attributes() {
         let expected = Credential {
             protocol: Some("https".into()),
             host: Some("a.example".into()),
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_hold_equals_signs_any_bytes_and_nothing() {
+    fn value_with_equals_sign_any_bytes_or_nothing_is_read() {
         assert_eq!(read("path=a=b=c\n").path, Some("a=b=c".into()));
         assert_eq!(read(b"path=\xff\x01\n").path, Some(vec![0xff, 1]));
         assert_eq!(read("path=\n").path, Some(vec![]));
@@ -238,35 +237,35 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_is_named_with_its_line() {
-        assert_eq!(refused("host=a\nhost\n"), "line 2: is not key=value");
-        assert_eq!(refused("=a\n"), "line 1: has no key before the =");
-        assert_eq!(refused("host=a\0b\n"), "line 1: contains a NUL byte");
-        assert_eq!(refused("host=a\rb\n"), "line 1: contains a CR that does not end the line");
-        assert_eq!(refused("host=a\r\r\n"), "line 1: contains a CR that does not end the line");
-        assert_eq!(refused("url=chatgpt.com\n"), "line 1: the url has no protocol");
+    fn broken_rule_is_reported_with_its_line() {
+        assert_eq!(read_error("host=a\nhost\n"), "line 2: is not key=value");
+        assert_eq!(read_error("=a\n"), "line 1: has no key before the =");
+        assert_eq!(read_error("host=a\0b\n"), "line 1: contains a NUL byte");
+        assert_eq!(read_error("host=a\rb\n"), "line 1: contains a CR that does not end the line");
+        assert_eq!(read_error("host=a\r\r\n"), "line 1: contains a CR that does not end the line");
+        assert_eq!(read_error("url=chatgpt.com\n"), "line 1: the url has no protocol");
         for newline in ["%0a", "%0D", "%00"] {
-            let message = refused(format!("url=https://a.example/{newline}host=b\n"));
+            let message = read_error(format!("url=https://a.example/{newline}host=b\n"));
             assert_eq!(message, "line 1: the url contains an encoded newline, CR or NUL");
         }
     }
 
     #[test]
-    fn lines_up_to_65535_bytes_are_read_and_longer_ones_refused() {
+    fn line_of_65535_bytes_is_read_and_longer_line_is_rejected() {
         let line = |length: usize| format!("path={}", "a".repeat(length - 5));
         for end in ["", "\n", "\r\n"] {
             assert_eq!(read(line(65_535) + end).path.unwrap().len(), 65_530);
-            assert_eq!(refused(line(65_536) + end), "line 1: longer than 65535 bytes");
+            assert_eq!(read_error(line(65_536) + end), "line 1: longer than 65535 bytes");
         }
         let endless = io::repeat(b'a');
         let error = Credential::read(io::BufReader::new(endless)).unwrap_err();
         assert_eq!(error.text(), "line 1: longer than 65535 bytes");
         let many = "future=1\n".repeat(1024 * 1024 / 9 + 1);
-        assert!(refused(many).ends_with("the request is longer than 1 MiB"));
+        assert!(read_error(many).ends_with("the request is longer than 1 MiB"));
     }
 
     #[test]
-    fn an_empty_value_resets_a_list() {
+    fn empty_value_resets_a_list() {
         assert!(read("capability[]=state\ncapability[]=authtype\n").authtype_capable);
         assert!(!read("capability[]=authtype\ncapability[]=\n").authtype_capable);
         assert!(
@@ -275,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn a_url_clears_what_came_before() {
+    fn url_clears_earlier_attributes() {
         let expected = read("protocol=https\nhost=a.example\npath=b\n");
         assert_eq!(read("username=u\npassword=p\nurl=https://a.example/b\n"), expected);
     }
 
     #[test]
-    fn an_expiry_is_a_number_of_seconds_and_all_else_means_never() {
+    fn expiry_that_is_no_positive_number_means_never() {
         let expiry = |value| read(format!("password_expiry_utc={value}\n")).password_expiry_utc;
         assert_eq!(expiry("1700000000"), Some(1_700_000_000));
         for never in ["0", "", "soon", "-1", "99999999999999999999"] {
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_state_is_heard() {
+    fn state_of_other_helpers_is_ignored() {
         let state = |lines| read(lines).state;
         assert_eq!(state("state[]=codex-credential:a\nstate[]=other:b\n"), Some("a".into()));
         assert_eq!(state("state[]=codex-credential:a\nstate[]=\n"), None);
@@ -298,14 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_attributes_are_read_back() {
         let text = "capability[]=authtype\ncapability[]=state\nauthtype=Bearer\ncredential=c\n\
             ephemeral=1\nprotocol=https\nhost=h\npath=a\nusername=u\npassword=p\n\
             oauth_refresh_token=r\npassword_expiry_utc=1\nstate[]=codex-credential:s\n";
         let mut written = Vec::new();
         read(text).write(&mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), text);
-        let torn = Credential { path: Some(b"a\nhost=b".into()), ..Credential::default() };
-        assert!(torn.write(&mut Vec::new()).is_err());
+        let two_lines = Credential { path: Some(b"a\nhost=b".into()), ..Credential::default() };
+        assert!(two_lines.write(&mut Vec::new()).is_err());
     }
 }

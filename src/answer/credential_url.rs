@@ -1,4 +1,4 @@
-//! The `url` attribute: a URL in place of the attributes that it is made of.
+//! Parses URLs into attributes: the `url` attribute, and the URLs that Bazel and Docker send.
 
 use crate::tokens::Secret;
 use percent_encoding::percent_decode;
@@ -31,8 +31,8 @@ pub fn parse(url: &[u8]) -> Result<CredentialUrl, &'static str> {
     })
 }
 
-/// Parses the URL of a program that sends the token to this very URL: the scheme is in lower case, its default port
-/// is left out, and a host with percent signs stays as it is, for that program may not decode it.
+/// Parses the URL of a program that sends the token to this URL. Makes the scheme lower case and leaves out its default
+/// port. Does not decode the host, because the program may not decode it either.
 pub fn parse_exact(url: &[u8]) -> Result<CredentialUrl, &'static str> {
     let Parts { protocol, host, .. } = Parts::of(url)?;
     let protocol = protocol.to_ascii_lowercase();
@@ -45,7 +45,7 @@ pub fn parse_exact(url: &[u8]) -> Result<CredentialUrl, &'static str> {
     Ok(CredentialUrl { protocol, host: host.to_vec(), ..parse(url)? })
 }
 
-/// The parts of a URL as they are written.
+/// The parts of a URL, not decoded.
 struct Parts<'a> {
     protocol: &'a [u8],
     user: Option<&'a [u8]>,
@@ -82,7 +82,7 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, &'static str> {
     one_line(percent_decode(part).collect())
 }
 
-/// An attribute is a line, whichever way its value came.
+/// Rejects a value that is not one line.
 fn one_line(value: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
         return Err("the url contains an encoded newline, CR or NUL");
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_is_decoded() {
+    fn percent_encoded_parts_are_decoded() {
         let expected = CredentialUrl {
             protocol: "https".into(),
             host: "h.example:8".into(),
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_may_be_empty_and_is_there_all_the_same() {
+    fn empty_host_is_present() {
         let url = parse(b"cert:///a/b.pem").unwrap();
         assert_eq!(url.host, Vec::<u8>::new());
         assert_eq!(url.path, Some("a/b.pem".into()));
     }
 
     #[test]
-    fn a_default_port_and_the_case_of_the_scheme_make_no_difference_to_who_sends_to_the_url() {
+    fn default_port_and_case_of_the_scheme_are_normalized() {
         let parts = |url: &str| {
             let url = parse_exact(url.as_bytes()).unwrap();
             let text = |part: Vec<u8>| String::from_utf8(part).unwrap();

@@ -1,5 +1,5 @@
-//! What Docker's credential helper protocol fixes (docker-credential-helpers): the program's name, the reading of a
-//! server URL, the wording of errors, the form of an answer.
+//! The parts of Docker's credential helper protocol that docker-credential-helpers fixes: the program's name, the
+//! input, the texts of errors, and the answer.
 
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -40,24 +40,24 @@ pub fn server_url(input: impl BufRead) -> Result<String> {
     }
 }
 
-/// Checks the input of `store`. The secret in it is not kept.
+/// Checks the input of `store` and drops the secret in it.
 ///
 /// # Errors
 /// `BadInput` when it is not JSON, or has no server URL or no user name.
 pub fn check_store(input: impl BufRead) -> Result<()> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Given {
+    struct Input {
         #[serde(rename = "ServerURL", default)]
         server_url: String,
         #[serde(default)]
         username: String,
     }
     let bad = |what: &str| Err(Error::new(Kind::BadInput, what));
-    match serde_json::from_str::<Given>(&read(input)?) {
+    match serde_json::from_str::<Input>(&read(input)?) {
         Err(_) => bad("the credentials to store are not JSON"),
-        Ok(given) if given.server_url.is_empty() => bad(NO_SERVER_URL),
-        Ok(given) if given.username.is_empty() => bad(NO_USERNAME),
+        Ok(input) if input.server_url.is_empty() => bad(NO_SERVER_URL),
+        Ok(input) if input.username.is_empty() => bad(NO_USERNAME),
         Ok(_) => Ok(()),
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_is_the_file_name_of_the_program() {
+    fn name_with_or_without_a_folder_is_recognized() {
         for name in [
             DOCKER_NAME,
             "/usr/bin/docker-credential-codex-credential",

@@ -1,5 +1,4 @@
-//! `erase`: this access token was refused; or: remove the login here. (To end it at the server as well is
-//! `logout`.)
+//! `erase`: rejects an access token, or removes the login here. `logout` also revokes the login at the server.
 
 use crate::answer::credential::Credential;
 use crate::answer::other_hosts::OtherHosts;
@@ -11,59 +10,53 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::tokens::Fingerprint;
 
-/// What an `erase` did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Erased {
-    Nothing,
-    /// The access token will not be handed out again; the next `get` renews the login.
-    Token,
-    Login,
-    /// What was kept for a host that is not ours.
-    OtherHosts,
-}
-
-/// Answers a program. With a token, compares before anything is erased; without one, removes the login; an input
-/// that names no host removes nothing.
+/// Erases what `request` names. With a token, rejects the stored token if it is the same one, and the next `get` renews
+/// the login. Without a token, removes the login. A request without a host erases nothing.
 pub fn erase(
     profile: &Profile,
-    foreign: &OtherHosts,
-    named: &Credential,
+    other_hosts: &OtherHosts,
+    request: &Credential,
     deadline: &Deadline,
-) -> Result<Erased> {
-    match Target::of(profile, named) {
+) -> Result<()> {
+    match Target::of(profile, request) {
         Target::Token => {}
         Target::ApiKey | Target::OtherHosts => {
-            let erased = foreign.erase(named, deadline)?;
-            return Ok(if erased { Erased::OtherHosts } else { Erased::Nothing });
+            return other_hosts.erase(request, deadline).map(drop);
         }
-        Target::Default | Target::Nothing => return Ok(Erased::Nothing),
+        Target::Default | Target::Nothing => return Ok(()),
     }
-    let storage = &profile.storage;
-    let is_meant = |login: &Login| match &named.username {
-        Some(name) => login.account().is_named(&String::from_utf8_lossy(name)),
-        None => true,
+    let matches = |login: &Login| {
+        let is_named = |name: &Vec<u8>| login.account().is_named(&String::from_utf8_lossy(name));
+        profile.matches_account(login) && request.username.as_ref().is_none_or(is_named)
     };
-    let is_meant = |login: &Login| profile.matches_account(login) && is_meant(login);
-    let Some(login) = storage.load()?.filter(is_meant) else { return Ok(Erased::Nothing) };
-    let Some(secret) = named.secret() else {
-        // A renewal that is under way finishes first, and what it stores is removed with the rest.
-        let removed = storage.hold(deadline)?.remove(&is_meant, deadline)?;
-        if removed {
-            audit::note(profile, Action::Removal, Some(&login), None);
-        }
-        return Ok(if removed { Erased::Login } else { Erased::Nothing });
-    };
-    refuse(profile, &login, &Fingerprint::of(secret))
+    let Some(login) = profile.storage.load()?.filter(matches) else { return Ok(()) };
+    match request.secret() {
+        Some(secret) => reject(profile, &login, &Fingerprint::of(secret)),
+        None => remove(profile, &login, &matches, deadline),
+    }
 }
 
-/// A caller found the access token with this fingerprint refused. Only the stored one is of interest.
-pub fn refuse(profile: &Profile, stored: &Login, token: &Fingerprint) -> Result<Erased> {
-    if stored.access_token.fingerprint() != *token {
-        return Ok(Erased::Nothing);
+/// Removes the login that `matches`. Waits for a running renewal, so that its result is removed too.
+fn remove(
+    profile: &Profile,
+    login: &Login,
+    matches: &dyn Fn(&Login) -> bool,
+    deadline: &Deadline,
+) -> Result<()> {
+    if profile.storage.hold(deadline)?.remove(matches, deadline)? {
+        audit::note(profile, Action::Removal, Some(login), None);
     }
-    let Some(login_dir) = profile.storage.login_dir()? else { return Ok(Erased::Nothing) };
+    Ok(())
+}
+
+/// Records that a resource server rejected the access token with this fingerprint, if `login` still has that token.
+pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<()> {
+    if login.access_token.fingerprint() != *token {
+        return Ok(());
+    }
+    let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };
     login_dir.create()?;
     login_dir.rejected().save(token)?;
-    audit::note(profile, Action::Rejection, Some(stored), None);
-    Ok(Erased::Token)
+    audit::note(profile, Action::Rejection, Some(login), None);
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The forms in which a token is handed out. A refresh token is in none of them.
+//! The formats of an answer. No format contains a refresh token.
 
 use crate::answer::credential::Credential;
 use crate::answer::docker;
@@ -21,23 +21,23 @@ pub enum Format {
     Header,
     /// NAME=value lines, for env files
     Env,
-    /// Kubernetes' exec credential, in the version that it asks for
+    /// a credential for kubectl, in the version that kubectl asks for
     ExecCredential,
-    /// The answer to a request in Bazel's JSON.
+    /// Bazel's JSON; selected by the request.
     #[value(skip)]
     Bazel,
-    /// The answer to Docker.
+    /// Docker's JSON; selected by the program's name.
     #[value(skip)]
     Docker,
 }
 
 impl Format {
-    /// The answer that is kept for a host that is not ours. Only git's form has all of its attributes.
-    pub fn write_foreign(self, output: &mut impl Write, kept: &Credential) -> io::Result<()> {
-        if self == Self::Git { kept.write(output) } else { self.write_nothing(output) }
+    /// Writes a credential of another host. Only git's format has all of its attributes.
+    pub fn write_other(self, output: &mut impl Write, credential: &Credential) -> io::Result<()> {
+        if self == Self::Git { credential.write(output) } else { self.write_nothing(output) }
     }
 
-    /// The answer to a request that is not ours.
+    /// Writes the empty answer.
     pub fn write_nothing(self, output: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Bazel => writeln!(output, "{{}}"),
@@ -45,21 +45,21 @@ impl Format {
         }
     }
 
-    /// Writes the token of `login` in answer to the request for `credential`, or for Docker's `server_url`.
-    /// `exec_info` is `$KUBERNETES_EXEC_INFO`.
+    /// Writes the access token of `login`. `request` is the request in git's or Bazel's protocol, `server_url` the one in
+    /// Docker's; `exec_info` is `$KUBERNETES_EXEC_INFO`.
     pub fn write(
         self,
         output: &mut impl Write,
-        credential: &Credential,
+        request: &Credential,
         server_url: &str,
         login: &Login,
         exec_info: Option<&str>,
     ) -> io::Result<()> {
         let token = login.access_token.expose();
         match self {
-            Self::Git => git(output, credential, login),
+            Self::Git => git(output, request, login),
             Self::Token => writeln!(output, "{token}"),
-            Self::Json => writeln!(output, "{}", object(login)),
+            Self::Json => writeln!(output, "{}", json_object(login)),
             Self::Header => writeln!(output, "Authorization: Bearer {token}"),
             Self::Env => env(output, login),
             Self::Bazel => {
@@ -89,29 +89,29 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-fn git(output: &mut impl Write, asked: &Credential, login: &Login) -> io::Result<()> {
+fn git(output: &mut impl Write, request: &Credential, login: &Login) -> io::Result<()> {
     let token = Some(Secret::new(login.access_token.expose().clone().into_bytes()));
     let mut answer = Credential {
-        protocol: asked.protocol.clone(),
-        host: asked.host.clone(),
-        path: asked.path.clone(),
+        protocol: request.protocol.clone(),
+        host: request.host.clone(),
+        path: request.path.clone(),
         password_expiry_utc: login.lifetime().expires_at,
         ..Credential::default()
     };
-    if asked.authtype_capable {
+    if request.authtype_capable {
         answer.authtype_capable = true;
         answer.authtype = Some("Bearer".into());
         answer.credential = token;
         answer.ephemeral = true;
     } else {
-        let own = || login.username().into();
-        answer.username = Some(asked.username.clone().unwrap_or_else(own));
+        let login_name = || login.username().into();
+        answer.username = Some(request.username.clone().unwrap_or_else(login_name));
         answer.password = token;
     }
     answer.write(output)
 }
 
-fn object(login: &Login) -> Value {
+fn json_object(login: &Login) -> Value {
     let account = login.account();
     let end = login.lifetime().expires_at;
     json!({
@@ -125,7 +125,7 @@ fn object(login: &Login) -> Value {
     })
 }
 
-/// Without quotes, which not every reader of such lines takes off.
+/// Writes values without quotes, which some readers of env files do not remove.
 fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
     let end = login.lifetime().expires_at.map(clock::rfc3339);
     let lines = [
@@ -136,9 +136,9 @@ fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
     .map(|(name, value)| (name, value.map(str::to_owned)));
     for (name, value) in lines {
         if let Some(value) = value {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-._~+/=:".contains(c);
-            if !value.chars().all(plain) {
-                let text = format!("{name} has a character that env files cannot hold");
+            let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._~+/=:".contains(c);
+            if !value.chars().all(is_safe) {
+                let text = format!("{name} contains a character that env files do not allow");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
             writeln!(output, "{name}={value}")?;
@@ -147,9 +147,9 @@ fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
     Ok(())
 }
 
-/// The version that was asked for: another is an error to kubectl.
+/// Returns the version that kubectl asks for. kubectl rejects every other version.
 fn api_version(exec_info: Option<&str>) -> String {
-    let asked: Option<Value> = exec_info.and_then(|info| serde_json::from_str(info).ok());
-    let version = asked.as_ref().and_then(|asked| asked["apiVersion"].as_str());
+    let info: Option<Value> = exec_info.and_then(|info| serde_json::from_str(info).ok());
+    let version = info.as_ref().and_then(|info| info["apiVersion"].as_str());
     version.unwrap_or("client.authentication.k8s.io/v1").to_owned()
 }

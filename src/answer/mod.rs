@@ -1,4 +1,4 @@
-//! What a request gets: the git-credential protocol and the other forms of an answer. Needs no network.
+//! Answers requests without the network: the protocols of git, Bazel and Docker, and the formats of an answer.
 
 pub mod credential;
 mod credential_url;

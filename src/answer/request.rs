@@ -9,26 +9,26 @@ use crate::login::Login;
 use serde_json::Value;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
-/// The longest request in JSON, and the most white space before it, in bytes.
+/// The longest request in JSON, and the longest white space before it, in bytes.
 const JSON_LIMIT: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Request {
     pub credential: Credential,
-    /// How the answer is written.
+    /// The format of the answer.
     pub format: Format,
-    /// The registry as Docker wrote it; the answer repeats it.
+    /// The registry as Docker wrote it. The answer repeats it.
     pub server_url: String,
 }
 
 impl Request {
-    /// Reads git's attributes, or Bazel's JSON if the input starts with `{`. `format` is the form of the answer that
-    /// the caller named; otherwise the answer is in the protocol of the request.
+    /// Reads git's attributes, or Bazel's JSON if the input starts with `{`. `format` is the format
+    /// of the answer that the caller named. Without one, the answer is in the protocol of the request.
     ///
     /// # Errors
-    /// `BadInput`, naming the rule.
+    /// `BadInput` with the rule that the request breaks.
     pub fn read(format: Option<Format>, mut input: impl BufRead) -> Result<Self> {
-        // kubectl sends no request: standard input belongs to its user.
+        // kubectl sends no request. Standard input belongs to the user.
         if format == Some(Format::ExecCredential) {
             return Ok(Self { format: Format::ExecCredential, ..Self::default() });
         }
@@ -46,19 +46,19 @@ impl Request {
     /// Reads the server URL that Docker sends to `get`.
     ///
     /// # Errors
-    /// `BadInput`, in Docker's words.
+    /// `BadInput` with Docker's text.
     pub fn read_docker(input: impl BufRead) -> Result<Self> {
         let server_url = docker::server_url(input)?;
-        // Docker names most registries without a scheme. A URL that is none names no host, hence no login.
+        // Docker names most registries without a scheme. A text that is no URL becomes an empty host, which has no login.
         let scheme = if server_url.contains("://") { "" } else { "https://" };
         let url = format!("{scheme}{server_url}");
-        let nobody = || Credential { host: Some(Vec::new()), ..Credential::default() };
-        let credential =
-            credential_url::parse_exact(url.as_bytes()).map_or_else(|_| nobody(), Credential::from);
+        let no_host = || Credential { host: Some(Vec::new()), ..Credential::default() };
+        let credential = credential_url::parse_exact(url.as_bytes())
+            .map_or_else(|_| no_host(), Credential::from);
         Ok(Self { credential, format: Format::Docker, server_url })
     }
 
-    /// Writes the token of `login` in the form that the request asks for. `exec_info` is `$KUBERNETES_EXEC_INFO`.
+    /// Writes the token of `login` in the format of the answer. `exec_info` is `$KUBERNETES_EXEC_INFO`.
     pub fn write(
         &self,
         output: &mut impl Write,
@@ -76,13 +76,13 @@ fn is_json(input: &mut impl BufRead, blank: &mut Vec<u8>) -> bool {
         let buffer = match input.fill_buf() {
             Ok(buffer) => buffer,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            // The reader of attributes meets the error again and reports it.
+            // The reader of attributes gets the error again and reports it.
             Err(_) => return false,
         };
         if let Some(first) = buffer.iter().find(|byte| !byte.is_ascii_whitespace()) {
             return *first == b'{';
         }
-        // A blank line alone ends a request of git's: its sender may keep the pipe open.
+        // A blank line ends a request in git's protocol. Its sender may keep the pipe open.
         if buffer.is_empty() || buffer.contains(&b'\n') {
             return false;
         }
@@ -110,14 +110,14 @@ mod tests {
     use std::io::BufReader;
 
     fn host(input: &str) -> Option<String> {
-        // A buffer of one byte: what is decided does not depend on how much arrives at once.
+        // A buffer of one byte shows that the decision does not depend on how much arrives at once.
         let input = BufReader::with_capacity(1, input.as_bytes());
         let host = Request::read(None, input).unwrap().credential.host;
         host.map(|host| String::from_utf8(host).unwrap())
     }
 
     #[test]
-    fn json_is_recognized_after_blanks() {
+    fn json_after_blanks_is_recognized() {
         assert_eq!(host(" \t{\"uri\":\"HTTPS://A.example:443/x\"}").as_deref(), Some("A.example"));
         assert_eq!(host("host=b.example\n").as_deref(), Some("b.example"));
         assert_eq!(host(""), None);
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn json_is_recognized_after_blank_lines_that_arrive_with_it() {
+    fn json_after_blank_lines_in_one_read_is_recognized() {
         let request = Request::read(None, "\r\n \n{\"uri\":\"https://a.example\"}".as_bytes());
         assert_eq!(request.unwrap().format, Format::Bazel);
     }
 
     #[test]
-    fn a_named_format_is_the_form_of_the_answer_to_json_too() {
+    fn named_format_overrides_the_format_of_a_json_request() {
         let json = "{\"uri\":\"https://a.example\"}";
         let request = Request::read(Some(Format::Token), json.as_bytes()).unwrap();
         assert_eq!(request.format, Format::Token);

@@ -1,19 +1,19 @@
-//! Whose host is this? The one question that `get`, `store` and `erase` ask first.
+//! Which login or credential a request names. `get`, `store` and `erase` decide this first.
 
 use crate::answer::credential::Credential;
 use crate::profile::Profile;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A host of the profile: its token.
+    /// The request names a host of the profile.
     Token,
-    /// The host that an API key is for, where there is one; else as any other.
+    /// The request names the host of Codex's API key. Without an API key, it is any other host.
     ApiKey,
-    /// Any other host: what git gave us to keep.
+    /// The request names another host, whose credential git may have stored here.
     OtherHosts,
-    /// Nothing is named: a person asks, or a program that knows one login only.
+    /// The request names nothing: it is for the login of the profile.
     Default,
-    /// Something is named, but no host.
+    /// The request names something, but no protocol and host.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! `audit`: what was done with the logins of this person, and for whom.
+//! `audit`: shows what was done with the user's logins, and for which program.
 
 use crate::audit::Entry;
 use crate::clock;
@@ -6,17 +6,17 @@ use crate::error::Result;
 use crate::storage::audit_log::Log;
 use std::fmt::Write;
 
-/// The entries since then, in seconds since the epoch, a line each: the lines of the log, or for a person.
+/// Returns the entries since `since`, in seconds since the epoch: the lines of the log, or a table.
 pub fn audit(since: Option<i64>, as_json: bool) -> Result<String> {
     let mut text = String::new();
     for line in Log::of_user()?.lines()? {
-        // A line that a later version wrote, or that the disk had no room for, is passed over.
+        // A later version may have written the line, or the disk was full: skip it.
         let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
         if since.is_some_and(|since| entry.at < since) {
             continue;
         }
         let line = if as_json { line } else { row(&entry) };
-        writeln!(text, "{line}").expect("a string takes all");
+        writeln!(text, "{line}").expect("a String takes all text");
     }
     Ok(text)
 }

@@ -1,4 +1,4 @@
-//! `export --access-only`: the access token for a place that cannot ask; a refresh token is never in it.
+//! `export --access-only`: writes the access token, without a refresh token, for a machine that cannot ask.
 
 use crate::answer::formats::Format;
 use crate::answer::request::Request;
@@ -16,15 +16,17 @@ pub enum ExportFormat {
     Json,
     /// NAME=value lines
     Env,
-    /// Codex's auth.json, with a marker for a refresh token
+    /// Codex's auth.json, with a marker in place of the refresh token
     AuthJson,
 }
 
+/// Returns the access token of `login` in this format.
+///
 /// # Errors
-/// `Storage` when a value does not fit the form.
-pub fn bundle(login: &Login, bundle: ExportFormat) -> Result<Zeroizing<Vec<u8>>> {
+/// `Storage` if the format cannot hold a value.
+pub fn bundle(login: &Login, format: ExportFormat) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    let format = match bundle {
+    let format = match format {
         ExportFormat::Json => Format::Json,
         ExportFormat::Env => Format::Env,
         ExportFormat::AuthJson => {
@@ -32,13 +34,13 @@ pub fn bundle(login: &Login, bundle: ExportFormat) -> Result<Zeroizing<Vec<u8>>>
             return Ok(bytes);
         }
     };
-    Request { format, ..Request::default() }
-        .write(&mut *bytes, login, None)
-        .map_err(|error| Error::new(Kind::Storage, "cannot write the bundle").caused_by(error))?;
+    Request { format, ..Request::default() }.write(&mut *bytes, login, None).map_err(|error| {
+        Error::new(Kind::Storage, "cannot write the access token").caused_by(error)
+    })?;
     Ok(bytes)
 }
 
-/// Codex reads the account from an ID token, and takes the access token, a JWT with the same claims, for one.
+/// Codex reads the account from the ID token. Without one, the access token serves: a JWT with the same claims.
 fn auth_json(login: &Login) -> serde_json::Value {
     let token = login.access_token.expose();
     json!({

@@ -1,6 +1,6 @@
-//! `renew`: renews the login if a renewal is due, and waits for the renewal. It goes on where this process is killed.
+//! `renew`: renews the login if a renewal is due, and waits for the renewal. The renewal goes on if this process is killed.
 
-use crate::answer::get::usable;
+use crate::answer::get::load_valid;
 use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
@@ -10,14 +10,14 @@ use crate::renewal::request::Validity;
 use crate::renewal::wait;
 
 pub fn renew(profile: &Profile, caller: &mut Caller) -> Result<()> {
-    if let Some(login) = usable(profile, 0)?
+    if let Some(login) = load_valid(profile, 0)?
         && !is_due(&login)
     {
         return Ok(());
     }
     let before = profile.storage.fingerprint();
     wait::renewed(profile, Validity::NotDue, caller, || {
-        let login = usable(profile, 0)?;
+        let login = load_valid(profile, 0)?;
         Ok(login.filter(|login| !is_due(login) || Some(login.fingerprint()) != before))
     })
     .map(drop)

@@ -1,4 +1,4 @@
-//! `status`: who is signed in, where, until when, and what is pending. Changes nothing and asks nobody.
+//! `status`: the account, the storage, the expiry, and a pending sign-in. It changes nothing and asks nothing.
 
 use crate::account::Account;
 use crate::clock;
@@ -12,19 +12,19 @@ use crate::verification::Verification;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What can be told of the stored login and of one that is pending.
+/// The state of the stored login and of a pending sign-in.
 pub struct Status {
     login: Option<Login>,
     storage: String,
-    /// The access token is past its end, or a caller found it refused.
+    /// Whether the access token has expired or was rejected.
     is_stale: bool,
-    /// Why it cannot be renewed.
-    end: Option<String>,
+    /// Why the login cannot be renewed, if it cannot.
+    cannot_renew: Option<String>,
     pending: Option<Verification>,
-    /// Whose logins are kept beside it.
+    /// The accounts of the other logins in the storage.
     others: Vec<Account>,
     profile: String,
-    /// The issuer's host, where it is not Codex's.
+    /// The issuer's host, unless the issuer is Codex's.
     issuer: Option<String>,
 }
 
@@ -36,14 +36,14 @@ impl Status {
             Some(login) if !profile.matches_account(&login) => (None, Some(login.account())),
             stored => (stored, None),
         };
-        let (is_stale, end) = match &login {
+        let (is_stale, cannot_renew) = match &login {
             Some(login) => {
                 let is_rejected = match storage.login_dir()? {
                     Some(login_dir) => login_dir.has_rejected(&login.access_token)?,
                     None => false,
                 };
-                let fresh = login.lifetime().covers(0, clock::now()) && !is_rejected;
-                (!fresh, end(profile, login)?)
+                let is_valid = login.lifetime().covers(0, clock::now()) && !is_rejected;
+                (!is_valid, cannot_renew(profile, login)?)
             }
             None => (false, None),
         };
@@ -56,24 +56,24 @@ impl Status {
         others.extend(other);
         let issuer = profile.as_standard().map(|_| host(&profile.client.issuer).to_owned());
         let (profile, storage) = (profile.name.clone(), storage.describe()?);
-        Ok(Self { login, storage, is_stale, end, pending, others, profile, issuer })
+        Ok(Self { login, storage, is_stale, cannot_renew, pending, others, profile, issuer })
     }
 
-    /// Whether a `get` can answer without a person.
+    /// Tells whether `get` can answer without asking the user.
     pub fn is_signed_in(&self) -> bool {
-        self.login.is_some() && !(self.is_stale && self.end.is_some())
+        self.login.is_some() && !(self.is_stale && self.cannot_renew.is_some())
     }
 
-    /// Whether a device login waits for a person.
+    /// Tells whether a sign-in waits for the user.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// For a person: the first line as `codex login status` has it.
+    /// Formats the status as text. The first line is that of `codex login status`.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
-            writeln!(text, "{name:<12}{value}").expect("a string takes all");
+            writeln!(text, "{name:<12}{value}").expect("a String takes all text");
         };
         match &self.login {
             Some(login) => {
@@ -120,15 +120,15 @@ impl Status {
         let Some(end) = login.lifetime().expires_at else { return "unknown".into() };
         let left = end - clock::now();
         match (left > 0, self.is_stale) {
-            (true, true) => format!("{} (but a caller found it refused)", clock::rfc3339(end)),
+            (true, true) => format!("{} (but it was rejected)", clock::rfc3339(end)),
             (true, false) => format!("{} (in {})", clock::rfc3339(end), time_left(left)),
             (false, _) => format!("{} ({} ago)", clock::rfc3339(end), time_left(-left)),
         }
     }
 
     fn renews_at(&self, login: &Login) -> String {
-        match (&self.end, login.renew_at()) {
-            (Some(end), _) => format!("never: {end}"),
+        match (&self.cannot_renew, login.renew_at()) {
+            (Some(reason), _) => format!("never: {reason}"),
             (None, Some(at)) if at > clock::now() && !self.is_stale => {
                 format!("{} (in {})", clock::rfc3339(at), time_left(at - clock::now()))
             }
@@ -150,7 +150,7 @@ impl Status {
             "expires_at": time(self.login.as_ref().and_then(|login| login.lifetime().expires_at)),
             "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
             "access_token_usable": self.login.is_some() && !self.is_stale,
-            "cannot_renew": self.end,
+            "cannot_renew": self.cannot_renew,
             "clock_skew": self.login.as_ref().map(|login| login.skew),
             "pending": self.pending,
             "others": self.others,
@@ -158,13 +158,13 @@ impl Status {
     }
 }
 
-/// `skew` is how far the server's clock is ahead.
+/// Describes a clock that differs from the server's. `skew` is how many seconds the server's clock is ahead.
 pub(super) fn wrong_clock(skew: i64) -> String {
     let which = if skew > 0 { "behind" } else { "ahead of" };
     format!("this machine's is {} {which} the issuer's; set it right", time_left(skew.abs()))
 }
 
-fn end(profile: &Profile, login: &Login) -> Result<Option<String>> {
+fn cannot_renew(profile: &Profile, login: &Login) -> Result<Option<String>> {
     if login.refresh_token.is_none() {
         return Ok(Some("there is no refresh token".into()));
     }

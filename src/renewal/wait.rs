@@ -3,7 +3,7 @@
 //! Waiting callers sleep on the renewal lock or the sign-in lock. A caller that gets the lock reads the login again and,
 //! if it still does not do, starts a renewal process and hands the lock over to it. The lock is never free in between.
 
-use crate::answer::get::{Renewals, stored};
+use crate::answer::get::{Renewals, load};
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
@@ -162,7 +162,7 @@ impl<'a> Waiter<'a> {
     }
 
     fn first_phase(&self) -> Result<Phase> {
-        let is_renewal = self.validity.is_some() && stored(self.profile)?.is_some();
+        let is_renewal = self.validity.is_some() && load(self.profile)?.is_some();
         Ok(if is_renewal { Phase::Renewal } else { Phase::SignIn { cause: None } })
     }
 

@@ -27,11 +27,14 @@ enum Mode {
 }
 
 /// Additions to the prompt.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct PromptOptions {
-    /// Show the URL as a QR code, on a terminal.
+    /// Show the URL as a QR code at the sign-in prompt
+    #[arg(long)]
     pub qr: bool,
-    /// Open the URL in a browser on this machine.
+
+    /// Open the URL in a browser at the sign-in prompt
+    #[arg(long)]
     pub open: bool,
 }
 

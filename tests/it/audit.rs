@@ -1,4 +1,4 @@
-//! The audit log: what was done with a login, and for whom.
+//! The audit log: what was done with a login, and for which caller.
 
 use crate::machine::{Machine, OURS, eventually, files};
 use issuer::{Endpoint, Fault};
@@ -20,8 +20,8 @@ fn entries(machine: &Machine) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// Action and outcome of each entry.
-fn told(machine: &Machine) -> Vec<(String, String)> {
+/// Returns action and outcome of each entry.
+fn actions(machine: &Machine) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     entries(machine).iter().map(|e| (text(&e["action"]), text(&e["outcome"]))).collect()
 }
@@ -42,7 +42,7 @@ fn configure(machine: &mut Machine, text: &str) {
 }
 
 #[test]
-fn each_column_of_the_log_stands_by_itself() {
+fn columns_are_separated() {
     let machine = Machine::with(|s| s.device_login = false);
     machine.command("get --wait 20s").assert().code(4);
     let log = machine.command("audit").assert().success();
@@ -50,7 +50,7 @@ fn each_column_of_the_log_stands_by_itself() {
 }
 
 #[test]
-fn each_change_of_a_login_is_one_line_with_its_outcome() {
+fn each_change_of_a_login_is_logged_once_with_its_outcome() {
     let machine = Machine::new();
     machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(2));
     let login = machine.start("login --wait 30s");
@@ -71,7 +71,7 @@ fn each_change_of_a_login_is_one_line_with_its_outcome() {
         ("rejection", "ok"),
         ("logout", "ok"),
     ];
-    assert_eq!(told(&machine), pairs(&expected));
+    assert_eq!(actions(&machine), pairs(&expected));
     let entries = entries(&machine);
     assert_eq!(entries[0]["token"], short_hash(&token));
     assert_eq!(entries[2]["token"], short_hash(&renewed));
@@ -82,7 +82,7 @@ fn each_change_of_a_login_is_one_line_with_its_outcome() {
 }
 
 #[test]
-fn the_caller_is_named_where_the_renewing_process_does_the_work() {
+fn entry_of_a_renewal_process_names_the_caller() {
     let (machine, _) = Machine::signed_in(-1);
     machine.token();
     let caller = &entries(&machine)[0]["caller"];
@@ -92,7 +92,7 @@ fn the_caller_is_named_where_the_renewing_process_does_the_work() {
 }
 
 #[test]
-fn a_denied_sign_in_and_a_dead_login_are_written_down_once() {
+fn denied_sign_in_and_ended_login_are_logged_once() {
     let machine = Machine::new();
     let login = machine.start("login --wait 30s");
     let code = machine.issuer.wait_for_user_code(crate::machine::PATIENCE).unwrap();
@@ -103,11 +103,11 @@ fn a_denied_sign_in_and_a_dead_login_are_written_down_once() {
     for _ in 0..3 {
         machine.command("get --interactive never --wait 20s").assert().code(3);
     }
-    assert_eq!(told(&machine), pairs(&[("sign_in", "denied"), ("renewal", "server")]));
+    assert_eq!(actions(&machine), pairs(&[("sign_in", "denied"), ("renewal", "server")]));
 }
 
 #[test]
-fn tokens_that_are_handed_out_are_written_down_where_that_is_asked_for() {
+fn answers_are_logged_with_audit_all_and_nothing_with_none() {
     let (mut machine, tokens) = Machine::signed_in(864_000);
     machine.command("get").write_stdin(OURS).assert().success();
     assert!(!file(&machine).exists(), "a warm get writes nothing");
@@ -116,28 +116,28 @@ fn tokens_that_are_handed_out_are_written_down_where_that_is_asked_for() {
     machine.command("exec -- true").assert().success();
     machine.command("get").write_stdin("protocol=https\nhost=a.example\n").assert().success();
     machine.command("status").assert().success();
-    assert_eq!(told(&machine), pairs(&[("hand_out", "ok"), ("hand_out", "ok")]));
+    assert_eq!(actions(&machine), pairs(&[("hand_out", "ok"), ("hand_out", "ok")]));
     assert_eq!(entries(&machine)[0]["token"], short_hash(&tokens.access_token));
     let written = fs::read_to_string(file(&machine)).unwrap();
     assert!(!written.contains(&tokens.access_token));
     configure(&mut machine, "audit = 'none'\n");
     machine.command("logout").assert().success();
-    assert_eq!(told(&machine).len(), 2);
+    assert_eq!(actions(&machine).len(), 2);
     configure(&mut machine, "audit = 'most'\n");
     machine.command("get").assert().code(2).stderr(contains("changes"));
 }
 
 #[test]
-fn a_log_that_cannot_be_written_keeps_nobody_from_an_answer() {
+fn unwritable_log_does_not_prevent_an_answer() {
     let (mut machine, tokens) = Machine::signed_in(864_000);
     configure(&mut machine, "audit = 'all'\n");
-    fs::write(machine.path("state"), "in the way").unwrap();
+    fs::write(machine.path("state"), "not a directory").unwrap();
     let output = machine.command("get --format token").assert().success();
     output.stdout(format!("{}\n", tokens.access_token)).stderr(is_empty());
 }
 
 #[test]
-fn it_is_read_by_a_person_and_since_a_moment() {
+fn audit_prints_rows_and_filters_by_time() {
     let (machine, _) = Machine::signed_in(-1);
     machine.token();
     eventually(|| machine.renewers().is_empty());
@@ -153,7 +153,7 @@ fn it_is_read_by_a_person_and_since_a_moment() {
 }
 
 #[test]
-fn a_crowd_writes_whole_lines_and_turns_the_full_file_over_once() {
+fn concurrent_writers_write_whole_lines_and_rotate_a_full_file_once() {
     let (mut machine, _) = Machine::signed_in(864_000);
     configure(&mut machine, "audit = 'all'\n");
     machine.token();

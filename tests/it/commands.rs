@@ -1,22 +1,24 @@
-//! Every command that the documents show is run, on a person's machine whose server approves each login.
+//! Runs every command that the documents show, on a machine whose authorization server approves each sign-in. Checks the
+//! help.
 
 use crate::machine::Machine;
-use predicates::str::contains;
+use clap::CommandFactory;
+use codex_credential::cli::Cli;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// What is not run here, by how it begins, and why.
-const NOT_HERE: &[(&str, &str)] = &[
-    ("cargo run --example demo", ".ci/run runs it; here it would build inside of a test"),
-    ("cargo test", "this is it"),
-    ("codex ", "needs the real Codex: tests/codex"),
-    ("etcd ", "three hosts: tests/fleet starts such nodes"),
-    ("age-keygen ", "Debian's age: tests/fleet"),
+/// The beginnings of commands that are not run here, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("cargo run --example demo", "builds the program; .ci/run runs it"),
+    ("cargo test", "runs this test"),
+    ("codex ", "needs the real Codex: tests/codex runs it"),
+    ("etcd ", "needs three hosts: tests/fleet starts them"),
+    ("age-keygen ", "needs age: tests/fleet runs it"),
 ];
 
-/// What a reader puts their own in the place of.
+/// Placeholders that readers replace.
 const ISSUER: &str = "https://id.company.example";
 const PROGRAM: &str = "/absolute/path/to/codex-credential";
 
@@ -35,7 +37,7 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The commands of each fenced block: what follows `$ ` in a `console`, and all of an `sh`.
+/// Returns the commands of each fenced block: the lines after `$ ` in `console`, all lines in `sh`.
 fn blocks() -> Vec<Block> {
     let mut found = Vec::new();
     for document in documents() {
@@ -58,8 +60,8 @@ fn blocks() -> Vec<Block> {
     found
 }
 
-/// A person with both programs, a home, git, and a login; each login that is asked for is approved.
-fn person() -> (Machine, PathBuf) {
+/// Returns a machine with both programs, a home directory, git and a login. Each sign-in is approved.
+fn machine_and_program() -> (Machine, PathBuf) {
     let mut machine = Machine::with(|s| {
         s.client_id = None;
         s.auto_approve = Some(Duration::ZERO);
@@ -81,20 +83,20 @@ fn person() -> (Machine, PathBuf) {
     (machine, program)
 }
 
-/// Options in brackets may be left out.
+/// Removes the options in brackets.
 fn without_options(command: &str) -> String {
     let mut parts = command.split(" [--");
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |all, part| all + part.split_once(']').map_or("", |(_, rest)| rest))
 }
 
-fn is_run_here(command: &str) -> bool {
-    !NOT_HERE.iter().any(|(begins, _)| command.starts_with(begins))
+fn is_run(command: &str) -> bool {
+    !NOT_RUN.iter().any(|(begins, _)| command.starts_with(begins))
 }
 
 fn run(block: &Block) {
-    let (machine, program) = person();
-    let commands = block.commands.iter().filter(|command| is_run_here(command));
+    let (machine, program) = machine_and_program();
+    let commands = block.commands.iter().filter(|command| is_run(command));
     let script: Vec<String> = commands.map(|command| without_options(command)).collect();
     let script = script.join("\n");
     let script = script.replace(PROGRAM, program.to_str().unwrap());
@@ -114,26 +116,57 @@ fn run(block: &Block) {
 }
 
 #[test]
-fn every_command_that_the_documents_show_works_as_written() {
+fn every_documented_command_succeeds() {
     let blocks = blocks();
-    assert!(blocks.iter().flat_map(|block| &block.commands).count() > 30, "they were found");
+    assert!(
+        blocks.iter().flat_map(|block| &block.commands).count() > 30,
+        "the commands were found"
+    );
     blocks.iter().for_each(run);
 }
 
 #[test]
-fn no_exception_is_for_a_command_that_no_document_shows() {
+fn every_exception_is_for_a_documented_command() {
     let blocks = blocks();
     let mut commands = blocks.iter().flat_map(|block| &block.commands);
-    for (begins, why) in NOT_HERE {
+    for (begins, why) in NOT_RUN {
         assert!(commands.clone().any(|command| command.starts_with(begins)), "{begins}: {why}");
     }
-    assert!(commands.any(|command| is_run_here(command)));
+    assert!(commands.any(|command| is_run(command)));
 }
 
-/// Also where the login could answer at once.
+/// Calls `check` with each command that a user can run, and its full name.
+fn for_each_command(command: &clap::Command, name: &str, check: &impl Fn(&clap::Command, &str)) {
+    check(command, name);
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        for_each_command(command, &format!("{name} {}", command.get_name()), check);
+    }
+}
+
 #[test]
-fn an_option_that_is_said_twice_is_a_mistake() {
-    let (machine, _) = Machine::signed_in(864_000);
-    let output = machine.command("get --format token --format json").assert().code(2);
-    output.stderr(contains("--format"));
+fn every_command_and_option_has_a_help_sentence() {
+    for_each_command(&Cli::command(), "codex-credential", &|command, name| {
+        assert!(command.get_about().is_some(), "{name}");
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+            let name = format!("{name} {}", option.get_id());
+            assert!(help.starts_with(char::is_uppercase), "{name}: {help:?}");
+        }
+    });
+}
+
+#[test]
+fn main_help_lists_every_command_once() {
+    let help = Cli::command().render_long_help().to_string();
+    for command in Cli::command().get_subcommands() {
+        let entry = format!("  {} ", command.get_name());
+        assert_eq!(help.lines().filter(|line| line.starts_with(&entry)).count(), 1, "{entry}");
+    }
+}
+
+#[test]
+fn token_command_reads_no_request() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("token").write_stdin("protocol=https\nhost=a.example\n").assert();
+    output.success().stdout(format!("{}\n", tokens.access_token));
 }

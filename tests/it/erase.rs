@@ -1,22 +1,22 @@
-//! `erase`: this token was refused; or, remove the login here.
+//! `erase`: rejects an access token, or removes the login here.
 
 use crate::machine::{Machine, OURS};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 
-fn named(token: &str) -> String {
+fn request_with(token: &str) -> String {
     format!("protocol=https\nhost=chatgpt.com\npassword={token}\n")
 }
 
 #[test]
-fn a_refused_token_is_not_handed_out_again_and_the_next_get_renews() {
+fn rejected_token_is_renewed_by_the_next_get() {
     let (machine, tokens) = Machine::signed_in(3600);
-    let input = named(&tokens.access_token);
+    let input = request_with(&tokens.access_token);
     machine.command("erase").write_stdin(input.as_str()).assert().success().stderr(is_empty());
     assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
     let renewed = machine.token();
     assert_ne!(renewed, tokens.access_token);
-    // The same refusal, told late by another caller, is about a token that is gone.
+    // Another caller rejects the same token later. It is no longer stored.
     machine.command("erase").write_stdin(input).assert().success();
     assert_eq!(machine.token(), renewed);
     assert_eq!(machine.issuer.counts().refreshes, 1);
@@ -25,13 +25,18 @@ fn a_refused_token_is_not_handed_out_again_and_the_next_get_renews() {
 #[test]
 fn erase_with_another_password_changes_nothing() {
     let (machine, tokens) = Machine::signed_in(3600);
-    machine.command("erase").write_stdin(named("other")).assert().success().stderr(is_empty());
+    machine
+        .command("erase")
+        .write_stdin(request_with("other"))
+        .assert()
+        .success()
+        .stderr(is_empty());
     assert_eq!(machine.token(), tokens.access_token);
     assert_eq!(machine.issuer.counts().refreshes, 0);
 }
 
 #[test]
-fn without_a_password_the_login_is_removed_here_and_nothing_is_revoked() {
+fn erase_without_a_password_removes_the_login_and_revokes_nothing() {
     let (machine, tokens) = Machine::signed_in(3600);
     machine.command("erase").write_stdin(OURS).assert().success().stderr(is_empty());
     assert!(!machine.path("auth.json").exists());
@@ -79,12 +84,12 @@ fn login_stored_while_erase_waits_is_kept() {
     drop(codex);
     let output = erase.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let says = String::from_utf8(output.stderr).unwrap();
-    assert!(says.contains("changed"), "{says}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("changed"), "{text}");
     assert_eq!(machine.token(), grace.access_token);
 }
 
-/// It waits for a lock on a thread of its own.
+/// The program waits for a lock on a second thread.
 fn waits_for_lock(pid: u32) -> bool {
     std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() > 1)
 }

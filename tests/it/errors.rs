@@ -1,5 +1,5 @@
-//! Each kind of error and its exit code, reached by the program itself and documented in docs/protocol.md. Other files
-//! test the situations in detail.
+//! Each kind of error: the program reports it with its exit code, and docs/protocol.md documents it. Other files test the
+//! situations in detail.
 
 use crate::machine::{Machine, PATIENCE, lock, told};
 use crate::messages::assert_one_line_and_hint;
@@ -11,10 +11,10 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-/// Makes the program fail with this kind of error, told in the form that is asked for with `form`.
-fn situation(kind: Kind, form: &str) -> Output {
+/// Makes the program fail with this kind of error. `options` are added to the command.
+fn fail_with(kind: Kind, options: &str) -> Output {
     let run = |machine: &Machine, line: &str| {
-        machine.command(&format!("{line} {form}")).output().unwrap()
+        machine.command(&format!("{line} {options}")).output().unwrap()
     };
     match kind {
         Kind::Storage => {
@@ -40,7 +40,7 @@ fn situation(kind: Kind, form: &str) -> Output {
         Kind::Interrupted => {
             let (machine, _) = Machine::signed_in(-1);
             let _codex = lock(&machine.path("auth.lock"));
-            let caller = machine.start(&format!("get --wait 30s {form}"));
+            let caller = machine.start(&format!("get --wait 30s {options}"));
             for _ in 0..3 {
                 crate::machine::eventually(|| !machine.renewers().is_empty());
                 machine.kill_renewer();
@@ -49,7 +49,7 @@ fn situation(kind: Kind, form: &str) -> Output {
         }
         Kind::Usage => {
             let machine = Machine::new();
-            let mut command = machine.command(&format!("get {form}"));
+            let mut command = machine.command(&format!("get {options}"));
             command.env("CODEX_CREDENTIAL_ISSUER", "http://example.com").output().unwrap()
         }
         Kind::Configuration => {
@@ -60,7 +60,7 @@ fn situation(kind: Kind, form: &str) -> Output {
         }
         Kind::BadInput => {
             let machine = Machine::new();
-            machine.command(&format!("get {form}")).write_stdin("x\n").output().unwrap()
+            machine.command(&format!("get {options}")).write_stdin("x\n").output().unwrap()
         }
         Kind::LoginRequired => run(&Machine::new(), "get --interactive never"),
         Kind::LoginPending => run(&Machine::new(), "get"),
@@ -70,7 +70,7 @@ fn situation(kind: Kind, form: &str) -> Output {
         }
         Kind::LoginCancelled => {
             let machine = Machine::new();
-            let caller = machine.start(&format!("get --wait 30s {form}"));
+            let caller = machine.start(&format!("get --wait 30s {options}"));
             machine.issuer.wait_for_user_code(PATIENCE).unwrap();
             crate::machine::eventually(|| machine.sign_in_file("device-authorization").exists());
             machine.command("login --cancel").assert().success();
@@ -83,7 +83,7 @@ fn situation(kind: Kind, form: &str) -> Output {
         }
         Kind::Denied => {
             let machine = Machine::new();
-            let caller = machine.start(&format!("get --wait 30s {form}"));
+            let caller = machine.start(&format!("get --wait 30s {options}"));
             let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
             machine.issuer.deny(&code);
             caller.wait_with_output().unwrap()
@@ -104,20 +104,20 @@ macro_rules! kinds {
     ($($name:ident: $kind:ident ends in $code:literal),* $(,)?) => {
         $(#[test]
         fn $name() {
-            let output = situation(Kind::$kind, "--error-format json");
+            let output = fail_with(Kind::$kind, "--error-format json");
             assert_eq!(told(&output)["kind"], stringify!($name));
             assert_eq!(output.status.code(), Some($code));
-            let output = situation(Kind::$kind, "");
+            let output = fail_with(Kind::$kind, "");
             assert_eq!(output.status.code(), Some($code));
             let hint = assert_one_line_and_hint(&output);
-            assert!(hint.is_some() || $code < 3, "the user has to act and is not told how");
+            assert!(hint.is_some() || $code < 3, "the user has to act and gets no hint");
         })*
 
-        /// The kinds that have a test, with their exit codes.
+        /// The tested kinds and their exit codes.
         const TESTED: &[(&str, u8)] = &[$((stringify!($name), $code)),*];
 
-        /// Fails to compile where a kind has no test.
-        #[expect(dead_code, reason = "it is compiled, not called")]
+        /// Fails to compile if a kind has no test.
+        #[expect(dead_code, reason = "only compiled")]
         const fn is_tested(kind: Kind) {
             match kind { $(Kind::$kind => (),)* }
         }
@@ -143,13 +143,13 @@ kinds! {
     device_login_disabled: DeviceLoginDisabled ends in 4,
 }
 
-/// The words in backticks.
+/// Returns the words in backticks.
 fn quoted(text: &str) -> BTreeSet<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The rows of the table in docs/protocol.md that begins with `head`, each with its cells.
-fn documented(head: &str) -> Vec<Vec<String>> {
+/// Returns the cells of each row of the table in docs/protocol.md that starts with `head`.
+fn table(head: &str) -> Vec<Vec<String>> {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md");
     let document = fs::read_to_string(document).unwrap();
     let (_, table) = document.split_once(head).unwrap();
@@ -159,14 +159,14 @@ fn documented(head: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_kind_is_documented() {
-    let rows = documented("| kind | situation |");
+    let rows = table("| kind | situation |");
     let documented: BTreeSet<_> = rows.iter().flat_map(|row| quoted(&row[1])).collect();
     assert_eq!(documented, TESTED.iter().map(|(name, _)| *name).collect());
 }
 
 #[test]
 fn every_exit_code_is_documented_with_its_kinds() {
-    for row in documented("| code | meaning | kinds |") {
+    for row in table("| code | meaning | kinds |") {
         let code: u8 = row[1].parse().unwrap();
         let tested = TESTED.iter().filter(|(_, ends_in)| *ends_in == code);
         assert_eq!(quoted(&row[3]), tested.map(|(name, _)| *name).collect());
@@ -181,7 +181,7 @@ fn wrong_command_line_exits_with_2() {
     }
 }
 
-/// Also where the option stands beside the mistake.
+/// The option applies although clap did not accept the command line.
 #[test]
 fn wrong_command_line_is_reported_in_json_when_asked_for() {
     let machine = Machine::new();

@@ -1,4 +1,4 @@
-//! What a user reads: one line that says what happened, and a hint whose commands exist.
+//! Messages to the user: one line that says what happened, and a hint whose commands exist.
 
 use crate::machine::{Machine, PATIENCE, eventually};
 use clap::Parser;
@@ -6,13 +6,16 @@ use clap::error::ErrorKind;
 use codex_credential::cli::{Cli, Operation};
 use std::process::Output;
 
-/// Asserts that the program said one line on stderr and at most one hint, and that the parser accepts each command in
+/// Asserts that the program wrote one line to stderr and at most one hint, and that the parser accepts each command in
 /// the hint. Returns the hint.
 pub fn assert_one_line_and_hint(output: &Output) -> Option<String> {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
-    let said = text.lines().filter(|line| line.starts_with("codex-credential: ")).count();
+    let messages = text.lines().filter(|line| line.starts_with("codex-credential: ")).count();
     let hints: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
-    assert!(said == 1 && hints.len() <= 1 && text.lines().count() == said + hints.len(), "{text}");
+    assert!(
+        messages == 1 && hints.len() <= 1 && text.lines().count() == messages + hints.len(),
+        "{text}"
+    );
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     for hint in &hints {
         let commands = hint.match_indices("codex-credential ");
@@ -21,14 +24,13 @@ pub fn assert_one_line_and_hint(output: &Output) -> Option<String> {
     hints.first().map(|hint| (*hint).to_owned())
 }
 
-/// Asserts that the parser accepts the command that `text` begins with. Punctuation, or words that are not its arguments,
-/// may follow it.
+/// Asserts that the parser accepts the command at the start of `text`. Other words may follow the command.
 fn assert_accepted(text: &str) {
     let command = text.split([',', ';', '(']).next().unwrap().trim_end();
     let mut words: Vec<&str> = command.split_whitespace().collect();
     while words.len() > 1 {
         match Cli::try_parse_from(&words) {
-            // git ignores operations that a helper does not know, and so does the parser.
+            // The parser accepts unknown commands, as git expects from helpers.
             Ok(cli) if matches!(cli.operation, Operation::Other(_)) => panic!("{command}"),
             Ok(_) => return,
             Err(error) if error.kind() == ErrorKind::DisplayHelp => return,
@@ -43,49 +45,49 @@ fn run(machine: &Machine, line: &str) -> Output {
     machine.command(line).output().unwrap()
 }
 
-fn assert_refused(machine: &Machine, line: &str, code: i32, hint_has: &str) {
+fn assert_fails(machine: &Machine, line: &str, code: i32, hint_has: &str) {
     let output = run(machine, line);
     assert_eq!(output.status.code(), Some(code), "{line}");
     let hint = assert_one_line_and_hint(&output).unwrap_or_default();
     assert!(hint.contains(hint_has), "{line}: {hint}");
 }
 
-fn assert_done(machine: &Machine, line: &str) {
+fn assert_succeeds(machine: &Machine, line: &str) {
     let output = run(machine, line);
     assert_eq!(output.status.code(), Some(0), "{line}");
     assert_one_line_and_hint(&output);
 }
 
 #[test]
-fn nobody_signed_in_each_command_says_so_in_one_line() {
+fn command_without_a_login_prints_one_line() {
     let machine = Machine::new();
     for line in ["logout", "erase --yes", "login --cancel"] {
-        assert_done(&machine, line);
+        assert_succeeds(&machine, line);
     }
     for line in ["get --interactive never", "move --to file"] {
-        assert_refused(&machine, line, 3, "codex-credential login");
+        assert_fails(&machine, line, 3, "codex-credential login");
     }
 }
 
 #[test]
-fn pending_sign_in_is_told_to_every_caller_until_it_is_cancelled() {
+fn pending_sign_in_is_reported_until_it_is_cancelled() {
     let machine = Machine::new();
-    assert_refused(&machine, "get", 3, "run the same command again");
+    assert_fails(&machine, "get", 3, "run the same command again");
     eventually(|| machine.sign_in_file("device-authorization").exists());
-    assert_refused(&machine, "get --format token", 3, "run the same command again");
-    assert_done(&machine, "login --cancel");
-    assert_refused(&machine, "get --interactive never", 3, "codex-credential login");
+    assert_fails(&machine, "get --format token", 3, "run the same command again");
+    assert_succeeds(&machine, "login --cancel");
+    assert_fails(&machine, "get --interactive never", 3, "codex-credential login");
 }
 
 #[test]
 fn ended_login_hint_names_login() {
     let (machine, tokens) = Machine::signed_in(-90);
     machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
-    assert_refused(&machine, "get --interactive never --wait 20s", 3, "codex-credential login");
+    assert_fails(&machine, "get --interactive never --wait 20s", 3, "codex-credential login");
 }
 
 #[test]
-fn wrong_account_hint_repeats_the_account_that_was_asked_for() {
+fn wrong_account_hint_repeats_the_requested_account() {
     let machine = Machine::new();
     let login = machine.start("login --account grace@example.org --wait 30s");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -100,15 +102,15 @@ fn wrong_account_hint_repeats_the_account_that_was_asked_for() {
 }
 
 #[test]
-fn refused_commands_name_what_to_do() {
+fn failed_command_has_a_hint() {
     let mut machine = Machine::new();
     let home = machine.codex_home().to_str().unwrap().to_owned();
     machine.set("HOME", &home);
     machine.set("XDG_CONFIG_HOME", &format!("{home}/config"));
     let add = "profile add company --issuer https://id.company.example --client-id gateway";
-    assert_done(&machine, add);
-    assert_refused(&machine, add, 2, "another name");
-    assert_refused(&machine, "get --profile compnay", 2, "company");
-    assert_refused(&machine, "fleet status", 2, "docs/fleet.md");
-    assert_refused(&machine, "configure codex --base-url https://x.example/", 2, "chatgpt.com");
+    assert_succeeds(&machine, add);
+    assert_fails(&machine, add, 2, "another name");
+    assert_fails(&machine, "get --profile compnay", 2, "company");
+    assert_fails(&machine, "fleet status", 2, "docs/fleet.md");
+    assert_fails(&machine, "configure codex --base-url https://x.example/", 2, "chatgpt.com");
 }

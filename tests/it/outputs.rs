@@ -1,4 +1,4 @@
-//! The formats of an answer, `exec`, and the ways to show a sign-in.
+//! The formats of an answer, `exec`, and the options of the sign-in prompt.
 
 use crate::machine::{Machine, OURS, eventually};
 use crate::terminal::run;
@@ -11,14 +11,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 #[test]
-fn header_format_is_one_line_for_curl() {
+fn header_format_is_one_authorization_line() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format header").assert().success();
     output.stdout(format!("Authorization: Bearer {}\n", tokens.access_token));
 }
 
 #[test]
-fn env_format_is_lines_for_a_shell_or_an_env_file() {
+fn env_format_is_name_value_lines() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format env").assert().success();
     let lines = String::from_utf8(output.get_output().stdout.clone()).unwrap();
@@ -29,7 +29,7 @@ fn env_format_is_lines_for_a_shell_or_an_env_file() {
 }
 
 #[test]
-fn kubectl_gets_the_api_version_that_it_asks_for() {
+fn exec_credential_has_the_version_that_kubectl_asks_for() {
     let (machine, tokens) = Machine::signed_in(3600);
     for version in ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"] {
         let info = format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{}}}}"#);
@@ -46,7 +46,7 @@ fn kubectl_gets_the_api_version_that_it_asks_for() {
 }
 
 #[test]
-fn exec_sets_the_environment_and_returns_the_exit_code() {
+fn exec_sets_the_variables_and_returns_the_commands_exit_code() {
     let (machine, tokens) = Machine::signed_in(3600);
     let mut command = machine.command("exec --");
     let output = command.args(["sh", "-c", "printf %s \"$CODEX_ACCESS_TOKEN\"; exit 7"]).assert();
@@ -55,7 +55,7 @@ fn exec_sets_the_environment_and_returns_the_exit_code() {
     let script = "printf '%s|%s|%s|%s' \"$A\" \"$B\" \"$C\" \"$CODEX_ACCESS_TOKEN\"";
     let expected = format!("{}|{}|ada@example.com|", tokens.access_token, tokens.account_id);
     command.args(["sh", "-c", script]).assert().success().stdout(expected);
-    // The command inherits standard input.
+    // exec leaves standard input to the command.
     let output = machine.command("exec -- cat").write_stdin(OURS).assert().success();
     output.stdout(OURS);
     let output = machine.command("exec -- /no/such/program").assert().code(2);
@@ -66,14 +66,14 @@ fn exec_sets_the_environment_and_returns_the_exit_code() {
 }
 
 #[test]
-fn exec_without_a_login_runs_nothing() {
+fn exec_without_a_token_runs_nothing() {
     let machine = Machine::new();
     let output = machine.command("exec --interactive never -- echo ran").assert().code(3);
     output.stdout(is_empty());
 }
 
 #[test]
-fn rejected_sha256_renews_only_that_token() {
+fn rejected_sha256_of_the_stored_token_renews_it() {
     let (machine, tokens) = Machine::signed_in(3600);
     let sha256 = |token: &str| -> String {
         let digits: Vec<_> = Sha256::digest(token).iter().map(|b| format!("{b:02X}")).collect();
@@ -87,7 +87,11 @@ fn rejected_sha256_renews_only_that_token() {
     assert_eq!(get(&sha256("another token")), tokens.access_token);
     let renewed = get(&sha256(&tokens.access_token));
     assert_ne!(renewed, tokens.access_token);
-    assert_eq!(get(&sha256(&tokens.access_token)), renewed, "the token was already replaced");
+    assert_eq!(
+        get(&sha256(&tokens.access_token)),
+        renewed,
+        "the rejected token is no longer stored"
+    );
     assert_eq!(machine.issuer.counts().refreshes, 1);
     for bad in ["x", "abcd"] {
         let output = machine.command(&format!("get --rejected-sha256 {bad}")).assert().code(2);
@@ -100,7 +104,7 @@ fn qr_option_shows_a_qr_code() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "login --qr");
     terminal.exp_string("\u{1b}[38;5;16;48;5;231m").unwrap();
-    // A full block, U+2588: rexpect returns each byte as a character.
+    // A full block, U+2588. rexpect returns each byte as a character.
     terminal.exp_string("\u{e2}\u{96}\u{88}").unwrap();
     machine.approve_next();
     terminal.exp_string("signed in as ada@example.com").unwrap();
@@ -115,8 +119,8 @@ fn open_option_opens_the_page_in_a_browser() {
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = machine.std_command("login --open --wait 30s");
     let login = command.env("PATH", machine.codex_home()).spawn().unwrap();
-    eventually(|| fs::read_to_string(&opened).is_ok_and(|said| said.ends_with('\n')));
-    // The URL without the code, which the user types.
+    eventually(|| fs::read_to_string(&opened).is_ok_and(|text| text.ends_with('\n')));
+    // The URL contains no code: the user types the code.
     let page = format!("{}/codex/device\n", machine.issuer.url());
     assert_eq!(fs::read_to_string(opened).unwrap(), page);
     machine.approve_next();
@@ -124,7 +128,7 @@ fn open_option_opens_the_page_in_a_browser() {
 }
 
 #[test]
-fn open_option_without_a_browser_shows_the_page() {
+fn open_option_without_a_browser_prints_the_url() {
     let machine = Machine::new();
     let mut command = machine.std_command("login --open --wait 30s");
     command.env("PATH", machine.codex_home()).stderr(Stdio::piped());
@@ -132,12 +136,12 @@ fn open_option_without_a_browser_shows_the_page() {
     machine.approve_next();
     let output = login.wait_with_output().unwrap();
     assert!(output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("browser") && said.contains("/codex/device"), "{said}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("browser") && text.contains("/codex/device"), "{text}");
 }
 
 #[test]
-fn no_format_contains_the_refresh_token() {
+fn answer_in_each_format_contains_no_refresh_token() {
     let (machine, tokens) = Machine::signed_in(3600);
     for format in ["git", "token", "json", "header", "env", "exec-credential"] {
         let output = machine.command(&format!("get --format {format}")).assert().success();

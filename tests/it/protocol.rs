@@ -1,4 +1,4 @@
-//! git-credential's protocol on stdin and stdout.
+//! git's credential protocol on standard input and output.
 
 use crate::machine::{Machine, OURS};
 use predicates::prelude::*;
@@ -6,7 +6,7 @@ use predicates::str::{contains, is_empty};
 use serde_json::Value;
 
 #[test]
-fn get_answers_with_the_requests_attributes_user_name_password_and_expiry() {
+fn get_answers_with_user_name_password_and_expiry() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get").write_stdin(OURS).assert().success();
     let output = String::from_utf8(output.get_output().stdout.clone()).unwrap();
@@ -22,11 +22,11 @@ fn get_answers_with_the_requests_attributes_user_name_password_and_expiry() {
 }
 
 #[test]
-fn a_caller_that_announced_authtype_gets_a_bearer_credential_that_is_not_to_be_kept() {
+fn caller_with_authtype_gets_an_ephemeral_bearer_credential() {
     let (machine, tokens) = Machine::signed_in(3600);
-    let asked = format!("capability[]=authtype\ncapability[]=state\n{OURS}");
+    let request = format!("capability[]=authtype\ncapability[]=state\n{OURS}");
     let credential = format!("credential={}\n", tokens.access_token);
-    let output = machine.command("get").write_stdin(asked).assert().success();
+    let output = machine.command("get").write_stdin(request).assert().success();
     output
         .stdout(predicate::str::starts_with("capability[]=authtype\nauthtype=Bearer\n"))
         .stdout(contains(credential).and(contains("\nephemeral=1\n")))
@@ -34,9 +34,9 @@ fn a_caller_that_announced_authtype_gets_a_bearer_credential_that_is_not_to_be_k
 }
 
 #[test]
-fn a_host_that_is_not_ours_gets_an_empty_answer() {
+fn host_outside_the_profile_gets_an_empty_answer() {
     let (machine, _) = Machine::signed_in(3600);
-    for asked in [
+    for request in [
         "protocol=https\nhost=github.com\n",
         "protocol=http\nhost=chatgpt.com\n",
         "protocol=https\nhost=chatgpt.com.evil.example\n",
@@ -46,29 +46,29 @@ fn a_host_that_is_not_ours_gets_an_empty_answer() {
         "username=ada@example.com\n",
         "protocol=https\nhost=chatgpt.com\nusername=someone.else@example.com\n",
     ] {
-        let output = machine.command("get").write_stdin(asked).assert();
+        let output = machine.command("get").write_stdin(request).assert();
         output.success().stdout(is_empty()).stderr(is_empty());
     }
     assert_eq!(machine.issuer.counts(), issuer::Counts::default());
 }
 
 #[test]
-fn a_url_names_the_host() {
+fn url_attribute_names_the_host() {
     let (machine, _) = Machine::signed_in(3600);
-    let asked = "host=evil.example\nurl=https://chatgpt.com/a%20b\n";
-    let output = machine.command("get").write_stdin(asked).assert().success();
+    let request = "host=evil.example\nurl=https://chatgpt.com/a%20b\n";
+    let output = machine.command("get").write_stdin(request).assert().success();
     output.stdout(predicate::str::starts_with("protocol=https\nhost=chatgpt.com\npath=a b\n"));
 }
 
 #[test]
-fn without_a_request_the_default_profile_answers() {
+fn empty_request_gets_the_default_profiles_token() {
     let (machine, tokens) = Machine::signed_in(3600);
     machine.command("get").assert().success().stdout(contains("password="));
     assert_eq!(machine.token(), tokens.access_token);
 }
 
 #[test]
-fn the_json_answer_says_who_and_until_when() {
+fn json_answer_has_account_and_expiry() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format json").assert().success();
     let answer: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
@@ -85,7 +85,7 @@ fn the_json_answer_says_who_and_until_when() {
 }
 
 #[test]
-fn the_refresh_token_is_in_no_answer() {
+fn answer_never_contains_the_refresh_token() {
     let (machine, tokens) = Machine::signed_in(3600);
     for format in ["git", "token", "json"] {
         let output = machine.command(&format!("get --format {format}")).assert().success();
@@ -94,7 +94,7 @@ fn the_refresh_token_is_in_no_answer() {
 }
 
 #[test]
-fn capabilities_are_announced_and_unknown_operations_passed_over() {
+fn capabilities_are_printed_and_unknown_commands_succeed() {
     let machine = Machine::new();
     let output = machine.command("capability").assert().success();
     output.stdout("version 0\ncapability authtype\ncapability state\n");
@@ -103,11 +103,11 @@ fn capabilities_are_announced_and_unknown_operations_passed_over() {
 }
 
 #[test]
-fn bad_input_gets_one_line_that_names_the_line_and_the_rule_and_changes_nothing() {
+fn bad_input_is_reported_with_its_line_and_changes_nothing() {
     let (machine, _) = Machine::signed_in(3600);
     let before = machine.auth_json();
     let long = format!("path={}\n", "x".repeat(65_531));
-    for (input, place) in [
+    for (input, prefix) in [
         ("protocol=https\nhost\n", "line 2: "),
         ("=x\n", "line 1: "),
         ("protocol=https\0\n", "line 1: "),
@@ -118,7 +118,7 @@ fn bad_input_gets_one_line_that_names_the_line_and_the_rule_and_changes_nothing(
     ] {
         for operation in ["get", "store", "erase"] {
             let output = machine.command(operation).write_stdin(input).assert().code(2);
-            let line = predicate::str::starts_with(format!("codex-credential: {place}"));
+            let line = predicate::str::starts_with(format!("codex-credential: {prefix}"));
             output.stdout(is_empty()).stderr(line.and(contains("\n").count(1)));
         }
     }
@@ -126,7 +126,7 @@ fn bad_input_gets_one_line_that_names_the_line_and_the_rule_and_changes_nothing(
 }
 
 #[test]
-fn errors_can_be_asked_for_as_json() {
+fn error_format_json_prints_errors_as_json() {
     let machine = Machine::new();
     let output = machine.command("get --error-format json").write_stdin("x\n").assert().code(2);
     let error: Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
@@ -135,7 +135,7 @@ fn errors_can_be_asked_for_as_json() {
 }
 
 #[test]
-fn a_wrong_option_or_variable_is_a_usage_error() {
+fn wrong_option_or_variable_is_a_usage_error() {
     let machine = Machine::new();
     machine.command("get --wait soon").assert().code(2).stderr(contains("--wait"));
     machine.command("get --bogus").assert().code(2);

@@ -1,4 +1,4 @@
-//! `status`: who is signed in, where, until when, and what is pending.
+//! `status`: the account, the storage, the expiry, and a pending sign-in.
 
 use crate::machine::{Machine, PATIENCE};
 use predicates::prelude::*;
@@ -11,7 +11,7 @@ fn status(machine: &Machine, code: i32) -> Value {
 }
 
 #[test]
-fn signed_in_it_tells_who_where_and_until_when() {
+fn signed_in_status_shows_account_storage_and_expiry() {
     let (machine, tokens) = Machine::signed_in(863_999);
     let output = machine.command("status").assert().code(0);
     output
@@ -26,11 +26,11 @@ fn signed_in_it_tells_who_where_and_until_when() {
     assert_eq!(status["pending"], Value::Null);
     let at = |name: &str| status[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let ahead = at("expires_at").as_second() - at("renews_at").as_second();
-    assert_eq!(ahead, 25 * 3600, "a day and an hour ahead");
+    assert_eq!(ahead, 25 * 3600, "the renewal is due a day and an hour before the end");
 }
 
 #[test]
-fn not_signed_in_is_exit_code_three_and_could_not_tell_is_one() {
+fn not_signed_in_exits_with_3_and_unreadable_login_with_1() {
     let machine = Machine::new();
     let output = machine.command("status").assert().code(3);
     let hint = contains("codex-credential login");
@@ -42,7 +42,7 @@ fn not_signed_in_is_exit_code_three_and_could_not_tell_is_one() {
 }
 
 #[test]
-fn an_expired_token_that_can_be_renewed_is_signed_in() {
+fn expired_token_with_a_refresh_token_is_signed_in() {
     let (machine, _) = Machine::signed_in(-90);
     let output = machine.command("status").assert().code(0);
     output.stdout(contains("(1 min").and(contains("ago)")).and(contains("the next get")));
@@ -50,7 +50,7 @@ fn an_expired_token_that_can_be_renewed_is_signed_in() {
 }
 
 #[test]
-fn a_dead_login_is_not_signed_in_and_the_pending_one_is_shown() {
+fn ended_login_is_not_signed_in_and_the_pending_sign_in_is_shown() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
     let mut caller = machine.start("get --wait 60s");
@@ -67,14 +67,14 @@ fn a_dead_login_is_not_signed_in_and_the_pending_one_is_shown() {
 }
 
 #[test]
-fn a_refused_token_is_told() {
+fn rejected_token_is_shown() {
     let (machine, tokens) = Machine::signed_in(3600);
     machine.refuse(&tokens.access_token);
-    machine.command("status").assert().code(0).stdout(contains("refused"));
+    machine.command("status").assert().code(0).stdout(contains("rejected"));
 }
 
 #[test]
-fn a_login_without_a_refresh_token_says_that_it_cannot_be_renewed() {
+fn login_without_a_refresh_token_cannot_be_renewed() {
     let (machine, _) = Machine::signed_in(3600);
     let mut document = machine.auth_json();
     document["tokens"]["refresh_token"] = json!("");

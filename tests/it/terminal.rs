@@ -109,7 +109,8 @@ fn erase_asks_before_it_removes_a_login() {
 fn unknown_command_is_reported() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "stauts");
-    terminal.exp_string("there is no operation stauts").unwrap();
+    terminal.exp_string("unknown command \"stauts\"").unwrap();
+    terminal.exp_string("hint: did you mean \"status\"?").unwrap();
 }
 
 #[test]

@@ -1,6 +1,11 @@
-//! A warm `get` reads the login and no more: no socket, lock, write, thread, child or event loop.
+//! A warm `get` only reads the login: it opens no socket, takes no lock, writes nothing, and starts no thread, process
+//! or event loop. The answering program alone answers it.
 
 use crate::machine::{Machine, OURS};
+use clap::Parser;
+use codex_credential::answer::formats::Format;
+use codex_credential::cli::simple_get::SimpleGet;
+use codex_credential::cli::{Cli, Operation};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -20,10 +25,10 @@ const FORBIDDEN: [&str; 12] = [
     "rename",
 ];
 
-/// The system calls of a `get` as (name, arguments), and its answer; `None` where they cannot be seen.
+/// Returns the system calls of a `get` as (name, arguments), and its answer; `None` without strace.
 fn traced(machine: &Machine, request: &str) -> Option<(Vec<(String, String)>, String)> {
     if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: there is no strace; apt-get install strace, then cargo test warm");
+        eprintln!("skipped: strace is missing; run: apt-get install strace");
         return None;
     }
     let log = machine.path("strace.log");
@@ -40,11 +45,11 @@ fn traced(machine: &Machine, request: &str) -> Option<(Vec<(String, String)>, St
     // 1234  openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3
     let calls = log.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
     let calls: Vec<_> = calls.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect();
-    assert!(calls.iter().any(|(name, _)| name == "openat"), "strace saw it");
+    assert!(calls.iter().any(|(name, _)| name == "openat"), "strace recorded the calls");
     Some((calls, String::from_utf8(output.stdout).unwrap()))
 }
 
-fn are_harmless(calls: &[(String, String)]) {
+fn assert_read_only(calls: &[(String, String)]) {
     for (name, arguments) in calls {
         assert!(!FORBIDDEN.contains(&name.as_str()), "{name}({arguments}");
         let writes = arguments.contains("O_WRONLY") || arguments.contains("O_RDWR");
@@ -52,9 +57,9 @@ fn are_harmless(calls: &[(String, String)]) {
     }
 }
 
-/// How many documents of other hosts were opened. Without root's rights strace does not see by which names, since the
-/// program lets nobody into its memory.
-fn documents(calls: &[(String, String)]) -> Option<usize> {
+/// Counts the opened files of other hosts' credentials. `None` if strace does not show file names: the program protects its
+/// memory, and only root's strace can read it.
+fn opened_credentials(calls: &[(String, String)]) -> Option<usize> {
     let names = || calls.iter().map(|(_, arguments)| arguments);
     let is_seen = names().any(|arguments| arguments.contains("/codex-credential"));
     (is_seen || rustix::process::geteuid().is_root())
@@ -62,29 +67,37 @@ fn documents(calls: &[(String, String)]) -> Option<usize> {
 }
 
 #[test]
-fn a_warm_get_makes_no_socket_lock_thread_or_child() {
+fn warm_get_makes_no_socket_lock_thread_or_process() {
     let (machine, tokens) = Machine::signed_in(864_000);
     let Some((calls, answer)) = traced(&machine, OURS) else { return };
     assert!(answer.contains(&tokens.access_token));
-    are_harmless(&calls);
-    assert_eq!(documents(&calls).unwrap_or(0), 0, "what is kept for other hosts is not looked at");
+    assert_read_only(&calls);
+    assert_eq!(
+        opened_credentials(&calls).unwrap_or(0),
+        0,
+        "credentials of other hosts are not read"
+    );
 }
 
 #[test]
-fn a_variable_for_a_trace_that_is_empty_is_none() {
+fn empty_trace_variable_does_not_start_the_full_program() {
     let (mut machine, _) = Machine::signed_in(864_000);
     machine.set("CODEX_CREDENTIAL_TRACE", "");
     let Some((calls, _)) = traced(&machine, OURS) else { return };
-    assert_eq!(calls.iter().filter(|(name, _)| name == "execve").count(), 1, "it answers itself");
+    assert_eq!(
+        calls.iter().filter(|(name, _)| name == "execve").count(),
+        1,
+        "only the answering program ran"
+    );
 }
 
-/// A renewal writes the login, and then how far the server's clock is off: whoever read them in that order, too, could
-/// judge the old login by what was seen with the new one, and answer with a token that has ended.
+/// A renewal writes the login first and the clock skew second. A reader that used the same order could combine the old login
+/// with the new skew, and answer with an expired token.
 #[test]
-fn how_far_the_clock_is_off_is_read_before_the_login() {
+fn clock_skew_is_read_before_the_login() {
     let (machine, _) = Machine::signed_in(864_000);
     let Some((calls, _)) = traced(&machine, OURS) else { return };
-    if documents(&calls).is_none() {
+    if opened_credentials(&calls).is_none() {
         return;
     }
     let read = |name: &str| {
@@ -96,13 +109,16 @@ fn how_far_the_clock_is_off_is_read_before_the_login() {
     assert!(read("skew") < read("auth.json"));
 }
 
-/// Runs `get --format token` by a copy of the answering program, which has no full program beside it to hand over to.
-fn answer_without_the_full_program(machine: &Machine, limits: &str) -> String {
+/// Runs `arguments` with a copy of the answering program that has no full program beside it. `limits` is a shell command.
+fn answer_without_the_full_program(machine: &Machine, limits: &str, arguments: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("codex-credential");
-    std::fs::copy(assert_cmd::cargo::cargo_bin!("codex-credential"), &program).unwrap();
+    // Not fs::copy: a process that another test starts would inherit the open file, which then cannot be run.
+    let mut copy = Command::new("cp");
+    copy.arg(assert_cmd::cargo::cargo_bin!("codex-credential")).arg(&program);
+    assert!(copy.status().unwrap().success());
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{limits} exec \"$0\" get --format token")).arg(&program);
+    command.arg("-c").arg(format!("{limits} exec \"$0\" {arguments}")).arg(&program);
     command.env_clear().stdin(Stdio::null());
     for (name, value) in machine.std_command("get").get_envs() {
         command.env(name, value.unwrap());
@@ -115,7 +131,7 @@ fn answer_without_the_full_program(machine: &Machine, limits: &str) -> String {
 #[test]
 fn address_space_of_64_mib_is_enough_to_answer() {
     let (machine, tokens) = Machine::signed_in(864_000);
-    let answer = answer_without_the_full_program(&machine, "ulimit -v 65536 &&");
+    let answer = answer_without_the_full_program(&machine, "ulimit -v 65536 &&", "token");
     assert_eq!(answer, tokens.access_token);
 }
 
@@ -131,23 +147,121 @@ fn large_codex_configuration_is_read_before_the_answer() {
         }
     }
     std::fs::write(machine.path("config.toml"), config).unwrap();
-    assert_eq!(answer_without_the_full_program(&machine, ""), tokens.access_token);
+    assert_eq!(answer_without_the_full_program(&machine, "", "token"), tokens.access_token);
 }
 
 #[test]
-fn a_get_for_another_host_reads_one_document_whatever_the_number_of_hosts() {
+fn get_for_another_host_reads_one_of_many_files() {
     let mut machine = Machine::new();
-    // Without one the system is asked for it, through a socket.
+    // Without HOME, the system is asked for the home directory, through a socket.
     machine.set("HOME", "/nonexistent");
     for number in 0..100 {
-        let given = format!("protocol=https\nhost=h{number}.example\nusername=u\npassword=p\n");
-        machine.command("store").write_stdin(given).assert().success();
+        let request = format!("protocol=https\nhost=h{number}.example\nusername=u\npassword=p\n");
+        machine.command("store").write_stdin(request).assert().success();
     }
     for (host, answer) in [("h50", "username=u\npassword=p\n"), ("unknown", "")] {
         let request = format!("protocol=https\nhost={host}.example\n");
-        let Some((calls, found)) = traced(&machine, &request) else { return };
-        assert_eq!(found, answer);
-        are_harmless(&calls);
-        assert_eq!(documents(&calls).unwrap_or(1), 1);
+        let Some((calls, actual)) = traced(&machine, &request) else { return };
+        assert_eq!(actual, answer);
+        assert_read_only(&calls);
+        assert_eq!(opened_credentials(&calls).unwrap_or(1), 1);
+    }
+}
+
+/// The argument lists that `configure` writes and the documents show.
+const WARM: [&str; 14] = [
+    "get",
+    "get --format git",
+    "get --format token",
+    "get --format json",
+    "get --format header",
+    "get --format env",
+    "get --format exec-credential",
+    "get --profile codex",
+    "get --format token --profile codex",
+    "get --format token --min-validity 8h",
+    "get --format token --wait 60s",
+    "--profile codex get",
+    "token",
+    "token --profile codex --wait 2m",
+];
+
+/// Parses the arguments with clap.
+fn parse(line: &str) -> SimpleGet {
+    let arguments = ["codex-credential"].into_iter().chain(line.split(' '));
+    let cli = Cli::try_parse_from(arguments).unwrap();
+    let (format, options, reads_request) = match cli.operation {
+        Operation::Get(get) => (get.format, get.token, true),
+        Operation::Token(token) => (Some(Format::Token), token.token, false),
+        other => panic!("{line}: {other:?}"),
+    };
+    let (profile, wait) = (cli.global.profile, cli.global.wait);
+    SimpleGet { format, profile, min_validity: options.min_validity, wait, reads_request }
+}
+
+fn recognize(line: &str) -> Option<SimpleGet> {
+    SimpleGet::recognize(&line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn warm_argument_list_means_the_same_to_clap() {
+    for line in WARM {
+        assert_eq!(recognize(line), Some(parse(line)), "{line}");
+    }
+}
+
+#[test]
+fn warm_argument_list_is_answered_without_the_full_program() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    for line in WARM {
+        let answer = answer_without_the_full_program(&machine, "", line);
+        assert!(answer.contains(&tokens.access_token), "{line}: {answer}");
+    }
+}
+
+#[test]
+fn other_argument_list_is_left_to_clap() {
+    for line in [
+        "--wait 10s get",
+        "get --wait 10s --wait 2s",
+        "--profile codex get --profile codex",
+        "get --format=token",
+        "get --format xml",
+        "get --format",
+        "get --wait soon",
+        "get --profile -x",
+        "get --verbose",
+        "get extra",
+        "token --format json",
+        "status",
+        "",
+    ] {
+        assert_eq!(recognize(line), None, "{line}");
+    }
+}
+
+#[test]
+fn option_before_the_command_is_accepted_warm_and_cold() {
+    for lifetime in [864_000, -1] {
+        let (machine, _) = Machine::signed_in(lifetime);
+        machine.command("--wait 10s get").assert().success();
+        machine.command("--profile codex get --wait 10s").assert().success();
+    }
+}
+
+#[test]
+fn option_given_twice_is_a_usage_error_warm_and_cold() {
+    for lifetime in [864_000, -1] {
+        let (machine, _) = Machine::signed_in(lifetime);
+        for (line, option) in [
+            ("get --format token --format json", "--format"),
+            ("token --wait 10s --wait 10s", "--wait"),
+            ("--wait 10s get --wait 10s", "--wait"),
+            ("--profile codex get --profile=codex", "--profile"),
+        ] {
+            let output = machine.command(line).assert().code(2);
+            output.stderr(predicates::str::contains(option));
+        }
+        machine.command("exec -- true --wait 1s --wait 1s").assert().success();
     }
 }

@@ -1,14 +1,14 @@
-//! Docker's credential helper protocol, for a start by the name `docker-credential-codex-credential`. An error goes to
-//! standard output, with exit code 1: Docker reads it there.
+//! Docker's credential helper protocol, spoken if the program is started as `docker-credential-codex-credential`. Docker
+//! reads errors from standard output and expects exit code 1.
 
-use crate::call::profile;
-use crate::hand_out::wanted;
-use crate::streams::{cannot_write, input, print};
-use codex_credential::answer;
+use crate::obtain::{format_answer, obtain};
+use crate::options::profile;
+use crate::stdio::{input, print, write};
 use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
-use codex_credential::answer::get::Answer;
+use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;
-use codex_credential::cli::{self, PROGRAMS_PATIENCE, ProfileOptions};
+use codex_credential::cli::options::TokenOptions;
+use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::programs::DOCKER_NAME;
@@ -16,32 +16,28 @@ use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::process::ExitCode;
-use zeroize::Zeroizing;
 
-/// The arguments behind Docker's name for this program, if it was started by it. (The name is the first argument
-/// where the answering program could not hand it over as `argv[0]`.)
-pub fn arguments(words: &[OsString]) -> Option<&[OsString]> {
-    let at = words.iter().take(2).position(|word| is_name(word))?;
-    Some(&words[at + 1..])
+/// Returns the arguments after Docker's name for this program, if the program was started by that name. The name is the
+/// first argument if the answering program could not pass it as `argv[0]`.
+pub fn arguments(arguments: &[OsString]) -> Option<&[OsString]> {
+    let at = arguments.iter().take(2).position(|argument| is_name(argument))?;
+    Some(&arguments[at + 1..])
 }
 
 pub fn run(arguments: &[OsString]) -> ExitCode {
-    let action = match arguments {
-        [action] => action.to_string_lossy(),
-        _ => return failed(&usage()),
-    };
-    match answer(&action) {
+    let [action] = arguments else { return fail(&usage()) };
+    match answer(&action.to_string_lossy()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.hint {
-            Some(ref hint) => failed(&format!("{}; {hint}", error.text())),
-            None => failed(&error.text()),
+            Some(ref hint) => fail(&format!("{}; {hint}", error.text())),
+            None => fail(&error.text()),
         },
     }
 }
 
-fn failed(what: &str) -> ExitCode {
-    // Where nobody reads standard output, the exit code is left.
-    let _ = print(&format!("{what}\n"));
+fn fail(message: &str) -> ExitCode {
+    // If standard output cannot be written, the exit code still tells.
+    let _ = print(&format!("{message}\n"));
     ExitCode::FAILURE
 }
 
@@ -52,8 +48,14 @@ fn usage() -> String {
 fn answer(action: &str) -> Result<()> {
     match action {
         "get" => get(),
-        "store" => check_store(standard_input()).and_then(|()| Err(shared("in", "login"))),
-        "erase" => server_url(standard_input()).and_then(|_| Err(shared("out", "logout"))),
+        "store" => {
+            check_store(standard_input())?;
+            Err(refused("sign in", "login"))
+        }
+        "erase" => {
+            server_url(standard_input())?;
+            Err(refused("sign out", "logout"))
+        }
         "list" => list(),
         "version" | "--version" | "-v" => {
             print(&format!("{DOCKER_NAME} (codex-credential) {}\n", env!("CARGO_PKG_VERSION")))
@@ -63,9 +65,9 @@ fn answer(action: &str) -> Result<()> {
     }
 }
 
-/// Empty where a terminal is standard input.
+/// Returns standard input, or an empty input if it is a terminal.
 fn standard_input() -> Box<dyn BufRead> {
-    match input(Deadline::after(PROGRAMS_PATIENCE)) {
+    match input(Deadline::after(DEFAULT_WAIT)) {
         Some(input) => Box::new(input),
         None => Box::new(BufReader::new(io::empty())),
     }
@@ -76,28 +78,26 @@ fn get() -> Result<()> {
         return Err(Error::new(Kind::Usage, "the token is not printed on a terminal")
             .hint("to see it, run: codex-credential get --show"));
     }
-    let read = |_| Request::read_docker(standard_input());
-    let (request, found) = wanted(&ProfileOptions::default(), &cli::TokenOptions::default(), read)?;
-    let Answer::Login(login) = found else {
+    let (global, options) = (GlobalOptions::default(), TokenOptions::default());
+    let (request, answer) = obtain(&global, &options, |_| Request::read_docker(standard_input()))?;
+    if !matches!(answer, Answer::Login(_)) {
         return Err(Error::new(Kind::LoginRequired, NOT_FOUND));
-    };
-    let mut answer = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    let written = request.write(&mut *answer, &login, None);
-    written.and_then(|()| io::Write::write_all(&mut io::stdout(), &answer)).map_err(cannot_write)
+    }
+    write(&format_answer(&request, &answer)?)
 }
 
-/// The hosts that `get` answers for with the default profile, and the user of each.
+/// Prints each host of the default profile with the user name of its login.
 fn list() -> Result<()> {
-    let profile = profile(&ProfileOptions::default(), None)?;
+    let profile = profile(&GlobalOptions::default())?;
     let mut users = serde_json::Map::new();
-    if let Some((login, _)) = answer::get::stored(&profile)? {
+    if let Some((login, _)) = get::load(&profile)? {
         let user = Value::from(login.username());
         users.extend(profile.settings.hosts.iter().map(|host| (host.to_string(), user.clone())));
     }
     print(&format!("{}\n", Value::from(users)))
 }
 
-fn shared(way: &str, command: &str) -> Error {
+fn refused(purpose: &str, command: &str) -> Error {
     Error::new(Kind::Usage, "the login is shared with other programs, and Docker cannot change it")
-        .hint(format!("to sign {way}, run: codex-credential {command}"))
+        .hint(format!("to {purpose}, run: codex-credential {command}"))
 }

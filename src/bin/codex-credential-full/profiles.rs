@@ -1,18 +1,18 @@
 //! `profile list`, `show`, `add` and `test`.
 
-use crate::call::{asked, variable};
-use crate::streams::print;
-use codex_credential::cli::{self, ProfileOptions};
+use crate::options::{selection, variable};
+use crate::stdio::print;
+use codex_credential::cli::{self, GlobalOptions};
 use codex_credential::commands::profile as profile_commands;
 use codex_credential::commands::profile_test::ProfileTest;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::profile::{self, Profile, ProfileSelection};
 use std::process::ExitCode;
 
-pub fn run(options: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> {
+pub fn run(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCode> {
     // A name after the command overrides --profile.
     let select = |name: Option<String>| {
-        let selection = asked(options, None);
+        let selection = selection(options);
         let profile = name.or_else(|| selection.profile.clone());
         Profile::of(variable, ProfileSelection { profile, ..selection })
     };
@@ -34,7 +34,7 @@ pub fn run(options: &ProfileOptions, command: cli::Profile) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(options: &ProfileOptions, added: cli::Add) -> Result<()> {
+fn add(options: &GlobalOptions, added: cli::Add) -> Result<()> {
     let (path, _) = profile::config_path(variable, options.config.clone());
     let path = path.ok_or_else(|| {
         Error::new(Kind::Usage, "there is no home directory for a configuration file")

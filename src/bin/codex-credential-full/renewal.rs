@@ -1,9 +1,8 @@
 //! `renew`: by hand, and as the renewal process.
 
-use crate::call::{caller, profile, variable};
+use crate::options::{caller, deadline, profile, variable};
 use codex_credential::audit;
-use codex_credential::cli::{self, ProfileOptions};
-use codex_credential::clock::Deadline;
+use codex_credential::cli::{self, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
@@ -17,17 +16,17 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 /// `renew` by hand waits for its renewal to end: a timer that started it may kill what it leaves behind.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(2 * 60);
+const RENEW_WAIT: Duration = Duration::from_secs(2 * 60);
 
-pub fn renew(whose: &ProfileOptions, options: cli::Renew) -> Result<()> {
+pub fn renew(global: &GlobalOptions, options: cli::Renew) -> Result<()> {
     if let Some(request) = options.request {
         return run(request);
     }
     let screen = Screen::new(Interactive::Never, PromptOptions::default());
-    let wait = cli::Wait { wait: options.wait.wait.or(Some(RENEWAL_PATIENCE)) };
-    let profile = profile(whose, wait.wait)?;
-    let deadline = Deadline::after(options.wait.wait.unwrap_or(RENEWAL_PATIENCE));
-    let mut caller = caller(&wait, deadline, Interactive::Never, screen);
+    let global = GlobalOptions { wait: global.wait.or(Some(RENEW_WAIT)), ..global.clone() };
+    let profile = profile(&global)?;
+    let deadline = deadline(&global, RENEW_WAIT);
+    let mut caller = caller(&global, deadline, Interactive::Never, screen);
     commands::renew::renew(&profile, &mut caller)
 }
 
@@ -44,7 +43,7 @@ fn run(request: RenewalRequest) -> Result<()> {
         config: request.config.map(|path| OsString::from(path).into()),
         account: request.account,
         host: None,
-        keyring_timeouts: KeyringTimeouts::of(RENEWAL_PATIENCE),
+        keyring_timeouts: KeyringTimeouts::of(RENEW_WAIT),
     };
     let profile = Profile::of(variable, selection);
     let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));

@@ -1,8 +1,8 @@
 //! `configure` and `unconfigure`.
 
-use crate::call::{profile, variable};
-use crate::streams::print;
-use codex_credential::cli::{self, ProfileOptions};
+use crate::options::{profile, variable};
+use crate::stdio::print;
+use codex_credential::cli::{self, GlobalOptions};
 use codex_credential::configure;
 use codex_credential::configure::keepalive::Keepalive;
 use codex_credential::configure::setup::Options;
@@ -22,26 +22,26 @@ fn tool_with_file(tool: cli::Tool) -> Option<Tool> {
     })
 }
 
-fn options(profile: &ProfileOptions, what: cli::Unconfigure) -> Options {
-    let profile = profile.profile.clone();
+fn options(global: &GlobalOptions, what: cli::Unconfigure) -> Options {
+    let profile = global.profile.clone();
     Options { print: what.print, name: what.name, profile, ..Options::default() }
 }
 
-pub fn configure(named: &ProfileOptions, options: cli::Configure) -> Result<()> {
-    let cli::Configure { what, force, base_url } = options;
-    let profile = profile(named, None)?;
+pub fn configure(global: &GlobalOptions, options: cli::Configure) -> Result<()> {
+    let cli::Configure { tool: what, force, base_url } = options;
+    let profile = profile(global)?;
     let Some(tool) = tool_with_file(what.tool) else {
-        let keepalive = Keepalive::new(&profile, named.profile.as_deref(), &variable)?;
+        let keepalive = Keepalive::new(&profile, global.profile.as_deref(), &variable)?;
         return if what.print { print(&keepalive.preview()?) } else { keepalive.install() };
     };
-    let options = Options { force, base_url, ..self::options(named, what) };
+    let options = Options { force, base_url, ..self::options(global, what) };
     configure::configure(tool, &options, &profile, &variable)
 }
 
-pub fn unconfigure(named: &ProfileOptions, what: cli::Unconfigure) -> Result<()> {
-    let profile = profile(named, None)?;
+pub fn unconfigure(global: &GlobalOptions, what: cli::Unconfigure) -> Result<()> {
+    let profile = profile(global)?;
     match tool_with_file(what.tool) {
-        Some(tool) => configure::unconfigure(tool, &options(named, what), &profile, &variable),
-        None => Keepalive::new(&profile, named.profile.as_deref(), &variable)?.remove(),
+        Some(tool) => configure::unconfigure(tool, &options(global, what), &profile, &variable),
+        None => Keepalive::new(&profile, global.profile.as_deref(), &variable)?.remove(),
     }
 }

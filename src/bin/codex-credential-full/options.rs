@@ -1,0 +1,79 @@
+//! Turns options into what the library takes: the profile, the storage of other hosts' credentials, the caller.
+
+use codex_credential::answer::credential::Credential;
+use codex_credential::answer::other_hosts::OtherHosts;
+use codex_credential::answer::target::Target;
+use codex_credential::cli::GlobalOptions;
+use codex_credential::clock::Deadline;
+use codex_credential::error::Result;
+use codex_credential::profile::{Profile, ProfileSelection};
+use codex_credential::renewal::caller::Caller;
+use codex_credential::storage::keyring::KeyringTimeouts;
+use codex_credential::ui::Interactive;
+use codex_credential::ui::screen::Screen;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How long a user at a prompt has without `--wait`: the lifetime of a device code.
+pub const PROMPT_WAIT: Duration = Duration::from_secs(15 * 60);
+
+#[expect(clippy::disallowed_methods, reason = "the environment is read here")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Returns when the command gives up: after `--wait`, else after `default`.
+pub fn deadline(global: &GlobalOptions, default: Duration) -> Deadline {
+    Deadline::after(global.wait.unwrap_or(default))
+}
+
+/// Waits for the keyring no longer than the caller waits for this program.
+fn keyring_timeouts(global: &GlobalOptions) -> KeyringTimeouts {
+    global.wait.map_or_else(KeyringTimeouts::default, KeyringTimeouts::of)
+}
+
+pub fn selection(global: &GlobalOptions) -> ProfileSelection {
+    ProfileSelection {
+        profile: global.profile.clone(),
+        config: global.config.clone(),
+        account: global.account.clone(),
+        host: None,
+        keyring_timeouts: keyring_timeouts(global),
+    }
+}
+
+pub fn profile(global: &GlobalOptions) -> Result<Profile> {
+    Profile::of(variable, selection(global))
+}
+
+/// Returns the profile for the host and the user name of `request`.
+pub fn profile_for(global: &GlobalOptions, request: &Credential) -> Result<Profile> {
+    let selection = ProfileSelection { host: request.host.clone(), ..selection(global) };
+    let profile = Profile::of(variable, selection)?;
+    match &request.username {
+        Some(name) if Target::of(&profile, request) == Target::Token => {
+            profile.for_username(&String::from_utf8_lossy(name))
+        }
+        _ => Ok(profile),
+    }
+}
+
+pub fn other_hosts(profile: &Profile, global: &GlobalOptions) -> OtherHosts {
+    OtherHosts { storage: profile.other_hosts_storage, keyring_timeouts: keyring_timeouts(global) }
+}
+
+/// Describes the caller to the renewal. `deadline` applies unless a user is at the prompt.
+pub fn caller(
+    global: &GlobalOptions,
+    deadline: Deadline,
+    interactive: Interactive,
+    screen: Screen,
+) -> Caller {
+    let user_decides = global.wait.is_none() && screen.asks();
+    Caller {
+        deadline: if user_decides { Deadline::after(PROMPT_WAIT) } else { deadline },
+        wait_is_explicit: global.wait.is_some(),
+        may_sign_in: interactive != Interactive::Never,
+        screen,
+    }
+}

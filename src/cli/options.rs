@@ -1,0 +1,183 @@
+//! The options of the commands that use a login.
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts")]
+
+use crate::answer::formats::Format;
+use crate::clock::{self, duration};
+use crate::commands::exec::Variable;
+use crate::commands::export::ExportFormat;
+use crate::storage::StorageKind;
+use crate::tokens::Fingerprint;
+use crate::ui::Interactive;
+use crate::ui::screen::PromptOptions;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which access tokens are good enough, and how a new one may be obtained.
+#[derive(Debug, Default, Args)]
+pub struct TokenOptions {
+    /// Renew a token that is valid for less than this [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub min_validity: Option<Duration>,
+
+    /// What is left of the waiting time when the answering program hands over.
+    #[arg(long, value_parser = duration, hide = true)]
+    pub remaining: Option<Duration>,
+
+    /// Ask the user to sign in: auto, always or never [default: auto; never if CI=true]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub interactive: Option<Interactive>,
+
+    #[command(flatten)]
+    pub prompt: PromptOptions,
+
+    /// Reject the access token with this SHA-256 and never print it again
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
+    pub rejected_sha256: Option<Fingerprint>,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    #[command(flatten)]
+    pub token: TokenOptions,
+
+    /// Answer in this format [default: git; Bazel's JSON if the request is JSON]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+
+    /// Print the token even on a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Token {
+    #[command(flatten)]
+    pub token: TokenOptions,
+
+    /// Print the token even on a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    #[command(flatten)]
+    pub token: TokenOptions,
+
+    /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_ACCESS_TOKEN=token]
+    #[arg(long, value_name = "NAME=WHAT")]
+    pub env: Vec<Variable>,
+
+    /// Run this command with these arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub token: TokenOptions,
+
+    /// Leave out the refresh token (required)
+    #[arg(long, required = true)]
+    pub access_only: bool,
+
+    /// Write this format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
+
+    /// Print the token even on a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Login {
+    #[command(flatten)]
+    pub prompt: PromptOptions,
+
+    /// Print events as JSON lines on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Cancel the pending sign-in
+    #[arg(long, conflicts_with_all = ["json", "qr", "open"])]
+    pub cancel: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// Remove the login without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Also revoke the login at the server, if erase runs at a terminal or with --yes
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Move {
+    /// Move the login to this storage
+    #[arg(long, value_enum, value_name = "STORAGE")]
+    pub to: StorageKind,
+}
+
+/// The option of commands that report in text or JSON.
+#[derive(Debug, Args)]
+pub struct Json {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Show only entries since then: a duration ago, such as 24h, or an RFC 3339 date
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    pub since: Option<i64>,
+
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Show e-mail addresses in full
+    #[arg(long)]
+    pub show: bool,
+
+    #[arg(long, hide = true)]
+    pub try_lock: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Import this file [default: Codex's auth.json]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Remove the file without asking
+    #[arg(long)]
+    pub remove: bool,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::from_hex(text).ok_or_else(|| "write 64 hex digits".into())
+}
+
+/// Parses a moment, in seconds since the epoch.
+fn since(text: &str) -> Result<i64, String> {
+    if let Some(at) = clock::parse_rfc3339(text) {
+        return Ok(at);
+    }
+    let ago = duration(text).map_err(|error| format!("{error}, or a date"))?;
+    Ok(clock::now().saturating_sub(clock::seconds(ago)))
+}
