@@ -9,6 +9,7 @@ use crate::cli::options::{
     Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Move, Token,
 };
 use crate::clock::duration;
+use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::table::ProfileTable;
 use crate::renewal::request::RenewalRequest;
 use crate::ui::ErrorFormat;
@@ -126,9 +127,9 @@ pub enum Operation {
     Capability,
     /// Set up another program, or a timer, to use codex-credential
     #[command(after_help = help::CONFIGURE)]
-    Configure(Configure),
+    Configure(ConfigureOptions),
     /// Undo configure
-    Unconfigure(Unconfigure),
+    Unconfigure(Options),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Renew the login if it is due, without asking the user
@@ -202,51 +203,4 @@ pub struct Completions {
     /// Write the script for this shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-#[derive(Debug, Args)]
-pub struct Configure {
-    #[command(flatten)]
-    pub tool: Unconfigure,
-
-    /// Override an entry that configure did not write; unconfigure may be unable to restore it
-    #[arg(long)]
-    pub force: bool,
-
-    /// Use the model provider at this URL (codex, pi) [default: the one for ChatGPT logins]
-    #[arg(long, value_name = "URL")]
-    pub base_url: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct Unconfigure {
-    /// Change the configuration of this tool
-    #[arg(value_enum)]
-    pub tool: Tool,
-
-    /// Show the change without writing it
-    #[arg(long)]
-    pub print: bool,
-
-    /// Name the model provider (codex) [default: codex-credential]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Tool {
-    /// git's credential.helper, for the profile's hosts
-    Git,
-    /// Codex: a model provider with a token command
-    Codex,
-    /// Claude Code's apiKeyHelper, for a gateway that accepts the token
-    ClaudeCode,
-    /// pi: the key command of the provider openai-codex
-    Pi,
-    /// Docker's credHelpers, for a registry at the profile's hosts
-    Docker,
-    /// Bazel's credential helper, for the profile's hosts
-    Bazel,
-    /// A timer that renews the login in the background
-    Keepalive,
 }

@@ -6,13 +6,14 @@
 //! a newline did not exist before.
 
 use crate::configure::text_file::malformed;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
 /// Returns `text` with `lines` at its end, in the line ends that `text` has. `None` stands for no file.
 pub fn append(text: Option<&str>, lines: &[String]) -> String {
     let Some(text) = text else { return lines.join("\n") + "\n" };
-    let newline = newline(text);
+    let is_crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
+    let newline = if is_crlf { "\r\n" } else { "\n" };
     let lines = lines.join(newline);
     if text.is_empty() {
         lines
@@ -23,10 +24,7 @@ pub fn append(text: Option<&str>, lines: &[String]) -> String {
     }
 }
 
-/// Checks that a line appended to `text` does not continue its last line.
-///
-/// # Errors
-/// `Configuration` when the last line ends with a backslash.
+/// Refuses a text whose last line an appended line would continue.
 pub fn refuse_continued_line(path: &Path, text: Option<&str>) -> Result<()> {
     let text = text.unwrap_or_default();
     if text.trim_end_matches(['\r', '\n']).ends_with('\\') {
@@ -35,34 +33,47 @@ pub fn refuse_continued_line(path: &Path, text: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn newline(text: &str) -> &'static str {
-    let is_crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
-    if is_crlf { "\r\n" } else { "\n" }
+/// Removes the first of `candidates` that is in `text` exactly as [`append`] wrote it. Returns `None` if there was no
+/// file before.
+///
+/// # Errors
+/// `Configuration` when `text` has none of them, or when keys were added to the section that they end with.
+pub fn remove(path: &Path, text: &str, candidates: &[Vec<String>]) -> Result<Option<String>> {
+    for lines in candidates {
+        let has_section = lines.iter().any(|line| line.starts_with('['));
+        for newline in ["\n", "\r\n"] {
+            let ours = lines.join(newline);
+            if text == format!("{ours}\n") {
+                return Ok(None);
+            }
+            let starts_line = |at: &usize| *at == 0 || text[..*at].ends_with('\n');
+            let mut found = text.match_indices(&ours).map(|(at, _)| at);
+            let Some(at) = found.find(starts_line) else { continue };
+            let (before, after) = (&text[..at], &text[at + ours.len()..]);
+            if after.is_empty() {
+                return Ok(Some(before.strip_suffix(newline).unwrap_or(before).to_owned()));
+            }
+            // Keys that were added to our section would become keys of the section before it.
+            if let Some(after) = after.strip_prefix(newline)
+                && !(has_section && starts_with_key(after))
+            {
+                return Ok(Some(format!("{before}{after}")));
+            }
+        }
+    }
+    Err(edited(path))
 }
 
-/// A text without our lines.
-pub struct Removed<'a> {
-    /// `None` if there was no file before we appended.
-    pub text: Option<String>,
-    /// The part of `text` that followed our lines.
-    pub after: &'a str,
+/// Tells whether the text begins with a key, after comments and blank lines.
+fn starts_with_key(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    first.is_some_and(|line| !line.starts_with('['))
 }
 
-/// Removes `lines` from `text`. Returns `None` if they are not there exactly as [`append`] wrote them.
-pub fn remove<'a>(text: &'a str, lines: &[String]) -> Option<Removed<'a>> {
-    ["\n", "\r\n"].into_iter().find_map(|newline| {
-        let ours = lines.join(newline);
-        if text == format!("{ours}\n") {
-            return Some(Removed { text: None, after: "" });
-        }
-        let starts_line = |at: usize| at == 0 || text[..at].ends_with('\n');
-        let at = text.match_indices(&ours).map(|(at, _)| at).find(|at| starts_line(*at))?;
-        let (before, after) = (&text[..at], &text[at + ours.len()..]);
-        if after.is_empty() {
-            let before = before.strip_suffix(newline).unwrap_or(before);
-            return Some(Removed { text: Some(before.to_owned()), after });
-        }
-        let after = after.strip_prefix(newline)?;
-        Some(Removed { text: Some(format!("{before}{after}")), after })
-    })
+/// Returns the error for an entry that calls us in a form that configure does not write.
+pub fn edited(path: &Path) -> Error {
+    let path = path.display();
+    let message = format!("cannot remove the entry from {path}: configure did not write this form");
+    Error::new(Kind::Configuration, message).hint("remove it by hand")
 }

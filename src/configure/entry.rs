@@ -1,7 +1,6 @@
 //! The entry that configure writes into another tool's file.
 
-use crate::error::{Error, Kind, Result};
-use std::path::Path;
+use crate::error::Result;
 
 /// How our entry stands in a file.
 pub enum EntryState {
@@ -16,26 +15,20 @@ pub enum EntryState {
 
 /// One entry in one file.
 ///
-/// There is no record of what `configure` changed: an entry is found and removed by the text alone.
+/// There is no record of what `configure` changed: an entry is found and removed by the text alone. A text of `None`
+/// stands for no file.
 pub trait Entry {
-    fn path(&self) -> &Path;
-
-    /// Returns the state of the entry in `text`; `None` stands for no file.
-    ///
-    /// # Errors
-    /// `Configuration` when the text is not in the file's format.
     fn state(&self, text: Option<&str>) -> Result<EntryState>;
 
-    /// Adds our entry, which is absent, to `text`; `None` stands for no file.
+    /// Adds our entry, which is absent, to `text`.
     fn add(&self, text: Option<&str>) -> Result<String>;
 
-    /// Removes our entry from `text` and restores every byte from before [`Entry::add`]; `None` stands for no file.
+    /// Removes our entry from `text` and restores every byte from before [`Entry::add`].
     fn remove(&self, text: &str) -> Result<Option<String>>;
 
-    /// Adds our entry to a text with an entry that configure did not write. Also tells whether that entry is
-    /// overwritten.
-    fn force(&self, text: &str) -> Result<(String, bool)> {
-        Ok((self.add(Some(text))?, false))
+    /// Prepares a text with an entry that configure did not write, for [`Entry::add`].
+    fn make_room(&self, text: &str) -> Result<Option<String>> {
+        Ok(Some(text.to_owned()))
     }
 
     /// Returns where the tool will send the token, if the entry or `text` determines the URL.
@@ -44,9 +37,19 @@ pub trait Entry {
     }
 }
 
-/// Returns the error for an entry that calls us in a form that configure does not write.
-pub fn edited(path: &Path, entry: &str) -> Error {
-    let message =
-        format!("cannot remove {entry} from {}: configure did not write this form", path.display());
-    Error::new(Kind::Configuration, message).hint("remove it by hand")
+/// Returns the state of an entry that is one of the `helpers` for `host`.
+pub fn helper_state(
+    helpers: &[String],
+    current: &str,
+    is_ours: impl Fn(&str) -> bool,
+    host: &str,
+) -> EntryState {
+    let Some(first) = helpers.first() else { return EntryState::Absent };
+    if helpers.iter().any(|helper| helper == current) {
+        EntryState::Current
+    } else if helpers.iter().any(|helper| is_ours(helper)) {
+        EntryState::Outdated
+    } else {
+        EntryState::Other(format!("already has a helper for {host}: {first}"))
+    }
 }

@@ -5,33 +5,31 @@
 //! line behind.
 
 use crate::configure::appended_lines;
-use crate::configure::entry::{Entry, EntryState, edited};
-use crate::configure::folders::Folders;
+use crate::configure::context::Context;
+use crate::configure::entry::{Entry, EntryState, helper_state};
 use crate::configure::program::{Program, without_profile};
 use crate::configure::quote;
-use crate::configure::setup::{ToolSetup, comment, undo_command};
+use crate::configure::setup::{COMMENT, ToolSetup};
 use crate::configure::text_file::malformed;
 use crate::error::{Error, Kind, Result};
 use crate::values::Host;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-pub fn setup(program: &Program, hosts: &[Host], folders: &Folders) -> ToolSetup {
+pub fn setup(context: &Context) -> ToolSetup {
     // The file that `git config --global` writes.
-    let xdg = folders.named_or("XDG_CONFIG_HOME", ".config").join("git/config");
-    let home = folders.home.join(".gitconfig");
+    let xdg = context.path_or("XDG_CONFIG_HOME", ".config").join("git/config");
+    let home = context.home.join(".gitconfig");
     let default = if !home.exists() && xdg.exists() { xdg } else { home };
-    let path = folders.named("GIT_CONFIG_GLOBAL").unwrap_or(default);
+    let path = context.path_in("GIT_CONFIG_GLOBAL").unwrap_or(default);
+    let program = &context.program;
     let helper = |host: &Host| -> Box<dyn Entry> {
         let url = format!("https://{host}");
         Box::new(GitHelper { path: path.clone(), program: program.clone(), url })
     };
-    ToolSetup {
-        entries: hosts.iter().map(helper).collect(),
-        link: None,
-        note: None,
-        undo: undo_command(&format!("git{}", program.profile_option())),
-    }
+    let entries = context.profile.settings.hosts.iter().map(helper).collect();
+    let undo = format!("git{}", program.profile_option());
+    ToolSetup { path, entries, link: None, note: None, undo }
 }
 
 struct GitHelper {
@@ -44,7 +42,7 @@ impl GitHelper {
     /// Returns what git runs: an absolute path, or a shell command after `!` if the path needs quotes.
     fn value(&self) -> String {
         let quoted = self.program.quoted();
-        let mark = if quoted == self.program.text() { "" } else { "!" };
+        let mark = if quoted == self.program.path { "" } else { "!" };
         format!("{mark}{quoted}{}", self.program.profile_option())
     }
 
@@ -73,72 +71,37 @@ impl GitHelper {
             let values = values.split('\0').filter(|value| !value.is_empty());
             return Ok(values.map(str::to_owned).collect());
         }
-        Err(self.unreadable(&stderr))
-    }
-
-    fn unreadable(&self, stderr: &str) -> Error {
         let reason = stderr.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
-        let line = stderr.split_once("bad config line ").and_then(|(_, rest)| {
-            let number = rest.split(' ').next()?;
-            number.parse().ok()
-        });
-        let Some(line) = line else {
-            let message = format!("git cannot read {}: {reason}", self.path.display());
-            return Error::new(Kind::Configuration, message);
-        };
-        malformed(&self.path, line, &format!("git cannot read it ({reason})"))
+        let line = stderr.split_once("bad config line ").and_then(|(_, rest)| rest.split_once(' '));
+        let line = line.and_then(|(number, _)| number.parse().ok());
+        Err(malformed(&self.path, line.unwrap_or(1), &format!("git cannot read it ({reason})")))
     }
 
-    fn lines(&self, value: &str) -> Result<[String; 4]> {
+    fn lines(&self, value: &str) -> Vec<String> {
         let profile_option = value.strip_prefix(without_profile(value)).unwrap_or_default();
-        Ok([
-            comment(&undo_command(&format!("git{profile_option}"))),
+        vec![
+            format!("{COMMENT}git{profile_option}"),
             format!("[credential \"{}\"]", self.url),
             "\thelper =".to_owned(),
-            format!("\thelper = {}", quote::git_config(value)?),
-        ])
+            format!("\thelper = {}", quote::git_config(value)),
+        ]
     }
 }
 
 impl Entry for GitHelper {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn state(&self, text: Option<&str>) -> Result<EntryState> {
-        let helpers = if text.is_some() { self.helpers()? } else { Vec::new() };
-        let other = helpers.iter().find(|helper| !self.is_ours(helper));
-        Ok(if helpers.contains(&self.value()) {
-            EntryState::Current
-        } else if helpers.iter().any(|helper| self.is_ours(helper)) {
-            EntryState::Outdated
-        } else if let Some(other) = other {
-            EntryState::Other(format!("already has a helper for {}: {other}", self.url))
-        } else {
-            EntryState::Absent
-        })
+    fn state(&self, _: Option<&str>) -> Result<EntryState> {
+        let is_ours = |helper: &str| self.is_ours(helper);
+        Ok(helper_state(&self.helpers()?, &self.value(), is_ours, &self.url))
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
         appended_lines::refuse_continued_line(&self.path, text)?;
-        Ok(appended_lines::append(text, &self.lines(&self.value())?))
+        Ok(appended_lines::append(text, &self.lines(&self.value())))
     }
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let ours = self.helpers()?.into_iter().filter(|helper| self.is_ours(helper));
-        let mut lines = ours.filter_map(|helper| self.lines(&helper).ok());
-        let removed = lines.find_map(|lines| appended_lines::remove(text, &lines));
-        // Keys that were added to our section would become keys of the section before it.
-        removed
-            .filter(|removed| !starts_with_key(removed.after))
-            .map(|removed| removed.text)
-            .ok_or_else(|| edited(&self.path, "the helper"))
+        let lines: Vec<_> = ours.map(|helper| self.lines(&helper)).collect();
+        appended_lines::remove(&self.path, text, &lines)
     }
-}
-
-/// Tells whether the text begins with a key, after comments and blank lines.
-fn starts_with_key(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    first.is_some_and(|line| !line.starts_with('['))
 }

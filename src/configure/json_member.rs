@@ -12,7 +12,7 @@ use crate::error::Result;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub struct JsonMember {
     pub path: PathBuf,
@@ -30,18 +30,8 @@ type Way<'t> = Vec<(&'t Object<'t>, usize)>;
 
 impl JsonMember {
     fn parse<'a>(&self, text: &'a str) -> Result<Object<'a>> {
-        let options = ParseOptions {
-            allow_comments: true,
-            allow_trailing_commas: true,
-            allow_loose_object_property_names: false,
-            allow_missing_commas: false,
-            allow_single_quoted_strings: false,
-            allow_hexadecimal_numbers: false,
-            allow_unary_plus_numbers: false,
-            allow_bare_decimal_point_numbers: false,
-            allow_non_finite_numbers: false,
-            allow_extended_string_escapes: false,
-        };
+        // The tool itself refuses a syntax that it does not know.
+        let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
         let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| {
             malformed(&self.path, error.line_display(), &error.kind().to_string())
         })?;
@@ -52,9 +42,6 @@ impl JsonMember {
     }
 
     /// Follows the names from `root` as far as they exist.
-    ///
-    /// # Errors
-    /// `Configuration` when a member on the way is not an object.
     fn find<'t>(&self, text: &str, root: &'t Object<'t>) -> Result<Way<'t>> {
         let (mut object, mut way) = (root, Way::new());
         for (depth, name) in self.names.iter().enumerate() {
@@ -76,13 +63,12 @@ impl JsonMember {
     }
 
     /// Returns `"name": value`, inside objects for the names before the last.
-    fn member(&self, names: &[String]) -> Result<String> {
-        let mut text = self.value.to_string();
-        for (outer, name) in names.iter().rev().enumerate() {
-            let inner = if outer == 0 { text } else { format!("{{ {text} }}") };
-            text = format!("{}: {inner}", quote::json(name)?);
+    fn member(&self, names: &[String]) -> String {
+        let mut value = self.value.to_string();
+        for name in names.iter().skip(1).rev() {
+            value = format!("{{ {}: {value} }}", quote::json(name));
         }
-        Ok(text)
+        format!("{}: {value}", quote::json(&names[0]))
     }
 }
 
@@ -91,10 +77,6 @@ fn prop<'t>(way: &Way<'t>) -> Option<&'t ObjectProp<'t>> {
 }
 
 impl Entry for JsonMember {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn state(&self, text: Option<&str>) -> Result<EntryState> {
         let Some(text) = text else { return Ok(EntryState::Absent) };
         let root = self.parse(text)?;
@@ -113,23 +95,24 @@ impl Entry for JsonMember {
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        let Some(text) = text else { return Ok(new_file(&self.member(&self.names)?)) };
+        let Some(text) = text else { return Ok(new_file(&self.member(&self.names))) };
         let root = self.parse(text)?;
         let way = self.find(text, &root)?;
         let object = prop(&way).and_then(|prop| prop.value.as_object()).unwrap_or(&root);
         let at = object.start() + 1;
-        let blank = blank_before_first(object, text);
-        let comma = if object.properties.is_empty() { "" } else { "," };
-        let member = self.member(&self.names[way.len()..])?;
+        // The white space of the present first member.
+        let blank = text[at..].len() - text[at..].trim_start().len();
+        let (blank, comma) = match object.properties.as_slice() {
+            [] => ("", ""),
+            _ => (&text[at..at + blank], ","),
+        };
+        let member = self.member(&self.names[way.len()..]);
         Ok(format!("{}{blank}{member}{comma}{}", &text[..at], &text[at..]))
     }
 
     fn remove(&self, text: &str) -> Result<Option<String>> {
         let root = self.parse(text)?;
         let mut way = self.find(text, &root)?;
-        if way.len() < self.names.len() {
-            return Ok(Some(text.to_owned()));
-        }
         // An object that we added is removed with its member.
         while let [.., (outer, at), (object, index)] = way[..] {
             let is_ours = format!("{{ {} }}", object.properties[index].text(text));
@@ -143,12 +126,8 @@ impl Entry for JsonMember {
         Ok((!is_new_file).then(|| without(text, object, index)))
     }
 
-    fn force(&self, text: &str) -> Result<(String, bool)> {
-        let root = self.parse(text)?;
-        let way = self.find(text, &root)?;
-        let Some(prop) = prop(&way) else { return Ok((self.add(Some(text))?, false)) };
-        let (start, end) = (prop.value.start(), prop.value.end());
-        Ok((format!("{}{}{}", &text[..start], self.value, &text[end..]), true))
+    fn make_room(&self, text: &str) -> Result<Option<String>> {
+        self.remove(text)
     }
 
     fn token_url(&self, _: Option<&str>) -> Result<Option<String>> {
@@ -158,20 +137,6 @@ impl Entry for JsonMember {
 
 fn new_file(member: &str) -> String {
     format!("{{\n  {member}\n}}\n")
-}
-
-/// Returns the white space to write before a new first member, like that before the present one.
-fn blank_before_first(object: &Object, text: &str) -> String {
-    let inside = &text[object.start() + 1..object.end() - 1];
-    let rest = inside.trim_start();
-    let blank = &inside[..inside.len() - rest.len()];
-    let newline = blank.rfind('\n').map(|at| at - usize::from(blank[..at].ends_with('\r')));
-    match newline {
-        Some(newline) if rest.is_empty() => format!("{}\t", &blank[newline..]),
-        Some(newline) => blank[newline..].to_owned(),
-        None if rest.is_empty() => String::new(),
-        None => blank.to_owned(),
-    }
 }
 
 /// Returns `text` without a member, the white space before it, and the comma that only it needed.

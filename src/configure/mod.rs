@@ -4,52 +4,45 @@
 mod appended_lines;
 mod bazel;
 mod claude_code;
-mod codex;
+pub mod codex;
+pub mod context;
 mod docker;
-mod entry;
-mod folders;
+pub mod entry;
 mod git;
 mod helper_link;
-mod json_member;
+pub mod json_member;
 pub mod keepalive;
+pub mod options;
 mod pi;
 mod plan;
-mod program;
-mod quote;
-pub mod setup;
+pub mod program;
+pub mod quote;
+mod setup;
 pub(super) mod text_file;
-pub mod tool;
-#[cfg(test)]
-mod undo_property;
 
-use crate::configure::folders::Folders;
-use crate::configure::plan::{Plan, list, nothing_was_changed, refuse_other_host};
-use crate::configure::setup::{Options, ToolSetup};
-use crate::configure::tool::Tool;
-use crate::error::Result;
-use crate::profile::Profile;
+use crate::configure::context::Context;
+use crate::configure::keepalive::Keepalive;
+use crate::configure::options::{ConfigureOptions, Options, Tool};
+use crate::configure::plan::{Change, list, unchanged};
+use crate::configure::setup::{ToolSetup, UNCONFIGURE};
+use crate::error::{Error, Kind, Result};
 use crate::ui;
-use std::ffi::OsString;
 
 /// Adds our entries to the tool's file.
 ///
 /// # Errors
-/// See [`Plan::configure`] and [`Plan::run`]. The message says whether anything was changed.
-pub fn configure(
-    tool: Tool,
-    options: &Options,
-    profile: &Profile,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<()> {
-    let setup = find(tool, options, profile, variable).map_err(nothing_was_changed)?;
-    let plan = Plan::configure(&setup, profile, options.force).map_err(nothing_was_changed)?;
-    plan.show();
-    if plan.is_empty() {
-        ui::say("already configured; nothing was changed");
-    } else if options.print {
-        ui::say("--print: nothing was changed");
-    } else {
-        ui::say(&format!("configured {}; to undo, run: {}", list(&plan.run()?), setup.undo));
+/// See [`plan::run`]. The message says whether anything was changed.
+pub fn configure(options: &ConfigureOptions, context: &Context) -> Result<()> {
+    let ConfigureOptions { common, force, base_url } = options;
+    if common.tool == Tool::Keepalive {
+        let keepalive = Keepalive::new(context).map_err(unchanged)?;
+        return if common.print { keepalive.print() } else { keepalive.install() };
+    }
+    let setup = setup(common, base_url.as_deref(), context).map_err(unchanged)?;
+    let changes = plan::configure(&setup, context.profile, *force).map_err(unchanged)?;
+    if let Some(changed) = show_and_run(&changes, common.print, "already configured")? {
+        let undo = &setup.undo;
+        ui::say(&format!("configured {changed}; to undo, run: {UNCONFIGURE}{undo}"));
     }
     setup.note.iter().for_each(|note| ui::say(note));
     Ok(())
@@ -58,35 +51,46 @@ pub fn configure(
 /// Removes our entries from the tool's file.
 ///
 /// # Errors
-/// See [`Plan::unconfigure`] and [`Plan::run`]. The message says whether anything was changed.
-pub fn unconfigure(
-    tool: Tool,
-    options: &Options,
-    profile: &Profile,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<()> {
-    let setup = find(tool, options, profile, variable).map_err(nothing_was_changed)?;
-    let plan = Plan::unconfigure(&setup).map_err(nothing_was_changed)?;
-    plan.show();
-    if plan.is_empty() {
-        ui::say("not configured; nothing was changed");
-    } else if options.print {
-        ui::say("--print: nothing was changed");
-    } else {
-        ui::say(&format!("removed the entry from {}", list(&plan.run()?)));
+/// See [`plan::run`]. The message says whether anything was changed.
+pub fn unconfigure(options: &Options, context: &Context) -> Result<()> {
+    if options.tool == Tool::Keepalive {
+        return Keepalive::new(context).map_err(unchanged)?.remove();
+    }
+    let setup = setup(options, None, context).map_err(unchanged)?;
+    let changes = plan::unconfigure(&setup).map_err(unchanged)?;
+    if let Some(changed) = show_and_run(&changes, options.print, "not configured")? {
+        ui::say(&format!("removed the entry from {changed}"));
     }
     Ok(())
 }
 
-fn find(
-    tool: Tool,
-    options: &Options,
-    profile: &Profile,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<ToolSetup> {
-    if let Some(url) = &options.base_url {
-        quote::refuse_control_characters(url)?;
-        refuse_other_host(profile, url)?;
+/// Returns the changed paths, if there were changes to make.
+fn show_and_run(changes: &[Change], is_print: bool, if_none: &str) -> Result<Option<String>> {
+    changes.iter().for_each(Change::show);
+    if changes.is_empty() || is_print {
+        let reason = if changes.is_empty() { if_none } else { "--print" };
+        ui::say(&format!("{reason}; nothing was changed"));
+        return Ok(None);
     }
-    tool::setup(tool, options, profile, &Folders::new(variable)?)
+    Ok(Some(list(&plan::run(changes)?)))
+}
+
+/// Finds the entries in the tool's file.
+fn setup(options: &Options, base_url: Option<&str>, context: &Context) -> Result<ToolSetup> {
+    let profile = context.profile;
+    quote::refuse_control_characters(base_url.unwrap_or_default())?;
+    if options.tool.asks_by_host() && profile.settings.hosts.is_empty() {
+        let message = format!("the profile {} has no hosts", profile.name);
+        return Err(Error::new(Kind::Configuration, message)
+            .hint(format!("add hosts = [\"…\"] to [profiles.{}] in config.toml", profile.name)));
+    }
+    match options.tool {
+        Tool::Git => Ok(git::setup(context)),
+        Tool::Codex => codex::setup(context, options.name.as_deref(), base_url),
+        Tool::ClaudeCode => Ok(claude_code::setup(context)),
+        Tool::Pi => Ok(pi::setup(context, base_url)),
+        Tool::Docker => Ok(docker::setup(context)),
+        Tool::Bazel => Ok(bazel::setup(context)),
+        Tool::Keepalive => unreachable!("keepalive has no tool's file"),
+    }
 }

@@ -1,18 +1,19 @@
 //! pi: the provider openai-codex in `~/.pi/agent/models.json`, with a shell command that prints its key.
 
-use crate::configure::folders::Folders;
+use crate::configure::context::Context;
 use crate::configure::json_member::JsonMember;
-use crate::configure::program::Program;
-use crate::configure::setup::{Options, ToolSetup, undo_command};
+use crate::configure::setup::ToolSetup;
 use serde_json::json;
 
 /// pi's own URL of this provider; pi requires a URL beside a key.
 const BASE_URL: &str = "https://chatgpt.com/backend-api";
 
-pub fn setup(program: Program, options: &Options, folders: &Folders) -> ToolSetup {
-    let base_url = options.base_url.as_deref().unwrap_or(BASE_URL);
+pub fn setup(context: &Context, base_url: Option<&str>) -> ToolSetup {
+    let base_url = base_url.unwrap_or(BASE_URL);
+    let path = context.path_or("PI_CODING_AGENT_DIR", ".pi/agent").join("models.json");
+    let program = context.program.clone();
     let member = JsonMember {
-        path: folders.named_or("PI_CODING_AGENT_DIR", ".pi/agent").join("models.json"),
+        path: path.clone(),
         names: vec!["providers".into(), "openai-codex".into()],
         value: json!({ "baseUrl": base_url, "apiKey": format!("!{}", program.get_token()) }),
         is_ours: Box::new(move |value| {
@@ -24,10 +25,6 @@ pub fn setup(program: Program, options: &Options, folders: &Folders) -> ToolSetu
     };
     let note = "pi prefers its own login for openai-codex, which /logout in pi removes; then choose a model of \
                 openai-codex";
-    ToolSetup {
-        entries: vec![Box::new(member)],
-        link: None,
-        note: Some(note.into()),
-        undo: undo_command("pi"),
-    }
+    let (entries, undo) = (vec![Box::new(member) as _], "pi".into());
+    ToolSetup { path, entries, link: None, note: Some(note.into()), undo }
 }

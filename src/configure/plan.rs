@@ -1,176 +1,123 @@
 //! The changes that `configure` or `unconfigure` makes: all of them are planned and shown before the first is made.
 
 use crate::configure::docker;
-use crate::configure::entry::{Entry, EntryState};
+use crate::configure::entry::EntryState;
 use crate::configure::helper_link::HelperLink;
 use crate::configure::setup::ToolSetup;
 use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
-use crate::ui;
 use std::path::{Path, PathBuf};
 
-pub struct Plan<'a> {
-    files: Vec<FileChange>,
-    link: Option<LinkChange<'a>>,
+pub enum Change<'a> {
+    MakeLink(&'a HelperLink),
+    File {
+        file: TextFile,
+        /// The text after the change; `None` removes the file.
+        after: Option<String>,
+        /// Whether an entry that configure did not write may be overwritten.
+        is_forced: bool,
+    },
+    RemoveLink(&'a HelperLink),
 }
 
-/// A file before and after.
-struct FileChange {
-    file: TextFile,
-    after: Option<String>,
-    /// Whether an entry that configure did not write is overwritten.
-    overwrites: bool,
-}
-
-enum LinkChange<'a> {
-    Make(&'a HelperLink),
-    Remove(&'a HelperLink),
-}
-
-impl<'a> Plan<'a> {
-    /// Plans to add the entries of `setup`.
-    ///
-    /// # Errors
-    /// `Usage` when the token would be sent to a host that `profile` does not name; `Configuration` when a file cannot
-    /// be understood, or when it has an entry that configure did not write and `force` is not set.
-    pub fn configure(setup: &'a ToolSetup, profile: &Profile, force: bool) -> Result<Self> {
-        let mut files = Vec::new();
-        for entry in &setup.entries {
-            let change = change_of(&mut files, entry.path())?;
-            let text = change.after.as_deref();
-            let after = match entry.state(text)? {
-                EntryState::Current => continue,
-                EntryState::Absent => add(entry.as_ref(), profile, text)?,
-                EntryState::Outdated => {
-                    let rest = text.map(|text| entry.remove(text)).transpose()?.flatten();
-                    add(entry.as_ref(), profile, rest.as_deref())?
-                }
-                EntryState::Other(what) if !force => return Err(occupied(entry.path(), &what)),
-                EntryState::Other(_) => {
-                    let (after, overwrites) = entry.force(text.unwrap_or_default())?;
-                    change.overwrites |= overwrites;
-                    after
-                }
-            };
-            change.after = Some(after);
-        }
-        let mut make = None;
-        if let Some(link) = &setup.link {
-            match link.state()? {
-                EntryState::Current => {}
-                EntryState::Other(what) if !force => return Err(occupied(&link.path, &what)),
-                _ => make = Some(LinkChange::Make(link)),
-            }
-        }
-        Ok(Self::new(files, make))
-    }
-
-    /// Plans to remove the entries of `setup`.
-    ///
-    /// # Errors
-    /// `Configuration` when a file cannot be understood, or when our entry in it was edited.
-    pub fn unconfigure(setup: &'a ToolSetup) -> Result<Self> {
-        let mut files = Vec::new();
-        for entry in &setup.entries {
-            let change = change_of(&mut files, entry.path())?;
-            let Some(text) = change.after.as_deref() else { continue };
-            if let EntryState::Current | EntryState::Outdated = entry.state(Some(text))? {
-                change.after = entry.remove(text)?;
-            }
-        }
-        // The link stays while an entry for another host calls it.
-        let mut texts = files.iter().filter_map(|change| change.after.as_deref());
-        let is_needed = texts.any(docker::is_used_by);
-        let mut remove = None;
-        if let Some(link) = setup.link.as_ref().filter(|_| !is_needed)
-            && let EntryState::Current | EntryState::Outdated = link.state()?
-        {
-            remove = Some(LinkChange::Remove(link));
-        }
-        Ok(Self::new(files, remove))
-    }
-
-    fn new(mut files: Vec<FileChange>, link: Option<LinkChange<'a>>) -> Self {
-        files.retain(|change| change.file.text() != change.after.as_deref());
-        Self { files, link }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.link.is_none()
-    }
-
-    /// Shows the changes on standard error.
-    pub fn show(&self) {
-        match &self.link {
-            Some(LinkChange::Make(link)) => link.show("+++"),
-            Some(LinkChange::Remove(link)) => link.show("---"),
-            None => {}
-        }
-        for FileChange { file, after, overwrites } in &self.files {
-            file.show(after.as_deref(), *overwrites);
-            if *overwrites {
-                ui::say("this overwrites the other entry; unconfigure cannot restore it");
-            }
-        }
-    }
-
-    /// Makes the changes: no entry ever calls a link that is not there. Returns the paths.
-    ///
-    /// # Errors
-    /// `Storage` when a file or link cannot be written; the message says whether anything was changed.
-    pub fn run(&self) -> Result<Vec<PathBuf>> {
-        let mut changed = Vec::new();
-        let mut record = |path: &Path, made: Result<()>| match made {
-            Ok(()) => {
-                changed.push(path.to_owned());
-                Ok(())
-            }
-            Err(error) if changed.is_empty() => Err(nothing_was_changed(error)),
-            Err(error) => {
-                let paths = list(&changed);
-                Err(error.map_text(|text| format!("{text}; {paths} was changed")))
+/// Plans to add the entries of `setup`. The token is sent only to hosts of `profile`.
+pub fn configure<'a>(
+    setup: &'a ToolSetup,
+    profile: &Profile,
+    force: bool,
+) -> Result<Vec<Change<'a>>> {
+    let file = TextFile::read(&setup.path)?;
+    let (mut after, mut is_forced) = (file.text().map(str::to_owned), false);
+    for entry in &setup.entries {
+        let text = after.as_deref();
+        let rest = match entry.state(text)? {
+            EntryState::Current => continue,
+            EntryState::Absent => after,
+            EntryState::Outdated => entry.remove(text.unwrap_or_default())?,
+            EntryState::Other(what) if !force => return Err(occupied(&setup.path, &what)),
+            EntryState::Other(_) => {
+                is_forced = true;
+                entry.make_room(text.unwrap_or_default())?
             }
         };
-        if let Some(LinkChange::Make(link)) = &self.link {
-            record(&link.path, link.make())?;
+        if let Some(url) = entry.token_url(rest.as_deref())? {
+            refuse_other_host(profile, &url)?;
         }
-        for FileChange { file, after, .. } in &self.files {
-            let made = match after {
-                Some(after) => file.write(after),
-                None => file.delete(),
-            };
-            record(file.path(), made)?;
+        after = Some(entry.add(rest.as_deref())?);
+    }
+    // No entry ever calls a link that is not there.
+    let mut changes = Vec::new();
+    if let Some(link) = &setup.link {
+        match link.state() {
+            EntryState::Current => {}
+            EntryState::Other(what) if !force => return Err(occupied(&link.path, &what)),
+            _ => changes.push(Change::MakeLink(link)),
         }
-        if let Some(LinkChange::Remove(link)) = &self.link {
-            record(&link.path, link.remove())?;
+    }
+    changes.extend(Change::file(file, after, is_forced));
+    Ok(changes)
+}
+
+/// Plans to remove the entries of `setup`.
+pub fn unconfigure(setup: &ToolSetup) -> Result<Vec<Change<'_>>> {
+    let file = TextFile::read(&setup.path)?;
+    let mut after = file.text().map(str::to_owned);
+    for entry in &setup.entries {
+        let Some(text) = &after else { break };
+        if let EntryState::Current | EntryState::Outdated = entry.state(Some(text))? {
+            after = entry.remove(text)?;
         }
-        Ok(changed)
+    }
+    // The link stays while an entry for another host calls it.
+    let is_needed = after.as_deref().is_some_and(docker::is_used_by);
+    let mut changes = Vec::from_iter(Change::file(file, after, false));
+    if let Some(link) = setup.link.as_ref().filter(|_| !is_needed)
+        && let EntryState::Current | EntryState::Outdated = link.state()
+    {
+        changes.push(Change::RemoveLink(link));
+    }
+    Ok(changes)
+}
+
+impl Change<'_> {
+    fn file(file: TextFile, after: Option<String>, is_forced: bool) -> Option<Self> {
+        (file.text() != after.as_deref()).then_some(Self::File { file, after, is_forced })
+    }
+
+    /// Shows the change on standard error.
+    pub fn show(&self) {
+        match self {
+            Self::MakeLink(link) => link.show('+'),
+            Self::File { file, after, is_forced } => file.show(after.as_deref(), *is_forced),
+            Self::RemoveLink(link) => link.show('-'),
+        }
+    }
+
+    fn make(&self) -> Result<&Path> {
+        match self {
+            Self::MakeLink(link) => link.make().map(|()| link.path.as_path()),
+            Self::File { file, after, .. } => file.write_or_delete(after.as_deref()),
+            Self::RemoveLink(link) => link.remove().map(|()| link.path.as_path()),
+        }
     }
 }
 
-/// Returns the change of the file at `path`, which another entry may have begun.
-fn change_of<'a>(changes: &'a mut Vec<FileChange>, path: &Path) -> Result<&'a mut FileChange> {
-    let begun = changes.iter().position(|change| change.file.path() == path);
-    let index = begun.unwrap_or(changes.len());
-    if begun.is_none() {
-        let file = TextFile::read(path)?;
-        let after = file.text().map(str::to_owned);
-        changes.push(FileChange { file, after, overwrites: false });
-    }
-    Ok(&mut changes[index])
-}
-
-fn add(entry: &dyn Entry, profile: &Profile, text: Option<&str>) -> Result<String> {
-    if let Some(url) = entry.token_url(text)? {
-        refuse_other_host(profile, &url)?;
-    }
-    entry.add(text)
-}
-
+/// Makes the changes. Returns the paths.
+///
 /// # Errors
-/// `Usage` when `url` is neither on a host of the profile, over https, nor on this machine.
-pub fn refuse_other_host(profile: &Profile, url: &str) -> Result<()> {
+/// `Storage` when a file or link cannot be written; the message says whether anything was changed.
+pub fn run(changes: &[Change]) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for change in changes {
+        let path = change.make().map_err(|error| with_changes(error, &paths))?;
+        paths.push(path.to_owned());
+    }
+    Ok(paths)
+}
+
+/// Refuses a URL that is neither on a host of the profile, over https, nor on this machine.
+fn refuse_other_host(profile: &Profile, url: &str) -> Result<()> {
     if profile.serves_url(url) {
         return Ok(());
     }
@@ -187,8 +134,14 @@ fn occupied(path: &Path, what: &str) -> Error {
     )
 }
 
-pub fn nothing_was_changed(error: Error) -> Error {
-    error.map_text(|text| format!("{text}; nothing was changed"))
+/// Adds to a failure what was changed before it.
+pub fn with_changes(error: Error, changed: &[PathBuf]) -> Error {
+    let changed = if changed.is_empty() { "nothing".to_owned() } else { list(changed) };
+    error.map_text(|text| format!("{text}; {changed} was changed"))
+}
+
+pub fn unchanged(error: Error) -> Error {
+    with_changes(error, &[])
 }
 
 pub fn list(paths: &[PathBuf]) -> String {

@@ -17,83 +17,56 @@ const NO_INPUT: &str = " </dev/null";
 
 #[derive(Clone, Debug)]
 pub struct Program {
-    path: PathBuf,
-    text: String,
-    quoted: String,
+    /// An absolute path on one line.
+    pub path: String,
     /// Whether the folder of `path` is on the PATH.
     pub is_on_path: bool,
-    /// The profile that the command names.
-    profile: Option<String>,
-    profile_option: String,
+    /// The profile that the command names. The name of a profile needs no quotes in any language.
+    pub profile: Option<String>,
 }
 
 impl Program {
     /// Finds the path that survives an upgrade: the entry on the PATH that leads to this program, because a package
     /// manager may install each release in its own folder. Otherwise uses the program's own path.
-    pub fn this(
-        variable: &dyn Fn(&str) -> Option<OsString>,
-        profile: Option<String>,
-    ) -> Result<Self> {
+    pub fn this(search_path: Option<OsString>, profile: Option<String>) -> Result<Self> {
         let own = programs::front().map_err(|error| {
             Error::new(Kind::Storage, "cannot find the path of this program").caused_by(error)
         })?;
-        let on_path = entry_on_path(&own, variable("PATH"));
+        let on_path = entry_on_path(&own, search_path);
         let is_on_path = on_path.is_some();
-        Self::at(on_path.unwrap_or(own), is_on_path, profile)
+        Self::at(&on_path.unwrap_or(own), is_on_path, profile)
     }
 
-    /// # Errors
-    /// `Usage` when the path or the profile cannot be written to a text file.
-    pub fn at(path: PathBuf, is_on_path: bool, profile: Option<String>) -> Result<Self> {
-        let Some(text) = path.to_str().map(str::to_owned) else {
-            let message = format!("the path {} is not UTF-8", path.display());
-            let hint = "install the program in another folder";
-            return Err(Error::new(Kind::Usage, message).hint(hint));
-        };
-        let quoted = quote::shell(&text)?;
-        let profile_option = match &profile {
-            Some(name) => format!(" {PROFILE} {}", quote::shell(name)?),
-            None => String::new(),
-        };
-        Ok(Self { path, text, quoted, is_on_path, profile, profile_option })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn profile(&self) -> Option<&str> {
-        self.profile.as_deref()
+    pub fn at(path: &Path, is_on_path: bool, profile: Option<String>) -> Result<Self> {
+        let path = one_line(path, "install the program in another folder")?;
+        Ok(Self { path, is_on_path, profile })
     }
 
     /// Returns the path as one word of a shell command.
-    pub fn quoted(&self) -> &str {
-        &self.quoted
+    pub fn quoted(&self) -> String {
+        quote::shell(&self.path)
     }
 
     /// Returns ` --profile NAME` for a shell command, or nothing if the command names no profile.
-    pub fn profile_option(&self) -> &str {
-        &self.profile_option
+    pub fn profile_option(&self) -> String {
+        self.profile.as_ref().map(|name| format!(" {PROFILE} {name}")).unwrap_or_default()
     }
 
     /// Tells whether `path` is this program, in any folder.
     pub fn is(&self, path: &str) -> bool {
-        Path::new(path).file_name() == self.path.file_name()
+        Path::new(path).file_name() == Path::new(&self.path).file_name()
     }
 
     /// Returns the arguments that print the access token.
     pub fn get_token_args(&self) -> Vec<&str> {
-        let profile = self.profile().into_iter().flat_map(|name| [PROFILE, name]);
+        let profile = self.profile.as_deref().into_iter().flat_map(|name| [PROFILE, name]);
         GET_TOKEN.into_iter().chain(profile).collect()
     }
 
     /// Returns the shell command that prints the access token.
     pub fn get_token(&self) -> String {
-        format!("{} {}{}{NO_INPUT}", self.quoted, GET_TOKEN.join(" "), self.profile_option)
+        let (program, profile) = (self.quoted(), self.profile_option());
+        format!("{program} {}{profile}{NO_INPUT}", GET_TOKEN.join(" "))
     }
 
     /// Tells whether the shell command prints the access token of this program, in any folder and with any profile.
@@ -120,9 +93,12 @@ pub fn without_profile(command: &str) -> &str {
     command.rsplit_once(&format!(" {PROFILE} ")).map_or(command, |(program, _)| program)
 }
 
-/// Returns the profile in `CODEX_CREDENTIAL_PROFILE`. A command that we write names it, because the command may run
-/// in another environment.
-pub fn profile_of_environment(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
-    let name = variable("CODEX_CREDENTIAL_PROFILE").filter(|name| !name.is_empty())?;
-    name.into_string().ok()
+/// Returns the path as text. Refuses a path that is not UTF-8 or not one line.
+pub fn one_line(path: &Path, hint: &str) -> Result<String> {
+    let Some(text) = path.to_str() else {
+        let message = format!("the path {} is not UTF-8", path.display());
+        return Err(Error::new(Kind::Usage, message).hint(hint));
+    };
+    quote::refuse_control_characters(text)?;
+    Ok(text.to_owned())
 }

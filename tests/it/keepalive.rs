@@ -52,6 +52,7 @@ fn systemd_accepts_the_units() {
     command.env("HOME", machine.codex_home()).env("CODEX_HOME", &home);
     let output = command.assert().success();
     let shown = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(shown.contains(r" 100\% $HOME' "), "a crontab needs a backslash before %: {shown}");
     let mut units = Vec::new();
     for part in shown.split("# ").skip(1) {
         let (path, text) = part.split_once('\n').unwrap();

@@ -1,13 +1,12 @@
-//! Properties of every entry over generated files: what [`Entry::add`] adds, [`Entry::remove`] removes to the byte.
+//! What configure adds to generated files, unconfigure removes to the byte.
 
-use crate::configure::codex::ModelProvider;
-use crate::configure::entry::{Entry, EntryState};
-use crate::configure::json_member::JsonMember;
-use crate::configure::program::Program;
-use crate::configure::setup::comment;
+use codex_credential::configure::codex::ModelProvider;
+use codex_credential::configure::entry::{Entry, EntryState};
+use codex_credential::configure::json_member::JsonMember;
+use codex_credential::configure::program::Program;
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks that adding and removing the entry restores `text`. Returns the text with the entry, or `None` if `text`
 /// cannot have it.
@@ -24,7 +23,8 @@ fn restores(entry: &dyn Entry, text: Option<&str>) -> Result<Option<String>, Tes
 }
 
 fn program() -> Program {
-    Program::at("/opt/a \"b\" '\\/codex-credential".into(), false, Some("x y".into())).unwrap()
+    let path = Path::new("/opt/a \"b\" '\\/codex-credential");
+    Program::at(path, false, Some("company".into())).unwrap()
 }
 
 fn provider(name: &str) -> ModelProvider {
@@ -33,7 +33,6 @@ fn provider(name: &str) -> ModelProvider {
         name: name.to_owned(),
         base_url: None,
         program: program(),
-        comment: comment("x"),
     }
 }
 

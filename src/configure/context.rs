@@ -1,0 +1,47 @@
+//! What the entries of all tools depend on.
+
+use crate::configure::options::Tool;
+use crate::configure::program::Program;
+use crate::error::{Error, Kind, Result};
+use crate::profile::Profile;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Looks up an environment variable.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+pub struct Context<'a> {
+    pub profile: &'a Profile,
+    pub program: Program,
+    pub home: PathBuf,
+    variables: Variables<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// `is_named`: whether the user named the profile.
+    pub fn new(
+        tool: Tool,
+        profile: &'a Profile,
+        is_named: bool,
+        variables: Variables<'a>,
+    ) -> Result<Self> {
+        // A command that we write may run in another environment, so it names the profile of this environment.
+        let in_environment =
+            || variables("CODEX_CREDENTIAL_PROFILE").is_some_and(|name| !name.is_empty());
+        let is_named = is_named || (!tool.asks_by_host() && in_environment());
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let none = || Error::new(Kind::Usage, "cannot find the home folder").hint("set HOME");
+        let program = Program::this(variables("PATH"), is_named.then(|| profile.name.clone()))?;
+        Ok(Self { profile, program, home: home.ok_or_else(none)?, variables })
+    }
+
+    /// Returns the path in an environment variable, if the variable is set and not empty.
+    pub fn path_in(&self, variable: &str) -> Option<PathBuf> {
+        (self.variables)(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the path in an environment variable, or `default` in the home folder.
+    pub fn path_or(&self, variable: &str, default: &str) -> PathBuf {
+        self.path_in(variable).unwrap_or_else(|| self.home.join(default))
+    }
+}
