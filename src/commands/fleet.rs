@@ -18,12 +18,12 @@ impl Status {
     /// # Errors
     /// `Usage` when the storage of the profile is not shared.
     pub fn of(profile: &Profile) -> Result<Self> {
-        let Some(shared) = profile.storage.shared() else {
+        let Some(fleet) = profile.storage.shared().status()? else {
             let what = format!("the login in {} is not shared", profile.storage.describe()?);
             return Err(Error::new(Kind::Usage, what)
                 .hint("to share a login with other hosts, see docs/fleet.md"));
         };
-        Ok(Self { fleet: shared.status()?, login: profile.storage.load()? })
+        Ok(Self { fleet, login: profile.storage.load()? })
     }
 
     pub fn text(&self) -> String {

@@ -5,11 +5,10 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
 use crate::renewal::wait;
-use crate::storage::shared;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    let _ = shared::catch_up(profile.storage.shared());
+    let _ = profile.storage.shared().catch_up();
     let signed_in = profile.storage.sign_in_dir().signed_in();
     let before = signed_in.load()?;
     // A renewal changes the login too, and another caller's sign-in may bring another account.
@@ -30,7 +29,7 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
 /// Cancels the pending sign-in, for all callers that wait for it.
 pub fn cancel(profile: &Profile) -> Result<()> {
     let was_pending = profile.storage.sign_in_dir().cancel()?;
-    shared::withdraw_pending(profile.storage.shared())?;
+    profile.storage.shared().withdraw_pending()?;
     ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
     Ok(())
 }

@@ -8,7 +8,6 @@ use crate::profile::Profile;
 use crate::renewal::revoke::revoke;
 use crate::renewal::session::recover_sign_in;
 use crate::storage::lock::Lock;
-use crate::storage::shared;
 use crate::ui;
 
 /// How the login is removed.
@@ -69,7 +68,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
 
 fn cancel_sign_in(profile: &Profile) -> Result<()> {
     profile.storage.sign_in_dir().cancel()?;
-    shared::withdraw_pending(profile.storage.shared())
+    profile.storage.shared().withdraw_pending()
 }
 
 /// Ends the sign-in that is under way: it would bring a login back. Stores the login of a killed sign-in first: it is

@@ -4,7 +4,6 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
-use crate::storage::shared;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -94,7 +93,7 @@ pub(super) fn storage(profile: &Profile) -> Result<String> {
     let storage = &profile.storage;
     storage.sign_in_dir().create()?;
     let described = storage.describe()?;
-    if shared::read_only_error(storage.shared())?.is_some() {
+    if storage.shared().read_only_error()?.is_some() {
         return Ok(format!("{described} can be read; this host does not write there"));
     }
     storage.hold(&Deadline::after(LOCK_TIMEOUT))?.probe()?;

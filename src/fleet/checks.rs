@@ -40,15 +40,11 @@ fn endpoint(settings: &Settings, url: &str, prefix: &str) -> Result<String> {
 
 fn identity(settings: &Settings, snapshot: Option<&Snapshot>) -> Result<String> {
     let file = settings.identity_file.display();
-    let count = encryption::count_identities(&settings.identity_file)?;
-    let Some(snapshot) = snapshot else {
-        return Ok(format!(
-            "{file} is readable (identities: {count}); not tried on the login because etcd did not answer"
-        ));
-    };
-    Ok(match snapshot.login(settings)? {
-        Some(_) => format!("{file} decrypts the stored login"),
-        None => format!("{file} is readable; no login is stored yet"),
+    encryption::identities(&settings.identity_file)?;
+    Ok(match snapshot.map(Snapshot::login).transpose()? {
+        Some(Some(_)) => format!("{file} decrypts the stored login"),
+        Some(None) => format!("{file} is readable; no login is stored yet"),
+        None => format!("{file} is readable; etcd did not answer, so no login was decrypted"),
     })
 }
 

@@ -3,19 +3,13 @@
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::fleet::endpoints::{Endpoints, PAUSE};
+use crate::fleet::endpoints::{Answer, Endpoints, PAUSE};
 use crate::fleet::settings::Settings;
-use etcd_client::{GetOptions, KeyValue, ResponseHeader, Txn, WatchOptions};
+use etcd_client::{Client, GetOptions, GetResponse, Txn, WatchOptions};
 use std::cell::OnceCell;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-
-/// All pairs below a prefix, at one revision of the store.
-pub struct Range {
-    pub revision: i64,
-    pub pairs: Vec<KeyValue>,
-}
 
 pub struct EtcdClient {
     endpoints: Arc<Endpoints>,
@@ -58,27 +52,33 @@ impl EtcdClient {
         Ok(self.runtime.get_or_init(|| runtime))
     }
 
-    /// Reads all pairs below `prefix`. The read is linearizable: a majority of the nodes confirms it.
-    pub fn range(&self, prefix: &str, deadline: &Deadline) -> Result<Range> {
-        let response =
-            self.runtime()?.block_on(self.endpoints.call("range", deadline, |client| {
-                let prefix = prefix.to_owned();
-                let options = GetOptions::new().with_prefix();
-                async move { client.kv_client().get(prefix, Some(options)).await }
-            }))?;
-        let revision = response.header().map_or(0, ResponseHeader::revision);
-        Ok(Range { revision, pairs: response.kvs().to_vec() })
+    /// See [`Endpoints::call`].
+    pub fn call<T, F: Future<Output = Answer<T>>>(
+        &self,
+        name: &str,
+        deadline: &Deadline,
+        request: impl Fn(Client) -> F,
+    ) -> Result<T> {
+        self.runtime()?.block_on(self.endpoints.call(name, deadline, request))
     }
 
-    /// Runs a transaction. Returns its revision; `None` when its comparisons failed.
-    pub fn commit(&self, txn: &Txn, deadline: &Deadline) -> Result<Option<i64>> {
-        let response =
-            self.runtime()?.block_on(self.endpoints.call("txn", deadline, |client| {
-                let txn = txn.clone();
-                async move { client.kv_client().txn(txn).await }
-            }))?;
-        let revision = response.header().map_or(0, ResponseHeader::revision);
-        Ok(response.succeeded().then_some(revision))
+    /// Reads all pairs below `prefix`. The read is linearizable: a majority of the nodes confirms it.
+    pub fn range(&self, prefix: &str, deadline: &Deadline) -> Result<GetResponse> {
+        self.call("range", deadline, |client| {
+            let prefix = prefix.to_owned();
+            let options = GetOptions::new().with_prefix();
+            async move { client.kv_client().get(prefix, Some(options)).await }
+        })
+    }
+
+    /// Runs a transaction. Returns false when its comparisons failed. It may be sent more than once, so false can also
+    /// follow a first try that succeeded and whose answer was lost.
+    pub fn commit(&self, txn: &Txn, deadline: &Deadline) -> Result<bool> {
+        let response = self.call("txn", deadline, |client| {
+            let txn = txn.clone();
+            async move { client.kv_client().txn(txn).await }
+        })?;
+        Ok(response.succeeded())
     }
 
     /// Waits until something below `prefix` has changed since `revision`, or until the deadline. May return early, for

@@ -71,17 +71,11 @@ fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::Storage, "the login in etcd cannot be decrypted").caused_by(error)
 }
 
-fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
+/// # Errors
+/// `Storage` when the file cannot be read, or holds something else.
+pub fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
     let file = File::open(path).context("read", path)?;
     IdentityFile::from_buffer(BufReader::new(file))
         .and_then(|file| file.into_identities().map_err(io::Error::other))
         .context("use the identity in", path)
-}
-
-/// Returns the number of identities in the file.
-///
-/// # Errors
-/// `Storage` when the file cannot be read, or holds something else.
-pub fn count_identities(path: &Path) -> Result<usize> {
-    identities(path).map(|identities| identities.len())
 }

@@ -21,7 +21,7 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 /// The pause between two rounds of all endpoints. An election takes about a second.
 pub const PAUSE: Duration = Duration::from_millis(200);
 
-type Answer<T> = Result<T, etcd_client::Error>;
+pub type Answer<T> = Result<T, etcd_client::Error>;
 
 pub struct Endpoints {
     settings: Settings,

@@ -4,15 +4,15 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::fleet::client::EtcdClient;
 use crate::fleet::encryption;
-use crate::fleet::host::this_host;
 use crate::fleet::local::LocalFiles;
-use crate::fleet::settings::Role;
+use crate::fleet::settings::{Role, Settings};
 use crate::fleet::snapshot::{Sealed, Snapshot};
+use crate::storage::records::Record;
+use crate::storage::seal::Seal;
 use crate::storage::shared::{Host, HostAction};
-use crate::storage::stored_login::StoredLogin;
+use crate::tokens::Fingerprint;
 use etcd_client::{PutOptions, TxnOp};
 use serde::Serialize;
-use std::cell::OnceCell;
 use std::rc::Rc;
 use zeroize::Zeroizing;
 
@@ -20,22 +20,18 @@ use zeroize::Zeroizing;
 pub struct EtcdStorage {
     pub local: Rc<LocalFiles>,
     pub client: EtcdClient,
-    host: OnceCell<Host>,
 }
 
 impl EtcdStorage {
     pub fn new(local: Rc<LocalFiles>) -> Self {
         let client = EtcdClient::new(local.settings.clone());
-        Self { local, client, host: OnceCell::new() }
+        Self { local, client }
     }
 
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.snapshot_by(&Deadline::after(self.local.read_timeout))
-    }
-
-    pub fn snapshot_by(&self, deadline: &Deadline) -> Result<Snapshot> {
-        let range = self.client.range(&self.local.prefix, deadline)?;
-        Ok(Snapshot::new(&self.local.prefix, range))
+        let deadline = Deadline::after(self.local.read_timeout);
+        let range = self.client.range(&self.local.prefix, &deadline)?;
+        Ok(Snapshot::new(Rc::clone(&self.local), range))
     }
 
     /// Takes a snapshot and updates the files on this host from it.
@@ -65,12 +61,18 @@ impl EtcdStorage {
         }
     }
 
+    /// Returns the identity of this host. Creates it on first use and keeps it in the login directory.
     pub fn host(&self) -> Result<Host> {
-        if let Some(host) = self.host.get() {
-            return Ok(host.clone());
+        let login_dir = &self.local.login_dir;
+        let record: Record<Host> = Record::new(login_dir.dir().join("host"));
+        if let Some(host) = record.load()? {
+            return Ok(host);
         }
-        let host = this_host(&self.local.login_dir)?;
-        Ok(self.host.get_or_init(|| host).clone())
+        login_dir.create()?;
+        let id = Fingerprint::of(Seal::new()?.bytes()).prefix(16).to_owned();
+        let host = Host { id, name: host_name() };
+        record.save(&host)?;
+        Ok(host)
     }
 
     /// Returns the record of something that this host does at this moment.
@@ -95,27 +97,32 @@ impl EtcdStorage {
         TxnOp::delete(self.key(name), None)
     }
 
-    /// Returns the operations that write the login: all of it for the writers, the access token for the readers.
-    pub fn put_login(&self, login: StoredLogin, action: &HostAction) -> Result<[TxnOp; 2]> {
-        let whole = self.seal(&login, &[], action)?;
-        let access =
-            self.seal(&login.without_long_lived(), &self.local.settings.readers, action)?;
-        Ok([self.put("login", &whole), self.put("access", &access)])
-    }
-
-    /// Encrypts `value` for the writers and for `readers`.
-    pub fn seal(
+    /// As [`Self::put`]; encrypts `value` for the writers, and also for the readers if they `may_read` it.
+    pub fn put_sealed(
         &self,
+        name: &str,
         value: &impl Serialize,
-        readers: &[String],
+        may_read: bool,
         action: &HostAction,
-    ) -> Result<Sealed> {
-        let recipients = self.local.settings.recipients.iter().chain(readers);
+    ) -> Result<TxnOp> {
+        let Settings { recipients, readers, .. } = &self.local.settings;
+        let readers = readers.iter().filter(|_| may_read);
         let message = Zeroizing::new(to_json(value));
-        Ok(Sealed { action: action.clone(), sealed: encryption::seal(&message, recipients)? })
+        let sealed = encryption::seal(&message, recipients.iter().chain(readers))?;
+        Ok(self.put(name, &Sealed { action: action.clone(), sealed }))
     }
 }
 
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("records serialize")
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    "a host".into()
 }

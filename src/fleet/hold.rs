@@ -9,7 +9,6 @@ use crate::fleet::snapshot::{HostIntent, Snapshot};
 use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
-use crate::storage::shared::SharedHold;
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Fingerprint, TokenResponse};
@@ -28,7 +27,7 @@ const FORGET_AT_ONCE: usize = 50;
 impl HeldLogin for EtcdHold<'_> {
     /// A commit would fail on a stored login that this host cannot read.
     fn probe(&self) -> Result<()> {
-        self.stored(&self.etcd.snapshot()?).map(drop)
+        self.etcd.snapshot()?.login().map(drop)
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
@@ -60,7 +59,7 @@ impl HeldLogin for EtcdHold<'_> {
 
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let removed = self.change(deadline, |snapshot| {
-            let stored = self.stored(snapshot)?.map(StoredLogin::login);
+            let stored = snapshot.login()?.map(StoredLogin::login);
             if !stored.is_some_and(|login| is_meant(&login)) {
                 return Ok(Plan::Finished(false));
             }
@@ -75,12 +74,6 @@ impl HeldLogin for EtcdHold<'_> {
         Ok(removed)
     }
 
-    fn shared(&self) -> Option<&dyn SharedHold> {
-        Some(self)
-    }
-}
-
-impl SharedHold for EtcdHold<'_> {
     fn unanswered_request(&self) -> Option<Error> {
         let action = &self.unanswered.as_ref()?.action;
         let (name, at) = (&action.host.name, clock::rfc3339(action.at));
@@ -100,30 +93,20 @@ impl SharedHold for EtcdHold<'_> {
 }
 
 impl EtcdHold<'_> {
-    fn stored(&self, snapshot: &Snapshot) -> Result<Option<StoredLogin>> {
-        snapshot.login(&self.etcd.local.settings)
-    }
-
     /// Takes the lock and writes the intent. Returns false when another host was first: the login is to be read again.
     fn lock_for_refresh(&self, intent: &Intent) -> Result<bool> {
-        let etcd = self.etcd;
-        let snapshot = etcd.snapshot()?;
-        let stored = self.stored(&snapshot)?.map(|login| login.fingerprint());
-        if stored != intent.replaces {
-            return Ok(false);
-        }
-        if self.has_lock(&snapshot) {
-            return Ok(true);
-        }
-        let action = etcd.action(snapshot.generation())?;
         // An account name must not be in a record that is not encrypted.
-        let intent = Intent { rules: AccountRules::default(), ..intent.clone() };
-        let record = HostIntent { action, intent };
-        let ops = vec![etcd.put("intent", &record)];
-        let is_locked = !snapshot.has("lock")
-            && self.take_lock(&snapshot, ops, &Deadline::after(LOCK_TIMEOUT))?;
-        // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
-        Ok(is_locked && self.has_lock(&etcd.snapshot()?))
+        let public = Intent { rules: AccountRules::default(), ..intent.clone() };
+        self.change(&Deadline::after(LOCK_TIMEOUT), |snapshot| {
+            let stored = snapshot.login()?.map(|login| login.fingerprint());
+            let is_locked = snapshot.has("lock") && !self.has_lock(snapshot);
+            if is_locked || stored != intent.replaces {
+                return Ok(Plan::Finished(false));
+            }
+            let action = self.etcd.action(snapshot.generation())?;
+            let record = HostIntent { action, intent: public.clone() };
+            Ok(Plan::Write(vec![self.etcd.put("intent", &record)]))
+        })
     }
 
     fn plan_renewal(
@@ -132,7 +115,7 @@ impl EtcdHold<'_> {
         replaces: Option<&Fingerprint>,
         tokens: &TokenResponse,
     ) -> Result<Plan> {
-        let Some(stored) = self.stored(snapshot)? else { return Ok(Plan::Finished(false)) };
+        let Some(stored) = snapshot.login()? else { return Ok(Plan::Finished(false)) };
         if Some(&stored.fingerprint()) == replaces {
             return Ok(Plan::Write(self.write_login(snapshot, stored.renewed(tokens))?));
         }
@@ -151,7 +134,7 @@ impl EtcdHold<'_> {
         by: &ClientRegistration,
         at: i64,
     ) -> Result<Plan> {
-        let stored_at = self.stored(snapshot)?.map(|stored| stored.signed_in_at());
+        let stored_at = snapshot.login()?.map(|stored| stored.signed_in_at());
         let Some(login) = StoredLogin::signed_in(tokens, by, at) else {
             return Ok(Plan::Finished(false));
         };
@@ -167,8 +150,11 @@ impl EtcdHold<'_> {
     fn write_login(&self, snapshot: &Snapshot, login: StoredLogin) -> Result<Vec<TxnOp>> {
         let etcd = self.etcd;
         let action = etcd.action(snapshot.generation() + 1)?;
-        let mut ops = Vec::from(etcd.put_login(login, &action)?);
-        ops.push(etcd.put(&format!("hosts/{}", action.host.id), &action));
+        let mut ops = vec![
+            etcd.put_sealed("login", &login, false, &action)?,
+            etcd.put_sealed("access", &login.without_long_lived(), true, &action)?,
+            etcd.put(&format!("hosts/{}", action.host.id), &action),
+        ];
         ops.extend(["intent", "invalid-token"].map(|name| etcd.delete(name)));
         ops.extend(self.forget_old_hosts(snapshot));
         Ok(ops)

@@ -6,62 +6,47 @@ use crate::error::Result;
 use crate::fleet::client::EtcdClient;
 use crate::fleet::endpoints::Endpoints;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// How long dropping a lease may take. A lease that was not revoked ends by itself.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Kept alive until it is dropped, then revoked.
-pub struct Lease {
+pub struct Lease<'a> {
     pub id: i64,
-    is_lost: Arc<AtomicBool>,
+    client: &'a EtcdClient,
+    /// Ends when the lease is lost.
     keeper: JoinHandle<()>,
-    endpoints: Arc<Endpoints>,
-    runtime: Handle,
 }
 
-impl Lease {
-    pub fn grant(client: &EtcdClient, length: Duration, deadline: &Deadline) -> Result<Self> {
+impl<'a> Lease<'a> {
+    pub fn grant(client: &'a EtcdClient, length: Duration, deadline: &Deadline) -> Result<Self> {
         let seconds = clock::seconds(length);
-        let (endpoints, runtime) = (client.endpoints(), client.runtime()?.handle().clone());
-        let granted = endpoints.call("grant", deadline, |client| async move {
+        let granted = client.call("grant", deadline, |client| async move {
             client.lease_client().grant(seconds, None).await
-        });
-        let id = runtime.block_on(granted)?.id();
-        let is_lost = Arc::new(AtomicBool::new(false));
-        let keeping = keep_alive(Arc::clone(&endpoints), id, length, Arc::clone(&is_lost));
-        let keeper = runtime.spawn(keeping);
-        Ok(Self { id, is_lost, keeper, endpoints, runtime })
-    }
-
-    /// Returns whether etcd has said that the lease ended. It may also have ended while etcd does not answer.
-    pub fn is_lost(&self) -> bool {
-        self.is_lost.load(Ordering::Relaxed)
+        })?;
+        let id = granted.id();
+        let keeper = client.runtime()?.spawn(keep_alive(client.endpoints(), id, length));
+        Ok(Self { id, client, keeper })
     }
 }
 
-impl Drop for Lease {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
+        let is_lost = self.keeper.is_finished();
         self.keeper.abort();
-        if !self.is_lost() {
+        if !is_lost {
             let (id, deadline) = (self.id, Deadline::after(REVOKE_TIMEOUT));
-            let revoked = self.endpoints.call("revoke", &deadline, |client| async move {
+            let _ = self.client.call("revoke", &deadline, |client| async move {
                 client.lease_client().revoke(id).await
             });
-            let _ = self.runtime.block_on(revoked);
         }
     }
 }
 
-async fn keep_alive(
-    endpoints: Arc<Endpoints>,
-    id: i64,
-    length: Duration,
-    is_lost: Arc<AtomicBool>,
-) {
+/// Returns when etcd says that the lease has ended.
+async fn keep_alive(endpoints: Arc<Endpoints>, id: i64, length: Duration) {
     loop {
         tokio::time::sleep(length / 3).await;
         let deadline = Deadline::after(length / 3);
@@ -73,7 +58,6 @@ async fn keep_alive(
             }
         });
         if let Ok(false) = is_alive.await {
-            is_lost.store(true, Ordering::Relaxed);
             return;
         }
     }

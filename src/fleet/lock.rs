@@ -1,5 +1,5 @@
-//! The lock under which one host changes the login. Each change is a transaction that compares the revision of the lock
-//! and of the login, so that a host that was paused and has lost the lock writes nothing.
+//! The lock under which one host changes the login. Each change is a transaction that compares the lease of the lock and
+//! the revision of the login, so that a host that was paused and has lost the lock writes nothing.
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
@@ -19,16 +19,11 @@ const TRANSACTION: Duration = Duration::from_secs(3);
 /// The pause before a change is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-struct Lock {
-    lease: Lease,
-    /// The revision at which the key was created. No other lock has the same.
-    revision: i64,
-}
-
 /// A login that this host may change. The lock itself is taken with the first change.
 pub struct EtcdHold<'a> {
     pub etcd: &'a EtcdStorage,
-    lock: RefCell<Option<Lock>>,
+    /// The lease of the lock. No other lock has the same.
+    lock: RefCell<Option<Lease<'a>>>,
     /// The refresh request of another host that had no known answer when this hold began.
     pub unanswered: Option<HostIntent>,
 }
@@ -73,43 +68,16 @@ impl<'a> EtcdHold<'a> {
         }
     }
 
-    /// Takes the lock, and runs `ops` in the same transaction. Returns false when `snapshot` is out of date.
-    pub fn take_lock(
-        &self,
-        snapshot: &Snapshot,
-        ops: Vec<TxnOp>,
-        deadline: &Deadline,
-    ) -> Result<bool> {
-        let lease = Lease::grant(&self.etcd.client, self.etcd.local.settings.lease, deadline)?;
-        let Some(revision) = self.create_lock(snapshot, ops, lease.id, deadline)? else {
-            return Ok(false);
-        };
-        *self.lock.borrow_mut() = Some(Lock { lease, revision });
-        Ok(true)
-    }
-
-    fn create_lock(
-        &self,
-        snapshot: &Snapshot,
-        mut ops: Vec<TxnOp>,
-        lease: i64,
-        deadline: &Deadline,
-    ) -> Result<Option<i64>> {
+    /// Tries to take the lock. [`Self::has_lock`] says whether that worked.
+    fn take_lock(&self, snapshot: &Snapshot, deadline: &Deadline) -> Result<()> {
         let etcd = self.etcd;
-        let action = etcd.action(snapshot.generation())?;
-        ops.push(etcd.put_with_lease("lock", &action, lease));
-        let conditions = [self.lock_is(0), self.login_is_unchanged(snapshot)];
-        let txn = Txn::new().when(conditions).and_then(ops);
-        if let Some(revision) = etcd.client.commit(&txn, deadline)? {
-            return Ok(Some(revision));
-        }
-        // The client repeats a transaction whose answer was lost: the first try may have taken the lock.
-        let now = etcd.snapshot_by(deadline)?;
-        Ok((now.lease("lock") == lease).then(|| now.created("lock")))
-    }
-
-    fn lock_is(&self, created: i64) -> Compare {
-        Compare::create_revision(self.etcd.key("lock"), CompareOp::Equal, created)
+        let lease = Lease::grant(&etcd.client, etcd.local.settings.lease, deadline)?;
+        let put = etcd.put_with_lease("lock", &etcd.action(snapshot.generation())?, lease.id);
+        let is_free = Compare::create_revision(etcd.key("lock"), CompareOp::Equal, 0);
+        let txn = Txn::new().when([is_free, self.login_is_unchanged(snapshot)]).and_then([put]);
+        etcd.client.commit(&txn, deadline)?;
+        *self.lock.borrow_mut() = Some(lease);
+        Ok(())
     }
 
     fn login_is_unchanged(&self, snapshot: &Snapshot) -> Compare {
@@ -120,11 +88,7 @@ impl<'a> EtcdHold<'a> {
     /// Returns whether this hold has the lock in `snapshot`. Drops a lock that was lost.
     pub fn has_lock(&self, snapshot: &Snapshot) -> bool {
         let mut lock = self.lock.borrow_mut();
-        let is_ours =
-            |lock: &Lock| !lock.lease.is_lost() && snapshot.created("lock") == lock.revision;
-        if !lock.as_ref().is_some_and(is_ours) {
-            *lock = None;
-        }
+        *lock = lock.take().filter(|lease| snapshot.lease("lock") == lease.id);
         lock.is_some()
     }
 
@@ -162,7 +126,7 @@ impl<'a> EtcdHold<'a> {
             return self.write(&snapshot, ops);
         }
         if !snapshot.has("lock") {
-            self.take_lock(&snapshot, Vec::new(), deadline)?;
+            self.take_lock(&snapshot, deadline)?;
         } else if deadline.is_over() {
             return Err(busy(&snapshot));
         } else {
@@ -172,10 +136,12 @@ impl<'a> EtcdHold<'a> {
     }
 
     fn write(&self, snapshot: &Snapshot, ops: Vec<TxnOp>) -> Result<Option<bool>> {
-        let revision = self.lock.borrow().as_ref().map_or(0, |lock| lock.revision);
-        let conditions = [self.lock_is(revision), self.login_is_unchanged(snapshot)];
+        let key = self.etcd.key("lock");
+        let is_locked = Compare::lease(key, CompareOp::Equal, snapshot.lease("lock"));
+        let conditions = [is_locked, self.login_is_unchanged(snapshot)];
         let txn = Txn::new().when(conditions).and_then(ops);
-        Ok(self.etcd.client.commit(&txn, &Deadline::after(TRANSACTION))?.map(|_| true))
+        let is_made = self.etcd.client.commit(&txn, &Deadline::after(TRANSACTION))?;
+        Ok(is_made.then_some(true))
     }
 }
 

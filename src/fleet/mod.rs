@@ -27,8 +27,6 @@ mod etcd;
 #[cfg(feature = "etcd")]
 mod hold;
 #[cfg(feature = "etcd")]
-mod host;
-#[cfg(feature = "etcd")]
 pub mod lazy;
 #[cfg(feature = "etcd")]
 mod lease;
@@ -37,8 +35,6 @@ pub mod local;
 #[cfg(feature = "etcd")]
 mod lock;
 pub mod settings;
-#[cfg(feature = "etcd")]
-mod shared;
 #[cfg(feature = "etcd")]
 mod sign_in;
 #[cfg(feature = "etcd")]

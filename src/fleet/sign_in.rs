@@ -8,7 +8,6 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::settings::Role;
 use crate::fleet::snapshot::Snapshot;
-use crate::storage::shared;
 use etcd_client::{Compare, CompareOp, EventType, Txn};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -22,7 +21,7 @@ const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
 /// Held by the host that runs the sign-in. When it is dropped, the pending device authorization is withdrawn.
 pub struct SignInLock<'a> {
     etcd: &'a EtcdStorage,
-    _lease: Lease,
+    _lease: Lease<'a>,
     watcher: JoinHandle<()>,
 }
 
@@ -67,15 +66,13 @@ impl<'a> SignInLock<'a> {
         let txn = Txn::new()
             .when([is_free])
             .and_then([etcd.put_with_lease("sign-in", &action, lease.id)]);
-        if etcd.client.commit(&txn, &deadline)?.is_none() {
+        if !etcd.client.commit(&txn, &deadline)? {
             return Ok(None);
         }
         let watcher = watch_for_cancellation(etcd)?;
         Ok(Some(Self { etcd, _lease: lease, watcher }))
     }
 }
-
-impl shared::SignInLock for SignInLock<'_> {}
 
 impl Drop for SignInLock<'_> {
     fn drop(&mut self) {
@@ -109,12 +106,11 @@ fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
 /// Writes the pending device authorization to etcd.
 pub fn publish(etcd: &EtcdStorage, pending: &DeviceAuthorization) -> Result<()> {
     let action = etcd.action(0)?;
-    let readers = &etcd.local.settings.readers;
     // Readers get nothing that a sign-in could be finished with.
     let shown = DeviceAuthorization { device_code: "".into(), approval: None, ..pending.clone() };
     let ops = [
-        etcd.put("pending", &etcd.seal(pending, &[], &action)?),
-        etcd.put("prompt", &etcd.seal(&shown, readers, &action)?),
+        etcd.put_sealed("pending", pending, false, &action)?,
+        etcd.put_sealed("prompt", &shown, true, &action)?,
     ];
     let deadline = Deadline::after(PUBLISH_TIMEOUT);
     etcd.client.commit(&Txn::new().and_then(ops), &deadline)?;

@@ -2,17 +2,17 @@
 
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::fleet::client::Range;
 use crate::fleet::encryption;
-use crate::fleet::settings::{Role, Settings};
+use crate::fleet::local::LocalFiles;
+use crate::fleet::settings::Role;
 use crate::storage::journal::Intent;
 use crate::storage::shared::HostAction;
 use crate::storage::stored_login::StoredLogin;
-use crate::verification::Verification;
-use etcd_client::KeyValue;
+use etcd_client::{GetResponse, KeyValue, ResponseHeader};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 /// A record with encrypted content.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,19 +32,20 @@ pub struct HostIntent {
 
 pub struct Snapshot {
     pub revision: i64,
-    prefix: String,
+    local: Rc<LocalFiles>,
     pairs: Vec<KeyValue>,
 }
 
 impl Snapshot {
-    pub fn new(prefix: &str, range: Range) -> Self {
-        Self { revision: range.revision, prefix: prefix.to_owned(), pairs: range.pairs }
+    pub fn new(local: Rc<LocalFiles>, mut range: GetResponse) -> Self {
+        let revision = range.header().map_or(0, ResponseHeader::revision);
+        Self { revision, local, pairs: range.take_kvs() }
     }
 
     fn pair(&self, name: &str) -> Option<&KeyValue> {
-        self.pairs
-            .iter()
-            .find(|pair| pair.key().strip_prefix(self.prefix.as_bytes()) == Some(name.as_bytes()))
+        self.pairs.iter().find(|pair| {
+            pair.key().strip_prefix(self.local.prefix.as_bytes()) == Some(name.as_bytes())
+        })
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -61,11 +62,6 @@ impl Snapshot {
         self.pair(name).map_or(0, KeyValue::mod_revision)
     }
 
-    /// Returns the revision at which `name` was created; 0 if it does not exist.
-    pub fn created(&self, name: &str) -> i64 {
-        self.pair(name).map_or(0, KeyValue::create_revision)
-    }
-
     /// Returns the lease that `name` is bound to; 0 if there is none.
     pub fn lease(&self, name: &str) -> i64 {
         self.pair(name).map_or(0, KeyValue::lease)
@@ -79,8 +75,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// `Storage` when the record is damaged, `Configuration` when this host cannot decrypt it.
-    pub fn login(&self, settings: &Settings) -> Result<Option<StoredLogin>> {
-        let name = match settings.role {
+    pub fn login(&self) -> Result<Option<StoredLogin>> {
+        let name = match self.local.settings.role {
             Role::Writer => "login",
             Role::Reader => "access",
         };
@@ -89,33 +85,28 @@ impl Snapshot {
         }
         // Without a cause: serde_json quotes the text that it cannot parse.
         let damaged = || {
-            let what = format!("the key {}{name} in etcd is damaged", self.prefix);
+            let what = format!("the key {}{name} in etcd is damaged", self.local.prefix);
             Error::new(Kind::Storage, what).sign_in_again()
         };
         let record: Sealed = self.record(name).ok_or_else(damaged)?;
-        let opened = encryption::open(&record.sealed, settings)?;
+        let opened = encryption::open(&record.sealed, &self.local.settings)?;
         serde_json::from_slice(&opened).map(Some).map_err(|_| damaged())
     }
 
     /// Returns the pending device authorization; without its device code for a reader.
-    pub fn pending(&self, settings: &Settings) -> Result<Option<DeviceAuthorization>> {
-        let name = match settings.role {
+    pub fn pending(&self) -> Result<Option<DeviceAuthorization>> {
+        let name = match self.local.settings.role {
             Role::Writer => "pending",
             Role::Reader => "prompt",
         };
         let Some(record) = self.record::<Sealed>(name) else { return Ok(None) };
-        let opened = encryption::open(&record.sealed, settings)?;
+        let opened = encryption::open(&record.sealed, &self.local.settings)?;
         Ok(serde_json::from_slice(&opened).ok())
-    }
-
-    /// Returns the URL and the user code of the pending device authorization.
-    pub fn verification(&self, settings: &Settings) -> Result<Option<Verification>> {
-        Ok(self.pending(settings)?.map(|pending| pending.verification))
     }
 
     /// Returns the hosts that have renewed the login, the latest first.
     pub fn hosts(&self) -> Vec<HostAction> {
-        let prefix = format!("{}hosts/", self.prefix);
+        let prefix = format!("{}hosts/", self.local.prefix);
         let mut hosts: Vec<HostAction> = self
             .pairs
             .iter()

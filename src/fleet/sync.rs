@@ -27,7 +27,7 @@ impl LocalFiles {
     fn update_pending(&self, snapshot: &Snapshot) -> Result<()> {
         let (is_shared, here) =
             (self.pending_is_shared(), self.sign_in_dir().device_authorization());
-        match snapshot.pending(&self.settings)? {
+        match snapshot.pending()? {
             Some(pending) if here.load()?.as_ref() != Some(&pending) => {
                 here.save(&pending)?;
                 is_shared.save(&true)?;
@@ -42,7 +42,7 @@ impl LocalFiles {
     }
 
     fn update_copy(&self, snapshot: &Snapshot) -> Result<()> {
-        let login = snapshot.login(&self.settings)?;
+        let login = snapshot.login()?;
         let (revision, before) = (snapshot.modified("access"), self.read_copy());
         if before.as_ref().map(|copy| copy.revision) == Some(revision) {
             return Ok(());

@@ -82,9 +82,7 @@ impl InvalidToken {
         let refresh_token = refresh_token.fingerprint();
         let invalid = Self { refresh_token, url, client_id: client.client_id, reason };
         login_dir.invalid_token().save(&invalid)?;
-        if let Some(shared) = hold.shared() {
-            shared.close_request(Some(&invalid))?;
-        }
+        hold.close_request(Some(&invalid))?;
         Ok(invalid)
     }
 

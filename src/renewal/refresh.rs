@@ -17,7 +17,6 @@ use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{Intent, Journal, Request};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
-use crate::storage::shared;
 use crate::storage::watch::watch;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Secret, TokenResponse};
@@ -79,7 +78,7 @@ pub(super) fn refresh(
     server.prepare()?;
     let cut_off = cut_off.filter(|intent| intent.replaces == Some(login.fingerprint()));
     let intent = intent(profile, &login, cut_off)?;
-    if let Some(error) = shared::unanswered_request(hold.shared())
+    if let Some(error) = hold.unanswered_request()
         && login.lifetime().covers(0, clock::now())
         && !login_dir.has_rejected(&login.access_token)?
     {
@@ -91,14 +90,12 @@ pub(super) fn refresh(
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
     let request = Sent { profile, login_dir, server: &server, login: &login, refresh_token };
-    let doubt = shared::unanswered_request(hold.shared());
+    let doubt = hold.unanswered_request();
     match next(outcome, cut_off.map(|intent| intent.at), doubt.as_ref()) {
         Next::Commit(tokens) => request.commit(&*hold, journal, &intent, &tokens),
         Next::Forget(error) => {
             if cut_off.is_none() {
-                if let Some(shared) = hold.shared() {
-                    shared.close_request(None)?;
-                }
+                hold.close_request(None)?;
                 journal.clear()?;
             }
             Err(error)

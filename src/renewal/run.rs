@@ -13,7 +13,6 @@ use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{Failure, Record};
-use crate::storage::shared;
 use std::path::Path;
 
 /// Does what the caller requests, unless another process holds the lock.
@@ -66,7 +65,7 @@ fn under_lock(
 
 /// The default account may change while this process works. It renews the login of `login_dir` and no other one.
 fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<()> {
-    if let Some(error) = shared::read_only_error(profile.storage.shared())? {
+    if let Some(error) = profile.storage.shared().read_only_error()? {
         return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
     }
     let cut_off = recover(profile, login_dir, &lock_patience())?;

@@ -17,7 +17,6 @@ use crate::renewal::session::{
 };
 use crate::storage::journal::{Intent, Request};
 use crate::storage::login_dir::SignInDir;
-use crate::storage::shared;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
@@ -56,7 +55,7 @@ pub(super) fn sign_in(
     unless: Option<Validity>,
     reason: Option<String>,
 ) -> Result<()> {
-    if let Some(error) = shared::read_only_error(profile.storage.shared())? {
+    if let Some(error) = profile.storage.shared().read_only_error()? {
         return Err(error);
     }
     let Some(is_cut_off) = recover(profile)? else { return Ok(()) };
@@ -92,7 +91,7 @@ fn ask(
     policy::check_method(profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&profile.watched()?, move || sender.send(()).is_ok());
-    let _ = shared::catch_up(profile.storage.shared());
+    let _ = profile.storage.shared().catch_up();
     let dir = profile.storage.sign_in_dir();
     let before = dir.signed_in().load()?;
     let is_needed = || {
@@ -102,7 +101,7 @@ fn ask(
         }
         unless.map_or(Ok(true), |validity| validity.is_met(profile).map(|is_met| !is_met))
     };
-    let Some(_lock) = shared::lock_sign_in(profile.storage.shared(), &is_needed)? else {
+    let Some(_lock) = profile.storage.shared().lock_sign_in(&is_needed)? else {
         return Ok(());
     };
     let server = AuthorizationServer::new(profile)?;
@@ -146,9 +145,7 @@ impl SignIn<'_> {
 
     /// Saves it on all hosts that share the storage, before it is shown on this one.
     fn save(&self, pending: &DeviceAuthorization) -> Result<()> {
-        if let Some(shared) = self.profile.storage.shared() {
-            shared.publish_pending(pending)?;
-        }
+        self.profile.storage.shared().publish_pending(pending)?;
         self.dir.device_authorization().save(pending)
     }
 

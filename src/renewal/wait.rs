@@ -17,7 +17,6 @@ use crate::renewal::spawn;
 use crate::renewal::step::{Phase, STARTS, WithLock, after_failure, offers_fresh_code, with_lock};
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
-use crate::storage::shared;
 use crate::storage::watch::watch;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -271,7 +270,7 @@ impl<'a> Waiter<'a> {
         if let Phase::SignIn { .. } = phase
             && self.profile.storage.sign_in_dir().cancel()?
         {
-            shared::withdraw_pending(self.profile.storage.shared())?;
+            self.profile.storage.shared().withdraw_pending()?;
             return Ok(cancelled());
         }
         let what = "interrupted; the renewal goes on in the background";

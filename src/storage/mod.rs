@@ -32,7 +32,8 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Request, Unfinished};
 use crate::storage::login_dir::{LoginDir, SignInDir};
-use crate::storage::shared::{SharedHold, SharedStorage};
+use crate::storage::records::InvalidToken;
+use crate::storage::shared::SharedStorage;
 use crate::tokens::{Fingerprint, TokenResponse};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -138,9 +139,9 @@ pub trait Storage: std::fmt::Debug {
         Ok(Vec::new())
     }
 
-    /// Returns what only a storage that several hosts share can do; `None` for a storage of this machine.
-    fn shared(&self) -> Option<&dyn SharedStorage> {
-        None
+    /// Returns what only a storage that several hosts share can do.
+    fn shared(&self) -> &dyn SharedStorage {
+        &()
     }
 
     /// Returns the fingerprint of the stored login; `None` when there is none that can be read.
@@ -180,9 +181,16 @@ pub trait HeldLogin {
     /// nothing, unless `is_meant` accepts the login that is stored.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
 
-    /// Returns what only the lock of a shared storage can do; `None` for a storage of this machine.
-    fn shared(&self) -> Option<&dyn SharedHold> {
+    /// Returns an error that names another host whose refresh request has no known answer: that host may have spent the
+    /// refresh token, and may still store the answer.
+    fn unanswered_request(&self) -> Option<Error> {
         None
+    }
+
+    /// Records for other hosts that the refresh request brought no tokens. `invalid_token` describes a refresh token that
+    /// the server refused for good.
+    fn close_request(&self, _invalid_token: Option<&InvalidToken>) -> Result<()> {
+        Ok(())
     }
 }
 

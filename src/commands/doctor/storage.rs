@@ -23,7 +23,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Some(dir) => check_missing(report, dir),
         None => report.result("storage", profile_test::storage(profile)),
     }
-    for (name, found) in profile.storage.shared().iter().flat_map(|shared| shared.checks()) {
+    for (name, found) in profile.storage.shared().checks() {
         report.result(name, found);
     }
     if profile.audit > AuditLevel::Nothing {
