@@ -6,7 +6,7 @@ use crate::fleet::client::EtcdClient;
 use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::settings::{Role, Settings};
-use crate::fleet::snapshot::{HostIntent, Sealed, Snapshot};
+use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::storage::shared::HostAction;
 use std::time::Duration;
 
@@ -64,15 +64,7 @@ fn role(settings: &Settings, snapshot: Option<&Snapshot>) -> Result<String> {
 }
 
 fn lock(snapshot: &Snapshot) -> String {
-    let host =
-        |action: &HostAction| format!("{} ({} s ago)", action.host.name, clock::now() - action.at);
-    let lock = snapshot.record::<HostAction>("lock");
-    let intent = snapshot.record::<HostIntent>("intent").map(|intent| intent.action);
-    match (lock, intent) {
-        (Some(lock), _) => format!("held by {}", host(&lock)),
-        (None, Some(intent)) => {
-            format!("free; the refresh request of {} has no answer yet", host(&intent))
-        }
-        (None, None) => "free".into(),
-    }
+    snapshot.record::<HostAction>("lock").map_or("free".into(), |lock| {
+        format!("held by {} ({} s ago)", lock.host.name, clock::now() - lock.at)
+    })
 }

@@ -161,14 +161,11 @@ fn no_answer(failures: &[String]) -> Error {
 
 /// Returns whether every other endpoint would give the same answer.
 fn is_final(error: &etcd_client::Error) -> bool {
-    // gRPC status codes. etcd answers InvalidArgument to a wrong password.
-    const INVALID_ARGUMENT: i32 = 3;
-    const PERMISSION_DENIED: i32 = 7;
-    const UNAUTHENTICATED: i32 = 16;
+    // The gRPC codes of an invalid argument (also etcd's answer to a wrong password), of a denied permission and of missing
+    // authentication.
+    const FINAL: [i32; 3] = [3, 7, 16];
     match error {
-        etcd_client::Error::GRpcStatus(status) => {
-            [INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED].contains(&(status.code() as i32))
-        }
+        etcd_client::Error::GRpcStatus(status) => FINAL.contains(&(status.code() as i32)),
         etcd_client::Error::InvalidArgs(_) | etcd_client::Error::InvalidUri(_) => true,
         _ => false,
     }
@@ -178,18 +175,13 @@ fn is_final(error: &etcd_client::Error) -> bool {
 fn root_cause(error: &etcd_client::Error) -> String {
     use std::error::Error as _;
     let source = match error {
+        etcd_client::Error::GRpcStatus(status) if status.source().is_none() => {
+            return status.message().to_owned();
+        }
         etcd_client::Error::GRpcStatus(status) => status.source(),
         etcd_client::Error::TransportError(error) => error.source(),
         _ => None,
     };
-    match (source, error) {
-        (Some(mut cause), _) => {
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            cause.to_string()
-        }
-        (None, etcd_client::Error::GRpcStatus(status)) => status.message().to_owned(),
-        (None, error) => error.to_string(),
-    }
+    let innermost = std::iter::successors(source, |&cause| cause.source()).last();
+    innermost.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -1,11 +1,10 @@
 //! What a host writes to etcd under the lock: the intent of a refresh request, a new login, the end of a login.
 
-use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::fleet::lock::{EtcdHold, Plan};
-use crate::fleet::snapshot::{HostIntent, Snapshot};
+use crate::fleet::snapshot::Snapshot;
 use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
@@ -19,10 +18,8 @@ use std::time::Duration;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(120);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long `fleet status` lists a host after its last renewal.
-const HOST_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
-/// How many hosts one commit removes from the list. etcd limits the operations of a transaction.
-const FORGET_AT_ONCE: usize = 50;
+/// How many of the hosts that renewed last are listed.
+const MOST_HOSTS: usize = 100;
 
 impl HeldLogin for EtcdHold<'_> {
     /// A commit would fail on a stored login that this host cannot read.
@@ -75,7 +72,7 @@ impl HeldLogin for EtcdHold<'_> {
     }
 
     fn unanswered_request(&self) -> Option<Error> {
-        let action = &self.unanswered.as_ref()?.action;
+        let action = self.unanswered.as_ref()?;
         let (name, at) = (&action.host.name, clock::rfc3339(action.at));
         let what = format!("{name} sent a refresh request at {at} and may have the answer");
         let hint = format!("{name} stores the answer as soon as it reaches etcd again");
@@ -95,18 +92,17 @@ impl HeldLogin for EtcdHold<'_> {
 impl EtcdHold<'_> {
     /// Takes the lock and writes the intent. Returns false when another host was first: the login is to be read again.
     fn lock_for_refresh(&self, intent: &Intent) -> Result<bool> {
-        // An account name must not be in a record that is not encrypted.
-        let public = Intent { rules: AccountRules::default(), ..intent.clone() };
-        self.change(&Deadline::after(LOCK_TIMEOUT), |snapshot| {
+        let is_written = self.change(&Deadline::after(LOCK_TIMEOUT), |snapshot| {
             let stored = snapshot.login()?.map(|login| login.fingerprint());
             let is_locked = snapshot.has("lock") && !self.has_lock(snapshot);
             if is_locked || stored != intent.replaces {
                 return Ok(Plan::Finished(false));
             }
             let action = self.etcd.action(snapshot.generation())?;
-            let record = HostIntent { action, intent: public.clone() };
-            Ok(Plan::Write(vec![self.etcd.put("intent", &record)]))
-        })
+            Ok(Plan::Write(vec![self.etcd.put("intent", &action)]))
+        })?;
+        // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
+        Ok(is_written && self.has_lock(&self.etcd.snapshot()?))
     }
 
     fn plan_renewal(
@@ -150,21 +146,16 @@ impl EtcdHold<'_> {
     fn write_login(&self, snapshot: &Snapshot, login: StoredLogin) -> Result<Vec<TxnOp>> {
         let etcd = self.etcd;
         let action = etcd.action(snapshot.generation() + 1)?;
+        let mut hosts = snapshot.hosts();
+        hosts.retain(|earlier| earlier.host.id != action.host.id);
+        hosts.insert(0, action.clone());
+        hosts.truncate(MOST_HOSTS);
         let mut ops = vec![
             etcd.put_sealed("login", &login, false, &action)?,
             etcd.put_sealed("access", &login.without_long_lived(), true, &action)?,
-            etcd.put(&format!("hosts/{}", action.host.id), &action),
+            etcd.put("hosts", &hosts),
         ];
         ops.extend(["intent", "invalid-token"].map(|name| etcd.delete(name)));
-        ops.extend(self.forget_old_hosts(snapshot));
         Ok(ops)
-    }
-
-    fn forget_old_hosts(&self, snapshot: &Snapshot) -> Vec<TxnOp> {
-        let oldest = clock::now() - clock::seconds(HOST_MEMORY);
-        let old = snapshot.hosts().into_iter().filter(|action| action.at < oldest);
-        old.map(|action| self.etcd.delete(&format!("hosts/{}", action.host.id)))
-            .take(FORGET_AT_ONCE)
-            .collect()
     }
 }

@@ -1,10 +1,12 @@
-//! A lease of etcd. Keys that are bound to it are deleted when its holder dies, or cannot reach etcd for the length of
-//! the lease.
+//! A lock in etcd: a key that is bound to a lease. etcd deletes the key when its holder dies, or cannot reach etcd for the
+//! length of the lease.
 
 use crate::clock::{self, Deadline};
 use crate::error::Result;
-use crate::fleet::client::EtcdClient;
 use crate::fleet::endpoints::Endpoints;
+use crate::fleet::etcd::EtcdStorage;
+use crate::fleet::snapshot::Snapshot;
+use etcd_client::{Compare, CompareOp, Txn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -14,21 +16,41 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Kept alive until it is dropped, then revoked.
 pub struct Lease<'a> {
-    pub id: i64,
-    client: &'a EtcdClient,
+    etcd: &'a EtcdStorage,
+    id: i64,
     /// Ends when the lease is lost.
     keeper: JoinHandle<()>,
 }
 
 impl<'a> Lease<'a> {
-    pub fn grant(client: &'a EtcdClient, length: Duration, deadline: &Deadline) -> Result<Self> {
-        let seconds = clock::seconds(length);
-        let granted = client.call("grant", deadline, |client| async move {
-            client.lease_client().grant(seconds, None).await
+    /// Creates the key `name` with a new lease, unless the key exists. [`Self::has`] says whether that worked.
+    pub fn lock(
+        etcd: &'a EtcdStorage,
+        name: &str,
+        snapshot: &Snapshot,
+        deadline: &Deadline,
+    ) -> Result<Self> {
+        let length = etcd.local.settings.lease;
+        let granted = etcd.client.call("grant", deadline, |client| async move {
+            client.lease_client().grant(clock::seconds(length), None).await
         })?;
         let id = granted.id();
-        let keeper = client.runtime()?.spawn(keep_alive(client.endpoints(), id, length));
-        Ok(Self { id, client, keeper })
+        let keeping = keep_alive(etcd.client.endpoints(), id, length);
+        let lease = Self { etcd, id, keeper: etcd.client.runtime()?.spawn(keeping) };
+        let is_free = Compare::create_revision(etcd.key(name), CompareOp::Equal, 0);
+        let put = etcd.put_with_lease(name, &etcd.action(snapshot.generation())?, id);
+        etcd.client.commit(&Txn::new().when([is_free]).and_then([put]), deadline)?;
+        Ok(lease)
+    }
+
+    /// Returns whether the key `name` is bound to this lease. No other lease has the same id.
+    pub fn has(&self, name: &str, snapshot: &Snapshot) -> bool {
+        snapshot.lease(name) == self.id
+    }
+
+    /// A condition of a transaction, see [`Self::has`].
+    pub fn still_has(&self, name: &str) -> Compare {
+        Compare::lease(self.etcd.key(name), CompareOp::Equal, self.id)
     }
 }
 
@@ -38,7 +60,7 @@ impl Drop for Lease<'_> {
         self.keeper.abort();
         if !is_lost {
             let (id, deadline) = (self.id, Deadline::after(REVOKE_TIMEOUT));
-            let _ = self.client.call("revoke", &deadline, |client| async move {
+            let _ = self.etcd.client.call("revoke", &deadline, |client| async move {
                 client.lease_client().revoke(id).await
             });
         }

@@ -85,10 +85,4 @@ impl LocalFiles {
     pub fn sign_in_dir(&self) -> SignInDir {
         SignInDir::inside(self.login_dir.dir())
     }
-
-    /// Records that the device authorization in the sign-in directory is also in etcd, and has to be removed when etcd
-    /// loses it.
-    pub fn pending_is_shared(&self) -> Record<bool> {
-        Record::new(self.sign_in_dir().dir().join("pending-is-shared"))
-    }
 }

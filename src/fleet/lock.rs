@@ -5,7 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
-use crate::fleet::snapshot::{HostIntent, Snapshot};
+use crate::fleet::snapshot::Snapshot;
 use crate::storage::shared::HostAction;
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use std::cell::RefCell;
@@ -22,10 +22,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A login that this host may change. The lock itself is taken with the first change.
 pub struct EtcdHold<'a> {
     pub etcd: &'a EtcdStorage,
-    /// The lease of the lock. No other lock has the same.
     lock: RefCell<Option<Lease<'a>>>,
     /// The refresh request of another host that had no known answer when this hold began.
-    pub unanswered: Option<HostIntent>,
+    pub unanswered: Option<HostAction>,
 }
 
 /// What a change comes to.
@@ -48,8 +47,8 @@ impl<'a> EtcdHold<'a> {
         // Runs while the lock is free and another host may return with an answer.
         let mut grace: Option<Deadline> = None;
         loop {
-            let intent = snapshot.record::<HostIntent>("intent");
-            let unanswered = intent.filter(|intent| intent.action.host != this_host);
+            let intent = snapshot.record::<HostAction>("intent");
+            let unanswered = intent.filter(|intent| intent.host != this_host);
             let is_locked = snapshot.has("lock");
             if is_locked {
                 grace = None;
@@ -68,27 +67,10 @@ impl<'a> EtcdHold<'a> {
         }
     }
 
-    /// Tries to take the lock. [`Self::has_lock`] says whether that worked.
-    fn take_lock(&self, snapshot: &Snapshot, deadline: &Deadline) -> Result<()> {
-        let etcd = self.etcd;
-        let lease = Lease::grant(&etcd.client, etcd.local.settings.lease, deadline)?;
-        let put = etcd.put_with_lease("lock", &etcd.action(snapshot.generation())?, lease.id);
-        let is_free = Compare::create_revision(etcd.key("lock"), CompareOp::Equal, 0);
-        let txn = Txn::new().when([is_free, self.login_is_unchanged(snapshot)]).and_then([put]);
-        etcd.client.commit(&txn, deadline)?;
-        *self.lock.borrow_mut() = Some(lease);
-        Ok(())
-    }
-
-    fn login_is_unchanged(&self, snapshot: &Snapshot) -> Compare {
-        let modified = snapshot.modified("login");
-        Compare::mod_revision(self.etcd.key("login"), CompareOp::Equal, modified)
-    }
-
     /// Returns whether this hold has the lock in `snapshot`. Drops a lock that was lost.
     pub fn has_lock(&self, snapshot: &Snapshot) -> bool {
         let mut lock = self.lock.borrow_mut();
-        *lock = lock.take().filter(|lease| snapshot.lease("lock") == lease.id);
+        *lock = lock.take().filter(|lease| lease.has("lock", snapshot));
         lock.is_some()
     }
 
@@ -126,7 +108,8 @@ impl<'a> EtcdHold<'a> {
             return self.write(&snapshot, ops);
         }
         if !snapshot.has("lock") {
-            self.take_lock(&snapshot, deadline)?;
+            let lease = Lease::lock(self.etcd, "lock", &snapshot, deadline)?;
+            *self.lock.borrow_mut() = Some(lease);
         } else if deadline.is_over() {
             return Err(busy(&snapshot));
         } else {
@@ -136,17 +119,18 @@ impl<'a> EtcdHold<'a> {
     }
 
     fn write(&self, snapshot: &Snapshot, ops: Vec<TxnOp>) -> Result<Option<bool>> {
-        let key = self.etcd.key("lock");
-        let is_locked = Compare::lease(key, CompareOp::Equal, snapshot.lease("lock"));
-        let conditions = [is_locked, self.login_is_unchanged(snapshot)];
-        let txn = Txn::new().when(conditions).and_then(ops);
+        let lock = self.lock.borrow();
+        let Some(lease) = &*lock else { return Ok(None) };
+        let (key, modified) = (self.etcd.key("login"), snapshot.modified("login"));
+        let is_unchanged = Compare::mod_revision(key, CompareOp::Equal, modified);
+        let txn = Txn::new().when([lease.still_has("lock"), is_unchanged]).and_then(ops);
         let is_made = self.etcd.client.commit(&txn, &Deadline::after(TRANSACTION))?;
         Ok(is_made.then_some(true))
     }
 }
 
 /// Returns the error that names the host with the lock.
-pub fn busy(snapshot: &Snapshot) -> Error {
+fn busy(snapshot: &Snapshot) -> Error {
     let holder = snapshot.record::<HostAction>("lock").map(|action| action.host.name);
     let holder = holder.unwrap_or_else(|| "another host".into());
     Error::new(Kind::Busy, format!("{holder} is changing the login in etcd"))

@@ -7,8 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::settings::Role;
-use crate::fleet::snapshot::Snapshot;
-use etcd_client::{Compare, CompareOp, EventType, Txn};
+use etcd_client::{EventType, Txn};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -34,43 +33,30 @@ impl<'a> SignInLock<'a> {
         etcd: &'a EtcdStorage,
         is_needed: &dyn Fn() -> Result<bool>,
     ) -> Result<Option<Self>> {
-        etcd.check_writer()?;
         let deadline = Deadline::after(LONGEST_SIGN_IN);
         let mut was_pending = false;
+        let mut lease: Option<Lease> = None;
         loop {
             let snapshot = etcd.sync()?;
             if !is_needed()? {
                 return Ok(None);
             }
-            let is_free = !snapshot.has("sign-in");
-            let is_pending = snapshot.has("pending");
-            if is_free && was_pending && !is_pending {
-                return Err(cancelled());
+            if let Some(lease) = lease.take_if(|lease| lease.has("sign-in", &snapshot)) {
+                let watcher = watch_for_cancellation(etcd)?;
+                return Ok(Some(Self { etcd, _lease: lease, watcher }));
             }
-            if is_free && let Some(lock) = Self::try_acquire(etcd, &snapshot)? {
-                return Ok(Some(lock));
+            let (is_free, is_pending) = (!snapshot.has("sign-in"), snapshot.has("pending"));
+            if deadline.is_over() || (is_free && was_pending && !is_pending) {
+                return Err(cancelled());
             }
             was_pending |= is_pending;
-            if deadline.is_over() {
-                return Err(cancelled());
+            if is_free {
+                let deadline = Deadline::after(LOCK_TIMEOUT);
+                lease = Some(Lease::lock(etcd, "sign-in", &snapshot, &deadline)?);
+            } else {
+                etcd.wait(&snapshot, &deadline)?;
             }
-            etcd.wait(&snapshot, &deadline)?;
         }
-    }
-
-    fn try_acquire(etcd: &'a EtcdStorage, snapshot: &Snapshot) -> Result<Option<Self>> {
-        let deadline = Deadline::after(LOCK_TIMEOUT);
-        let lease = Lease::grant(&etcd.client, etcd.local.settings.lease, &deadline)?;
-        let action = etcd.action(snapshot.generation())?;
-        let is_free = Compare::create_revision(etcd.key("sign-in"), CompareOp::Equal, 0);
-        let txn = Txn::new()
-            .when([is_free])
-            .and_then([etcd.put_with_lease("sign-in", &action, lease.id)]);
-        if !etcd.client.commit(&txn, &deadline)? {
-            return Ok(None);
-        }
-        let watcher = watch_for_cancellation(etcd)?;
-        Ok(Some(Self { etcd, _lease: lease, watcher }))
     }
 }
 
@@ -113,8 +99,7 @@ pub fn publish(etcd: &EtcdStorage, pending: &DeviceAuthorization) -> Result<()> 
         etcd.put_sealed("prompt", &shown, true, &action)?,
     ];
     let deadline = Deadline::after(PUBLISH_TIMEOUT);
-    etcd.client.commit(&Txn::new().and_then(ops), &deadline)?;
-    etcd.local.pending_is_shared().save(&true)
+    etcd.client.commit(&Txn::new().and_then(ops), &deadline).map(drop)
 }
 
 /// Removes the pending device authorization from etcd, and so from all hosts.

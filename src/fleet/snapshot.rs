@@ -5,13 +5,11 @@ use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
 use crate::fleet::local::LocalFiles;
 use crate::fleet::settings::Role;
-use crate::storage::journal::Intent;
 use crate::storage::shared::HostAction;
 use crate::storage::stored_login::StoredLogin;
 use etcd_client::{GetResponse, KeyValue, ResponseHeader};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
 use std::rc::Rc;
 
 /// A record with encrypted content.
@@ -20,14 +18,6 @@ pub struct Sealed {
     #[serde(flatten)]
     pub action: HostAction,
     pub sealed: String,
-}
-
-/// A refresh request that a host is about to send, or has sent.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct HostIntent {
-    #[serde(flatten)]
-    pub action: HostAction,
-    pub intent: Intent,
 }
 
 pub struct Snapshot {
@@ -106,14 +96,6 @@ impl Snapshot {
 
     /// Returns the hosts that have renewed the login, the latest first.
     pub fn hosts(&self) -> Vec<HostAction> {
-        let prefix = format!("{}hosts/", self.local.prefix);
-        let mut hosts: Vec<HostAction> = self
-            .pairs
-            .iter()
-            .filter(|pair| pair.key().starts_with(prefix.as_bytes()))
-            .filter_map(|pair| serde_json::from_slice(pair.value()).ok())
-            .collect();
-        hosts.sort_by_key(|action| Reverse(action.at));
-        hosts
+        self.record("hosts").unwrap_or_default()
     }
 }

@@ -8,7 +8,7 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lock::EtcdHold;
 use crate::fleet::settings::Role;
 use crate::fleet::sign_in;
-use crate::fleet::snapshot::{HostIntent, Sealed, Snapshot};
+use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::login::Login;
 use crate::storage::files;
 use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
@@ -118,7 +118,7 @@ impl SharedStorage for EtcdStorage {
         Ok(Some(FleetStatus {
             last: snapshot.record::<Sealed>("access").map(|sealed| sealed.action),
             lock: snapshot.record("lock"),
-            intent: snapshot.record::<HostIntent>("intent").map(|intent| intent.action),
+            intent: snapshot.record("intent"),
             hosts: snapshot.hosts(),
             pending: snapshot.pending()?.map(|pending| pending.verification),
         }))
@@ -132,17 +132,13 @@ fn login_pending(verification: Verification) -> Error {
 }
 
 fn not_renewed(snapshot: &Snapshot) -> Error {
-    let hosts = renewing_hosts(snapshot);
+    let hosts = snapshot.hosts().into_iter().take(3);
+    let names: Vec<String> = hosts.map(|action| action.host.name).collect();
+    let hosts =
+        if names.is_empty() { "a host with role = \"writer\"".into() } else { names.join(" or ") };
     let what = format!(
         "this host only reads the login (role = \"reader\"), and {hosts} has not renewed the login"
     );
     Error::new(Kind::Busy, what)
         .hint(format!("on {hosts}, run: codex-credential renew (or codex-credential login)"))
-}
-
-/// Returns the names of the hosts that renewed last.
-fn renewing_hosts(snapshot: &Snapshot) -> String {
-    let hosts = snapshot.hosts().into_iter().take(3);
-    let names: Vec<String> = hosts.map(|action| action.host.name).collect();
-    if names.is_empty() { "a host with role = \"writer\"".into() } else { names.join(" or ") }
 }

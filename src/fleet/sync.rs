@@ -24,21 +24,14 @@ impl LocalFiles {
         }
     }
 
+    /// A device authorization of this host is in etcd before it is in a file.
     fn update_pending(&self, snapshot: &Snapshot) -> Result<()> {
-        let (is_shared, here) =
-            (self.pending_is_shared(), self.sign_in_dir().device_authorization());
+        let here = self.sign_in_dir().device_authorization();
         match snapshot.pending()? {
-            Some(pending) if here.load()?.as_ref() != Some(&pending) => {
-                here.save(&pending)?;
-                is_shared.save(&true)?;
-            }
-            None if is_shared.load()? == Some(true) => {
-                here.remove()?;
-                is_shared.remove()?;
-            }
-            _ => {}
+            Some(pending) if here.load()?.as_ref() != Some(&pending) => here.save(&pending),
+            Some(_) => Ok(()),
+            None => here.remove(),
         }
-        Ok(())
     }
 
     fn update_copy(&self, snapshot: &Snapshot) -> Result<()> {

@@ -82,7 +82,7 @@ pub struct FleetStatus {
     pub lock: Option<HostAction>,
     /// The host whose refresh request has no known answer.
     pub intent: Option<HostAction>,
-    /// The hosts that have renewed in the last weeks, the latest first.
+    /// The hosts that renewed last, the latest first.
     pub hosts: Vec<HostAction>,
     pub pending: Option<Verification>,
 }

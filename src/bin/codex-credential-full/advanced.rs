@@ -35,8 +35,7 @@ pub fn audit(options: &Audit) -> Result<()> {
 }
 
 pub fn fleet_status(global: &GlobalOptions, options: &Json) -> Result<()> {
-    let status = commands::fleet::Status::of(&profile(global)?)?;
-    print(&if options.json { format!("{}\n", status.json()) } else { status.text() })
+    print(&commands::fleet::status(&profile(global)?, options.json)?)
 }
 
 pub fn completions(shell: Shell) -> Result<()> {

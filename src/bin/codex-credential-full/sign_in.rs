@@ -53,7 +53,7 @@ pub fn doctor(global: &GlobalOptions, options: &Doctor) -> Result<ExitCode> {
     if let Some(path) = &options.try_lock {
         return doctor::locks::try_lock(path).map(ExitCode::from);
     }
-    let report = doctor::Report::of(profile(global), &variable);
+    let report = doctor::run(profile(global), &variable);
     let (text, code) = report.report(options.json, options.show);
     print(&text)?;
     Ok(ExitCode::from(code))

@@ -1,6 +1,6 @@
 //! Checks Codex itself, for a profile that uses Codex's login: its version and its credential store.
 
-use crate::commands::doctor::Report;
+use crate::commands::doctor::report::Report;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::codex_config::Store;

@@ -1,6 +1,6 @@
 //! Checks the way to the authorization server: proxy, name resolution, connection, TLS, an answer, and the clock.
 
-use crate::commands::doctor::Report;
+use crate::commands::doctor::report::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
 use crate::login::significant_skew;
@@ -13,17 +13,12 @@ use crate::urls::host;
 const PATH: &str = "/.well-known/openid-configuration";
 
 pub fn check(report: &mut Report, profile: &Profile) {
-    let url = match profile.token_endpoint(&profile.client) {
-        Ok(url) => url,
-        Err(error) => return report.fail("issuer", &error),
-    };
+    let Some(url) = report.value("issuer", profile.token_endpoint(&profile.client)) else { return };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
-    let is_connected = check_connection(report, &url);
-    let http = match Http::new(profile.extra_ca.as_deref()) {
-        Ok(http) => http,
-        Err(error) => return report.fail("https", &error),
-    };
+    let is_connected = check_connection(report, &url).is_some();
+    let http = Http::new(profile.extra_ca.as_deref());
+    let Some(http) = report.value("https", http) else { return };
     match http.get(&url, None) {
         Ok(response) => {
             check_status(report, &url, response.status);
@@ -35,15 +30,9 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
 }
 
-/// Connects to the server or to its proxy. Returns whether that worked.
-fn check_connection(report: &mut Report, url: &str) -> bool {
-    let route = match Route::to(url) {
-        Ok(route) => route,
-        Err(error) => {
-            report.fail("issuer", &error);
-            return false;
-        }
-    };
+/// Connects to the server or to its proxy. Returns `None` if that failed.
+fn check_connection(report: &mut Report, url: &str) -> Option<()> {
+    let route = report.value("issuer", Route::to(url))?;
     let (dns, tcp) = match &route.proxy {
         Some(proxy) => {
             report.ok("proxy", format!("requests to {} go through {proxy}", host(url)));
@@ -51,46 +40,27 @@ fn check_connection(report: &mut Report, url: &str) -> bool {
         }
         None => ("dns", "tcp"),
     };
-    let addresses = match route.addresses() {
-        Ok(addresses) => addresses,
-        Err(error) => {
-            report.fail(dns, &error);
-            return false;
-        }
-    };
+    let addresses = report.value(dns, route.addresses())?;
     report.ok(dns, format!("{} resolves to {}", route.host, addresses[0].ip()));
-    match route.connect(&addresses) {
-        Ok((address, ms)) => {
-            report.ok(tcp, format!("connected to {address} in {ms} ms"));
-            true
-        }
-        Err(error) => {
-            report.fail(tcp, &error);
-            false
-        }
-    }
+    let (address, ms) = report.value(tcp, route.connect(&addresses))?;
+    report.ok(tcp, format!("connected to {address} in {ms} ms"));
+    Some(())
 }
 
 fn check_status(report: &mut Report, url: &str, status: u16) {
-    let host = host(url);
-    match status {
-        500.. => report.warn(
-            "https",
-            format!("{host} answers with a server error ({status})"),
-            "try again later",
-        ),
-        403 | 429 => report.warn(
-            "https",
-            format!("{host} answers {status}: a bot check, or a region that it does not serve"),
+    let (problem, next) = match status {
+        500.. => ("a server error", "try again later"),
+        403 | 429 => (
+            "a bot check, or a region that it does not serve",
             "try another network; renewals may still work",
         ),
-        300..400 => report.warn(
-            "https",
-            format!("{host} redirects to another address ({status})"),
+        300..400 => (
+            "it redirects to another address",
             "check whether a proxy or the sign-in page of a network intercepts the request",
         ),
-        _ => report.ok("https", format!("{host} answers ({status})")),
-    }
+        _ => return report.ok("https", format!("{} answers ({status})", host(url))),
+    };
+    report.warn("https", format!("{} answers {status}: {problem}", host(url)), next);
 }
 
 fn check_clock(report: &mut Report, url: &str, response: &Response) {

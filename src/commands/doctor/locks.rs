@@ -1,8 +1,7 @@
 //! Checks, with two processes, that a lock in each folder of the login excludes the second one. Some network file systems
 //! grant every lock.
 
-use crate::commands::doctor::Report;
-use crate::commands::doctor::mounts::{LockScope, lock_scope};
+use crate::commands::doctor::report::Report;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::files;
@@ -33,20 +32,36 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
 }
 
-/// Reports a lock that works on this machine, and what the mount says about other machines.
+/// Reports a lock that works on this machine, and whether other machines may use the folder, too.
 fn report_scope(report: &mut Report, folder: &Path) {
-    let found = format!("a lock in {} excludes a second process", folder.display());
-    match lock_scope(folder) {
-        LockScope::Everyone => report.ok("locks", found),
-        LockScope::Unknown(kind) => {
-            let rest = format!("of this machine; other machines on {kind} were not tried");
-            report.ok("locks", format!("{found} {rest}"));
-        }
-        LockScope::ThisMachine(option) => {
-            let rest = format!("of this machine only: the folder is mounted with {option}");
-            report.warn("locks", format!("{found} {rest}"), HINT);
-        }
+    let rest = match shared_file_system(folder) {
+        Some(kind) => format!(" of this machine; other machines on {kind} were not tried"),
+        None => String::new(),
+    };
+    report.ok("locks", format!("a lock in {} excludes a second process{rest}", folder.display()));
+}
+
+/// Returns the kind of a file system that other machines may use, too.
+#[cfg(target_os = "linux")]
+fn shared_file_system(folder: &Path) -> Option<&'static str> {
+    // The numbers are in statfs(2).
+    match rustix::fs::statfs(folder).ok()?.f_type {
+        0x0102_1997 => Some("9p"),
+        0x5346_414f => Some("afs"),
+        0x00c3_6400 => Some("ceph"),
+        0xff53_4d42 | 0xfe53_4d42 => Some("cifs"),
+        0x6573_5546 => Some("fuse"),
+        0x0116_1970 => Some("gfs2"),
+        0x0bd0_0bd0 => Some("lustre"),
+        0x6969 => Some("nfs"),
+        0x7461_636f => Some("ocfs2"),
+        _ => None,
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn shared_file_system(_folder: &Path) -> Option<&'static str> {
+    None
 }
 
 fn try_folder(folder: PathBuf) -> Result<()> {
@@ -70,14 +85,11 @@ fn try_scratch_lock(folder: &Path) -> Result<()> {
 fn try_with_second_process(path: &Path) -> Result<()> {
     let lock = Lock::try_acquire(path)?;
     let lock = lock.ok_or_else(|| broken(path, "is busy although no process holds it"))?;
-    if second_process(path)? == Attempt::Acquired {
+    if second_process_acquires(path)? {
         return Err(broken(path, "excludes nobody: a second process got it, too"));
     }
     drop(lock);
-    match second_process(path)? {
-        Attempt::Acquired => Ok(()),
-        Attempt::Busy => Err(broken(path, "stays busy after its holder released it")),
-    }
+    Ok(())
 }
 
 fn broken(path: &Path, how: &str) -> Error {
@@ -85,17 +97,10 @@ fn broken(path: &Path, how: &str) -> Error {
     Error::new(Kind::Storage, format!("a lock in {} {how}", folder.display())).hint(HINT)
 }
 
-#[derive(PartialEq)]
-enum Attempt {
-    Acquired,
-    Busy,
-}
-
-/// The exit codes of `doctor --try-lock`.
-const ACQUIRED: u8 = 0;
+/// The exit code of `doctor --try-lock` when another process holds the lock.
 const BUSY: u8 = 3;
 
-fn second_process(path: &Path) -> Result<Attempt> {
+fn second_process_acquires(path: &Path) -> Result<bool> {
     let cannot = |error: io::Error| {
         Error::new(Kind::Interrupted, "cannot start a second process").caused_by(error)
     };
@@ -103,15 +108,14 @@ fn second_process(path: &Path) -> Result<Attempt> {
     let mut command = Command::new(program);
     command.args(["doctor", "--try-lock"]).arg(path);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = command.status().map_err(cannot)?;
-    match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(ACQUIRED) => Ok(Attempt::Acquired),
-        Some(BUSY) => Ok(Attempt::Busy),
+    match command.status().map_err(cannot)?.code() {
+        Some(0) => Ok(true),
+        Some(code) if code == i32::from(BUSY) => Ok(false),
         _ => Err(broken(path, "cannot be tried by a second process")),
     }
 }
 
 /// Runs `doctor --try-lock`. Returns the exit code.
 pub fn try_lock(path: &Path) -> Result<u8> {
-    Ok(if Lock::try_acquire(path)?.is_some() { ACQUIRED } else { BUSY })
+    Ok(if Lock::try_acquire(path)?.is_some() { 0 } else { BUSY })
 }

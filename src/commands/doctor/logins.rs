@@ -1,7 +1,7 @@
 //! Checks what renewals and sign-ins left in the login directory.
 
 use crate::clock;
-use crate::commands::doctor::Report;
+use crate::commands::doctor::report::Report;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;

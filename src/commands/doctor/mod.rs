@@ -4,138 +4,30 @@
 mod codex;
 mod configuration;
 mod issuer;
-mod keepalive;
 pub mod locks;
 mod logins;
-mod mounts;
+#[cfg(unix)]
 mod permissions;
+mod report;
 mod storage;
 
-use crate::error::{Error, Result};
+use crate::commands::doctor::report::Report;
+use crate::error::Result;
 use crate::profile::Profile;
-use serde::Serialize;
-use serde_json::json;
 use std::ffi::OsString;
-use std::fmt::Write;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    Ok,
-    Warning,
-    Failure,
-}
-
-/// The result of one check.
-#[derive(Debug, Serialize)]
-pub struct Check {
-    name: &'static str,
-    level: Level,
-    found: String,
-    /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-#[derive(Debug, Default)]
-pub struct Report(Vec<Check>);
-
-impl Report {
-    /// Runs all checks; only those of the configuration when the profile cannot be loaded.
-    pub fn of(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let mut report = Self::default();
-        configuration::check(&mut report, &profile, variable);
-        let Ok(profile) = profile else { return report };
-        codex::check(&mut report, &profile);
-        storage::check(&mut report, &profile);
-        permissions::check(&mut report, &profile);
-        locks::check(&mut report, &profile);
-        issuer::check(&mut report, &profile);
-        logins::check(&mut report, &profile);
-        keepalive::check(&mut report, &profile, variable);
-        report
-    }
-
-    fn ok(&mut self, name: &'static str, found: impl Into<String>) {
-        self.0.push(Check { name, level: Level::Ok, found: found.into(), next: None });
-    }
-
-    fn warn(&mut self, name: &'static str, found: impl Into<String>, next: impl Into<String>) {
-        let (found, next) = (found.into(), Some(next.into()));
-        self.0.push(Check { name, level: Level::Warning, found, next });
-    }
-
-    fn fail(&mut self, name: &'static str, error: &Error) {
-        let found = error.text();
-        self.0.push(Check { name, level: Level::Failure, found, next: error.hint.clone() });
-    }
-
-    fn result(&mut self, name: &'static str, result: Result<impl Into<String>>) {
-        match result {
-            Ok(found) => self.ok(name, found),
-            Err(error) => self.fail(name, &error),
-        }
-    }
-
-    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed. `show` keeps e-mail
-    /// addresses.
-    pub fn report(mut self, as_json: bool, show: bool) -> (String, u8) {
-        for check in self.0.iter_mut().filter(|_| !show) {
-            check.found = redacted(&check.found);
-            check.next = check.next.as_deref().map(redacted);
-        }
-        let code = u8::from(self.0.iter().any(|check| check.level == Level::Failure));
-        if as_json {
-            let object = json!({ "ok": code == 0, "checks": self.0 });
-            return (format!("{object}\n"), code);
-        }
-        let mut text = String::new();
-        for Check { name, level, found, next } in &self.0 {
-            let level = match level {
-                Level::Ok => "ok",
-                Level::Warning => "warning",
-                Level::Failure => "FAILURE",
-            };
-            let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
-            let line = format!("{level:<9}{name:<13}{found}{next}").replace(char::is_control, "?");
-            writeln!(text, "{line}").expect("writing to a string does not fail");
-        }
-        (text, code)
-    }
-}
-
-/// Shortens each e-mail address in `text`: `ada@example.com` becomes `a…@example.com`.
-fn redacted(text: &str) -> String {
-    let is_part = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
-    let mut parts = text.split('@');
-    let mut redacted = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let start = redacted.trim_end_matches(is_part).len();
-        if let Some(first) = redacted[start..].chars().next() {
-            redacted.truncate(start);
-            redacted.push(first);
-            redacted.push('…');
-        }
-        redacted.push('@');
-        redacted.push_str(part);
-    }
-    redacted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn email_address_keeps_only_its_first_letter() {
-        for (text, expected) in [
-            ("ada@example.com", "a…@example.com"),
-            ("ada.b+c@example.com and grace@example.org", "a…@example.com and g…@example.org"),
-            ("<ö@a>", "<ö…@a>"),
-            ("a @ b", "a @ b"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(redacted(text), expected);
-        }
-    }
+/// Runs all checks; only those of the configuration when the profile cannot be loaded.
+pub fn run(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>) -> Report {
+    let mut report = Report::default();
+    configuration::check(&mut report, &profile, variable);
+    let Ok(profile) = profile else { return report };
+    codex::check(&mut report, &profile);
+    storage::check(&mut report, &profile);
+    #[cfg(unix)]
+    permissions::check(&mut report, &profile);
+    locks::check(&mut report, &profile);
+    issuer::check(&mut report, &profile);
+    logins::check(&mut report, &profile);
+    configuration::check_keepalive(&mut report, &profile, variable);
+    report
 }

@@ -1,12 +1,12 @@
 //! Checks the owner and the permissions of the files of a login.
 
-use crate::commands::doctor::Report;
+use crate::commands::doctor::report::Report;
 use crate::profile::Profile;
+use crate::storage::login_dir::LoginDir;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-#[cfg(unix)]
 pub fn check(report: &mut Report, profile: &Profile) {
-    use crate::storage::login_dir::LoginDir;
-    use std::path::PathBuf;
     let Ok(login_dir) = profile.storage.login_dir() else { return };
     let sign_in_dir = profile.storage.sign_in_dir();
     let folders = login_dir.iter().map(LoginDir::dir).chain([sign_in_dir.dir()]);
@@ -36,9 +36,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
 }
 
 /// Returns what is wrong with a file that must not have any of the mode bits `forbidden`, and how to correct it.
-#[cfg(unix)]
-fn problem(path: &std::path::Path, forbidden: u32) -> Option<(String, String)> {
-    use std::os::unix::fs::MetadataExt;
+fn problem(path: &Path, forbidden: u32) -> Option<(String, String)> {
     let metadata = path.metadata().ok()?;
     let shown = path.display();
     let user = rustix::process::geteuid().as_raw();
@@ -53,9 +51,4 @@ fn problem(path: &std::path::Path, forbidden: u32) -> Option<(String, String)> {
     let how = if open & 0o022 == 0 { "read" } else { "changed" };
     let mode = metadata.mode() & 0o777 & !forbidden;
     Some((format!("{shown} can be {how} by others"), format!("run: chmod {mode:o} '{shown}'")))
-}
-
-#[cfg(not(unix))]
-pub fn check(report: &mut Report, _profile: &Profile) {
-    report.ok("permissions", "not checked on this system");
 }

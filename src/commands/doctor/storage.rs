@@ -1,7 +1,7 @@
 //! Checks who is signed in, and whether the storage can be read and written.
 
 use crate::clock;
-use crate::commands::doctor::Report;
+use crate::commands::doctor::report::Report;
 use crate::commands::profile_test;
 use crate::login::Login;
 use crate::policy;
