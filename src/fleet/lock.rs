@@ -27,7 +27,6 @@ pub struct EtcdHold<'a> {
     pub unanswered: Option<HostAction>,
 }
 
-/// What a change comes to.
 pub enum Plan {
     Write(Vec<TxnOp>),
     /// Nothing to write. True if the change has been made already.

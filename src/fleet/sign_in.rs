@@ -2,20 +2,17 @@
 //! that host is gone.
 
 use crate::clock::Deadline;
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
-use crate::fleet::settings::Role;
-use etcd_client::{EventType, Txn};
+use crate::storage::shared::SharedStorage;
+use etcd_client::EventType;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Longer than the lifetime of a device code.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(20 * 60);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Held by the host that runs the sign-in. When it is dropped, the pending device authorization is withdrawn.
 pub struct SignInLock<'a> {
@@ -63,7 +60,7 @@ impl<'a> SignInLock<'a> {
 impl Drop for SignInLock<'_> {
     fn drop(&mut self) {
         self.watcher.abort();
-        let _ = withdraw(self.etcd);
+        let _ = self.etcd.withdraw_pending();
     }
 }
 
@@ -87,29 +84,6 @@ fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
             }
         }
     }))
-}
-
-/// Writes the pending device authorization to etcd.
-pub fn publish(etcd: &EtcdStorage, pending: &DeviceAuthorization) -> Result<()> {
-    let action = etcd.action(0)?;
-    // Readers get nothing that a sign-in could be finished with.
-    let shown = DeviceAuthorization { device_code: "".into(), approval: None, ..pending.clone() };
-    let ops = [
-        etcd.put_sealed("pending", pending, false, &action)?,
-        etcd.put_sealed("prompt", &shown, true, &action)?,
-    ];
-    let deadline = Deadline::after(PUBLISH_TIMEOUT);
-    etcd.client.commit(&Txn::new().and_then(ops), &deadline).map(drop)
-}
-
-/// Removes the pending device authorization from etcd, and so from all hosts.
-pub fn withdraw(etcd: &EtcdStorage) -> Result<()> {
-    if etcd.local.settings.role == Role::Reader {
-        return Ok(());
-    }
-    let ops = ["pending", "prompt"].map(|name| etcd.delete(name));
-    let deadline = Deadline::after(WITHDRAW_TIMEOUT);
-    etcd.client.commit(&Txn::new().and_then(ops), &deadline).map(drop)
 }
 
 fn cancelled() -> Error {

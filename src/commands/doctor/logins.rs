@@ -60,13 +60,11 @@ fn check_pending(report: &mut Report, sign_in_dir: &SignInDir) -> Result<()> {
 
 fn check_failure(report: &mut Report, failure: &Record<Failure>, what: &str) -> Result<()> {
     if let Some(failure) = failure.load()? {
-        let found = match failure.pause_left() {
-            0 => format!("the last {what} failed: {}", failure.error.text()),
-            left => {
-                let (next, error) = (time_left(left), failure.error.text());
-                format!("the last {what} failed (next try in {next}): {error}")
-            }
+        let next_try = match failure.pause_left() {
+            0 => String::new(),
+            left => format!(" (next try in {})", time_left(left)),
         };
+        let found = format!("the last {what} failed{next_try}: {}", failure.error.text());
         let next = failure.error.hint.clone();
         report.warn("back-off", found, next.unwrap_or_else(|| "the next get tries again".into()));
     }

@@ -5,19 +5,12 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    Ok,
-    Warning,
-    Failure,
-}
-
 /// The result of one check.
 #[derive(Debug, Serialize)]
 pub struct Check {
     name: &'static str,
-    level: Level,
+    /// "ok", "warning" or "failure".
+    level: &'static str,
     found: String,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,17 +22,17 @@ pub struct Report(pub Vec<Check>);
 
 impl Report {
     pub fn ok(&mut self, name: &'static str, found: impl Into<String>) {
-        self.0.push(Check { name, level: Level::Ok, found: found.into(), next: None });
+        self.0.push(Check { name, level: "ok", found: found.into(), next: None });
     }
 
     pub fn warn(&mut self, name: &'static str, found: impl Into<String>, next: impl Into<String>) {
         let (found, next) = (found.into(), Some(next.into()));
-        self.0.push(Check { name, level: Level::Warning, found, next });
+        self.0.push(Check { name, level: "warning", found, next });
     }
 
     pub fn fail(&mut self, name: &'static str, error: &Error) {
         let found = error.text();
-        self.0.push(Check { name, level: Level::Failure, found, next: error.hint.clone() });
+        self.0.push(Check { name, level: "failure", found, next: error.hint.clone() });
     }
 
     /// Returns the value. Reports the error instead, if there is one.
@@ -60,18 +53,14 @@ impl Report {
             check.found = redacted(&check.found);
             check.next = check.next.as_deref().map(redacted);
         }
-        let code = u8::from(self.0.iter().any(|check| check.level == Level::Failure));
+        let code = u8::from(self.0.iter().any(|check| check.level == "failure"));
         if as_json {
             let object = json!({ "ok": code == 0, "checks": self.0 });
             return (format!("{object}\n"), code);
         }
         let mut text = String::new();
         for Check { name, level, found, next } in &self.0 {
-            let level = match level {
-                Level::Ok => "ok",
-                Level::Warning => "warning",
-                Level::Failure => "FAILURE",
-            };
+            let level = level.replace("failure", "FAILURE");
             let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
             let line = format!("{level:<9}{name:<13}{found}{next}").replace(char::is_control, "?");
             writeln!(text, "{line}").expect("writing to a string does not fail");
