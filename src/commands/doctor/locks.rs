@@ -32,7 +32,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
 }
 
-/// Reports a lock that works on this machine, and whether other machines may use the folder, too.
+/// Reports a lock that works on this machine, and names a file system that other machines may share.
 fn report_scope(report: &mut Report, folder: &Path) {
     let rest = match shared_file_system(folder) {
         Some(kind) => format!(" of this machine; other machines on {kind} were not tried"),
@@ -41,7 +41,7 @@ fn report_scope(report: &mut Report, folder: &Path) {
     report.ok("locks", format!("a lock in {} excludes a second process{rest}", folder.display()));
 }
 
-/// Returns the kind of a file system that other machines may use, too.
+/// Returns the kind of a file system that other machines may share.
 #[cfg(target_os = "linux")]
 fn shared_file_system(folder: &Path) -> Option<&'static str> {
     // The numbers are in statfs(2).
@@ -86,7 +86,7 @@ fn try_with_second_process(path: &Path) -> Result<()> {
     let lock = Lock::try_acquire(path)?;
     let lock = lock.ok_or_else(|| broken(path, "is busy although no process holds it"))?;
     if second_process_acquires(path)? {
-        return Err(broken(path, "excludes nobody: a second process got it, too"));
+        return Err(broken(path, "does not exclude a second process"));
     }
     drop(lock);
     Ok(())
