@@ -5,9 +5,8 @@
 use crate::clock::{self, Stopwatch};
 use crate::error::Kind;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write, stderr};
 use std::path::Path;
@@ -22,7 +21,7 @@ pub enum Event<'a> {
         profile: &'a str,
         storage: &'a str,
         host: Option<Cow<'a, str>>,
-        target: Target,
+        target: &'a str,
     },
     /// The stored login, as a `get` finds it.
     Login {
@@ -82,27 +81,6 @@ pub enum Event<'a> {
         joined: bool,
         expires_at: i64,
     },
-}
-
-/// What the host of a request stands for.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    Token,
-    ApiKey,
-    OtherHosts,
-    Nothing,
-}
-
-impl Target {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Token => "a token",
-            Self::ApiKey => "an API key",
-            Self::OtherHosts => "a credential that git stored with us",
-            Self::Nothing => "no credential",
-        }
-    }
 }
 
 /// The state of the stored login.
@@ -187,90 +165,29 @@ pub fn ms(stopwatch: Option<&Stopwatch>) -> u64 {
 impl Outputs {
     /// Writes each line at once, so that lines of several processes do not mix. Write errors are ignored.
     fn write(&self, event: &Event) {
+        let Ok(Value::Object(fields)) = serde_json::to_value(event) else { return };
         if self.stderr {
-            let text = event.to_string().replace(char::is_control, "?");
+            let text = fields.iter().map(text).collect::<Vec<_>>().join(" ");
+            let text = text.replace(char::is_control, "?");
             let _ = stderr().write_all(format!("codex-credential: {text}\n").as_bytes());
         }
         if let Some(mut file) = self.file.as_ref() {
-            let mut line =
-                json!({ "at": clock::timestamp().to_string(), "pid": std::process::id() });
-            if let (Some(line), Ok(event)) = (line.as_object_mut(), serde_json::to_value(event)) {
-                line.extend(event.as_object().cloned().unwrap_or_default());
-            }
+            let at = clock::timestamp().to_string();
+            let mut line = json!({ "at": at, "pid": std::process::id() });
+            line.as_object_mut().expect("an object").extend(fields);
             let _ = file.write_all(format!("{line}\n").as_bytes());
         }
     }
 }
 
-impl fmt::Display for Event<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Profile { profile, storage, host, target } => {
-                write!(f, "profile {profile}, storage {storage}: ")?;
-                match host {
-                    Some(host) => write!(f, "a request for {host} gets {}", target.text()),
-                    None => write!(f, "a request without a host gets {}", target.text()),
-                }
-            }
-            Self::Login { state, expires_at, .. } => {
-                let what = match state {
-                    State::Warm => "the stored token is valid",
-                    State::Due => "the stored token is valid, and its early renewal is due",
-                    State::Stale => "no stored token is valid for as long as the caller asks",
-                };
-                f.write_str(what)?;
-                expires_at.map_or(Ok(()), |end| write!(f, " (expires at {})", clock::rfc3339(end)))
-            }
-            Self::LockWait { path, holder } => {
-                write!(
-                    f,
-                    "waiting for {} to release the lock {path}",
-                    holder.as_deref().unwrap_or("another process")
-                )
-            }
-            Self::LockGained { path, ms } => write!(f, "got the lock {path} after {ms} ms"),
-            Self::RenewalStarted { process, goal } => {
-                write!(f, "started the renewal process {process} to get {goal}")
-            }
-            Self::RenewalEnded { failure: None } => f.write_str("the renewal process succeeded"),
-            Self::RenewalEnded { failure: Some(kind) } => {
-                write!(f, "the renewal process failed ({})", kind.name())
-            }
-            Self::Request { method, host, path, status, ms } => {
-                write!(f, "{method} {host}{path}: ")?;
-                match status {
-                    Some(status) => write!(f, "{status} in {ms} ms"),
-                    None => write!(f, "no answer in {ms} ms"),
-                }
-            }
-            Self::Etcd { operation, endpoint, succeeded, ms } => {
-                let result = if *succeeded { "succeeded" } else { "failed" };
-                write!(f, "etcd {operation} at {endpoint}: {result} in {ms} ms")
-            }
-            Self::Journal { step } => f.write_str(match step {
-                JournalStep::Intent => "recorded the request in the journal",
-                JournalStep::Answer => "recorded the response in the journal",
-                JournalStep::Cleared => "removed the journal",
-                JournalStep::AnswerFound => "a killed renewal left a response in the journal",
-                JournalStep::IntentFound => {
-                    "a killed renewal left a request without a response in the journal"
-                }
-            }),
-            Self::Commit { what, stored: true } => write!(f, "stored the {what}"),
-            Self::Commit { what, stored: false } => {
-                write!(f, "did not store the {what}: another login was stored in the meantime")
-            }
-            Self::BackOff { until, failures } => {
-                write!(f, "no request before {} (failures: {failures})", clock::rfc3339(*until))
-            }
-            Self::DeviceAuthorization { joined, expires_at } => {
-                let which = if *joined { "pending" } else { "new" };
-                let until = clock::rfc3339(*expires_at);
-                write!(
-                    f,
-                    "waiting for the user to approve the {which} device authorization until {until}"
-                )
-            }
+/// Formats one field for the user: `host=auth.openai.com`.
+fn text((name, value): (&String, &Value)) -> String {
+    match value {
+        Value::String(event) if name == "event" => event.clone(),
+        Value::String(text) => format!("{name}={text}"),
+        Value::Number(time) if name == "until" || name.ends_with("_at") => {
+            format!("{name}={}", clock::rfc3339(time.as_i64().unwrap_or_default()))
         }
+        value => format!("{name}={value}"),
     }
 }

@@ -146,10 +146,10 @@ fn profile_event<'a>(profile: &'a Profile, request: &'a Credential, target: Targ
         storage: profile.storage_kind().name(),
         host: request.host.as_deref().map(String::from_utf8_lossy),
         target: match target {
-            Target::Token | Target::Default => trace::Target::Token,
-            Target::ApiKey => trace::Target::ApiKey,
-            Target::OtherHosts => trace::Target::OtherHosts,
-            Target::Nothing => trace::Target::Nothing,
+            Target::Token | Target::Default => "token",
+            Target::ApiKey => "api_key",
+            Target::OtherHosts => "other_hosts",
+            Target::Nothing => "nothing",
         },
     }
 }

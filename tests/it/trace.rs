@@ -84,7 +84,9 @@ fn verbose_shows_the_renewal_process_on_stderr_only() {
     let token = machine.auth_json()["tokens"]["access_token"].as_str().unwrap().to_owned();
     let output = output.stdout(format!("{token}\n"));
     let host = machine.issuer.url().strip_prefix("http://").unwrap().to_owned();
-    output.stderr(contains(format!("POST {host}/oauth/token: 200 in ")));
+    output.stderr(contains(format!(
+        "request method=POST host={host} path=/oauth/token status=200 ms="
+    )));
     let quiet = machine.command("get --format token").assert().success();
     quiet.stderr(predicates::str::is_empty());
 }
