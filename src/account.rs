@@ -3,11 +3,10 @@
 //! Signatures are not checked here: the tokens came from the issuer over TLS or from the user's own files. ID tokens
 //! of standard issuers are validated before they are stored, see [`crate::oauth::id_token`].
 
-use crate::lenient::lenient;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Number, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The claims that this program reads. A malformed claim is skipped and does not affect the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,89 +25,26 @@ impl Claims {
     pub fn from_jwt(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        // serde rejects a claim that appears twice; in a `Value` the last one counts.
-        let payload = serde_json::from_slice(&json)
-            .or_else(|_| Payload::from_value(&serde_json::from_slice(&json)?));
-        payload.ok().map(Payload::into)
+        let claims: Value = serde_json::from_slice(&json).ok()?;
+        claims.is_object().then(|| Self {
+            exp: numeric_date(&claims["exp"]),
+            iat: numeric_date(&claims["iat"]),
+            iss: text(&claims["iss"]),
+            account: Account::from_claims(&claims),
+        })
     }
 }
 
 /// `NumericDate` (RFC 7519 §2): seconds, possibly with a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-fn numeric_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    let seconds: Option<Number> = lenient(from)?;
-    Ok(seconds.and_then(|seconds| {
-        seconds.as_i64().or_else(|| seconds.as_f64().map(|seconds| seconds as i64))
-    }))
+fn numeric_date(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
 }
 
 /// Text without control characters, because it is shown on terminals and written into protocol lines.
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let text: Option<String> = lenient(from)?;
-    Ok(text.filter(|text| !text.is_empty() && !text.contains(char::is_control)))
-}
-
-/// The claims under their names in a token.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Payload {
-    #[serde(deserialize_with = "numeric_date")]
-    exp: Option<i64>,
-    #[serde(deserialize_with = "numeric_date")]
-    iat: Option<i64>,
-    #[serde(deserialize_with = "text")]
-    iss: Option<String>,
-    #[serde(deserialize_with = "text")]
-    email: Option<String>,
-    #[serde(deserialize_with = "text")]
-    preferred_username: Option<String>,
-    #[serde(deserialize_with = "text")]
-    sub: Option<String>,
-    #[serde(rename = "https://api.openai.com/profile", deserialize_with = "lenient")]
-    profile: Option<OpenAiProfile>,
-    #[serde(rename = "https://api.openai.com/auth", deserialize_with = "lenient")]
-    auth: Option<OpenAiAuth>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OpenAiProfile {
-    #[serde(deserialize_with = "text")]
-    email: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OpenAiAuth {
-    #[serde(deserialize_with = "text")]
-    chatgpt_user_id: Option<String>,
-    #[serde(deserialize_with = "text")]
-    user_id: Option<String>,
-    #[serde(deserialize_with = "text")]
-    chatgpt_account_id: Option<String>,
-    #[serde(deserialize_with = "text")]
-    chatgpt_plan_type: Option<String>,
-}
-
-impl Payload {
-    /// Reads a `Value` by way of its text, because [`lenient`] needs text.
-    fn from_value(value: &Value) -> serde_json::Result<Self> {
-        serde_json::from_str(&value.to_string())
-    }
-}
-
-impl From<Payload> for Claims {
-    fn from(claims: Payload) -> Self {
-        let auth = claims.auth.unwrap_or_default();
-        let account = Account {
-            email: claims.email.or(claims.profile.unwrap_or_default().email),
-            name: claims.preferred_username,
-            account_id: auth.chatgpt_account_id,
-            user_id: auth.chatgpt_user_id.or(auth.user_id).or(claims.sub),
-            plan: auth.chatgpt_plan_type,
-        };
-        Self { exp: claims.exp, iat: claims.iat, iss: claims.iss, account }
-    }
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str().filter(|text| !text.is_empty() && !text.contains(char::is_control));
+    text.map(str::to_owned)
 }
 
 /// The user and workspace of a login.
@@ -130,9 +66,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// Reads the account from the response of a userinfo endpoint (OpenID Connect Core 1.0 §5.3.2).
+    /// Reads the account from the claims of a token, or of a userinfo endpoint (OpenID Connect Core 1.0 §5.3.2).
     pub fn from_claims(claims: &Value) -> Self {
-        Claims::from(Payload::from_value(claims).unwrap_or_default()).account
+        let auth = &claims["https://api.openai.com/auth"];
+        let profile = &claims["https://api.openai.com/profile"];
+        Self {
+            email: text(&claims["email"]).or_else(|| text(&profile["email"])),
+            name: text(&claims["preferred_username"]),
+            account_id: text(&auth["chatgpt_account_id"]),
+            user_id: [&auth["chatgpt_user_id"], &auth["user_id"], &claims["sub"]]
+                .into_iter()
+                .find_map(text),
+            plan: text(&auth["chatgpt_plan_type"]),
+        }
     }
 
     /// Reads the account from the tokens of one login. For each member, the first token that has it counts.
