@@ -1,7 +1,7 @@
 //! Writes the audit log: who did what with a login, and how it ended. A log that cannot be written is no error.
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
@@ -24,22 +24,6 @@ pub enum Action {
     Import,
     /// A caller was given an access token.
     HandOut,
-}
-
-impl Action {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-            Self::Renewal => "renewal",
-            Self::Store => "store",
-            Self::Rejection => "rejection",
-            Self::Removal => "removal",
-            Self::Logout => "logout",
-            Self::Move => "move",
-            Self::Import => "import",
-            Self::HandOut => "hand_out",
-        }
-    }
 }
 
 /// The program that runs this one.
@@ -109,16 +93,6 @@ pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Op
     };
     let line = serde_json::to_string(&entry).expect("entries serialize");
     let _ = Log::of_user().and_then(|log| log.append(&line));
-}
-
-/// Logs the result of `action`.
-pub fn note_result<T>(
-    profile: &Profile,
-    action: Action,
-    login: Option<&Login>,
-    result: &Result<T>,
-) {
-    note(profile, action, login, result.as_ref().err());
 }
 
 fn short(text: &str) -> String {

@@ -23,11 +23,12 @@ pub fn audit(since: Option<i64>, as_json: bool) -> Result<String> {
 
 fn row(entry: &Entry) -> String {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let action = serde_json::to_value(entry.action).unwrap_or_default();
     let program = Some(entry.caller.program.as_str()).filter(|program| !program.is_empty());
     format!(
         "{}  {:<8} {:<21} {:<9} {:<24} {:<13} {} ({})",
         clock::rfc3339(entry.at),
-        entry.action.name(),
+        action.as_str().unwrap_or_default(),
         entry.outcome,
         entry.profile,
         or_none(&entry.account),
