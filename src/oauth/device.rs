@@ -1,15 +1,91 @@
-//! The responses to a poll for a device authorization, and the pace of polling (RFC 8628).
+//! What both dialects share of a device authorization (RFC 8628): its response, its polls and their pace.
 
-use crate::device_authorization::AuthorizationCode;
-use crate::error::{Error, Kind};
-use crate::tokens::TokenResponse;
+use crate::account_rules::AccountRules;
+use crate::client::ClientRegistration;
+use crate::clock;
+use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
+use crate::error::{Error, Kind, Result};
+use crate::oauth::http::Response;
+use crate::oauth::response::number;
+use crate::tokens::{Secret, TokenResponse};
+use crate::urls::host;
+use crate::verification::Verification;
+use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
+use url::Url;
+
+/// Lifetime of a device code, if the response has none, and pause between two polls (RFC 8628 §3.2), in seconds.
+/// RFC 8628 requires a lifetime; some servers omit it.
+pub(super) const CODE_LIFETIME: u64 = 15 * 60;
+const INTERVAL: u64 = 5;
+
+/// The device authorization response (RFC 8628 §3.2), with the names of other servers for its members.
+#[derive(Deserialize)]
+struct DeviceAuthorizationResponse {
+    #[serde(alias = "device_auth_id")]
+    device_code: Secret<String>,
+    #[serde(alias = "usercode")]
+    user_code: String,
+    #[serde(alias = "verification_url")]
+    verification_uri: Option<String>,
+    #[serde(alias = "verification_url_complete")]
+    verification_uri_complete: Option<String>,
+    #[serde(default)]
+    expires_in: Value,
+    #[serde(default)]
+    interval: Value,
+}
+
+/// Reads the successful response of `url`. `page` is the verification URL of a server that sends none.
+pub(super) fn device_authorization(
+    client: &ClientRegistration,
+    response: &Response,
+    url: &str,
+    page: Option<String>,
+    longest_lifetime: u64,
+) -> Result<DeviceAuthorization> {
+    let unusable = || {
+        Error::new(Kind::Server, format!("{} did not send a user code", host(url)))
+            .hint("a proxy, a bot check or a sign-in page may have answered instead")
+    };
+    let code: DeviceAuthorizationResponse =
+        serde_json::from_slice(&response.body).map_err(|_| unusable())?;
+    let complete = code.verification_uri_complete.filter(|url| page.is_none() && is_web_page(url));
+    let page = page.or(code.verification_uri).filter(|url| is_web_page(url));
+    let (Some(verification_uri), true) = (page, is_user_code(&code.user_code)) else {
+        return Err(unusable());
+    };
+    let lifetime = number(&code.expires_in).unwrap_or(CODE_LIFETIME).min(longest_lifetime);
+    Ok(DeviceAuthorization {
+        issuer: client.issuer.clone(),
+        client_id: client.client_id.clone(),
+        device_code: code.device_code,
+        verification: Verification {
+            reason: None,
+            verification_uri,
+            verification_uri_complete: complete,
+            user_code: code.user_code,
+            expires_at: clock::now() + lifetime.cast_signed(),
+        },
+        interval: number(&code.interval).unwrap_or(INTERVAL),
+        rules: AccountRules::default(),
+        approval: None,
+    })
+}
 
 /// Whether `code` fits on one line of a terminal and in a one-line error.
-pub(super) fn is_user_code(code: &str) -> bool {
+fn is_user_code(code: &str) -> bool {
     (1..=64).contains(&code.len())
-        && !code.contains(char::is_control)
+        && code.chars().all(|c| c == ' ' || c.is_ascii_graphic())
         && code.trim().len() == code.len()
+}
+
+/// Whether `url` can be shown on one line and opened in a browser.
+fn is_web_page(url: &str) -> bool {
+    let scheme = Url::parse(url).map(|url| url.scheme().to_owned());
+    let is_one_line = !url.contains(|c: char| c.is_control() || c.is_whitespace());
+    is_one_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
 }
 
 /// What one poll led to (RFC 8628 §3.5).
@@ -35,6 +111,19 @@ pub enum PollResponse {
     Unavailable,
     /// The poll was sent, and no response arrived.
     NoResponse,
+}
+
+impl PollResponse {
+    /// Returns what an error response means in both dialects, if it means the same in both.
+    pub(super) fn of_error(response: &Response) -> Option<Self> {
+        match (response.status, response.error_code().as_deref()) {
+            (_, Some("access_denied" | "authorization_declined")) => Some(Self::Failed(denied())),
+            (_, Some("expired_token" | "code_expired")) => Some(Self::Failed(expired())),
+            (429, _) => Some(Self::TooManyRequests(response.retry_after)),
+            (300..400 | 500.., _) => Some(Self::Unavailable),
+            _ => (!response.is_from_endpoint()).then_some(Self::Unavailable),
+        }
+    }
 }
 
 /// What to do after a poll.
@@ -117,7 +206,7 @@ fn lost(error: &Error) -> Error {
     Error::new(Kind::LoginRequired, what).sign_in_again()
 }
 
-pub(super) fn denied() -> Error {
+fn denied() -> Error {
     Error::new(Kind::Denied, "the sign-in was denied in the browser")
         .run("to try again", "codex-credential login")
 }
@@ -176,6 +265,15 @@ mod tests {
         let mut polling = Polling::new(5);
         polling.next_step(PollResponse::NoResponse);
         assert_eq!(kind(&mut polling, unknown()), Kind::LoginRequired);
+    }
+
+    #[test]
+    fn verification_url_that_is_not_a_web_page_is_rejected() {
+        assert!(is_web_page("https://a.example/device?user_code=A-B"));
+        for url in ["file:///etc/passwd", "javascript:alert(1)", "https://a.example/\u{1b}[2J", ""]
+        {
+            assert!(!is_web_page(url), "{url}");
+        }
     }
 
     #[test]

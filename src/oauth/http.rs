@@ -10,7 +10,7 @@ use crate::trace::{self, Event};
 use crate::urls::{host, path};
 use bytes::Bytes;
 use reqwest::redirect;
-use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -61,7 +61,7 @@ impl From<RequestError> for Error {
     }
 }
 
-/// Name and value of a form parameter.
+/// Name and value of a parameter.
 pub type Field<'a> = (&'a str, &'a str);
 
 pub struct Http {
@@ -121,9 +121,10 @@ impl Http {
         if url.starts_with("http://") { &self.local } else { &self.client }
     }
 
-    pub fn post_json(&self, url: &str, body: &impl Serialize) -> Result<Response, RequestError> {
+    pub fn post_json(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
+        let body: BTreeMap<_, _> = fields.iter().copied().collect();
         let request = self.client(url).post(url).header("content-type", "application/json");
-        self.send(url, request.body(Bytes::from_owner(to_json(body))))
+        self.send(url, request.body(Bytes::from_owner(to_json(&body))))
     }
 
     pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
@@ -195,9 +196,8 @@ impl Http {
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
             let response = response.map_err(|error| self.error(url, error))?;
-            let status = response.status().as_u16();
             let head = Response {
-                status,
+                status: response.status().as_u16(),
                 retry_after: retry_after(&response),
                 skew: skew(&response),
                 etag: header(&response, "etag").map(str::to_owned),
@@ -205,15 +205,7 @@ impl Http {
                 is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
                 ..Response::default()
             };
-            let body = body(response).await.map_err(|error| match error {
-                BodyError::Http(error) => {
-                    RequestError::CutOff(status, no_response(url, error, None))
-                }
-                BodyError::TooLong => RequestError::NoResponse(Error::new(
-                    Kind::Server,
-                    format!("{} sent a response of more than {BODY_LIMIT} bytes", host(url)),
-                )),
-            })?;
+            let body = body(url, response).await?;
             Ok(Response { body, ..head })
         })
     }
@@ -230,16 +222,17 @@ impl Http {
     }
 }
 
-enum BodyError {
-    Http(reqwest::Error),
-    TooLong,
-}
-
-async fn body(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+async fn body(
+    url: &str,
+    mut response: reqwest::Response,
+) -> Result<Zeroizing<Vec<u8>>, RequestError> {
+    let status = response.status().as_u16();
+    let cut_off = |error| RequestError::CutOff(status, no_response(url, error, None));
     let mut body = Zeroizing::new(Vec::with_capacity(BUFFER_SIZE));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Http)? {
+    while let Some(chunk) = response.chunk().await.map_err(cut_off)? {
         if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(BodyError::TooLong);
+            let what = format!("{} sent a response of more than {BODY_LIMIT} bytes", host(url));
+            return Err(RequestError::NoResponse(Error::new(Kind::Server, what)));
         }
         body.extend_from_slice(&chunk);
     }

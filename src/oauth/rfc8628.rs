@@ -1,42 +1,15 @@
 //! Device authorization by the standard (RFC 8628): a successful poll yields the tokens.
 
-use crate::account_rules::AccountRules;
-use crate::clock;
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{PollResponse, denied, expired, is_user_code};
+use crate::oauth::device::{PollResponse, device_authorization};
 use crate::oauth::http::{RequestError, Response};
-use crate::oauth::response::number;
 use crate::oauth::standard::{StandardServer, request_error};
-use crate::tokens::Secret;
 use crate::urls::host;
-use crate::verification::Verification;
-use serde::Deserialize;
-use serde_json::Value;
-use url::Url;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// The lifetime of a device code if the response has none, in seconds. RFC 8628 requires one; some servers omit it.
-const CODE_LIFETIME: u64 = 15 * 60;
-/// The longest lifetime we accept, in seconds.
+/// The longest lifetime of a device code we accept, in seconds.
 const LONGEST_LIFETIME: u64 = 24 * 3600;
-/// Seconds between two polls if the response has no interval (RFC 8628 §3.2).
-const INTERVAL: u64 = 5;
-
-/// The device authorization response (RFC 8628 §3.2).
-#[derive(Deserialize)]
-struct DeviceAuthorizationResponse {
-    device_code: Secret<String>,
-    user_code: String,
-    #[serde(alias = "verification_url")]
-    verification_uri: String,
-    #[serde(alias = "verification_url_complete")]
-    verification_uri_complete: Option<String>,
-    #[serde(default)]
-    expires_in: Value,
-    #[serde(default)]
-    interval: Value,
-}
 
 impl StandardServer<'_> {
     /// Requests a device code and a user code (RFC 8628 §3.1).
@@ -56,35 +29,7 @@ impl StandardServer<'_> {
         if !(200..300).contains(&response.status) {
             return Err(request_error(&response, url));
         }
-        self.device_authorization(&response).ok_or_else(|| {
-            Error::new(Kind::Server, format!("{} did not send a user code", host(url)))
-                .hint("a proxy or a sign-in page may have answered instead")
-        })
-    }
-
-    fn device_authorization(&self, response: &Response) -> Option<DeviceAuthorization> {
-        let code: DeviceAuthorizationResponse = serde_json::from_slice(&response.body).ok()?;
-        if !is_user_code(&code.user_code) || !is_web_page(&code.verification_uri) {
-            return None;
-        }
-        let expires_in = number(&code.expires_in).unwrap_or(CODE_LIFETIME).min(LONGEST_LIFETIME);
-        Some(DeviceAuthorization {
-            issuer: self.client.issuer.clone(),
-            client_id: self.client.client_id.clone(),
-            device_code: code.device_code,
-            verification: Verification {
-                reason: None,
-                verification_uri: code.verification_uri,
-                verification_uri_complete: code
-                    .verification_uri_complete
-                    .filter(|url| is_web_page(url)),
-                user_code: code.user_code,
-                expires_at: clock::now() + expires_in.cast_signed(),
-            },
-            interval: number(&code.interval).unwrap_or(INTERVAL),
-            rules: AccountRules::default(),
-            approval: None,
-        })
+        device_authorization(self.client, &response, url, None, LONGEST_LIFETIME)
     }
 
     /// Asks once whether the user has approved (RFC 8628 §3.4).
@@ -118,14 +63,13 @@ fn poll_response(response: &Response, url: &str) -> PollResponse {
         },
         (_, Some("authorization_pending")) => PollResponse::AuthorizationPending,
         (_, Some("slow_down")) => PollResponse::SlowDown,
-        (_, Some("access_denied")) => PollResponse::Failed(denied()),
-        (_, Some("expired_token")) => PollResponse::Failed(expired()),
         (_, Some("invalid_grant" | "device_not_found")) => {
             PollResponse::UnknownCode(unknown_code(url))
         }
-        (429, _) => PollResponse::TooManyRequests(response.retry_after),
-        (300..400 | 500.., _) | (_, None) => PollResponse::Unavailable,
-        _ => PollResponse::Failed(request_error(response, url)),
+        (_, code) => PollResponse::of_error(response).unwrap_or_else(|| match code {
+            Some(_) => PollResponse::Failed(request_error(response, url)),
+            None => PollResponse::Unavailable,
+        }),
     }
 }
 
@@ -133,13 +77,6 @@ fn unknown_code(url: &str) -> Error {
     let what =
         format!("{} does not know the device code: it was denied, used or has expired", host(url));
     Error::new(Kind::LoginExpired, what).run("to get a new one", "codex-credential login")
-}
-
-/// Whether `url` can be shown on one line and opened in a browser.
-fn is_web_page(url: &str) -> bool {
-    let scheme = Url::parse(url).map(|url| url.scheme().to_owned());
-    let is_one_line = !url.contains(|c: char| c.is_control() || c.is_whitespace());
-    is_one_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
 }
 
 #[cfg(test)]
@@ -179,16 +116,6 @@ mod tests {
         for (status, body) in [(200, "<html>"), (400, ""), (403, "<html>"), (502, "{}"), (307, "")]
         {
             assert!(matches!(poll(status, body), PollResponse::Unavailable), "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn verification_url_that_is_not_a_web_page_is_rejected() {
-        assert!(is_web_page("https://a.example/device?user_code=A-B"));
-        for url in
-            ["file:///etc/passwd", "javascript:alert(1)", "https://a.example/\u{1b}[2J", "x y", ""]
-        {
-            assert!(!is_web_page(url), "{url}");
         }
     }
 }

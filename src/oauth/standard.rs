@@ -5,7 +5,7 @@ use crate::client::{Endpoints, Standard};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::http::{Field, Http, RequestError, Response};
 use crate::oauth::response::without_secrets;
-use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
+use crate::oauth::token_endpoint::TokenOutcome;
 use crate::tokens::Secret;
 use crate::urls::host;
 
@@ -71,10 +71,10 @@ impl StandardServer<'_> {
     }
 
     /// Revokes a token (RFC 7009) and returns the host that confirmed it.
-    pub fn revoke(&self, token: &Secret<String>, hint: TokenTypeHint) -> Result<String> {
+    pub fn revoke(&self, token: &Secret<String>, token_type_hint: &str) -> Result<String> {
         let url = self.endpoints.revocation.as_deref();
         let url = url.ok_or_else(|| self.no_endpoint("revocation_endpoint"))?;
-        let fields = [("token", token.expose().as_str()), ("token_type_hint", hint.name())];
+        let fields = [("token", token.expose().as_str()), ("token_type_hint", token_type_hint)];
         let response = self.post(url, &fields)?;
         let is_revoked = (200..300).contains(&response.status);
         if is_revoked { Ok(host(url).to_owned()) } else { Err(request_error(&response, url)) }

@@ -61,22 +61,6 @@ impl TokenOutcome {
     }
 }
 
-/// The kind of a token that is revoked: `token_type_hint` (RFC 7009 §2.1).
-#[derive(Clone, Copy, Debug)]
-pub enum TokenTypeHint {
-    RefreshToken,
-    AccessToken,
-}
-
-impl TokenTypeHint {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::RefreshToken => "refresh_token",
-            Self::AccessToken => "access_token",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

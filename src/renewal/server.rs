@@ -13,7 +13,7 @@ use crate::oauth::discovery::{CachedMetadata, discover};
 use crate::oauth::http::Http;
 use crate::oauth::id_token;
 use crate::oauth::standard::StandardServer;
-use crate::oauth::token_endpoint::{TokenOutcome, TokenTypeHint};
+use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
 use crate::storage::records::Record;
 use crate::tokens::{Secret, TokenResponse};
@@ -144,8 +144,8 @@ impl<'a> AuthorizationServer<'a> {
     /// Revokes the refresh token, else the access token. Returns the host that was asked.
     pub fn revoke(&self, login: &Login) -> Result<String> {
         let (token, hint) = match &login.refresh_token {
-            Some(token) => (token, TokenTypeHint::RefreshToken),
-            None => (&*login.access_token, TokenTypeHint::AccessToken),
+            Some(token) => (token, "refresh_token"),
+            None => (&*login.access_token, "access_token"),
         };
         let granted_by = self.profile.registration_of(login);
         if let Some(standard) = self.profile.as_standard() {
