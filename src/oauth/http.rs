@@ -4,7 +4,7 @@
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::network_error::{Proxies, no_response};
+use crate::oauth::network_error::{no_response, proxy_for};
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::{host, path};
@@ -69,7 +69,6 @@ pub struct Http {
     client: reqwest::Client,
     /// Uses no proxy: for servers on this machine.
     local: reqwest::Client,
-    proxies: Proxies,
     /// For one request, including the response body.
     timeout: Duration,
     runtime: Option<Runtime>,
@@ -112,8 +111,7 @@ impl Http {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
-        let proxies = Proxies::of_environment();
-        Ok(Self { client, local, proxies, timeout: TIMEOUT, runtime: Some(runtime) })
+        Ok(Self { client, local, timeout: TIMEOUT, runtime: Some(runtime) })
     }
 
     /// Chooses the client for `url`. Plain http is allowed only for loopback, see [`crate::urls::is_secure`].
@@ -175,7 +173,7 @@ impl Http {
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
         let stopwatch = trace::stopwatch();
         let request = request.header("accept", "application/json").timeout(self.timeout);
-        let request = request.build().map_err(|error| self.error(url, error))?;
+        let request = request.build().map_err(|error| failed(url, error))?;
         let method = request.method().clone();
         let result = self.execute(url, request);
         trace::tell(|| Event::Request {
@@ -195,7 +193,7 @@ impl Http {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
-            let response = response.map_err(|error| self.error(url, error))?;
+            let response = response.map_err(|error| failed(url, error))?;
             let head = Response {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),
@@ -209,17 +207,13 @@ impl Http {
             Ok(Response { body, ..head })
         })
     }
+}
 
-    fn error(&self, url: &str, error: reqwest::Error) -> RequestError {
-        if error.is_connect() || error.is_builder() {
-            return RequestError::NotSent(no_response(
-                url,
-                error,
-                self.proxies.host_for(url).as_deref(),
-            ));
-        }
-        RequestError::NoResponse(no_response(url, error, None))
+fn failed(url: &str, error: reqwest::Error) -> RequestError {
+    if error.is_connect() || error.is_builder() {
+        return RequestError::NotSent(no_response(url, error, proxy_for(url).as_ref()));
     }
+    RequestError::NoResponse(no_response(url, error, None))
 }
 
 async fn body(

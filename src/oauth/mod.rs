@@ -14,5 +14,4 @@ pub mod response;
 pub mod rfc8628;
 mod signature;
 pub mod standard;
-mod tls;
 pub mod token_endpoint;

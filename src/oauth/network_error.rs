@@ -1,41 +1,41 @@
 //! The error for a request without a response: the network, a certificate or the proxy failed.
 
+use crate::clock::rfc3339;
 use crate::error::{Error, Kind};
-use crate::oauth::tls::{TlsFailure, tls_failure};
 use crate::urls::host;
 use hyper_util::client::proxy::matcher::Matcher;
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, Error as Tls};
+use std::io;
+use url::Url;
 
-/// The proxies of the environment, read as reqwest reads them.
-pub struct Proxies(Matcher);
+type Cause = dyn std::error::Error + 'static;
 
-impl Proxies {
-    pub fn of_environment() -> Self {
-        Self(Matcher::from_system())
-    }
-
-    /// Returns host and port of the proxy for `url`, without its user and password. Plain http uses no proxy, because
-    /// it is allowed only for servers on this machine.
-    pub fn host_for(&self, url: &str) -> Option<String> {
-        let target = url.parse().ok().filter(|_| !url.starts_with("http://"))?;
-        let proxy = self.0.intercept(&target)?;
-        let authority = proxy.uri().authority()?.as_str();
-        Some(authority.rsplit('@').next().unwrap_or(authority).to_owned())
-    }
+/// Returns the URL of the proxy for `url`, without user and password. Plain http uses no proxy, because it is allowed only
+/// for servers on this machine.
+pub fn proxy_for(url: &str) -> Option<Url> {
+    let target = url.parse().ok().filter(|_| !url.starts_with("http://"))?;
+    let proxy = Matcher::from_system().intercept(&target)?;
+    let mut proxy = Url::parse(&proxy.uri().to_string()).ok()?;
+    // Both fail only for URLs without a host.
+    let _ = proxy.set_username("");
+    let _ = proxy.set_password(None);
+    Some(proxy)
 }
 
 /// Returns the error for a request to `url` that failed with `failed`. `proxy` is the proxy that failed to connect us.
 pub fn no_response(
     url: &str,
     failed: impl std::error::Error + Send + Sync + 'static,
-    proxy: Option<&str>,
+    proxy: Option<&Url>,
 ) -> Error {
     let host = host(url);
     let error = |what: String| Error::new(Kind::Network, what);
-    if let Some(TlsFailure { what, hint, is_complete }) = tls_failure(&failed) {
-        let error = error(format!("no answer from {host}: {what}")).hint(hint);
-        return if is_complete { error } else { error.caused_by(failed) };
+    if let Some(failure) = tls_error(&failed) {
+        let (what, hint) = tls_failure(failure);
+        return error(format!("no answer from {host}: {what}")).hint(hint);
     }
-    let Some(proxy) = proxy else {
+    let Some(proxy) = proxy.map(|proxy| crate::urls::host(proxy.as_str())) else {
         return error(format!("no answer from {host}"))
             .caused_by(failed)
             .hint("check the network, and HTTPS_PROXY if you need a proxy; then try again");
@@ -54,10 +54,64 @@ pub fn no_response(
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost(error: &Cause) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     cause.to_string()
+}
+
+/// Finds the TLS error in the chain. `io::Error::source` skips the error it wraps, so `get_ref` is needed.
+fn tls_error<'a>(mut error: &'a Cause) -> Option<&'a Tls> {
+    loop {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        error = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => wrapped,
+            None => error.source()?,
+        };
+    }
+}
+
+/// Returns what is wrong with TLS, and what may help.
+fn tls_failure(error: &Tls) -> (String, &'static str) {
+    use CertificateError as C;
+    const CLOCK: &str = "check this machine's clock with `date`; if it is right, the server must renew its certificate";
+    match error {
+        Tls::InvalidMessage(_) => (
+            format!("the server does not speak TLS ({error})"),
+            "another program may listen there; check the host, the port, and http:// or https:// of the proxy",
+        ),
+        Tls::InvalidCertificate(error) => match error {
+            C::NotValidForName | C::NotValidForNameContext { .. } => (
+                format!("the certificate is for another host ({error})"),
+                "another server may have answered; check the host name, the DNS and the proxy",
+            ),
+            C::ExpiredContext { time, not_after } => {
+                (validity("expired at", *not_after, *time), CLOCK)
+            }
+            C::NotValidYetContext { time, not_before } => {
+                (validity("is valid from", *not_before, *time), CLOCK)
+            }
+            C::Expired | C::NotValidYet => {
+                ("the certificate is expired or not yet valid".into(), CLOCK)
+            }
+            _ => (
+                format!("this machine does not trust the certificate's authority ({error})"),
+                "behind a company's proxy, set CODEX_CA_CERTIFICATE to a file with its certificates",
+            ),
+        },
+        _ => (
+            format!("TLS failed ({error})"),
+            "try again; codex-credential doctor checks each step of the connection",
+        ),
+    }
+}
+
+fn validity(verb: &str, limit: UnixTime, now: UnixTime) -> String {
+    let [limit, now] =
+        [limit, now].map(|time| rfc3339(time.as_secs().try_into().unwrap_or(i64::MAX)));
+    format!("the certificate {verb} {limit}, and this machine's clock shows {now}")
 }
