@@ -88,17 +88,10 @@ impl Response {
             (300..400, _) => error(format!("{host} redirects to another address ({status})"))
                 .hint("tokens are not sent to other addresses; check for a proxy or a sign-in page of this network"),
             (_, Some(code)) => error(format!("{host} answered {status}: {}", without_secrets(&code))),
-            (_, None) if self.is_web_page() => {
-                error(format!("{host} answered with a web page ({status})"))
-                    .hint("the network or a proxy may have a sign-in page; open any web page in a browser")
-            }
-            (200..300, None) => {
-                error(format!("{host} sent a response that cannot be understood ({status})"))
-                    .hint("a proxy may have answered instead, or changed the response")
-            }
             (_, None) => {
-                error(format!("{host} answered {status} without an error code"))
-                    .hint("a proxy or a bot check may have answered instead")
+                let what = if self.is_web_page() { "a web page" } else { "something unexpected" };
+                error(format!("{host} answered with {what} ({status})"))
+                    .hint("a proxy, a bot check or the sign-in page of this network may have answered instead")
             }
         }
     }
