@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
+use crate::values::{EndpointUrl, OneLine};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
@@ -27,23 +28,28 @@ pub enum Dialect {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standard {
     pub client_secret_file: Option<PathBuf>,
-    pub scope: Option<String>,
+    pub scope: Option<OneLine>,
     /// The audience of the access token, for servers with this parameter.
-    pub audience: Option<String>,
+    pub audience: Option<OneLine>,
     /// The resource of the access token (RFC 8707).
-    pub resource: Option<String>,
+    pub resource: Option<OneLine>,
     pub endpoints: Endpoints,
 }
 
-/// Endpoints (RFC 8414). Those of a profile override discovery.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Endpoints (RFC 8414 §2). Those of a profile override discovery.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
-    pub device_authorization: Option<String>,
-    pub token: Option<String>,
-    pub revocation: Option<String>,
-    pub jwks: Option<String>,
+    #[serde(rename = "device_authorization_endpoint")]
+    pub device_authorization: Option<EndpointUrl>,
+    #[serde(rename = "token_endpoint")]
+    pub token: Option<EndpointUrl>,
+    #[serde(rename = "revocation_endpoint")]
+    pub revocation: Option<EndpointUrl>,
+    #[serde(rename = "jwks_uri")]
+    pub jwks: Option<EndpointUrl>,
     /// Tells whose access token it is sent (OpenID Connect Core 1.0 §5.3).
-    pub userinfo: Option<String>,
+    #[serde(rename = "userinfo_endpoint")]
+    pub userinfo: Option<EndpointUrl>,
 }
 
 impl Standard {

@@ -4,6 +4,7 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
+use crate::values::EndpointUrl;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -65,8 +66,8 @@ fn check_server(server: &AuthorizationServer, checks: &mut Vec<Check>) {
         };
         let not_needed = || "not needed: the profile has the endpoints".to_owned();
         checks.push(("discovery", Ok(discovered.unwrap_or_else(not_needed))));
-        let mut check = |name, endpoint: Option<String>, without: &str| {
-            checks.push((name, Ok(endpoint.unwrap_or_else(|| without.to_owned()))));
+        let mut check = |name, endpoint: Option<EndpointUrl>, without: &str| {
+            checks.push((name, Ok(endpoint.map_or_else(|| without.to_owned(), String::from))));
         };
         check("tokens", endpoints.token, "no endpoint");
         check("revocation", endpoints.revocation, "no endpoint: logout cannot revoke a login");

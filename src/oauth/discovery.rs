@@ -6,7 +6,6 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::response::printable;
 use crate::urls::host;
-use crate::urls::is_secure;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of `max-age` and its value if the response has none, in seconds.
@@ -18,12 +17,8 @@ const LONGEST_MAX_AGE: i64 = 24 * 3600;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerMetadata {
     issuer: String,
-    device_authorization_endpoint: Option<String>,
-    token_endpoint: Option<String>,
-    revocation_endpoint: Option<String>,
-    jwks_uri: Option<String>,
-    #[serde(default)]
-    userinfo_endpoint: Option<String>,
+    #[serde(flatten)]
+    pub endpoints: Endpoints,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
@@ -59,46 +54,12 @@ impl CachedMetadata {
 }
 
 impl ServerMetadata {
-    pub fn endpoints(&self) -> Endpoints {
-        Endpoints {
-            device_authorization: self.device_authorization_endpoint.clone(),
-            token: self.token_endpoint.clone(),
-            revocation: self.revocation_endpoint.clone(),
-            jwks: self.jwks_uri.clone(),
-            userinfo: self.userinfo_endpoint.clone(),
-        }
-    }
-
     /// Whether the server takes the client secret only in the body. RFC 6749 §2.3.1 prefers the header.
     pub fn needs_secret_in_body(&self) -> bool {
         self.token_endpoint_auth_methods_supported.as_ref().is_some_and(|methods| {
             let has = |name: &str| methods.iter().any(|method| method == name);
             has("client_secret_post") && !has("client_secret_basic")
         })
-    }
-
-    /// Checks that the metadata is for `issuer`, compared exactly (RFC 8414 §3.3), and that all endpoints use https.
-    fn check(&self, issuer: &str, url: &str) -> Result<()> {
-        if self.issuer != issuer {
-            let found = printable(&self.issuer);
-            let what = format!("{url} is for the issuer {found:?}, not for {issuer:?}");
-            return Err(Error::new(Kind::Configuration, what).hint(
-                "write issuer in the profile exactly as the server does, including a final slash",
-            ));
-        }
-        let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
-            self.endpoints();
-        let endpoints = [device_authorization, token, revocation, jwks, userinfo];
-        for endpoint in endpoints.into_iter().flatten() {
-            if !is_secure(&endpoint) {
-                let what =
-                    format!("{url} names an endpoint without https: {}", printable(&endpoint));
-                return Err(Error::new(Kind::Server, what).hint(
-                    "tokens are sent only over https; report this to the server's administrator",
-                ));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -162,11 +123,19 @@ fn fetch(http: &Http, issuer: &str) -> Result<CachedMetadata> {
 }
 
 fn read(response: &Response, issuer: &str, url: &str) -> Result<CachedMetadata> {
-    let metadata: ServerMetadata = serde_json::from_slice(&response.body).map_err(|_| {
-        let what = format!("{url} did not send the metadata of an authorization server");
+    let metadata: ServerMetadata = serde_json::from_slice(&response.body).map_err(|error| {
+        let why = printable(&error.to_string());
+        let what = format!("{url} did not send the metadata of an authorization server ({why})");
         Error::new(Kind::Server, what).hint("a proxy or a sign-in page may have answered instead")
     })?;
-    metadata.check(issuer, url)?;
+    // Compared exactly (RFC 8414 §3.3).
+    if metadata.issuer != issuer {
+        let found = printable(&metadata.issuer);
+        let what = format!("{url} is for the issuer {found:?}, not for {issuer:?}");
+        return Err(Error::new(Kind::Configuration, what).hint(
+            "write issuer in the profile exactly as the server does, including a final slash",
+        ));
+    }
     Ok(CachedMetadata::new(url, response, metadata))
 }
 

@@ -113,20 +113,16 @@ impl ProfileTable {
     pub fn standard(&self) -> Standard {
         Standard {
             client_secret_file: self.client_secret_file.clone(),
-            scope: string(self.scope.as_ref()),
-            audience: string(self.audience.as_ref()),
-            resource: string(self.resource.as_ref()),
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            resource: self.resource.clone(),
             endpoints: Endpoints {
-                device_authorization: string(self.device_authorization_endpoint.as_ref()),
-                token: string(self.token_endpoint.as_ref()),
-                revocation: string(self.revocation_endpoint.as_ref()),
-                jwks: string(self.jwks_uri.as_ref()),
-                userinfo: string(self.userinfo_endpoint.as_ref()),
+                device_authorization: self.device_authorization_endpoint.clone(),
+                token: self.token_endpoint.clone(),
+                revocation: self.revocation_endpoint.clone(),
+                jwks: self.jwks_uri.clone(),
+                userinfo: self.userinfo_endpoint.clone(),
             },
         }
     }
-}
-
-fn string<T: Clone + Into<String>>(value: Option<&T>) -> Option<String> {
-    value.cloned().map(Into::into)
 }

@@ -56,9 +56,9 @@ impl<'a> AuthorizationServer<'a> {
                 (Endpoints::default(), false)
             } else {
                 let metadata = &self.discovered()?.metadata;
-                (metadata.endpoints(), metadata.needs_secret_in_body())
+                (metadata.endpoints.clone(), metadata.needs_secret_in_body())
             };
-        let or = |given: &Option<String>, found| given.clone().or(found);
+        let or = |given: &Option<_>, found: Option<_>| given.clone().or(found);
         let endpoints = Endpoints {
             device_authorization: or(&given.device_authorization, found.device_authorization),
             token: or(&given.token, found.token),

@@ -129,7 +129,7 @@ fn device_authorization_response_is_a_code_or_an_error() {
     let issuer = Issuer::start();
     let http = Http::new(None).unwrap();
     let client = ClientRegistration { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
-    let url = |path: &str| Some(format!("{}{path}", issuer.url()));
+    let url = |path: &str| Some(format!("{}{path}", issuer.url()).parse().unwrap());
     let endpoints = Endpoints {
         device_authorization: url("/device_authorization"),
         token: url("/token"),
@@ -204,7 +204,7 @@ fn issuer_metadata_is_https_endpoints_or_an_error() {
         match found {
             Ok(found) => {
                 let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
-                    found.metadata.endpoints();
+                    found.metadata.endpoints;
                 let named = [device_authorization, token, revocation, jwks, userinfo];
                 assert!(named.iter().flatten().all(|url| is_secure(url)), "{named:?}");
             }
