@@ -31,25 +31,6 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
-/// A time as a file has it. Dates are parsed on use, because a warm `get` does not need them.
-#[derive(Clone, Debug)]
-pub enum Moment {
-    /// Seconds since the epoch.
-    At(i64),
-    /// The text of the file, which should be RFC 3339.
-    Written(String),
-}
-
-impl Moment {
-    /// Returns seconds since the epoch, or `None` if the text is not a date.
-    pub fn seconds(&self) -> Option<i64> {
-        match self {
-            Self::At(seconds) => Some(*seconds),
-            Self::Written(date) => parse_rfc3339(date),
-        }
-    }
-}
-
 /// Reads a duration such as `4s`, `2m` or `1h 30m`.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::account::{Account, Claims};
 use crate::client::ClientRegistration;
-use crate::clock::{self, Moment};
+use crate::clock;
 use crate::tokens::{Fingerprint, Secret, TokenResponse};
 use std::cell::OnceCell;
 use std::ops::Deref;
@@ -49,8 +49,8 @@ pub struct Login {
     pub id_token: Option<Token>,
     /// The account as the storage recorded it. It overrides the claims of the tokens.
     pub stored_account: Account,
-    /// When the tokens were last renewed.
-    pub last_refresh: Option<Moment>,
+    /// When the tokens were last renewed, seconds since the epoch.
+    pub last_refresh: Option<i64>,
     /// The access token's lifetime from the token response, seconds since the epoch. The token's own claims override it.
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
@@ -104,8 +104,7 @@ impl Login {
     pub fn lifetime(&self) -> Lifetime {
         let claims = self.access_token.claims();
         let by_our_clock = |at: Option<i64>| at.map(|at| at.saturating_sub(self.skew));
-        let last_refresh = || self.last_refresh.as_ref().and_then(Moment::seconds);
-        let issued_at = by_our_clock(claims.iat).or(self.issued_at).or_else(last_refresh);
+        let issued_at = by_our_clock(claims.iat).or(self.issued_at).or(self.last_refresh);
         let expires_at = by_our_clock(claims.exp).or(self.expires_at);
         Lifetime {
             issued_at: issued_at.map(clock::within_calendar),

@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::client::ClientRegistration;
-use crate::clock::Moment;
+use crate::clock::parse_rfc3339;
 use crate::lenient::lenient;
 use crate::login::{Login, Token};
 use crate::tokens::{BUFFER_SIZE, Secret, TokenResponse, valid_token, wipe};
@@ -64,7 +64,7 @@ impl AuthJson {
     /// The `auth_mode`, when it is unknown.
     pub fn content(self) -> Result<Content, String> {
         let key = self.api_key.filter(|key| !key.expose().is_empty()).map(Tokens::api_key);
-        let last_refresh = self.last_refresh.map(Moment::Written);
+        let last_refresh = self.last_refresh.as_deref().and_then(parse_rfc3339);
         let tokens = self.tokens.filter(|tokens| !tokens.access_token.expose().is_empty());
         let login = tokens.map(|tokens| tokens.login(last_refresh));
         Ok(match (self.auth_mode.as_deref(), key, login) {
@@ -87,7 +87,7 @@ impl Tokens {
         }
     }
 
-    fn login(self, last_refresh: Option<Moment>) -> Login {
+    fn login(self, last_refresh: Option<i64>) -> Login {
         Login {
             access_token: self.access_token.into(),
             // Codex writes empty strings for missing tokens.

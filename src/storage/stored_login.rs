@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::client::ClientRegistration;
-use crate::clock::{self, Moment};
+use crate::clock;
 use crate::login::{Login, Token, significant_skew};
 use crate::tokens::{Fingerprint, Secret, TokenResponse, valid_token};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ impl StoredLogin {
             refresh_token: self.refresh_token,
             id_token: self.id_token.map(Token::from),
             stored_account: self.account,
-            last_refresh: Some(Moment::At(self.last_refresh)),
+            last_refresh: Some(self.last_refresh),
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             skew: self.skew,
