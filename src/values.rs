@@ -1,13 +1,9 @@
 //! Values of the configuration, checked when they are read.
 
 use crate::urls::is_secure;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -128,48 +124,4 @@ where
     D: Deserializer<'de>,
 {
     Ok(Vec::<C>::deserialize(value)?.into_iter().map(Into::into).collect())
-}
-
-/// A table only: a derived `Deserialize` also accepts a list of the fields' values.
-struct Table<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
-    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        struct TableVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
-            type Value = Table<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
-            }
-        }
-
-        value.deserialize_map(TableVisitor(PhantomData))
-    }
-}
-
-/// Deserializes a table, and never a list of its values.
-pub fn table<'de, D, T, U>(value: D) -> Result<U, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-    U: From<T>,
-{
-    Table::<T>::deserialize(value).map(|table| table.0.into())
-}
-
-/// Deserializes a table of tables.
-pub fn tables<'de, D, K, T>(value: D) -> Result<BTreeMap<K, T>, D::Error>
-where
-    D: Deserializer<'de>,
-    K: Deserialize<'de> + Ord,
-    T: Deserialize<'de>,
-{
-    let tables = Table::<BTreeMap<K, Table<T>>>::deserialize(value)?.0;
-    Ok(tables.into_iter().map(|(key, table)| (key, table.0)).collect())
 }

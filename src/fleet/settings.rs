@@ -22,7 +22,7 @@ pub enum Role {
 
 /// The keys of the table. Relative paths start at the folder of `config.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Settings {
     #[serde(deserialize_with = "list::<EndpointUrl, _>")]
     pub endpoints: Vec<String>,

@@ -6,13 +6,13 @@
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use crate::profile::built_in::{API_HOST, BUILT_IN, HOST};
-use crate::profile::mistake::{Mistake, at, line_at, suggestion, unreadable};
+use crate::profile::mistake::{at, line_at, mistake, suggestion, unreadable};
 use crate::profile::table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::files::read_optional;
 use crate::storage::host_credentials::GitStorage;
-use crate::values::{Host, ProfileName, table, tables};
+use crate::values::{Host, ProfileName};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -31,15 +31,13 @@ pub struct Config {
     /// The profile of a request that names neither a profile nor a host.
     pub default_profile: Option<ProfileName>,
     pub audit: AuditLevel,
-    #[serde(deserialize_with = "table")]
     pub git: Git,
-    #[serde(deserialize_with = "tables")]
     pub profiles: BTreeMap<ProfileName, ProfileTable>,
 }
 
 /// The table `[git]`.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Git {
     /// Where other hosts' credentials are stored.
     pub storage: GitStorage,
@@ -72,7 +70,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let config = DeTable::parse(text).map(Deserializer::from).and_then(Self::deserialize);
         let mut config = config.map_err(|error| unreadable(path, text, error))?;
-        config.validate().map_err(|mistake| mistake.locate(path, text))?;
+        config.validate().map_err(|what| mistake(format!("{}: {what}", path.display())))?;
         let folder = path.parent().unwrap_or(path);
         config.profiles.values_mut().for_each(|profile| profile.resolve(folder));
         config.path = Some(path.to_owned());
@@ -80,7 +78,7 @@ impl Config {
     }
 
     /// Checks the rules that more than one key is part of.
-    fn validate(&self) -> Result<(), Mistake> {
+    fn validate(&self) -> Result<(), String> {
         self.profiles.iter().try_for_each(|(name, profile)| validate_profile(name, profile))?;
         self.validate_hosts()?;
         let Some(name) = self.default_profile.as_deref() else { return Ok(()) };
@@ -88,20 +86,19 @@ impl Config {
             return Ok(());
         }
         let suggestion = suggestion(name, "profiles", &self.names());
-        let what = format!("default_profile: there is no profile {name:?}; {suggestion}");
-        Err(Mistake::new(&["default_profile"], what))
+        Err(format!("default_profile: there is no profile {name:?}; {suggestion}"))
     }
 
     /// Checks that a host belongs to one profile only.
-    fn validate_hosts(&self) -> Result<(), Mistake> {
+    fn validate_hosts(&self) -> Result<(), String> {
         let mut owners: BTreeMap<&str, &str> =
             BTreeMap::from([(HOST, BUILT_IN), (API_HOST, BUILT_IN)]);
         for (name, profile) in &self.profiles {
             for host in &profile.hosts {
                 if let Some(other) = owners.insert(host, name) {
-                    let what =
-                        format!("the host {host} belongs to the profiles {other} and {name}");
-                    return Err(Mistake::new(&["profiles", name, "hosts"], what));
+                    return Err(format!(
+                        "the host {host} belongs to the profiles {other} and {name}"
+                    ));
                 }
             }
         }
@@ -142,126 +139,29 @@ impl Config {
     }
 }
 
-fn validate_profile(name: &str, profile: &ProfileTable) -> Result<(), Mistake> {
-    let wrong = |key: &str, what: &str| {
-        Err(Mistake::new(&["profiles", name, key], format!("profiles.{name}: {what}")))
-    };
+fn validate_profile(name: &str, profile: &ProfileTable) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("profiles.{name}: {what}"));
     let is_built_in = name == BUILT_IN;
     if is_built_in {
         let keys = json!(profile);
         let mut given =
             keys.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
         if let Some((key, _)) = given.find(|(key, _)| !BUILT_IN_KEYS.contains(&key.as_str())) {
-            return wrong(key, &format!("{key} cannot be set for the built-in profile"));
+            return wrong(&format!("{key} cannot be set for the built-in profile"));
         }
     } else if profile.issuer.is_none() {
-        return wrong("issuer", "issuer is missing");
+        return wrong("issuer is missing");
     } else if profile.client_id.is_none() {
-        return wrong("client_id", "client_id is missing");
+        return wrong("client_id is missing");
     }
     match (profile.storage, profile.etcd.as_ref().map(Settings::missing_key)) {
         (Some(StorageKind::Codex), _) if !is_built_in => {
-            wrong("storage", "storage = \"codex\" is only for the profile codex")
+            wrong("storage = \"codex\" is only for the profile codex")
         }
         (Some(StorageKind::Etcd), None) => {
-            wrong("storage", "storage = \"etcd\" needs a table etcd in the profile")
+            wrong("storage = \"etcd\" needs a table etcd in the profile")
         }
-        (_, Some(Some(key))) => wrong("etcd", &format!("the table etcd has no {key}")),
+        (_, Some(Some(key))) => wrong(&format!("the table etcd has no {key}")),
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fleet::settings::Role;
-    use std::fs;
-
-    const COMPANY: &str = "[profiles.company]\nissuer = 'https://id.example'\nclient_id = 'cli'\n";
-    const ETCD: &str = "storage = 'etcd'\n[profiles.company.etcd]\n";
-
-    fn parse(text: &str) -> Result<Config> {
-        Config::parse(Path::new("/etc/c.toml"), text)
-    }
-
-    /// Returns the message and the hint.
-    fn error(text: &str) -> (String, String) {
-        let error = parse(text).unwrap_err();
-        assert_eq!(error.kind, Kind::Configuration, "{text}");
-        (error.text(), error.hint.unwrap())
-    }
-
-    fn company(more: &str) -> String {
-        format!("{COMPANY}{more}")
-    }
-
-    #[test]
-    fn host_must_be_written_as_git_sends_it() {
-        for host in
-            ["a.example", "a.example:8443", "127.0.0.1:80", "[::1]:81", "xn--bcher-kva.example"]
-        {
-            assert!(parse(&company(&format!("hosts = ['{host}']"))).is_ok(), "{host}");
-        }
-        for host in [
-            "A.example",
-            "https://a.example",
-            "u@a.example",
-            "a.example/b",
-            "a.example:443",
-            "",
-            "a b",
-            "bücher.example",
-            "a.example:",
-            "*.example",
-        ] {
-            let (message, _) = error(&company(&format!("hosts = ['{host}']")));
-            assert!(message.contains("line 4: "), "{host}: {message}");
-        }
-    }
-
-    #[test]
-    fn host_selects_the_profile() {
-        let config = parse(&company("hosts = ['a.example']")).unwrap();
-        assert_eq!(config.profile_of_host(b"A.EXAMPLE"), Some("company"));
-        assert_eq!(config.profile_of_host(b"chatgpt.com"), Some("codex"));
-        assert_eq!(config.profile_of_host(b"b.example"), None);
-    }
-
-    #[test]
-    fn relative_paths_start_at_the_folder_of_the_file() {
-        let text = format!(
-            "client_secret_file = 'secret'\n{ETCD}endpoints = ['https://e.example']\nidentity_file = 'id'\n\
-             ca_file = '/ca'\nrole = 'reader'\nlease = '90s'"
-        );
-        let profile = parse(&company(&text)).unwrap().find("company").unwrap();
-        assert_eq!(profile.client_secret_file, Some("/etc/secret".into()));
-        let etcd = profile.etcd.unwrap();
-        assert_eq!((etcd.identity_file, etcd.ca_file), ("/etc/id".into(), Some("/ca".into())));
-        assert_eq!((etcd.role, etcd.lease.as_secs()), (Role::Reader, 90));
-    }
-
-    #[test]
-    fn encoding_and_line_ends_do_not_change_the_meaning() {
-        for text in ["", "\n", "\u{feff}", "# nothing\r\n"] {
-            let config = parse(text).unwrap();
-            assert_eq!(config.default_name(), BUILT_IN, "{text:?}");
-            assert_eq!(config.git.storage, GitStorage::File);
-        }
-        let windows = format!("\u{feff}{COMPANY}").replace('\n', "\r\n");
-        assert!(parse(&windows).unwrap().find("company").is_ok());
-        let (message, _) = error(&format!("{windows}hots = []\r\n"));
-        assert!(message.contains("line 4: unknown key \"hots\""), "{message}");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        fs::write(&path, b"audit = 'all'\n# \xff\n").unwrap();
-        let message = Config::load(&path, true).unwrap_err().text();
-        assert!(message.ends_with("config.toml, line 2: the file is not valid UTF-8"), "{message}");
-    }
-
-    #[test]
-    fn built_in_profile_can_set_where_and_whose_the_login_is() {
-        let codex = "[profiles.codex]\nstorage = 'file'\ncache = 'none'\naccount = 'ada'\nworkspace = 'w'\n\
-                     interactive = 'never'";
-        assert_eq!(parse(codex).unwrap().find(BUILT_IN).unwrap().account.as_deref(), Some("ada"));
     }
 }

@@ -5,7 +5,7 @@ use crate::client::{Endpoints, Standard};
 use crate::fleet::settings::Settings;
 use crate::storage::StorageKind;
 use crate::ui::Interactive;
-use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, file, table};
+use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, file};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub enum Cache {
 
 /// The keys of a profile. Only the built-in profile has neither issuer nor client_id.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct ProfileTable {
     /// Sign in at this issuer, written exactly as in its discovery document
     #[arg(long, value_name = "URL", required = true)]
@@ -64,7 +64,7 @@ pub struct ProfileTable {
     pub cache: Option<Cache>,
 
     #[arg(skip)]
-    #[serde(deserialize_with = "table::<_, Settings, _>", skip_serializing)]
+    #[serde(skip_serializing)]
     pub etcd: Option<Settings>,
 
     // Set by the global option --account.
