@@ -112,11 +112,8 @@ impl Login {
         }
     }
 
-    /// Returns the account's user name. Reads the access token only if the ID token has no e-mail address.
     pub fn username(&self) -> String {
-        let known = self.stored_account.clone().or(self.id_account());
-        let account = if known.email.is_some() { known } else { self.account() };
-        account.username().to_owned()
+        self.account().username().to_owned()
     }
 
     pub fn account(&self) -> Account {
@@ -125,11 +122,16 @@ impl Login {
 
     /// Returns the account that the tokens claim, without what the storage recorded.
     pub fn account_in_tokens(&self) -> Account {
-        self.id_account().or(self.access_token.claims().account.clone())
+        let claimed = |token: &Token| token.claims().account.clone();
+        let id_account = self.id_token.as_ref().map(claimed).unwrap_or_default();
+        id_account.or(claimed(&self.access_token))
     }
 
-    fn id_account(&self) -> Account {
-        self.id_token.as_ref().map(|token| token.claims().account.clone()).unwrap_or_default()
+    /// See [`Lifetime::renew_at`]. The jitter is the last byte of the signature: random, and equal in every process that
+    /// reads this token.
+    pub fn renew_at(&self) -> Option<i64> {
+        let jitter = self.access_token.expose().bytes().last().unwrap_or(0);
+        self.lifetime().renew_at(jitter)
     }
 }
 
@@ -170,18 +172,6 @@ impl Lifetime {
         let ahead = (length / 5).clamp(600, EARLIEST);
         let ahead = ahead + ahead * i64::from(jitter) / 2550;
         Some(end.saturating_sub(ahead.min(EARLIEST).min(length / 2)))
-    }
-}
-
-impl Login {
-    /// Returns the last byte of the signature: random, and equal in every process that reads this token.
-    fn jitter(&self) -> u8 {
-        self.access_token.expose().bytes().last().unwrap_or(0)
-    }
-
-    /// See [`Lifetime::renew_at`].
-    pub fn renew_at(&self) -> Option<i64> {
-        self.lifetime().renew_at(self.jitter())
     }
 }
 
