@@ -213,38 +213,3 @@ fn qr(url: &str) -> String {
     let lines = blocks.lines().map(|line| format!("\x1b[38;5;16;48;5;231m{line}\x1b[0m"));
     lines.collect::<Vec<_>>().join("\n")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Decodes the blocks as a camera sees them.
-    #[test]
-    fn qr_code_decodes_to_the_url() {
-        let url = "https://auth.openai.com/codex/device";
-        let drawn = qr(url);
-        let rows: Vec<Vec<char>> = drawn
-            .lines()
-            .map(|line| {
-                line.split('m').nth(1).unwrap().trim_end_matches("\x1b[0").chars().collect()
-            })
-            .collect();
-        let (width, scale) = (rows[0].len(), 4);
-        let is_black = |x: usize, y: usize| {
-            let (x, y) = (x / scale, y / scale);
-            match rows[y / 2][x] {
-                '\u{2588}' => true,
-                '\u{2580}' => y % 2 == 0,
-                '\u{2584}' => y % 2 == 1,
-                _ => false,
-            }
-        };
-        let mut image = rqrr::PreparedImage::prepare_from_greyscale(
-            width * scale,
-            rows.len() * 2 * scale,
-            |x, y| if is_black(x, y) { 0 } else { 255 },
-        );
-        let grids = image.detect_grids();
-        assert_eq!(grids[0].decode().unwrap().1, url);
-    }
-}

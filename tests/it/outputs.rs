@@ -99,15 +99,38 @@ fn rejected_sha256_of_the_stored_token_renews_it() {
     }
 }
 
+/// Decodes the blocks as a camera sees them: black on white.
 #[test]
-fn qr_option_shows_a_qr_code() {
+fn qr_option_shows_a_code_that_decodes_to_the_url() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "login --qr");
-    terminal.exp_string("\u{1b}[38;5;16;48;5;231m").unwrap();
-    // A full block, U+2588. rexpect returns each byte as a character.
-    terminal.exp_string("\u{e2}\u{96}\u{88}").unwrap();
     machine.approve_next();
-    terminal.exp_string("signed in as ada@example.com").unwrap();
+    let shown = terminal.exp_string("signed in as ada@example.com").unwrap();
+    // rexpect returns each byte as a character.
+    let shown = shown.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let shown = String::from_utf8(shown).unwrap();
+    let row = |line: &str| {
+        let (_, row) = line.split_once("\u{1b}[38;5;16;48;5;231m")?;
+        Some(row.split('\u{1b}').next()?.chars().collect())
+    };
+    let rows: Vec<Vec<char>> = shown.lines().filter_map(row).collect();
+    let (width, scale) = (rows[0].len(), 4);
+    let is_black = |x: usize, y: usize| {
+        let (x, y) = (x / scale, y / scale);
+        match rows[y / 2][x] {
+            '\u{2588}' => true,
+            '\u{2580}' => y % 2 == 0,
+            '\u{2584}' => y % 2 == 1,
+            _ => false,
+        }
+    };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(
+        width * scale,
+        rows.len() * 2 * scale,
+        |x, y| if is_black(x, y) { 0 } else { 255 },
+    );
+    let url = format!("{}/codex/device", machine.issuer.url());
+    assert_eq!(image.detect_grids()[0].decode().unwrap().1, url);
 }
 
 #[test]
