@@ -132,12 +132,9 @@ pub fn revoke(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zeroize::Zeroizing;
 
     fn poll(status: u16, body: &str) -> PollResponse {
-        let body = Zeroizing::new(body.as_bytes().to_vec());
-        let response = Response { status, body, ..Response::default() };
-        poll_response(&response, "https://a.example/token")
+        poll_response(&Response::of(status, body), "https://a.example/token")
     }
 
     fn failure(status: u16, code: &str) -> Kind {

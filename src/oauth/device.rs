@@ -97,8 +97,6 @@ pub enum PollResponse {
     AuthorizationCode(AuthorizationCode),
     /// The user approved: the tokens (RFC 8628).
     Tokens(TokenResponse),
-    /// The user approved, but the tokens did not arrive. Another poll could make the server revoke them.
-    TokensLost(Error),
     /// Denied, expired or not understood: polling ends.
     Failed(Error),
     /// The server does not know the device code. If the response to an earlier poll was lost, that poll succeeded.
@@ -175,7 +173,6 @@ impl Polling {
         self.pause = match response {
             PollResponse::AuthorizationCode(code) => return PollStep::Exchange(code),
             PollResponse::Tokens(tokens) => return PollStep::Store(tokens),
-            PollResponse::TokensLost(error) => return PollStep::Fail(lost(&error)),
             PollResponse::UnknownCode(error) if self.has_unknown => {
                 return PollStep::Fail(lost(&error));
             }
@@ -198,7 +195,8 @@ impl Polling {
     }
 }
 
-fn lost(error: &Error) -> Error {
+/// The user approved, but the tokens did not arrive. Another poll could make the server revoke them.
+pub(super) fn lost(error: &Error) -> Error {
     let what = format!(
         "the sign-in was approved, but the token response did not arrive ({})",
         error.text()

@@ -40,6 +40,13 @@ pub struct Response {
     pub is_challenge: bool,
 }
 
+#[cfg(test)]
+impl Response {
+    pub fn of(status: u16, body: &str) -> Self {
+        Self { status, body: Zeroizing::new(body.into()), ..Self::default() }
+    }
+}
+
 /// A request without a complete response.
 #[derive(Debug)]
 pub enum RequestError {

@@ -1,6 +1,6 @@
 //! Talks to the authorization server, in one of two dialects.
 //!
-//! [`codex`] is the dialect of auth.openai.com. [`standard`] and [`rfc8628`] follow the RFCs. Both dialects share
+//! [`codex`] is the dialect of auth.openai.com. [`standard`] follows the RFCs. Both dialects share
 //! [`device`] (a device authorization and the pace of polling) and [`token_endpoint`] (what a token request led to).
 
 pub mod codex;
@@ -11,7 +11,6 @@ pub mod http;
 pub mod id_token;
 mod network_error;
 pub mod response;
-pub mod rfc8628;
 mod signature;
 pub mod standard;
 pub mod token_endpoint;

@@ -117,10 +117,9 @@ pub(super) fn without_secrets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zeroize::Zeroizing;
 
     fn response(body: &str) -> Response {
-        Response { status: 400, body: Zeroizing::new(body.into()), ..Response::default() }
+        Response::of(400, body)
     }
 
     #[test]

@@ -65,12 +65,9 @@ impl TokenOutcome {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use zeroize::Zeroizing;
 
     fn outcome(status: u16, body: &str) -> TokenOutcome {
-        let body = Zeroizing::new(body.as_bytes().to_vec());
-        let response = Response { status, body, ..Response::default() };
-        TokenOutcome::of(Ok(response), "https://a.example/token", |response| {
+        TokenOutcome::of(Ok(Response::of(status, body)), "https://a.example/token", |response| {
             response.error_code().as_deref() == Some("invalid_grant")
         })
     }
