@@ -1,7 +1,7 @@
 //! What can fail: the kind that a program acts on, the message and hint that the user reads, and the cause.
 
 use crate::verification::Verification;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -71,12 +71,13 @@ impl Kind {
 
 /// One failure: what failed, on which path or host, why, and what to do next. Never holds a secret.
 ///
-/// `Display` writes the message alone, [`Error::text`] the message with its causes. The serialized `message` is
-/// that whole text.
+/// The message ends with its cause.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Error {
     pub kind: Kind,
-    message: Message,
+    message: String,
+    #[serde(skip)]
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The command that `hint` ends with.
@@ -89,20 +90,14 @@ pub struct Error {
     pub retry_after: Option<u64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "String")]
-struct Message {
-    text: String,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
 const SIGN_IN: &str = "codex-credential login";
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into().into(),
+            message: message.into(),
+            source: None,
             hint: None,
             command: None,
             verification: None,
@@ -117,21 +112,28 @@ impl Error {
         Self { hint: hint.map(Into::into), ..error.caused_by(source) }
     }
 
-    /// Sets the cause, which is shown after the message.
+    /// Adds the cause to the message. Libraries wrap a cause in texts that repeat it, so of their errors only the innermost
+    /// is shown.
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.message.source = Some(source.into().into());
+        let source: Arc<dyn StdError + Send + Sync> = source.into().into();
+        let mut cause: &dyn StdError = &*source;
+        while let (false, Some(inner)) = (cause.is::<Self>(), cause.source()) {
+            cause = inner;
+        }
+        self.message = format!("{}: {}", self.message, without_error_number(&cause.to_string()));
+        self.source = Some(source);
         self
     }
 
     /// Returns the message with its causes: `message: cause: root cause`.
     pub fn text(&self) -> String {
-        self.message.with_causes()
+        self.message.clone()
     }
 
-    /// Replaces the whole text and keeps kind, hint and the rest.
-    pub fn map_text(self, change: impl FnOnce(&str) -> String) -> Self {
-        let message = change(&self.text()).into();
-        Self { message, ..self }
+    /// Changes the whole text.
+    pub fn map_text(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        self.message = change(&self.message);
+        self
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -184,44 +186,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message.text)
+        f.write_str(&self.message)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.message.source()
-    }
-}
-
-impl Message {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
-    }
-
-    /// Libraries wrap a cause in texts that repeat it, so of their errors only the innermost is shown.
-    fn with_causes(&self) -> String {
-        let mut text = self.text.clone();
-        let mut next = self.source();
-        while let Some(cause) = next {
-            next = cause.source();
-            if next.is_none() || cause.is::<Error>() {
-                text = format!("{text}: {cause}");
-            }
-        }
-        without_error_number(&text)
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self { text, source: None }
-    }
-}
-
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.with_causes())
     }
 }
 
@@ -279,7 +250,6 @@ mod tests {
     fn io_error_with_context_shows_path_and_cause_without_error_number() {
         let result: io::Result<()> = Err(denied());
         let error = result.context("read", Path::new("/login")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read /login");
         assert_eq!(error.text(), "cannot read /login: Permission denied");
         assert!(error.source().unwrap().is::<io::Error>());
         assert!(error.hint.unwrap().starts_with("ls -ld"));
