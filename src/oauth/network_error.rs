@@ -63,7 +63,7 @@ fn innermost(error: &Cause) -> String {
 }
 
 /// Finds the TLS error in the chain. `io::Error::source` skips the error it wraps, so `get_ref` is needed.
-fn tls_error<'a>(mut error: &'a Cause) -> Option<&'a Tls> {
+fn tls_error(mut error: &Cause) -> Option<&Tls> {
     loop {
         if let Some(found) = error.downcast_ref() {
             return Some(found);

@@ -30,21 +30,13 @@ impl Variables<'_> {
 
     /// Returns `$CODEX_HOME` or `~/.codex`, absolute: another process may have another working directory.
     pub fn codex_home(&self) -> Result<PathBuf> {
-        let path = match self.raw("CODEX_HOME") {
-            Some(path) => PathBuf::from(path),
-            None => {
-                std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map_or_else(
-                    || {
-                        Err(Error::new(Kind::Usage, "there is no home directory")
-                            .hint("set CODEX_HOME"))
-                    },
-                    |home| Ok(home.join(".codex")),
-                )?
-            }
+        let of_user = || {
+            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+            home.map(|home| home.join(".codex"))
         };
-        if path.is_absolute() {
-            return Ok(path);
-        }
+        let path = self.raw("CODEX_HOME").map(PathBuf::from).or_else(of_user).ok_or_else(|| {
+            Error::new(Kind::Usage, "there is no home directory").hint("set CODEX_HOME")
+        })?;
         std::path::absolute(&path).context("find", &path)
     }
 }
