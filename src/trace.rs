@@ -167,7 +167,8 @@ impl Outputs {
     fn write(&self, event: &Event) {
         let Ok(Value::Object(fields)) = serde_json::to_value(event) else { return };
         if self.stderr {
-            let text = fields.iter().map(text).collect::<Vec<_>>().join(" ");
+            let known = fields.iter().filter(|(_, value)| !value.is_null());
+            let text = known.map(text).collect::<Vec<_>>().join(" ");
             let text = text.replace(char::is_control, "?");
             let _ = stderr().write_all(format!("codex-credential: {text}\n").as_bytes());
         }
