@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A value that is never printed and is overwritten with zeros when it is dropped.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret<T: Zeroize>(T);
 

@@ -5,15 +5,16 @@ use crate::answer::credential::Credential;
 use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::folders::Folders;
-use crate::storage::host_credentials::{GitStorage, HostCredentials, StoredCredential};
-use crate::storage::keyring::KeyringTimeouts;
-use crate::storage::secret_bytes::SecretBytes;
+use crate::storage::host_credentials::{
+    GitStorage, HostCredentials, SecretBytes, StoredCredential,
+};
 use crate::tokens::{Fingerprint, Secret};
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
 pub struct OtherHosts {
     pub storage: GitStorage,
-    pub keyring_timeouts: KeyringTimeouts,
+    pub keyring_timeout: Duration,
 }
 
 impl OtherHosts {
@@ -60,7 +61,7 @@ impl OtherHosts {
             return Ok(None);
         };
         let folders = Folders::of_user()?;
-        Ok(HostCredentials::new(self.storage, &folders, self.keyring_timeouts, (protocol, host)))
+        Ok(HostCredentials::new(self.storage, &folders, self.keyring_timeout, (protocol, host)))
     }
 }
 

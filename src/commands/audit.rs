@@ -1,22 +1,21 @@
-//! `audit`: shows what was done with the user's logins, and for which program.
+//! `audit`: shows the audit log.
 
 use crate::audit::Entry;
 use crate::clock;
 use crate::error::Result;
 use crate::storage::audit_log::Log;
-use std::fmt::Write;
+use serde_json::json;
 
-/// Returns the entries since `since`, in seconds since the epoch: the lines of the log, or a table.
+/// Returns the entries since `since`, in seconds since the epoch: one line each, as JSON or as columns.
 pub fn audit(since: Option<i64>, as_json: bool) -> Result<String> {
     let mut text = String::new();
     for line in Log::of_user()?.lines()? {
-        // A later version may have written the line, or the disk was full: skip it.
+        // A line may be of another version, or cut short by a full disk.
         let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
-        if since.is_some_and(|since| entry.at < since) {
-            continue;
+        if since.is_none_or(|since| entry.at >= since) {
+            text += &if as_json { line } else { row(&entry) };
+            text.push('\n');
         }
-        let line = if as_json { line } else { row(&entry) };
-        writeln!(text, "{line}").expect("a String takes all text");
     }
     Ok(text)
 }

@@ -3,14 +3,16 @@
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use clap::ValueEnum;
 use std::ffi::OsString;
 use std::io;
 use std::process::{Command, ExitCode};
 use std::str::FromStr;
 
-/// The value of a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+/// What a variable is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Value {
     Token,
     AccountId,
     Email,
@@ -18,7 +20,7 @@ pub enum Value {
     ExpiresAt,
 }
 
-/// A variable for the command, such as `NAME=token`.
+/// A variable of the command's environment, such as `NAME=token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
     name: String,
@@ -36,23 +38,12 @@ impl FromStr for Variable {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("write it as NAME=token")?;
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty()
-            || !name.chars().all(is_allowed)
-            || name.starts_with(|c: char| c.is_numeric())
-        {
-            return Err(format!("{name:?} is not a name for a variable"));
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || name.starts_with(char::is_numeric) || !name.chars().all(is_part) {
+            return Err(format!("{name:?} is not the name of a variable"));
         }
-        let value = match value {
-            "token" => Value::Token,
-            "account_id" => Value::AccountId,
-            "email" => Value::Email,
-            "plan" => Value::Plan,
-            "expires_at" => Value::ExpiresAt,
-            _ => {
-                return Err("the value must be token, account_id, email, plan or expires_at".into());
-            }
-        };
+        let value = <Value as ValueEnum>::from_str(value, false)
+            .map_err(|_| "expected token, account_id, email, plan or expires_at after =")?;
         Ok(Self { name: name.to_owned(), value })
     }
 }
@@ -68,13 +59,13 @@ impl Variable {
             Value::ExpiresAt => login.lifetime().expires_at.map(clock::rfc3339),
         };
         value.ok_or_else(|| {
-            let message = format!("the login has no value for {}", self.name);
-            Error::new(Kind::Usage, message)
+            let what = format!("cannot set {}: the login does not contain the value", self.name);
+            Error::new(Kind::Usage, what)
         })
     }
 }
 
-/// Runs `command` and returns its exit code. On Unix, the command replaces this process.
+/// Replaces this process with `command`. Where the system cannot, runs it and returns its exit status.
 ///
 /// # Errors
 /// `Usage` if the command cannot be run or the login lacks a value.

@@ -1,4 +1,4 @@
-//! `export --access-only`: writes the access token, without a refresh token, for a machine that cannot ask.
+//! `export --access-only`: the access token for a machine that cannot ask. It never contains a refresh token.
 
 use crate::answer::formats::Format;
 use crate::answer::request::Request;
@@ -6,6 +6,7 @@ use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::storage::auth_json::REFRESH_TOKEN_PLACEHOLDER;
+use crate::tokens::{BUFFER_SIZE, to_json};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -23,24 +24,21 @@ pub enum ExportFormat {
 /// Returns the access token of `login` in this format.
 ///
 /// # Errors
-/// `Storage` if the format cannot hold a value.
-pub fn bundle(login: &Login, format: ExportFormat) -> Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+/// `Storage` when a value does not fit the format.
+pub fn export(login: &Login, format: ExportFormat) -> Result<Zeroizing<Vec<u8>>> {
     let format = match format {
         ExportFormat::Json => Format::Json,
         ExportFormat::Env => Format::Env,
-        ExportFormat::AuthJson => {
-            *bytes = serde_json::to_vec_pretty(&auth_json(login)).expect("JSON serializes");
-            return Ok(bytes);
-        }
+        ExportFormat::AuthJson => return Ok(to_json(&auth_json(login))),
     };
-    Request { format, ..Request::default() }.write(&mut *bytes, login, None).map_err(|error| {
-        Error::new(Kind::Storage, "cannot write the access token").caused_by(error)
-    })?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER_SIZE));
+    Request { format, ..Request::default() }
+        .write(&mut *bytes, login, None)
+        .map_err(|error| Error::new(Kind::Storage, "cannot write the token").caused_by(error))?;
     Ok(bytes)
 }
 
-/// Codex reads the account from the ID token. Without one, the access token serves: a JWT with the same claims.
+/// Codex reads the account from the ID token. The access token has the same claims and stands in for a missing ID token.
 fn auth_json(login: &Login) -> serde_json::Value {
     let token = login.access_token.expose();
     json!({

@@ -10,7 +10,7 @@ use crate::profile::mistake::{at, line_at, mistake, suggestion, unreadable};
 use crate::profile::table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
-use crate::storage::files::read_optional;
+use crate::storage::files::read;
 use crate::storage::host_credentials::GitStorage;
 use crate::values::{Host, ProfileName};
 use serde::Deserialize;
@@ -49,7 +49,7 @@ impl Config {
     /// # Errors
     /// `Configuration`, with the line.
     pub fn load(path: &Path, is_named: bool) -> Result<Self> {
-        let Some(bytes) = read_optional(path)? else {
+        let Some(bytes) = read(path)? else {
             if !is_named {
                 return Ok(Self::default());
             }

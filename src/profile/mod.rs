@@ -22,11 +22,11 @@ use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
-use crate::storage::keyring::KeyringTimeouts;
 use crate::values::{EndpointUrl, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -59,7 +59,7 @@ pub struct ProfileSelection {
     pub account: Option<String>,
     /// The host of the request.
     pub host: Option<Vec<u8>>,
-    pub keyring_timeouts: KeyringTimeouts,
+    pub keyring_timeout: Duration,
 }
 
 impl Profile {
@@ -97,7 +97,7 @@ impl Profile {
         let account = selection.account.or_else(|| settings.account.clone().map(Into::into));
         let storage_options = StorageOptions {
             codex_home: variables.codex_home()?,
-            keyring_timeouts: selection.keyring_timeouts,
+            keyring_timeout: selection.keyring_timeout,
             cache: settings.cache.unwrap_or_default() == Cache::Runtime,
             etcd: settings.etcd.clone(),
         };

@@ -9,19 +9,19 @@ use crate::fleet::local::LocalFiles;
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::codex_home::CodexHome;
-use crate::storage::keyring::KeyringTimeouts;
 use crate::storage::local::LocalStorage;
 use crate::storage::local_logins::Medium;
 use crate::storage::{CachedLogin, Storage, StorageKind};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What opening a storage needs beside its kind and its owner.
 #[derive(Clone, Debug)]
 pub struct StorageOptions {
     pub codex_home: PathBuf,
-    pub keyring_timeouts: KeyringTimeouts,
+    pub keyring_timeout: Duration,
     /// Whether a copy of the access token of a keyring login may be kept in memory.
     pub cache: bool,
     pub etcd: Option<Settings>,
@@ -44,12 +44,12 @@ impl StorageOptions {
                 return Err(only_codex_logins());
             }
             StorageKind::Codex => {
-                let home = CodexHome::new(self.codex_home.clone(), self.keyring_timeouts);
+                let home = CodexHome::new(self.codex_home.clone(), self.keyring_timeout);
                 return Ok(LoginStorage::Codex(Rc::new(home)));
             }
             StorageKind::File => Medium::File,
             StorageKind::Keyring => {
-                Medium::Keyring { cache: self.cache, patience: self.keyring_timeouts }
+                Medium::Keyring { cache: self.cache, timeout: self.keyring_timeout }
             }
             StorageKind::Memory | StorageKind::Etcd => Medium::Memory,
         };
@@ -74,7 +74,7 @@ impl StorageOptions {
         folders: &Folders,
         identity: &[&str],
     ) -> Result<LoginStorage> {
-        let timeout = self.keyring_timeouts.call;
+        let timeout = self.keyring_timeout;
         let local = LocalFiles::new(settings.clone(), folders, identity, self.cache, timeout);
         Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
     }

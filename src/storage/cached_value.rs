@@ -3,10 +3,8 @@
 
 use crate::error::Result;
 use crate::storage::files::{Bytes, folder_of, read, remove, replace};
-use crate::storage::journal::Request;
 use crate::storage::location::Location;
 use crate::storage::login_dir::create_private;
-use crate::storage::seal::Seal;
 use std::path::PathBuf;
 
 pub struct CachedValue {
@@ -41,7 +39,6 @@ impl CachedValue {
     /// Writes the value, then its copy. A kill in between leaves no copy of the old value.
     pub fn write(&self, value: &[u8], copy: &[u8]) -> Result<()> {
         self.remove_copy()?;
-        self.create_folder()?;
         self.location.write(value)?;
         self.write_copy(copy)
     }
@@ -56,25 +53,6 @@ impl CachedValue {
     pub fn remove(&self) -> Result<bool> {
         self.remove_copy()?;
         self.location.remove()
-    }
-
-    /// See [`Location::probe`].
-    pub fn probe(&self) -> Result<()> {
-        self.create_folder()?;
-        self.location.probe()
-    }
-
-    /// See [`Location::new_seal`].
-    pub fn new_seal(&self, request: Request) -> Result<Option<Seal>> {
-        self.create_folder()?;
-        self.location.new_seal(request)
-    }
-
-    fn create_folder(&self) -> Result<()> {
-        match &self.location {
-            Location::File(path) => create_private(folder_of(path)),
-            Location::Keyring(_) => Ok(()),
-        }
     }
 
     fn remove_copy(&self) -> Result<()> {

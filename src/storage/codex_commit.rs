@@ -1,4 +1,8 @@
 //! Changes Codex's login: the only code that writes `auth.json` or Codex's keyring item.
+//!
+//! Lock order: the sign-in lock and the renewal lock, then Codex's `auth.lock` for a request and its commit, then Codex's
+//! `auth.json.lock` for one write. Codex loses the tokens it has just received when it finds `auth.json.lock` taken. It
+//! writes only while it holds `auth.lock`, so we take `auth.json.lock` only while we hold `auth.lock`.
 
 use crate::client::ClientRegistration;
 use crate::clock::{self, Deadline};
@@ -6,11 +10,11 @@ use crate::error::{Kind, Result};
 use crate::login::{Login, significant_skew};
 use crate::storage::auth_json::{self, AuthJson};
 use crate::storage::codex_home::{CodexHome, malformed};
-use crate::storage::codex_lock::AuthLock;
 use crate::storage::files::{Bytes, folder_of, follow_links, sweep_temporary_files};
 use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
 use crate::storage::location::Location;
-use crate::storage::login_dir::{LoginDir, SignInDir};
+use crate::storage::lock::Lock;
+use crate::storage::login_dir::{LoginDir, SignInDir, create_private};
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::PathBuf;
@@ -39,12 +43,17 @@ impl Storage for CodexHome {
 
     /// Takes Codex's `auth.lock`.
     fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        let lock = AuthLock::acquire(self.dir(), deadline)?;
-        Ok(Box::new(HeldCodexLogin { home: self, lock }))
+        create_private(self.dir())?;
+        let lock = Lock::acquire_or_busy(&self.dir().join("auth.lock"), deadline)?;
+        // Codex places it beside the file that it writes, after following links.
+        let mut write_lock = follow_links(&self.dir().join("auth.json")).into_os_string();
+        write_lock.push(".lock");
+        Ok(Box::new(HeldCodexLogin { home: self, _lock: lock, write_lock: write_lock.into() }))
     }
 
     fn holder(&self) -> Option<String> {
-        AuthLock::holder(self.dir())
+        let path = self.dir().join("auth.lock");
+        Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
     }
 
     fn sweep(&self) {
@@ -83,17 +92,18 @@ impl Storage for CodexHome {
 /// A login whose `auth.lock` is held.
 struct HeldCodexLogin<'a> {
     home: &'a CodexHome,
-    lock: AuthLock,
+    _lock: Lock,
+    write_lock: PathBuf,
 }
 
 impl HeldLogin for HeldCodexLogin<'_> {
     fn probe(&self) -> Result<()> {
-        self.lock.probe_write_lock()?;
+        self.probe_write_lock()?;
         self.home.location()?.probe()
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
-        self.lock.probe_write_lock()?;
+        self.probe_write_lock()?;
         let seal = self.home.location()?.new_seal(Request::Refresh)?;
         Journal::begin(&self.home.login_dir().journal(), intent, seal).map(Some)
     }
@@ -104,7 +114,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
         change: &Change,
         deadline: &Deadline,
     ) -> Result<bool> {
-        let _lock = self.lock.lock_for_write(deadline)?;
+        let _lock = Lock::acquire_or_busy(&self.write_lock, deadline)?;
         let is_sign_in = matches!(change, Change::SignedIn { .. });
         let stored = self.stored_fingerprint(is_sign_in && replaces.is_none())?;
         if stored.as_ref() != replaces {
@@ -117,7 +127,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
     }
 
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
-        let _lock = self.lock.lock_for_write(deadline)?;
+        let _lock = Lock::acquire_or_busy(&self.write_lock, deadline)?;
         if !self.home.load_login()?.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
@@ -133,6 +143,11 @@ impl HeldLogin for HeldCodexLogin<'_> {
 }
 
 impl HeldCodexLogin<'_> {
+    /// Proves that `auth.json.lock` can be opened. Another process may hold it for a moment.
+    fn probe_write_lock(&self) -> Result<()> {
+        Lock::try_acquire(&self.write_lock).map(drop)
+    }
+
     /// Returns which login is stored. An API key counts as none, and with `may_be_damaged` so does a document that
     /// cannot be read.
     fn stored_fingerprint(&self, may_be_damaged: bool) -> Result<Option<Fingerprint>> {
@@ -145,7 +160,7 @@ impl HeldCodexLogin<'_> {
     /// Writes the tokens to where the login is. Returns false without a login.
     fn write_renewal(&self, tokens: &TokenResponse) -> Result<bool> {
         let Some((location, document)) = self.home.document()? else { return Ok(false) };
-        let document = auth_json::after_renewal(&document, tokens, &last_refresh());
+        let document = auth_json::after_renewal(&document, tokens, &clock::timestamp().to_string());
         write(&location, document)?;
         self.record_skew(tokens.skew)?;
         Ok(true)
@@ -156,7 +171,8 @@ impl HeldCodexLogin<'_> {
         let document = self.document_or_set_aside()?;
         let location = self.home.location_of_new_login()?;
         let document = document.as_deref().map(Vec::as_slice);
-        let document = auth_json::after_sign_in(document, tokens, by, &last_refresh());
+        let document =
+            auth_json::after_sign_in(document, tokens, by, &clock::timestamp().to_string());
         write(&location, document)?;
         self.record_skew(tokens.skew)?;
         self.home.login_dir().failure().remove()?;
@@ -192,9 +208,4 @@ impl HeldCodexLogin<'_> {
 fn write(location: &Location, document: serde_json::Result<Vec<u8>>) -> Result<()> {
     let document = document.map_err(|error| malformed(location, &error))?;
     location.write(&Zeroizing::new(document))
-}
-
-/// Returns the value of the member `last_refresh`.
-fn last_refresh() -> String {
-    clock::timestamp().to_string()
 }

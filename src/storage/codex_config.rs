@@ -13,7 +13,7 @@
 //! caller's working directory.
 
 use crate::error::{Error, Kind, Result};
-use crate::storage::files::read_optional;
+use crate::storage::files::read;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -52,7 +52,6 @@ pub struct CodexConfig {
     pub workspaces: Vec<String>,
 }
 
-/// The content of one file.
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Layer {
     cli_auth_credentials_store: Option<String>,
@@ -81,81 +80,58 @@ impl CodexConfig {
     }
 
     fn load_from(codex_home: &Path, system_dir: &Path) -> Result<Self> {
-        // Most machines lack the folder, and one check is cheaper than three attempts to open a file.
-        let exists = system_dir.try_exists().unwrap_or(true);
-        let in_system = |name| if exists { read_layer(&system_dir.join(name)) } else { Ok(None) };
-        let mut requirements = in_system("requirements.toml")?;
-        if let Some(layer) = &mut requirements {
-            layer.forced_login_method = None;
-            layer.forced_chatgpt_workspace_id = None;
-        }
         let layers = [
-            requirements,
-            in_system("managed_config.toml")?,
+            read_layer(&system_dir.join("requirements.toml"))?,
+            read_layer(&system_dir.join("managed_config.toml"))?,
             read_layer(&codex_home.join("config.toml"))?,
-            in_system("config.toml")?,
+            read_layer(&system_dir.join("config.toml"))?,
         ];
-        let layers: Vec<Layer> = layers.into_iter().flatten().collect();
+        let mut all = layers.iter().flatten();
         let encrypted = |layer: &Layer| layer.features.as_ref()?.secret_auth_storage;
-        let encrypted = layers.iter().find_map(encrypted).unwrap_or(false);
-        let store = layers.iter().find_map(|layer| layer.cli_auth_credentials_store.as_deref());
-        let workspaces = layers.iter().find_map(|layer| layer.forced_chatgpt_workspace_id.clone());
+        let encrypted = all.clone().find_map(encrypted).unwrap_or(false);
+        let store = all.find_map(|layer| layer.cli_auth_credentials_store.as_deref());
+        let mut rules = layers[1..].iter().flatten();
+        let workspaces = rules.clone().find_map(|layer| layer.forced_chatgpt_workspace_id.clone());
+        let workspaces = match workspaces {
+            Some(OneOrMany::One(one)) => vec![one],
+            Some(OneOrMany::Many(many)) => many,
+            None => Vec::new(),
+        };
+        let workspaces = workspaces.iter().map(|id| id.trim().to_owned());
         Ok(Self {
             store: parse_store(store, encrypted)?,
-            login_method: layers.iter().find_map(|layer| layer.forced_login_method),
-            workspaces: workspaces.map(OneOrMany::list).unwrap_or_default(),
+            login_method: rules.find_map(|layer| layer.forced_login_method),
+            workspaces: workspaces.filter(|id| !id.is_empty()).collect(),
         })
-    }
-}
-
-impl OneOrMany {
-    fn list(self) -> Vec<String> {
-        let list = match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        };
-        list.iter().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect()
     }
 }
 
 /// A storage that we cannot read is an error, because a second login beside Codex's own would conflict with it.
 fn parse_store(store: Option<&str>, encrypted: bool) -> Result<Store> {
-    match (store, encrypted) {
-        (None | Some("file"), _) => Ok(Store::File),
-        (Some("keyring" | "auto"), true) => Err(not_shareable(
-            "Codex encrypts its login (features.secret_auth_storage = true), so it cannot be shared",
-        )),
-        (Some("keyring"), false) => Ok(Store::Keyring),
-        (Some("auto"), false) => Ok(Store::Auto),
-        (Some("ephemeral"), _) => Err(not_shareable(
-            "Codex keeps its login only in memory (cli_auth_credentials_store = \"ephemeral\"), so it cannot be \
-             shared",
-        )),
-        (Some(other), _) => Err(not_shareable(&format!(
-            "Codex keeps its login in a storage that this version does not support \
-             (cli_auth_credentials_store = {other:?})"
-        ))),
+    match store.unwrap_or("file") {
+        "file" => Ok(Store::File),
+        "keyring" if !encrypted => Ok(Store::Keyring),
+        "auto" if !encrypted => Ok(Store::Auto),
+        store => {
+            let encrypted = if encrypted { ", encrypted by secret_auth_storage" } else { "" };
+            let what = format!(
+                "Codex's login cannot be shared (cli_auth_credentials_store = {store:?}{encrypted})"
+            );
+            Err(Error::new(Kind::Configuration, what).hint(
+                "set cli_auth_credentials_store to \"file\" or \"keyring\" in Codex's config.toml, without \
+                 secret_auth_storage, and sign in again",
+            ))
+        }
     }
 }
 
-fn not_shareable(message: &str) -> Error {
-    Error::new(Kind::Configuration, message).hint(
-        "set cli_auth_credentials_store to \"file\" or \"keyring\" in Codex's config.toml, without \
-         secret_auth_storage, and sign in again",
-    )
-}
-
 fn read_layer(path: &Path) -> Result<Option<Layer>> {
-    let Some(bytes) = read_optional(path)? else { return Ok(None) };
+    let Some(bytes) = read(path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
-    let has_a_key = KEYS.iter().any(|key| text.contains(key));
-    if has_a_key { parse(path, &text).map(Some) } else { Ok(None) }
-}
-
-/// Not inlined, because its stack frame would cost the warm path a page of memory.
-#[inline(never)]
-fn parse(path: &Path, text: &str) -> Result<Layer> {
-    toml::from_str(text).map_err(|error| {
+    if !KEYS.iter().any(|key| text.contains(key)) {
+        return Ok(None);
+    }
+    toml::from_str(&text).map(Some).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
         let what = error.message();
         Error::new(Kind::Configuration, format!("{}, line {line}: {what}", path.display()))
@@ -207,30 +183,17 @@ mod tests {
 
     #[test]
     fn workspaces_are_read_from_a_string_or_a_list() {
-        let workspaces = |text| load(&[("home/config.toml", text)]).unwrap().workspaces;
-        assert_eq!(workspaces("forced_chatgpt_workspace_id = ' a '"), ["a"]);
-        assert_eq!(workspaces("forced_chatgpt_workspace_id = ['a', 'b']"), ["a", "b"]);
-        assert!(workspaces("forced_chatgpt_workspace_id = ''").is_empty());
-        assert!(workspaces("forced_chatgpt_workspace_id = []").is_empty());
-        let required = [("etc/requirements.toml", "forced_chatgpt_workspace_id = 'a'")];
-        assert!(
-            load(&required).unwrap().workspaces.is_empty(),
-            "Codex ignores the key in this file"
-        );
+        let workspaces = |file, text| load(&[(file, text)]).unwrap().workspaces;
+        let user = "home/config.toml";
+        assert_eq!(workspaces(user, "forced_chatgpt_workspace_id = ' a '"), ["a"]);
+        assert_eq!(workspaces(user, "forced_chatgpt_workspace_id = ['a', '', 'b']"), ["a", "b"]);
+        // Codex ignores the key in this file.
+        let required = workspaces("etc/requirements.toml", "forced_chatgpt_workspace_id = 'a'");
+        assert!(required.is_empty());
     }
 
     #[test]
-    fn storage_that_cannot_be_shared_is_named_in_the_error() {
-        let encrypted = format!("{}[features]\nsecret_auth_storage = true\n", store("keyring"));
-        for (text, name) in [
-            (encrypted.as_str(), "secret_auth_storage"),
-            (&store("ephemeral"), "ephemeral"),
-            (&store("hologram"), "hologram"),
-        ] {
-            let error = load(&[("home/config.toml", text)]).unwrap_err();
-            assert_eq!(error.kind, Kind::Configuration);
-            assert!(error.text().contains(name), "{error}");
-        }
+    fn encryption_does_not_matter_for_file_storage() {
         let unused = format!("{}[features]\nsecret_auth_storage = true\n", store("file"));
         assert_eq!(load(&[("home/config.toml", &unused)]).unwrap().store, Store::File);
     }

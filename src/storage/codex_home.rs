@@ -6,24 +6,25 @@ use crate::storage::CachedLogin;
 use crate::storage::auth_json::{AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
 use crate::storage::files::{Bytes, follow_links, read};
-use crate::storage::keyring::{Item, KeyringTimeouts, is_available};
+use crate::storage::keyring::{Item, is_available};
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct CodexHome {
     dir: PathBuf,
     login_dir: LoginDir,
     config: OnceLock<CodexConfig>,
-    keyring_timeouts: KeyringTimeouts,
+    keyring_timeout: Duration,
 }
 
 impl CodexHome {
-    pub fn new(dir: PathBuf, keyring_timeouts: KeyringTimeouts) -> Self {
+    pub fn new(dir: PathBuf, keyring_timeout: Duration) -> Self {
         let login_dir = LoginDir::new(login_dir_beside(&follow_links(&dir.join("auth.json"))));
-        Self { dir, login_dir, config: OnceLock::new(), keyring_timeouts }
+        Self { dir, login_dir, config: OnceLock::new(), keyring_timeout }
     }
 
     pub fn login_dir(&self) -> &LoginDir {
@@ -123,20 +124,18 @@ impl CodexHome {
 
     /// Returns where Codex would store a new login.
     pub fn location_of_new_login(&self) -> Result<Location> {
-        Ok(match self.config()?.store {
-            Store::Keyring => self.keyring_item(),
-            Store::Auto if self.has_keyring() => self.keyring_item(),
-            Store::File | Store::Auto => self.file(),
-        })
+        Ok(self.locations()?.swap_remove(0))
     }
 
-    /// Returns every location in which Codex would look for a login.
+    /// Returns every location in which Codex would look for a login. It stores a new one in the first.
     pub fn locations(&self) -> Result<Vec<Location>> {
-        Ok(match self.config()?.store {
-            Store::Keyring => vec![self.keyring_item(), self.file()],
-            Store::Auto if self.has_keyring() => vec![self.keyring_item(), self.file()],
-            Store::File | Store::Auto => vec![self.file()],
-        })
+        let in_keyring = match self.config()?.store {
+            Store::Keyring => true,
+            Store::Auto => self.has_keyring(),
+            Store::File => false,
+        };
+        let keyring = in_keyring.then(|| self.keyring_item());
+        Ok(keyring.into_iter().chain([self.file()]).collect())
     }
 
     pub fn file(&self) -> Location {
@@ -144,11 +143,11 @@ impl CodexHome {
     }
 
     fn keyring_item(&self) -> Location {
-        Location::Keyring(Item::of_codex(&self.dir, self.keyring_timeouts))
+        Location::Keyring(Item::of_codex(&self.dir, self.keyring_timeout))
     }
 
     fn has_keyring(&self) -> bool {
-        is_available(self.keyring_timeouts)
+        is_available(self.keyring_timeout)
     }
 }
 

@@ -24,18 +24,14 @@ pub type Bytes = Zeroizing<Vec<u8>>;
 /// # Errors
 /// `Storage` when the file cannot be read or is longer than [`MAX_LENGTH`].
 pub fn read(path: &Path) -> Result<Option<Bytes>> {
-    none_if(&[ErrorKind::NotFound], read_whole(path)).context("read", path)
+    none_if_missing(read_whole(path)).context("read", path)
 }
 
-/// As [`read`], and `None` also where a parent of `path` is not a folder: for configuration files.
-pub fn read_optional(path: &Path) -> Result<Option<Bytes>> {
-    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
-    none_if(&absent, read_whole(path)).context("read", path)
-}
-
-fn none_if<T>(kinds: &[ErrorKind], result: io::Result<T>) -> io::Result<Option<T>> {
+fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
-        Err(error) if kinds.contains(&error.kind()) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         result => result.map(Some),
     }
 }
@@ -128,7 +124,9 @@ pub fn probe_replace(path: &Path) -> Result<()> {
         file.as_file().sync_all()
     };
     write().context("write", path)?;
-    if cfg!(target_os = "linux") { check_replaceable(path) } else { Ok(()) }
+    #[cfg(target_os = "linux")]
+    check_replaceable(path)?;
+    Ok(())
 }
 
 /// Fails for a mount point and for an immutable or append-only file, which no rename can replace.
@@ -152,14 +150,9 @@ fn check_replaceable(path: &Path) -> Result<()> {
     Err(Error::new(Kind::Storage, message).hint(hint))
 }
 
-#[cfg(not(target_os = "linux"))]
-fn check_replaceable(_path: &Path) -> Result<()> {
-    Ok(())
-}
-
 /// Removes the file at `path`. Returns false when it does not exist.
 pub fn remove(path: &Path) -> Result<bool> {
-    let removed = none_if(&[ErrorKind::NotFound], fs::remove_file(path)).context("remove", path)?;
+    let removed = none_if_missing(fs::remove_file(path)).context("remove", path)?;
     Ok(removed.is_some())
 }
 

@@ -12,16 +12,18 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::storage::files::{self, sweep_temporary_files};
-use crate::storage::keyring::{Item, KeyringTimeouts};
+use crate::storage::keyring::Item;
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
-use crate::storage::secret_bytes::SecretBytes;
-use crate::tokens::Fingerprint;
+use crate::tokens::{Fingerprint, Secret};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Where other hosts' credentials are stored.
@@ -46,22 +48,48 @@ impl FromStr for GitStorage {
     }
 }
 
+/// A value of git's: any bytes except LF and NUL. In JSON it is base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Secret<String>", into = "Secret<String>")]
+pub struct SecretBytes(Secret<Vec<u8>>);
+
+impl SecretBytes {
+    pub fn bytes(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+impl From<&[u8]> for SecretBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Secret::new(bytes.to_vec()))
+    }
+}
+
+impl From<SecretBytes> for Secret<String> {
+    fn from(value: SecretBytes) -> Self {
+        Self::new(STANDARD.encode(value.bytes()))
+    }
+}
+
+impl TryFrom<Secret<String>> for SecretBytes {
+    type Error = &'static str;
+
+    fn try_from(text: Secret<String>) -> Result<Self, Self::Error> {
+        let bytes = STANDARD.decode(text.expose()).map_err(|_| "not base64")?;
+        Ok(Self(Secret::new(bytes)))
+    }
+}
+
 /// One credential, with git's attributes (`git-credential(1)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StoredCredential {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<SecretBytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<SecretBytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretBytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authtype: Option<SecretBytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SecretBytes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_expiry_utc: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth_refresh_token: Option<SecretBytes>,
 }
 
@@ -80,7 +108,7 @@ pub struct HostCredentials {
     folder: PathBuf,
     file: String,
     /// `None` for files.
-    keyring_timeouts: Option<KeyringTimeouts>,
+    keyring_timeout: Option<Duration>,
 }
 
 impl HostCredentials {
@@ -88,14 +116,14 @@ impl HostCredentials {
     pub fn new(
         storage: GitStorage,
         folders: &Folders,
-        keyring_timeouts: KeyringTimeouts,
+        keyring_timeout: Duration,
         (protocol, host): (&[u8], &[u8]),
     ) -> Option<Self> {
-        let (root, keyring_timeouts) = match storage {
+        let (root, keyring_timeout) = match storage {
             GitStorage::File => (&folders.state, None),
             // The locks are beside the keyring's own socket, so that all processes with this keyring share them.
             GitStorage::Keyring => {
-                (folders.runtime.as_ref().unwrap_or(&folders.state), Some(keyring_timeouts))
+                (folders.runtime.as_ref().unwrap_or(&folders.state), Some(keyring_timeout))
             }
             GitStorage::None => return None,
         };
@@ -109,7 +137,7 @@ impl HostCredentials {
             host,
             folder: root.join("git").join(hash.prefix(2)),
             file: format!("{name}-{}", hash.prefix(32)),
-            keyring_timeouts,
+            keyring_timeout,
         })
     }
 
@@ -126,7 +154,7 @@ impl HostCredentials {
                 return Ok(document.credentials);
             }
             // A keyring may reuse the path of an item that was removed after it was found.
-            if deadline.is_over() || self.keyring_timeouts.is_none() {
+            if deadline.is_over() || self.keyring_timeout.is_none() {
                 return Err(unusable(&location, "is of another host"));
             }
         }
@@ -176,10 +204,10 @@ impl HostCredentials {
 
     /// Returns where the document is. A keyring is given until `deadline` at most.
     fn location(&self, deadline: &Deadline) -> Location {
-        let Some(timeouts) = self.keyring_timeouts else {
+        let Some(timeout) = self.keyring_timeout else {
             return Location::File(self.folder.join(&self.file));
         };
-        Location::Keyring(Item::own(self.item_name(), timeouts.at_most(deadline.remaining())))
+        Location::Keyring(Item::own(self.item_name(), timeout.min(deadline.remaining())))
     }
 
     /// Returns `git|PROTOCOL://HOST`, or the file name where protocol and host are long or not printable.
@@ -206,7 +234,17 @@ mod tests {
         let root = || PathBuf::from("/nowhere");
         let folders = Folders { state: root(), runtime: None };
         let which = (protocol.as_bytes(), host.as_bytes());
-        HostCredentials::new(GitStorage::File, &folders, KeyringTimeouts::default(), which).unwrap()
+        HostCredentials::new(GitStorage::File, &folders, Duration::ZERO, which).unwrap()
+    }
+
+    #[test]
+    fn any_bytes_survive_a_round_trip_through_json() {
+        for bytes in [&b""[..], b"p\xc3\xa4ss\r\"\\\x01", b"\xff\xfe"] {
+            let value = SecretBytes::from(bytes);
+            let json = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<SecretBytes>(&json).unwrap(), value, "{json}");
+        }
+        assert!(serde_json::from_str::<SecretBytes>(r#""?""#).is_err());
     }
 
     #[test]

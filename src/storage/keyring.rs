@@ -9,7 +9,6 @@ use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::storage::files::Bytes;
 use crate::storage::journal::Request;
-use crate::storage::keyring_parts::Header;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
 use crate::tokens::Fingerprint;
@@ -23,32 +22,8 @@ use zeroize::Zeroizing;
 /// The longest wait for the answer to one call.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// How long a caller waits for the keyring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyringTimeouts {
-    /// For the keyring's answer to one call.
-    pub answer: Duration,
-    /// For one call in all: first for other codex-credential processes that use the keyring, then for the answer.
-    pub call: Duration,
-}
-
-impl KeyringTimeouts {
-    /// Returns the timeouts of a caller that waits for `wait`.
-    pub fn of(wait: Duration) -> Self {
-        Self { answer: wait.min(MAX_ANSWER_TIME), call: wait }
-    }
-
-    pub fn at_most(self, limit: Duration) -> Self {
-        Self { answer: self.answer.min(limit), call: self.call.min(limit) }
-    }
-}
-
-impl Default for KeyringTimeouts {
-    /// One second less than Codex gives its helper.
-    fn default() -> Self {
-        Self::of(Duration::from_secs(4))
-    }
-}
+/// The timeout of a caller that names none: one second less than Codex gives its helper.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The pause after each call. The keyring crate opens a connection for each call, and closes it only after the answer has
 /// arrived; the keyring needs time to notice.
@@ -56,6 +31,9 @@ const PAUSE_AFTER_CALL: Duration = Duration::from_millis(10);
 
 /// The longest value of one item, in bytes: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Credential Manager.
 const MAX_LENGTH: usize = if cfg!(windows) { 2560 } else { usize::MAX };
+
+/// Begins the value of an item whose secret is split into parts.
+const PARTS: &str = "codex-credential parts ";
 
 /// The service name of this program's items.
 const SERVICE: &str = "codex-credential";
@@ -66,12 +44,13 @@ pub struct Item {
     user: String,
     /// The longest value that is not split, in bytes.
     max_length: usize,
-    timeouts: KeyringTimeouts,
+    /// For one call: first for other codex-credential processes that use the keyring, then for the answer.
+    timeout: Duration,
 }
 
 /// Whether this session has a keyring, locked or not.
-pub fn is_available(timeouts: KeyringTimeouts) -> bool {
-    let answered = Item::own("probe", timeouts).call("reach", |entry| match entry.get_secret() {
+pub fn is_available(timeout: Duration) -> bool {
+    let answered = Item::own("probe", timeout).call("reach", |entry| match entry.get_secret() {
         // There is no secret service, or no bus. Every other error is the answer of a keyring.
         Err(keyring::Error::PlatformFailure(_)) => Ok(false),
         _ => Ok(true),
@@ -81,16 +60,16 @@ pub fn is_available(timeouts: KeyringTimeouts) -> bool {
 
 impl Item {
     /// Returns the item in which Codex keeps the login of `codex_home`. Codex does not split values.
-    pub fn of_codex(codex_home: &Path, timeouts: KeyringTimeouts) -> Self {
+    pub fn of_codex(codex_home: &Path, timeout: Duration) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
         let user = format!("cli|{}", hash.prefix(16));
-        Self { service: "Codex Auth".into(), user, max_length: usize::MAX, timeouts }
+        Self { service: "Codex Auth".into(), user, max_length: usize::MAX, timeout }
     }
 
     /// Returns an item of this program.
-    pub fn own(user: impl Into<String>, timeouts: KeyringTimeouts) -> Self {
-        Self { service: SERVICE.into(), user: user.into(), max_length: MAX_LENGTH, timeouts }
+    pub fn own(user: impl Into<String>, timeout: Duration) -> Self {
+        Self { service: SERVICE.into(), user: user.into(), max_length: MAX_LENGTH, timeout }
     }
 
     /// Splits values longer than `max_length` bytes.
@@ -104,12 +83,12 @@ impl Item {
             Request::Refresh => "journal",
             Request::SignIn => "sign-in-journal",
         };
-        Self::own(format!("{}|{name}", self.user), self.timeouts)
+        Self::own(format!("{}|{name}", self.user), self.timeout)
     }
 
     /// Proves that the keyring takes writes now: writes another item and removes it.
     pub fn probe(&self) -> Result<()> {
-        let item = Self::own(format!("{}|probe", self.user), self.timeouts);
+        let item = Self::own(format!("{}|probe", self.user), self.timeout);
         item.save(b"probe")?;
         item.remove().map(drop)
     }
@@ -117,9 +96,12 @@ impl Item {
     /// Returns the secret; `None` when the keyring answered that there is no such item.
     pub fn load(&self) -> Result<Option<Bytes>> {
         let Some(value) = self.read()? else { return Ok(None) };
-        let Some(header) = self.header(&value) else { return Ok(Some(value)) };
-        let mut secret = Zeroizing::new(Vec::new());
-        for part in self.parts(&header) {
+        let parts = self.parts(&value);
+        if parts.is_empty() {
+            return Ok(Some(value));
+        }
+        let mut secret = Zeroizing::new(Vec::with_capacity(parts.len() * self.max_length));
+        for part in parts {
             let part =
                 part.read()?.ok_or_else(|| self.failed("read", "a part of it is missing"))?;
             secret.extend_from_slice(&part);
@@ -127,53 +109,52 @@ impl Item {
         Ok(Some(secret))
     }
 
-    /// Writes the secret, and reads it back to prove that the keyring has stored it.
+    /// Writes the secret, and reads it back to prove that the keyring has stored it. The parts of a long secret are
+    /// written before the item that names them, so that a reader finds all parts of one secret.
     pub fn save(&self, secret: &[u8]) -> Result<()> {
-        let old = self.stored_header()?;
-        let new = Header::of(secret, self.max_length);
-        match &new {
-            None => self.write(secret)?,
-            Some(header) => {
-                for (part, bytes) in self.parts(header).zip(secret.chunks(self.max_length)) {
-                    part.write(bytes)?;
-                }
-                self.write(&header.value())?;
-            }
+        let old = self.stored_parts()?;
+        let header = self.header(secret);
+        let value = header.as_ref().map_or(secret, String::as_bytes);
+        let new = self.parts(value);
+        for (part, bytes) in new.iter().zip(secret.chunks(self.max_length)) {
+            part.write(bytes)?;
         }
-        match self.load()? {
-            Some(read) if *read == secret => {}
-            _ => return Err(self.failed("write", "the keyring did not store the new value")),
+        self.write(value)?;
+        if self.load()?.is_none_or(|stored| *stored != secret) {
+            return Err(self.failed("write", "the keyring did not store the new value"));
         }
-        self.delete_parts(old.as_ref().filter(|old| new.as_ref() != Some(old)))
+        delete_all(old.iter().filter(|part| !new.contains(part)))
     }
 
     /// Removes the item. Returns false when there was none.
     pub fn remove(&self) -> Result<bool> {
-        let header = self.stored_header()?;
+        let parts = self.stored_parts()?;
         let existed = self.delete()?;
-        self.delete_parts(header.as_ref())?;
+        delete_all(&parts)?;
         Ok(existed)
     }
 
-    fn delete_parts(&self, header: Option<&Header>) -> Result<()> {
-        let mut parts = header.into_iter().flat_map(|header| self.parts(header));
-        parts.try_for_each(|part| part.delete().map(drop))
-    }
-
-    /// Reads which parts the stored secret has.
-    fn stored_header(&self) -> Result<Option<Header>> {
+    fn stored_parts(&self) -> Result<Vec<Self>> {
         if self.max_length == usize::MAX {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        Ok(self.read()?.and_then(|value| self.header(&value)))
+        Ok(self.read()?.map(|value| self.parts(&value)).unwrap_or_default())
     }
 
-    fn header(&self, value: &[u8]) -> Option<Header> {
-        if self.max_length == usize::MAX { None } else { Header::parse(value) }
+    /// Returns the value that names the parts of a secret; `None` for a secret that fits into one item. The names contain
+    /// a hash of the secret, so that parts of two secrets are never mixed.
+    fn header(&self, secret: &[u8]) -> Option<String> {
+        let count = secret.len().div_ceil(self.max_length);
+        (count > 1).then(|| format!("{PARTS}{} {count}", Fingerprint::of(secret).prefix(16)))
     }
 
-    fn parts(&self, header: &Header) -> impl Iterator<Item = Self> {
-        header.names(&self.user).map(|user| Self { user, ..self.clone() })
+    /// Returns the parts that `value` names, in order; none for a value that is a secret itself.
+    fn parts(&self, value: &[u8]) -> Vec<Self> {
+        let header = std::str::from_utf8(value).ok().filter(|_| self.max_length != usize::MAX);
+        let header = header.and_then(|text| text.strip_prefix(PARTS)?.split_once(' '));
+        let Some((hash, count)) = header else { return Vec::new() };
+        let part = |number| Self { user: format!("{}|{hash}|{number}", self.user), ..self.clone() };
+        (0..count.parse::<u16>().unwrap_or(0)).map(part).collect()
     }
 
     fn read(&self) -> Result<Option<Bytes>> {
@@ -197,7 +178,7 @@ impl Item {
         })
     }
 
-    /// Runs `operation` while no other codex-credential process uses the keyring, and waits no longer than the timeouts.
+    /// Runs `operation` while no other codex-credential process uses the keyring, and waits no longer than the timeout.
     ///
     /// gnome-keyring aborts, and takes the session's keyring with it, when a client connects as another disconnects, or
     /// asks for an item that another is creating or removing. So one process at a time uses the keyring.
@@ -206,9 +187,9 @@ impl Item {
         what: &str,
         operation: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let deadline = Deadline::after(self.timeouts.call);
+        let deadline = Deadline::after(self.timeout);
         let _lock = self.lock_keyring(what, &deadline)?;
-        let timeout = self.timeouts.answer.min(deadline.remaining());
+        let timeout = MAX_ANSWER_TIME.min(deadline.remaining());
         let answer = self.answer_within(timeout, operation);
         if answer.is_some() {
             thread::sleep(PAUSE_AFTER_CALL);
@@ -260,6 +241,10 @@ impl Item {
     }
 }
 
+fn delete_all<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<()> {
+    items.into_iter().try_for_each(|item| item.delete().map(drop))
+}
+
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
@@ -298,13 +283,9 @@ fn has_vanished(error: &keyring::Error) -> bool {
     NAMES.iter().any(|name| text.contains(name))
 }
 
-/// Returns the crate's own text, without a value that it may quote.
+/// Returns the crate's own text, except where it would list the items.
 fn reason(error: &keyring::Error) -> String {
     match error {
-        keyring::Error::BadEncoding(_) => "the item is not text".into(),
-        keyring::Error::NoStorageAccess(error) | keyring::Error::PlatformFailure(error) => {
-            error.to_string()
-        }
         keyring::Error::Ambiguous(items) => {
             format!("{} items have this name; remove all but one", items.len())
         }

@@ -152,7 +152,7 @@ impl Storage for LocalStorage {
     }
 
     fn begin_sign_in(&self, intent: &Intent) -> Result<Journal> {
-        let seal = self.logins.new_login_value().new_seal(Request::SignIn)?;
+        let seal = self.logins.new_login_value().location.new_seal(Request::SignIn)?;
         Journal::begin(&self.logins.sign_in_dir().journal(), intent, seal)
     }
 

@@ -59,12 +59,12 @@ impl Held<'_> {
 
 impl HeldLogin for Held<'_> {
     fn probe(&self) -> Result<()> {
-        self.logins.trial_value()?.probe()
+        self.logins.trial_value()?.location.probe()
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
         let Some(key) = self.logins.key()? else { return Ok(None) };
-        let seal = self.logins.login_value(&key).new_seal(Request::Refresh)?;
+        let seal = self.logins.login_value(&key).location.new_seal(Request::Refresh)?;
         let journal = self.logins.login_dir_of(&key).journal();
         Journal::begin(&journal, intent, seal).map(Some)
     }

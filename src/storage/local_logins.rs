@@ -7,7 +7,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::storage::cached_value::CachedValue;
 use crate::storage::files::Bytes;
-use crate::storage::keyring::{Item, KeyringTimeouts};
+use crate::storage::keyring::Item;
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::{LoginDir, SignInDir, create_private};
@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the secrets lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Medium {
     Keyring {
         /// Whether a copy of the access token may lie in memory.
         cache: bool,
-        patience: KeyringTimeouts,
+        timeout: Duration,
     },
     Memory,
 }
@@ -61,8 +62,8 @@ impl LocalLogins {
             Medium::File | Medium::Memory => {
                 CachedValue { location: Location::File(path), copy: None }
             }
-            Medium::Keyring { cache, patience } => CachedValue {
-                location: Location::Keyring(Item::own(format!("{}/{name}", self.name), patience)),
+            Medium::Keyring { cache, timeout } => CachedValue {
+                location: Location::Keyring(Item::own(format!("{}/{name}", self.name), timeout)),
                 copy: (cache && self.in_memory).then_some(path),
             },
         }

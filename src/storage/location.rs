@@ -2,9 +2,12 @@
 
 use crate::clock;
 use crate::error::{IoResultExt, Result};
-use crate::storage::files::{Bytes, follow_links, probe_replace, read, remove_and_sync, replace};
+use crate::storage::files::{
+    Bytes, folder_of, follow_links, probe_replace, read, remove_and_sync, replace,
+};
 use crate::storage::journal::Request;
 use crate::storage::keyring::Item;
+use crate::storage::login_dir::create_private;
 use crate::storage::seal::Seal;
 use std::fmt;
 use std::fs;
@@ -26,11 +29,14 @@ impl Location {
         }
     }
 
-    /// Replaces the content, on disk or in the keyring when this returns.
+    /// Replaces the content, on disk or in the keyring when this returns. Creates a missing folder.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Keyring(item) => item.save(bytes),
-            Self::File(path) => replace(&follow_links(path), bytes),
+            Self::File(path) => {
+                create_private(folder_of(path))?;
+                replace(&follow_links(path), bytes)
+            }
         }
     }
 
@@ -48,7 +54,10 @@ impl Location {
     /// Proves that [`Location::write`] can write now. Changes nothing that recovery needs.
     pub fn probe(&self) -> Result<()> {
         match self {
-            Self::File(path) => probe_replace(&follow_links(path)),
+            Self::File(path) => {
+                create_private(folder_of(path))?;
+                probe_replace(&follow_links(path))
+            }
             Self::Keyring(item) => item.probe(),
         }
     }

@@ -51,7 +51,7 @@ impl Lock {
         let path = path.to_owned();
         thread::spawn(move || {
             let watch = trace::stopwatch();
-            let lock = wait_and_trace(&path);
+            let lock = wait(&path);
             trace::tell(|| lock_gained(&path, trace::ms(watch.as_ref())));
             then(lock);
         });
@@ -127,22 +127,16 @@ fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
     }
 }
 
-/// Waits for the lock, and traces which process holds it.
-fn wait_and_trace(path: &Path) -> Result<Lock> {
-    if trace::stopwatch().is_some()
-        && let Some(lock) = Lock::try_acquire(path)?
-    {
-        return Ok(lock);
-    }
-    trace::tell(|| Event::LockWait { path: path.to_string_lossy(), holder: Lock::holder(path) });
-    wait(path)
-}
-
 fn lock_gained(path: &Path, ms: u64) -> Event<'_> {
     Event::LockGained { path: path.to_string_lossy(), ms }
 }
 
+/// Waits for the lock, and traces which process holds it.
 fn wait(path: &Path) -> Result<Lock> {
+    if let Some(lock) = Lock::try_acquire(path)? {
+        return Ok(lock);
+    }
+    trace::tell(|| Event::LockWait { path: path.to_string_lossy(), holder: Lock::holder(path) });
     let file = open(path)?;
     loop {
         match FileExt::lock(&file) {

@@ -12,14 +12,14 @@ use serde_json::{Map, Value};
 pub struct StoredLogin {
     #[serde(deserialize_with = "valid_token")]
     access_token: Secret<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Secret<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<Secret<String>>,
     /// Seconds since the epoch, like the next two.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     issued_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     last_refresh: i64,
     /// How far the server's clock is ahead of this machine's, in seconds.

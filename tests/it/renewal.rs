@@ -4,7 +4,7 @@ use crate::machine::{Machine, PATIENCE, ada, eventually, lock, token_of};
 use issuer::{Endpoint, Fault};
 use predicates::prelude::*;
 use predicates::str::contains;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ fn members_nobody_knows_and_tokens_that_were_not_sent_stay() {
     assert_eq!(after["tokens"]["id_token"], tokens.id_token);
     assert_ne!(after["tokens"]["refresh_token"], tokens.refresh_token);
     assert_ne!(after["last_refresh"], document["last_refresh"]);
+    let names =
+        |document: &Value| document.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&after), names(&document), "the order is preserved");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn unsupported_codex_storage_is_reported_and_starts_no_sign_in() {
         ("cli_auth_credentials_store = 'hologram'", "hologram"),
         (
             "cli_auth_credentials_store = 'keyring'\nfeatures = { secret_auth_storage = true }",
-            "encrypts",
+            "encrypted",
         ),
         ("cli_auth_credentials_store = ", "config.toml, line 1"),
     ] {

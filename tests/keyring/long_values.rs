@@ -2,7 +2,7 @@
 
 use crate::keyring::Keyring;
 use crate::machine::Machine;
-use codex_credential::storage::keyring::{Item, KeyringTimeouts};
+use codex_credential::storage::keyring::{DEFAULT_TIMEOUT, Item};
 use std::process::Command;
 
 const CHILD: &str = "KEYRING_LONG_VALUES";
@@ -12,7 +12,7 @@ pub fn is_child() -> bool {
 }
 
 pub fn write_and_read() {
-    let item = Item::own("long", KeyringTimeouts::default()).with_max_length(100);
+    let item = Item::own("long", DEFAULT_TIMEOUT).with_max_length(100);
     let long = |byte: u8| vec![byte; 1050];
     for value in [long(1), b"short".to_vec(), long(2), long(3), long(3)] {
         item.save(&value).unwrap();

@@ -38,7 +38,7 @@ pub fn secrets_are_in_no_file() {
     let (git, keyring) = git();
     git.approve(format!("{A}password=hunter2\noauth_refresh_token=r"));
     let item = keyring.secret("git|https://a.example").unwrap();
-    assert!(item.contains(r#""password":"hunter2""#), "{item}");
+    assert!(item.contains(r#""password":"aHVudGVyMg==""#), "{item}");
     assert_eq!(git.password(A), "hunter2");
     let files = files(git.state());
     assert!(files.iter().all(|file| file.ends_with("lock")), "{files:?}");

@@ -8,7 +8,6 @@ use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::renewal;
 use codex_credential::renewal::request::RenewalRequest;
-use codex_credential::storage::keyring::KeyringTimeouts;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::{PromptOptions, Screen};
 use std::ffi::OsString;
@@ -43,7 +42,7 @@ fn run(request: RenewalRequest) -> Result<()> {
         config: request.config.map(|path| OsString::from(path).into()),
         account: request.account,
         host: None,
-        keyring_timeouts: KeyringTimeouts::of(RENEW_WAIT),
+        keyring_timeout: RENEWAL_PATIENCE,
     };
     let profile = Profile::of(variable, selection);
     let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));
