@@ -199,7 +199,8 @@ fn is_valid(
         && !login_dir.has_rejected(&login.access_token)?)
 }
 
-fn is_due(login: &Login) -> bool {
+/// Whether a renewal of `login` is due.
+pub fn is_due(login: &Login) -> bool {
     login.renew_at().is_some_and(|due| clock::now() >= due)
 }
 

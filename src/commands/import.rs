@@ -11,23 +11,17 @@ use crate::storage::codex_config::Store;
 use crate::storage::files::read;
 use crate::ui;
 use std::fs;
+use std::io::{IsTerminal, stdin};
 use std::path::Path;
 
-/// What happens to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copy {
-    Remove,
-    /// Ask the user.
-    Ask,
-    Keep,
-}
-
+/// Removes the file with `remove`; else asks on a terminal whether to remove it.
+///
 /// # Errors
 /// `BadInput` when the file has no ChatGPT login; `Usage` when another login is stored, or when the file is where the
 /// profile keeps its login.
-pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -> Result<()> {
-    let login = login_in(from)?;
-    if is_where_it_is_kept(profile, from)? {
+pub fn import(profile: &Profile, from: &Path, remove: bool, deadline: &Deadline) -> Result<()> {
+    let login = read_login(from)?;
+    if is_stored_in(profile, from)? {
         let what = format!("the profile {} keeps its login in {}", profile.name, from.display());
         return Err(Error::new(Kind::Usage, what)
             .hint("name another storage with --profile or CODEX_CREDENTIAL_STORAGE"));
@@ -36,47 +30,39 @@ pub fn import(profile: &Profile, from: &Path, copy: Copy, deadline: &Deadline) -
     let into = profile.storage.describe()?;
     let (user, file) = (login.username(), from.display());
     ui::say(&format!("imported the login of {user} from {file} into {into}"));
-    let left = format!("{} still holds a copy", from.display());
-    let removes = match copy {
-        Copy::Remove => true,
-        Copy::Ask => ui::confirm(&format!("{left}; remove it?"), deadline),
-        Copy::Keep => false,
-    };
-    if removes {
+    let question = format!("{file} still holds a copy; remove it?");
+    if remove || (stdin().is_terminal() && ui::confirm(&question, deadline)) {
         // A program may have renewed the copy while the user was asked. Then only the copy is valid.
-        if login_in(from)?.version() != login.version() {
-            let what = format!("another program has changed {}", from.display());
+        if read_login(from)?.version() != login.version() {
+            let what = format!("another program has changed {file}");
             return Err(Error::new(Kind::Busy, what).hint("import it again; it was not removed"));
         }
         fs::remove_file(from).context("remove", from)?;
-        ui::say(&format!("removed {}", from.display()));
+        ui::say(&format!("removed {file}"));
     } else {
         ui::say(&format!(
-            "{left}: a program that refreshes it ends the login for all; remove it, or import with --remove"
+            "{file} still holds a copy: a program that refreshes it ends the login for all; remove it, or import with --remove"
         ));
     }
     Ok(())
 }
 
-/// Whether `path` is the file in which Codex keeps the login, or a link to it.
-fn is_where_it_is_kept(profile: &Profile, path: &Path) -> Result<bool> {
+/// Whether the profile's storage is the file at `path`, or `path` links to it.
+fn is_stored_in(profile: &Profile, path: &Path) -> Result<bool> {
     let Some(home) = profile.storage.as_codex() else { return Ok(false) };
     let is_in_file = home.config()?.store != Store::Keyring;
     let real = |path: &Path| path.canonicalize().ok();
     Ok(is_in_file && real(path) == real(&home.dir().join("auth.json")))
 }
 
-fn login_in(path: &Path) -> Result<Login> {
-    let bytes = read(path)?;
-    let none = |why: &str| {
-        Error::new(Kind::BadInput, format!("{} has no login to import: {why}", path.display()))
+fn read_login(path: &Path) -> Result<Login> {
+    let document = read(path)?.and_then(|bytes| AuthJson::parse(&bytes).ok());
+    let why = match document.map(AuthJson::content) {
+        Some(Ok(Content::ChatGpt(login))) if login.refresh_token.is_some() => return Ok(login),
+        Some(Ok(Content::ChatGpt(_))) => "it has only an access token",
+        Some(_) => "it has no ChatGPT login",
+        None => "it is missing or not an auth.json",
     };
-    let bytes = bytes.ok_or_else(|| none("there is no such file"))?;
-    let document = AuthJson::parse(&bytes).map_err(|_| none("it is not an auth.json"))?;
-    match document.content() {
-        Ok(Content::ChatGpt(login)) if login.refresh_token.is_some() => Ok(login),
-        Ok(Content::ChatGpt(_)) => Err(none("it has only an access token")),
-        Ok(_) => Err(none("it has no ChatGPT login")),
-        Err(mode) => Err(none(&format!("its auth_mode is {mode:?}"))),
-    }
+    let what = format!("{} has no login to import: {why}", path.display());
+    Err(Error::new(Kind::BadInput, what))
 }

@@ -9,7 +9,7 @@ use crate::profile::table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::ui;
 use crate::values::ProfileName;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -51,23 +51,20 @@ pub fn list(config: &Config, as_json: bool) -> String {
 
 /// Returns the keys of the profile. A client secret is not among them, only the path of its file.
 pub fn show(profile: &Profile, as_json: bool) -> String {
-    let mut object = json!({ "name": profile.name });
-    let mut add = |key: &str, value: Value| object[key] = value;
     let settings = json!(profile.settings);
-    for (key, value) in settings.as_object().into_iter().flatten() {
-        add(key, value.clone());
-    }
-    add("hosts", json!(profile.settings.hosts));
-    add("account", json!(profile.account));
-    add("config", json!(profile.config_file));
+    let mut keys = Map::from_iter([("name".into(), json!(profile.name))]);
+    keys.extend(settings.as_object().cloned().into_iter().flatten());
+    keys.insert("hosts".into(), json!(profile.settings.hosts));
+    keys.insert("account".into(), json!(profile.account));
+    keys.insert("config".into(), json!(profile.config_file));
     if as_json {
-        return format!("{object}\n");
+        return format!("{}\n", Value::from(keys));
     }
     let mut text = String::new();
-    for (key, value) in object.as_object().into_iter().flatten() {
+    for (key, value) in keys {
         let value = match value {
             Value::Null => continue,
-            Value::String(text) => text.clone(),
+            Value::String(text) => text,
             Value::Array(list) => {
                 list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
             }

@@ -1,9 +1,7 @@
 //! `renew`: renews the login if a renewal is due, and waits for the renewal. The renewal goes on if this process is killed.
 
-use crate::answer::get::load_valid;
-use crate::clock;
+use crate::answer::get::{is_due, usable};
 use crate::error::Result;
-use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
 use crate::renewal::request::Validity;
@@ -21,8 +19,4 @@ pub fn renew(profile: &Profile, caller: &mut Caller) -> Result<()> {
         Ok(login.filter(|login| !is_due(login) || Some(login.fingerprint()) != before))
     })
     .map(drop)
-}
-
-fn is_due(login: &Login) -> bool {
-    login.renew_at().is_some_and(|due| clock::now() >= due)
 }

@@ -1,4 +1,5 @@
-//! `status`: the account, the storage, the expiry, and a pending sign-in. It changes nothing and asks nothing.
+//! `status`: who is signed in, where the login is stored, how long it is valid, and which sign-in is pending. Changes
+//! nothing.
 
 use crate::account::Account;
 use crate::clock;
@@ -12,128 +13,124 @@ use crate::verification::Verification;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The state of the stored login and of a pending sign-in.
 pub struct Status {
-    login: Option<Login>,
+    profile: String,
+    /// The issuer's host; `None` for Codex's own issuer.
+    issuer: Option<String>,
     storage: String,
-    /// Whether the access token has expired or was rejected.
-    is_stale: bool,
-    /// Why the login cannot be renewed, if it cannot.
+    login: Option<Login>,
+    /// Whether a caller has reported the access token as rejected.
+    is_rejected: bool,
+    /// Why the login cannot be renewed.
     cannot_renew: Option<String>,
     pending: Option<Verification>,
-    /// The accounts of the other logins in the storage.
+    /// The accounts of the other logins in the same storage.
     others: Vec<Account>,
-    profile: String,
-    /// The issuer's host, unless the issuer is Codex's.
-    issuer: Option<String>,
 }
 
 impl Status {
     pub fn of(profile: &Profile) -> Result<Self> {
         let storage = &profile.storage;
-        let stored = storage.load()?;
-        let (login, other) = match stored {
-            Some(login) if !profile.matches_account(&login) => (None, Some(login.account())),
-            stored => (stored, None),
-        };
-        let (is_stale, cannot_renew) = match &login {
-            Some(login) => {
-                let is_rejected = match storage.login_dir()? {
-                    Some(login_dir) => login_dir.has_rejected(&login.access_token)?,
-                    None => false,
-                };
-                let is_valid = login.lifetime().covers(0, clock::now()) && !is_rejected;
-                (!is_valid, cannot_renew(profile, login)?)
+        let mut login = storage.load()?;
+        let other = login.take_if(|login| !profile.matches_account(login));
+        let mut is_rejected = false;
+        let mut cannot_renew = None;
+        if let Some(login) = &login {
+            if let Some(login_dir) = storage.login_dir()? {
+                is_rejected = login_dir.has_rejected(&login.access_token)?;
             }
-            None => (false, None),
-        };
+            cannot_renew = match login.refresh_token {
+                Some(_) => InvalidToken::of(profile, login)?.map(|invalid| invalid.reason),
+                None => Some("there is no refresh token".into()),
+            };
+        }
         let pending = storage.sign_in_dir().device_authorization().load()?;
         let pending = pending.map(|pending| pending.verification);
-        let pending = pending.filter(|verification| verification.expires_at > clock::now());
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
         others.retain(|other| !other.is_same_as(&account));
-        others.extend(other);
-        let issuer = profile.as_standard().map(|_| host(&profile.client.issuer).to_owned());
-        let (profile, storage) = (profile.name.clone(), storage.describe()?);
-        Ok(Self { login, storage, is_stale, cannot_renew, pending, others, profile, issuer })
+        others.extend(other.map(|login| login.account()));
+        Ok(Self {
+            profile: profile.name.clone(),
+            issuer: profile.as_standard().map(|_| host(&profile.client.issuer).to_owned()),
+            storage: storage.describe()?,
+            login,
+            is_rejected,
+            cannot_renew,
+            pending: pending.filter(|verification| verification.expires_at > clock::now()),
+            others,
+        })
     }
 
-    /// Tells whether `get` can answer without asking the user.
+    fn has_usable_token(&self) -> bool {
+        let is_valid = |login: &Login| login.lifetime().covers(0, clock::now());
+        !self.is_rejected && self.login.as_ref().is_some_and(is_valid)
+    }
+
+    /// Whether a `get` can answer without the user.
     pub fn is_signed_in(&self) -> bool {
-        self.login.is_some() && !(self.is_stale && self.cannot_renew.is_some())
+        self.has_usable_token() || (self.login.is_some() && self.cannot_renew.is_none())
     }
 
-    /// Tells whether a sign-in waits for the user.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// Formats the status as text. The first line is that of `codex login status`.
+    /// Returns the text for the user. Its first line is that of `codex login status`.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, value: &str| {
-            writeln!(text, "{name:<12}{value}").expect("a String takes all text");
+        let mut text = match (&self.login, &self.issuer) {
+            (None, _) => "Not logged in\n".to_owned(),
+            (Some(_), None) => "Logged in using ChatGPT\n".to_owned(),
+            (Some(_), Some(host)) => format!("Logged in at {host} (profile {})\n", self.profile),
         };
-        match &self.login {
-            Some(login) => {
-                let account = login.account();
-                let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".into());
-                if self.issuer.is_some() {
-                    let name = account.username().to_owned();
-                    line("account", &or_unknown(Some(name).filter(|_| !account.is_unknown())));
-                } else {
-                    line("account", &or_unknown(account.email));
-                    line("plan", &or_unknown(account.plan));
-                    line("workspace", &or_unknown(account.account_id));
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<12}{value}").expect("a string accepts every write");
+        };
+        if let Some(login) = &self.login {
+            let account = login.account();
+            if self.issuer.is_none() {
+                for (name, value) in [
+                    ("account", account.email),
+                    ("plan", account.plan),
+                    ("workspace", account.account_id),
+                ] {
+                    line(name, value.as_deref().unwrap_or("unknown"));
                 }
-                line("kept in", &self.storage);
-                line("valid until", &self.valid_until(login));
-                line("renews at", &self.renews_at(login));
-                if login.skew != 0 {
-                    line("clock", &wrong_clock(login.skew));
-                }
+            } else {
+                let name = if account.is_unknown() { "unknown" } else { account.username() };
+                line("account", name);
             }
-            None => line("kept in", &self.storage),
         }
-        if let Some(verification) = &self.pending {
-            let left = time_left(verification.expires_at - clock::now());
-            let uri = &verification.verification_uri;
+        line("kept in", &self.storage);
+        if let Some(login) = &self.login {
+            let rejected =
+                if self.is_rejected { ", but a caller reported it as rejected" } else { "" };
+            let valid_until =
+                login.lifetime().expires_at.map_or_else(|| "unknown".into(), distance);
+            line("valid until", &(valid_until + rejected));
+            let due = login.renew_at().filter(|at| *at > clock::now() && self.has_usable_token());
             line(
-                "pending",
-                &format!("sign in at {uri} with the code {} ({left} left)", verification.user_code),
+                "renews at",
+                &match (&self.cannot_renew, due) {
+                    (Some(reason), _) => format!("never: {reason}"),
+                    (None, Some(due)) => distance(due),
+                    (None, None) => "the next get".into(),
+                },
             );
+            if login.skew != 0 {
+                line("clock", &wrong_clock(login.skew));
+            }
+        }
+        if let Some(Verification { verification_uri, user_code, expires_at, .. }) = &self.pending {
+            let left = time_left(expires_at - clock::now());
+            let how = format!("sign in at {verification_uri} with the code {user_code}");
+            line("pending", &format!("{how} ({left} left)"));
         }
         for other in &self.others {
             let workspace = other.account_id.as_deref().unwrap_or("unknown");
             line("also", &format!("{} (workspace {workspace})", other.username()));
         }
-        let first = match (&self.login, &self.issuer) {
-            (None, _) => "Not logged in".to_owned(),
-            (Some(_), None) => "Logged in using ChatGPT".to_owned(),
-            (Some(_), Some(host)) => format!("Logged in at {host} (profile {})", self.profile),
-        };
-        format!("{first}\n{text}")
-    }
-
-    fn valid_until(&self, login: &Login) -> String {
-        let Some(end) = login.lifetime().expires_at else { return "unknown".into() };
-        let left = end - clock::now();
-        match (left > 0, self.is_stale) {
-            (true, true) => format!("{} (but it was rejected)", clock::rfc3339(end)),
-            (true, false) => format!("{} (in {})", clock::rfc3339(end), time_left(left)),
-            (false, _) => format!("{} ({} ago)", clock::rfc3339(end), time_left(-left)),
-        }
-    }
-
-    fn renews_at(&self, login: &Login) -> String {
-        match (&self.cannot_renew, login.renew_at()) {
-            (Some(reason), _) => format!("never: {reason}"),
-            (None, Some(at)) if at > clock::now() && !self.is_stale => {
-                format!("{} (in {})", clock::rfc3339(at), time_left(at - clock::now()))
-            }
-            _ => "the next get".into(),
-        }
+        text
     }
 
     pub fn json(&self) -> Value {
@@ -149,7 +146,7 @@ impl Status {
             "storage": self.storage,
             "expires_at": time(self.login.as_ref().and_then(|login| login.lifetime().expires_at)),
             "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
-            "access_token_usable": self.login.is_some() && !self.is_stale,
+            "access_token_usable": self.has_usable_token(),
             "cannot_renew": self.cannot_renew,
             "clock_skew": self.login.as_ref().map(|login| login.skew),
             "pending": self.pending,
@@ -158,15 +155,18 @@ impl Status {
     }
 }
 
-/// Describes a clock that differs from the server's. `skew` is how many seconds the server's clock is ahead.
+/// Returns the date of `at`, and how far away it is.
+fn distance(at: i64) -> String {
+    let (date, left) = (clock::rfc3339(at), at - clock::now());
+    if left > 0 {
+        format!("{date} (in {})", time_left(left))
+    } else {
+        format!("{date} ({} ago)", time_left(-left))
+    }
+}
+
+/// `skew` is how far the server's clock is ahead, in seconds.
 pub(super) fn wrong_clock(skew: i64) -> String {
     let which = if skew > 0 { "behind" } else { "ahead of" };
     format!("this machine's is {} {which} the issuer's; set it right", time_left(skew.abs()))
-}
-
-fn cannot_renew(profile: &Profile, login: &Login) -> Result<Option<String>> {
-    if login.refresh_token.is_none() {
-        return Ok(Some("there is no refresh token".into()));
-    }
-    Ok(InvalidToken::of(profile, login)?.map(|dead| dead.reason))
 }

@@ -104,10 +104,9 @@ impl Profile {
         let kind = *settings.storage.get_or_insert(StorageKind::File);
         Ok(Self {
             storage: storage_options.open(kind, &client, &dialect, account.clone())?,
-            other_hosts_storage: match variables.text("CODEX_CREDENTIAL_GIT_STORAGE")? {
-                Some(name) => name.parse()?,
-                None => config.git.storage,
-            },
+            other_hosts_storage: variables
+                .choice("CODEX_CREDENTIAL_GIT_STORAGE")?
+                .unwrap_or(config.git.storage),
             audit: config.audit,
             config_file: config.path,
             extra_ca: variables.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
@@ -180,9 +179,7 @@ fn complete_built_in(settings: &mut ProfileTable, variables: &Variables) -> Resu
     settings.issuer = Some(issuer.parse().expect("a URL remains one without its last slash"));
     settings.client_id = Some(client_id.unwrap_or_else(|| CLIENT_ID.parse().expect("one line")));
     settings.hosts = vec![HOST.parse().expect("a host")];
-    settings.storage = match variables.text("CODEX_CREDENTIAL_STORAGE")? {
-        Some(name) => Some(name.parse()?),
-        None => Some(settings.storage.unwrap_or(StorageKind::Codex)),
-    };
+    let storage = variables.choice("CODEX_CREDENTIAL_STORAGE")?.or(settings.storage);
+    settings.storage = storage.or(Some(StorageKind::Codex));
     Ok(())
 }

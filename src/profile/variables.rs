@@ -3,6 +3,7 @@
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::folders;
 use crate::profile::config::Config;
+use clap::ValueEnum;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -26,6 +27,17 @@ impl Variables<'_> {
     pub fn parsed<T: FromStr<Err = &'static str>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.text(name)?.map(|text| text.parse()).transpose();
         value.map_err(|why| Error::new(Kind::Usage, format!("{name}: {why}")))
+    }
+
+    /// Returns which of the values of `T` a variable has.
+    pub fn choice<T: ValueEnum>(&self, name: &str) -> Result<Option<T>> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        T::from_str(&text, true).map(Some).map_err(|_| {
+            let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let values: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+            let what = format!("{name} must be {}, not {text:?}", values.join(" or "));
+            Error::new(Kind::Usage, what)
+        })
     }
 
     /// Returns `$CODEX_HOME` or `~/.codex`, absolute: another process may have another working directory.

@@ -9,7 +9,7 @@ use crate::storage::login_dir::create_private;
 use serde::Deserialize;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The length at which the log is rotated, in bytes: some thousand lines.
 const ROTATION_LENGTH: u64 = 1024 * 1024;
@@ -37,10 +37,6 @@ impl Log {
     /// `Usage` when there is no home folder.
     pub fn of_user() -> Result<Self> {
         Folders::of_user().map(|folders| Self { path: folders.state.join("audit.log") })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Says whether a line can be appended, without creating the file.

@@ -22,7 +22,6 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -35,17 +34,6 @@ pub enum GitStorage {
     Keyring,
     /// Nothing is stored.
     None,
-}
-
-impl FromStr for GitStorage {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        ValueEnum::from_str(name, false).map_err(|_| {
-            let what = format!("unknown storage {name:?} for other hosts' credentials");
-            Error::new(Kind::Usage, what).hint("use file, keyring or none")
-        })
-    }
 }
 
 /// A value of git's: any bytes except LF and NUL. In JSON it is base64.

@@ -25,7 +25,7 @@ pub mod watch;
 use crate::account::Account;
 use crate::client::ClientRegistration;
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Request, Unfinished};
 use crate::storage::login_dir::{LoginDir, SignInDir};
@@ -35,7 +35,6 @@ use crate::tokens::{Fingerprint, TokenResponse};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// The storages, by their names in a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -63,17 +62,6 @@ impl StorageKind {
             Self::Memory => "memory",
             Self::Etcd => "etcd",
         }
-    }
-}
-
-impl FromStr for StorageKind {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        ValueEnum::from_str(name, false).map_err(|_| {
-            let what = format!("there is no storage {name:?}");
-            Error::new(Kind::Usage, what).hint("there are codex, file, keyring, memory and etcd")
-        })
     }
 }
 

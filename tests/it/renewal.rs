@@ -91,8 +91,7 @@ fn a_fault_of_the_network_or_the_server_keeps_the_login_and_opens_no_device_logi
         let name = format!("{fault:?}");
         machine.issuer.fault(Endpoint::Refresh, fault, 1);
         let output = machine.command("get --error-format json --wait 20s").assert().code(1);
-        let error: serde_json::Value =
-            serde_json::from_slice(&output.get_output().stderr).expect(&name);
+        let error: Value = serde_json::from_slice(&output.get_output().stderr).expect(&name);
         assert_eq!(error["kind"], kind, "{name}: {error}");
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token, "{name}");
         // The next call, a moment later, succeeds with the same refresh token.

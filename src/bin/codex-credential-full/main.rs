@@ -98,3 +98,87 @@ fn start_trace(verbose: bool) {
         ui::say(&Error::io("write the trace", Path::new(&file), error).text());
     }
 }
+
+fn login(whose: &ProfileOptions, options: &cli::Login) -> Result<()> {
+    let profile = profile(whose, options.wait.wait)?;
+    if options.cancel {
+        return commands::login::cancel(&profile);
+    }
+    let interactive = Interactive::Always;
+    let screen = if options.json {
+        Screen::events()
+    } else {
+        Screen::new(interactive, extras(&options.extras))
+    };
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(PROGRAMS_PATIENCE));
+    let mut caller = caller(&options.wait, deadline, interactive, screen);
+    commands::login::login(&profile, &mut caller).map(drop)
+}
+
+fn erase(whose: &ProfileOptions, options: &cli::Erase) -> Result<()> {
+    let by_hand = io::stdin().is_terminal() && !options.yes;
+    let patience = if by_hand { PERSONS_PATIENCE } else { PROGRAMS_PATIENCE };
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(patience));
+    let named = request(deadline)?;
+    let profile = profile_for(whose, options.wait.wait, &named)?;
+    if !named.names_something() && (by_hand || options.yes) {
+        let removal = Removal { revoke: options.revoke, ask: by_hand };
+        return commands::logout::remove(&profile, removal, &deadline);
+    }
+    let foreign = foreign(&profile, options.wait.wait);
+    answer::erase::erase(&profile, &foreign, &named, &deadline).map(drop)
+}
+
+/// Exits 0 when signed in, 3 when not; 1 when it cannot be told.
+fn status(whose: &ProfileOptions, options: &cli::Status) -> Result<ExitCode> {
+    let status = Status::of(&profile(whose, None)?)?;
+    let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
+    print(&text)?;
+    if status.is_signed_in() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.json && !status.is_pending() {
+        ui::line("hint: to sign in, run: codex-credential login");
+    }
+    Ok(ExitCode::from(3))
+}
+
+/// Exits 1 when something failed.
+fn doctor(whose: &ProfileOptions, options: &cli::Doctor) -> Result<ExitCode> {
+    if let Some(path) = &options.try_lock {
+        return doctor::locks::try_lock(path).map(ExitCode::from);
+    }
+    let (text, code) =
+        doctor::Report::of(profile(whose, None), &variable).report(options.json, options.show);
+    print(&text)?;
+    Ok(ExitCode::from(code))
+}
+
+fn import(whose: &ProfileOptions, options: cli::Import) -> Result<()> {
+    let profile = profile(whose, options.wait.wait)?;
+    let deadline = Deadline::after(options.wait.wait.unwrap_or(LOGOUT_PATIENCE));
+    let file = options.file.unwrap_or_else(|| profile.codex_home().join("auth.json"));
+    import::import(&profile, &file, options.remove, &deadline)
+}
+
+fn fleet_status(whose: &ProfileOptions, options: &cli::Status) -> Result<()> {
+    let status = commands::fleet::Status::of(&profile(whose, None)?)?;
+    print(&if options.json { format!("{}\n", status.json()) } else { status.text() })
+}
+
+fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "codex-credential", &mut script);
+    io::stdout().write_all(&script).map_err(cannot_write)
+}
+
+/// git adds operations over time and expects helpers to pass over them in silence; a person who mistypes one
+/// expects to be told.
+fn unknown(words: &[OsString]) -> Result<()> {
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    Err(Error::new(Kind::Usage, format!("there is no operation {word}"))
+        .hint("codex-credential --help lists them"))
+}
