@@ -36,9 +36,8 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
         return cancel_sign_in(profile);
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
-    let codex_too =
-        if profile.storage.as_codex().is_some() { " Codex will be signed out, too." } else { "" };
-    if removal.ask && !ui::confirm(&format!("remove {what}?{codex_too}"), deadline) {
+    let codex_too = if storage.as_codex().is_some() { " and sign out Codex" } else { "" };
+    if removal.ask && !ui::confirm(&format!("remove {what}{codex_too}?"), deadline) {
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
     let _signing_in = end_sign_in(profile, deadline)?;
@@ -49,9 +48,10 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
     let revoked = removal.revoke.then(|| revoke(profile, &login));
-    let removed = hold
-        .remove(&is_meant, deadline)
-        .and_then(|removed| if removed { Ok(()) } else { Err(changed()) });
+    let removed = match hold.remove(&is_meant, deadline) {
+        Ok(false) => Err(changed()),
+        removed => removed,
+    };
     let action = if removal.revoke { Action::Logout } else { Action::Removal };
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
     audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));
@@ -60,8 +60,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
             .map_text(|text| format!("{host} has ended the login, but it is still here: {text}")),
         _ => error,
     })?;
-    let codex_too =
-        if profile.storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
+    let codex_too = if storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));
     report(&login, revoked)
 }

@@ -1,5 +1,6 @@
 //! `profile list`, `show` and `add`.
 
+use crate::configure::appended_lines::append;
 use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
@@ -92,23 +93,14 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
     let table = toml::to_string(&table).map_err(|error| {
         Error::new(Kind::Usage, format!("the profile cannot be written as TOML: {error}"))
     })?;
-    let text = append(text, &table);
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    if !text.trim().is_empty() {
+        lines.insert(0, String::new());
+    }
+    let text = append(file.text(), &lines);
     Config::parse(path, &text).map_err(|error| error.hint("nothing was written"))?;
     file.write(&text)?;
     ui::say(&added);
     ui::line(&next);
     Ok(())
-}
-
-/// Returns `text` with `table` after it, separated by an empty line, with the line ends of `text`.
-fn append(text: &str, table: &str) -> String {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let mut appended = text.to_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        appended += newline;
-    }
-    if !text.trim().is_empty() {
-        appended += newline;
-    }
-    appended + &table.replace('\n', newline)
 }

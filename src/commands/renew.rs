@@ -1,6 +1,6 @@
 //! `renew`: renews the login if a renewal is due, and waits for the renewal. The renewal goes on if this process is killed.
 
-use crate::answer::get::{is_due, usable};
+use crate::answer::get::{is_due, load_valid};
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;

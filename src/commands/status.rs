@@ -88,17 +88,10 @@ impl Status {
         };
         if let Some(login) = &self.login {
             let account = login.account();
+            line("account", if account.is_unknown() { "unknown" } else { account.username() });
             if self.issuer.is_none() {
-                for (name, value) in [
-                    ("account", account.email),
-                    ("plan", account.plan),
-                    ("workspace", account.account_id),
-                ] {
-                    line(name, value.as_deref().unwrap_or("unknown"));
-                }
-            } else {
-                let name = if account.is_unknown() { "unknown" } else { account.username() };
-                line("account", name);
+                line("plan", account.plan.as_deref().unwrap_or("unknown"));
+                line("workspace", account.account_id.as_deref().unwrap_or("unknown"));
             }
         }
         line("kept in", &self.storage);

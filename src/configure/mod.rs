@@ -1,7 +1,7 @@
 //! `configure` and `unconfigure`: an entry in the configuration file of another tool, which makes that tool ask
 //! codex-credential for a token.
 
-mod appended_lines;
+pub mod appended_lines;
 mod bazel;
 mod claude_code;
 pub mod codex;

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
-/// The members of `auth.json` that this program reads.
 #[derive(Deserialize)]
 pub struct AuthJson {
     auth_mode: Option<String>,

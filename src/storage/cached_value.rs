@@ -14,7 +14,6 @@ pub struct CachedValue {
 }
 
 impl CachedValue {
-    /// Reads the value itself.
     pub fn read(&self) -> Result<Option<Bytes>> {
         self.location.read()
     }
@@ -28,7 +27,6 @@ impl CachedValue {
         }
     }
 
-    /// Reads the copy, else the value.
     pub fn read_nearest(&self) -> Result<Option<Bytes>> {
         match self.read_cached()? {
             Some(copy) => Ok(Some(copy)),

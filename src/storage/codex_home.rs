@@ -31,7 +31,6 @@ impl CodexHome {
         &self.login_dir
     }
 
-    /// Returns the path of `CODEX_HOME`.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

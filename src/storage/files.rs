@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 /// The longest file that is read or written, in bytes: many times the length of a login.
 pub const MAX_LENGTH: u64 = 4 * 1024 * 1024;
 
-/// The names of all temporary files begin with this.
 const TEMPORARY_PREFIX: &str = ".codex-credential-";
 
 const MAX_ATTEMPTS: u32 = 5;
@@ -192,7 +191,6 @@ pub fn follow_links(path: &Path) -> PathBuf {
     path
 }
 
-/// Returns the folder that `path` is in.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }

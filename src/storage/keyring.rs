@@ -13,7 +13,7 @@ use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
 use crate::tokens::Fingerprint;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -35,7 +35,6 @@ const MAX_LENGTH: usize = if cfg!(windows) { 2560 } else { usize::MAX };
 /// Begins the value of an item whose secret is split into parts.
 const PARTS: &str = "codex-credential parts ";
 
-/// The service name of this program's items.
 const SERVICE: &str = "codex-credential";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +66,6 @@ impl Item {
         Self { service: "Codex Auth".into(), user, max_length: usize::MAX, timeout }
     }
 
-    /// Returns an item of this program.
     pub fn own(user: impl Into<String>, timeout: Duration) -> Self {
         Self { service: SERVICE.into(), user: user.into(), max_length: MAX_LENGTH, timeout }
     }
@@ -220,10 +218,13 @@ impl Item {
         receiver.recv_timeout(timeout).ok()
     }
 
-    /// Takes the lock of this keyring; `None` without a runtime folder.
+    /// Takes the lock of this keyring, which is in the folder of the keyring's own socket. A session without that folder
+    /// has a keyring that no other session uses.
     fn lock_keyring(&self, what: &str, deadline: &Deadline) -> Result<Option<Lock>> {
-        let Some(path) = lock_path() else { return Ok(None) };
-        match Lock::acquire(&path, deadline)? {
+        let folder = Folders::of_user().ok().and_then(|folders| folders.runtime);
+        let folder = folder.filter(|folder| create_private(folder).is_ok());
+        let Some(folder) = folder else { return Ok(None) };
+        match Lock::acquire(&folder.join("keyring.lock"), deadline)? {
             None => Err(self.failed(what, "other processes are using the keyring")),
             lock => Ok(lock),
         }
@@ -249,14 +250,6 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
     }
-}
-
-/// The lock file is in the folder of the keyring's own socket. A session without that folder has a keyring that no other
-/// session uses.
-fn lock_path() -> Option<PathBuf> {
-    let folder = Folders::of_user().ok()?.runtime?;
-    create_private(&folder).ok()?;
-    Some(folder.join("keyring.lock"))
 }
 
 /// Repeats `operation` when its item vanishes: the keyring crate finds an item and then asks for its secret, and another

@@ -115,15 +115,10 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {
-    loop {
-        return match FileExt::try_lock(&file) {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                continue;
-            }
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
-        };
+    match FileExt::try_lock(&file) {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
     }
 }
 

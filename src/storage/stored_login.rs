@@ -23,7 +23,7 @@ pub struct StoredLogin {
     expires_at: Option<i64>,
     last_refresh: i64,
     /// How far the server's clock is ahead of this machine's, in seconds.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     skew: i64,
     /// When the sign-in began, in seconds since the epoch.
     signed_in_at: i64,
@@ -76,12 +76,10 @@ impl StoredLogin {
         &self.account
     }
 
-    /// Seconds since the epoch.
     pub fn signed_in_at(&self) -> i64 {
         self.signed_in_at
     }
 
-    /// See [`Login::fingerprint`].
     pub fn fingerprint(&self) -> Fingerprint {
         self.refresh_token.as_ref().unwrap_or(&self.access_token).fingerprint()
     }
@@ -99,11 +97,6 @@ impl StoredLogin {
             registration: Some(self.registration),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
-fn is_zero(number: &i64) -> bool {
-    *number == 0
 }
 
 #[cfg(test)]
@@ -128,7 +121,7 @@ mod tests {
         assert!(after["last_refresh"].take().as_i64() > Some(1));
         let expected = json!({
             "access_token": "b", "refresh_token": "r", "id_token": "i", "expires_at": 9,
-            "last_refresh": null, "signed_in_at": 1, "account": {"email": "e"},
+            "last_refresh": null, "skew": 0, "signed_in_at": 1, "account": {"email": "e"},
             "registration": {"issuer": "https://i", "client_id": "c"}, "future": [1, null],
         });
         assert_eq!(after, expected);

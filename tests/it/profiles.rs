@@ -67,7 +67,7 @@ fn added_profile_leaves_every_other_byte_of_the_file() {
     let after = fs::read_to_string(gateway.config()).unwrap();
     let added = "\r\n\r\n[profiles.other]\r\nissuer = \"https://b.example/realms/x\"\r\nclient_id = \"cli\"\r\n\
                  scope = \"openid\"\r\nhosts = [\"b.example\", \"b.example:8443\"]\r\nstorage = \"memory\"\r\n\
-                 account = \"ada@example.com\"\r\n";
+                 account = \"ada@example.com\"";
     assert_eq!(after, format!("{before}{added}"));
     let list = gateway.machine.command("profile list").assert().success();
     list.stdout(contains("other            https://b.example/realms/x b.example b.example:8443"));

@@ -8,9 +8,8 @@ use clap_complete::Shell;
 use codex_credential::cli::options::{Audit, Import, Json, Move};
 use codex_credential::cli::{Cli, GlobalOptions};
 use codex_credential::commands;
-use codex_credential::commands::import::{self, Copy};
+use codex_credential::commands::import;
 use codex_credential::error::Result;
-use std::io::{self, IsTerminal};
 
 pub fn move_login(global: &GlobalOptions, options: &Move) -> Result<()> {
     let deadline = deadline(global, CHANGE_WAIT);
@@ -19,15 +18,8 @@ pub fn move_login(global: &GlobalOptions, options: &Move) -> Result<()> {
 
 pub fn import(global: &GlobalOptions, options: Import) -> Result<()> {
     let profile = profile(global)?;
-    let copy = if options.remove {
-        Copy::Remove
-    } else if io::stdin().is_terminal() {
-        Copy::Ask
-    } else {
-        Copy::Keep
-    };
     let file = options.file.unwrap_or_else(|| profile.codex_home().join("auth.json"));
-    import::import(&profile, &file, copy, &deadline(global, CHANGE_WAIT))
+    import::import(&profile, &file, options.remove, &deadline(global, CHANGE_WAIT))
 }
 
 pub fn audit(options: &Audit) -> Result<()> {

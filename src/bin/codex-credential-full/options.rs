@@ -8,7 +8,7 @@ use codex_credential::clock::Deadline;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::renewal::caller::Caller;
-use codex_credential::storage::keyring::KeyringTimeouts;
+use codex_credential::storage::keyring::DEFAULT_TIMEOUT;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::Screen;
 use std::ffi::OsString;
@@ -27,18 +27,13 @@ pub fn deadline(global: &GlobalOptions, default: Duration) -> Deadline {
     Deadline::after(global.wait.unwrap_or(default))
 }
 
-/// Waits for the keyring no longer than the caller waits for this program.
-fn keyring_timeouts(global: &GlobalOptions) -> KeyringTimeouts {
-    global.wait.map_or_else(KeyringTimeouts::default, KeyringTimeouts::of)
-}
-
 pub fn selection(global: &GlobalOptions) -> ProfileSelection {
     ProfileSelection {
         profile: global.profile.clone(),
         config: global.config.clone(),
         account: global.account.clone(),
         host: None,
-        keyring_timeouts: keyring_timeouts(global),
+        keyring_timeout: global.wait.unwrap_or(DEFAULT_TIMEOUT),
     }
 }
 
@@ -59,7 +54,10 @@ pub fn profile_for(global: &GlobalOptions, request: &Credential) -> Result<Profi
 }
 
 pub fn other_hosts(profile: &Profile, global: &GlobalOptions) -> OtherHosts {
-    OtherHosts { storage: profile.other_hosts_storage, keyring_timeouts: keyring_timeouts(global) }
+    OtherHosts {
+        storage: profile.other_hosts_storage,
+        keyring_timeout: global.wait.unwrap_or(DEFAULT_TIMEOUT),
+    }
 }
 
 /// Describes the caller to the renewal. `deadline` applies unless a user is at the prompt.

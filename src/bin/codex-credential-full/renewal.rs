@@ -42,7 +42,7 @@ fn run(request: RenewalRequest) -> Result<()> {
         config: request.config.map(|path| OsString::from(path).into()),
         account: request.account,
         host: None,
-        keyring_timeout: RENEWAL_PATIENCE,
+        keyring_timeout: RENEW_WAIT,
     };
     let profile = Profile::of(variable, selection);
     let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));

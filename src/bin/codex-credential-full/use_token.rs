@@ -34,7 +34,7 @@ pub fn export(global: &GlobalOptions, options: &Export) -> Result<()> {
         ui::say("there is a token; add --show to print it on this terminal");
         return Ok(());
     }
-    write(&commands::export::bundle(&login, options.format)?)
+    write(&commands::export::export(&login, options.format)?)
 }
 
 fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<Login> {

@@ -6,7 +6,7 @@ use codex_credential::profile::config::Config;
 use codex_credential::storage::Storage;
 use codex_credential::storage::codex_config::CodexConfig;
 use codex_credential::storage::codex_home::CodexHome;
-use codex_credential::storage::keyring::KeyringTimeouts;
+use codex_credential::storage::keyring::DEFAULT_TIMEOUT;
 use codex_credential::tokens::is_valid_token;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ fn auth_json_is_a_login_or_an_error_without_its_content() {
     for_each(&attack, 300, &documents, |document| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("auth.json"), &document).unwrap();
-        let home = CodexHome::new(folder.path().to_owned(), KeyringTimeouts::default());
+        let home = CodexHome::new(folder.path().to_owned(), DEFAULT_TIMEOUT);
         match home.load() {
             Ok(Some(login)) => assert!(is_valid_token(login.access_token.expose())),
             Ok(None) => {}
@@ -78,7 +78,7 @@ fn secret_in_any_member_of_auth_json_is_in_no_error() {
                 object[*name] = odd.clone();
                 let folder = tempfile::tempdir().unwrap();
                 fs::write(folder.path().join("auth.json"), document.to_string()).unwrap();
-                let home = CodexHome::new(folder.path().to_owned(), KeyringTimeouts::default());
+                let home = CodexHome::new(folder.path().to_owned(), DEFAULT_TIMEOUT);
                 let failures = [home.load().err(), home.load_api_key().err()];
                 failures.iter().flatten().for_each(assert_one_line_without_secret);
             }
