@@ -4,7 +4,6 @@ use crate::audit::Entry;
 use crate::clock;
 use crate::error::Result;
 use crate::storage::audit_log::Log;
-use serde_json::json;
 
 /// Returns the entries since `since`, in seconds since the epoch: one line each, as JSON or as columns.
 pub fn audit(since: Option<i64>, as_json: bool) -> Result<String> {

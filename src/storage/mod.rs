@@ -25,7 +25,7 @@ pub mod watch;
 use crate::account::Account;
 use crate::client::ClientRegistration;
 use crate::clock::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::login::Login;
 use crate::storage::journal::{Intent, Journal, Request, Unfinished};
 use crate::storage::login_dir::{LoginDir, SignInDir};
