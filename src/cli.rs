@@ -10,7 +10,7 @@ use crate::cli::options::{
 };
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
-use crate::profile::table::ProfileTable;
+use crate::profile::profile_table::ProfileTable;
 use crate::renewal::request::RenewalRequest;
 use crate::ui::ErrorFormat;
 use crate::values::ProfileName;

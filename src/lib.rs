@@ -14,8 +14,8 @@ pub mod commands;
 pub mod configure;
 pub mod renewal;
 
+pub mod account_policy;
 pub mod audit;
-pub mod policy;
 pub mod profile;
 
 pub mod fleet;
@@ -32,6 +32,7 @@ pub mod error;
 pub mod folders;
 pub mod hardening;
 pub mod lenient;
+pub mod lifetime;
 pub mod login;
 pub mod programs;
 pub mod stdin;

@@ -1,12 +1,12 @@
 //! `get`: from a request to an answer.
 
+use crate::account_policy;
 use crate::answer::credential::Credential;
 use crate::answer::other_hosts::OtherHosts;
 use crate::answer::target::Target;
 use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::login::Login;
-use crate::policy;
 use crate::profile::Profile;
 use crate::storage::CachedLogin;
 use crate::storage::login_dir::LoginDir;
@@ -40,12 +40,12 @@ pub trait Renewals {
     /// Starts a renewal without waiting for it.
     fn renew_early(&mut self, profile: &Profile);
 
-    /// Waits until `find_login` finds a login while a renewal or a sign-in runs.
+    /// Waits until `find` finds a login while a renewal or a sign-in runs.
     fn renew(
         &mut self,
         profile: &Profile,
         min_validity: i64,
-        find_login: &dyn Fn() -> Result<Option<Login>>,
+        find: &dyn Fn() -> Result<Option<Login>>,
     ) -> Result<Login>;
 }
 
@@ -163,7 +163,7 @@ fn login_event(state: State, login: Option<&Login>) -> Event<'static> {
 fn load_api_key(profile: &Profile) -> Result<Option<Login>> {
     let Some(home) = profile.storage.as_codex() else { return Ok(None) };
     let Some(key) = home.load_api_key()? else { return Ok(None) };
-    policy::check_api_key(profile)?;
+    account_policy::check_api_key(profile)?;
     Ok(Some(key))
 }
 
@@ -194,7 +194,7 @@ fn is_valid(
     login: &Login,
     min_validity: i64,
 ) -> Result<bool> {
-    policy::check(profile, login)?;
+    account_policy::check(profile, login)?;
     Ok(login.lifetime().covers(min_validity, clock::now())
         && !login_dir.has_rejected(&login.access_token)?)
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::profile::built_in::{BUILT_IN, HOST, ISSUER};
 use crate::profile::config::Config;
-use crate::profile::table::ProfileTable;
+use crate::profile::profile_table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::ui;
 use crate::values::ProfileName;

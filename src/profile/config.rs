@@ -7,7 +7,7 @@ use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use crate::profile::built_in::{API_HOST, BUILT_IN, HOST};
 use crate::profile::mistake::{at, line_at, mistake, suggestion, unreadable};
-use crate::profile::table::ProfileTable;
+use crate::profile::profile_table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::files::read;

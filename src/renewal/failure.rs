@@ -1,13 +1,9 @@
-//! What a failed attempt leaves for the next: its error, the pause before the next request, a refused refresh token.
+//! What a failed attempt leaves for the next one: its error, and the pause before the next request.
 
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
-use crate::profile::Profile;
-use crate::storage::HeldLogin;
 use crate::storage::login_dir::LoginDir;
-use crate::storage::records::{Failure, InvalidToken};
-use crate::tokens::Secret;
+use crate::storage::records::Failure;
 use crate::trace::{self, Event};
 use std::thread;
 use std::time::Duration;
@@ -64,44 +60,6 @@ impl Failure {
         }
         thread::sleep(pause);
         Ok(())
-    }
-}
-
-impl InvalidToken {
-    /// Records that `refresh_token` of `login` was refused for good. No host sends it again.
-    pub fn record(
-        profile: &Profile,
-        login_dir: &LoginDir,
-        hold: &dyn HeldLogin,
-        login: &Login,
-        refresh_token: &Secret<String>,
-        reason: String,
-    ) -> Result<Self> {
-        let client = profile.registration_of(login);
-        let url = profile.token_endpoint(&client)?;
-        let refresh_token = refresh_token.fingerprint();
-        let invalid = Self { refresh_token, url, client_id: client.client_id, reason };
-        login_dir.invalid_token().save(&invalid)?;
-        hold.close_request(Some(&invalid))?;
-        Ok(invalid)
-    }
-
-    pub fn error(&self) -> Error {
-        Error::new(Kind::LoginDead, self.reason.clone()).sign_in_again()
-    }
-
-    /// Returns the record, if it is about the refresh token of `login` and the server that would get the token.
-    pub fn of(profile: &Profile, login: &Login) -> Result<Option<Self>> {
-        let Some(refresh_token) = &login.refresh_token else { return Ok(None) };
-        let client = profile.registration_of(login);
-        let url = profile.token_endpoint(&client)?;
-        let Some(login_dir) = profile.storage.login_dir()? else { return Ok(None) };
-        let invalid = login_dir.invalid_token().load()?;
-        Ok(invalid.filter(|invalid| {
-            invalid.refresh_token == refresh_token.fingerprint()
-                && invalid.url == url
-                && invalid.client_id == client.client_id
-        }))
     }
 }
 

@@ -1,11 +1,11 @@
-//! Gets new tokens, in one process at a time: a renewal of the stored login, or a sign-in.
+//! Gets new tokens: one renewal of a login and one sign-in at a time, each in a process of its own.
 
 pub mod caller;
 mod environment;
 pub mod failure;
+mod invalid_token;
 mod refresh;
 pub mod request;
-mod retry;
 pub mod revoke;
 pub mod run;
 pub mod server;
@@ -13,5 +13,6 @@ pub mod session;
 pub mod sign_in;
 mod spawn;
 mod step;
+mod store_answer;
 mod validate;
 pub mod wait;

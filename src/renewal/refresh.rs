@@ -1,18 +1,18 @@
 //! One refresh request: record the intent, send the request, record the answer, commit it.
 
+use crate::account_policy;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::policy;
 use crate::profile::Profile;
 use crate::renewal::request::Validity;
-use crate::renewal::retry::until_one_holds;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{
     commit, hold_to_renew, lock_patience, not_signed_in, write_patience,
 };
+use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{Intent, Journal, Request};
 use crate::storage::login_dir::LoginDir;
@@ -24,7 +24,8 @@ use crate::urls::host;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long another program has to store the login that made ours stale. Callers wait longer by default.
+/// How long another program has to store the login that made ours stale. Shorter than a caller's default `--wait`, so that
+/// the caller hears the result.
 const ADOPTION_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a refresh came to.
@@ -78,6 +79,7 @@ pub(super) fn refresh(
     server.prepare()?;
     let cut_off = cut_off.filter(|intent| intent.replaces == Some(login.fingerprint()));
     let intent = intent(profile, &login, cut_off)?;
+    // Another host may have used this refresh token. While the access token is valid, leave the renewal to that host.
     if let Some(error) = hold.unanswered_request()
         && login.lifetime().covers(0, clock::now())
         && !login_dir.has_rejected(&login.access_token)?
@@ -89,11 +91,12 @@ pub(super) fn refresh(
     if let Some(error) = outcome.error() {
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
-    let request = Sent { profile, login_dir, server: &server, login: &login, refresh_token };
+    let request = Answered { profile, login_dir, server: &server, login: &login, refresh_token };
     let doubt = hold.unanswered_request();
     match next(outcome, cut_off.map(|intent| intent.at), doubt.as_ref()) {
-        Next::Commit(tokens) => request.commit(&*hold, journal, &intent, &tokens),
+        Next::Commit(tokens) => request.store(&*hold, journal, &intent, &tokens),
         Next::Forget(error) => {
+            // An earlier request without an answer stays recorded: it explains a later refusal.
             if cut_off.is_none() {
                 hold.close_request(None)?;
                 journal.clear()?;
@@ -101,19 +104,21 @@ pub(super) fn refresh(
             Err(error)
         }
         Next::Keep(error) => Err(error),
-        Next::Invalid { reason, patience } => request.give_up(hold, journal, reason, patience),
+        Next::Invalid { reason, patience } => {
+            request.after_refusal(hold, journal, reason, patience)
+        }
     }
 }
 
 fn intent(profile: &Profile, login: &Login, cut_off: Option<&Intent>) -> Result<Intent> {
     let to = profile.registration_of(login);
-    // Fails before the request where the token may go nowhere.
+    // Fails now, before the request, if this token may be sent nowhere.
     profile.token_endpoint(&to)?;
     Ok(Intent {
         request: Request::Refresh,
         replaces: Some(login.fingerprint()),
         to,
-        rules: policy::rules(profile),
+        rules: account_policy::rules(profile),
         // Messages name the first request without an answer.
         at: cut_off.map_or_else(clock::now, |intent| intent.at),
     })
@@ -138,7 +143,7 @@ fn next(outcome: TokenOutcome, cut_off_at: Option<i64>, doubt: Option<&Error>) -
 }
 
 /// A refresh request that was answered.
-struct Sent<'a> {
+struct Answered<'a> {
     profile: &'a Profile,
     login_dir: &'a LoginDir,
     server: &'a AuthorizationServer<'a>,
@@ -146,8 +151,8 @@ struct Sent<'a> {
     refresh_token: &'a Secret<String>,
 }
 
-impl Sent<'_> {
-    fn commit(
+impl Answered<'_> {
+    fn store(
         &self,
         hold: &dyn HeldLogin,
         mut journal: Journal,
@@ -161,7 +166,7 @@ impl Sent<'_> {
             let kept = commit(self.profile, hold, Action::Renewal, replaces, &change, &deadline)?;
             Ok((tokens, kept))
         };
-        let (tokens, kept) = match until_one_holds(|| journal.answer(tokens), store) {
+        let (tokens, kept) = match until_recorded_or_stored(|| journal.answer(tokens), store) {
             Ok(stored) => stored,
             Err(ValidationError::NotNow(error)) => return Err(error),
             Err(ValidationError::Ended(error)) => {
@@ -182,7 +187,7 @@ impl Sent<'_> {
     }
 
     /// Records the refusal first, in case this process is killed while it waits for another program's login.
-    fn give_up(
+    fn after_refusal(
         &self,
         hold: Box<dyn HeldLogin + '_>,
         journal: Journal,
@@ -192,7 +197,7 @@ impl Sent<'_> {
         let invalid = self.record_invalid(&*hold, reason)?;
         // Another program may have the answer, and wait for this lock to store it.
         drop(hold);
-        let is_superseded = is_superseded(self.profile, self.login, patience);
+        let is_superseded = wait_for_other_login(self.profile, self.login, patience);
         journal.clear()?;
         if is_superseded {
             return Ok(Refreshed::Superseded);
@@ -207,7 +212,7 @@ impl Sent<'_> {
 }
 
 /// Waits for another program to replace `login`.
-fn is_superseded(profile: &Profile, login: &Login, patience: Duration) -> bool {
+fn wait_for_other_login(profile: &Profile, login: &Login, patience: Duration) -> bool {
     let deadline = Deadline::after(patience);
     let (sender, changes) = mpsc::channel();
     watch(&profile.storage.watched(), move || sender.send(()).is_ok());

@@ -1,10 +1,10 @@
 //! What a caller orders from the renewal process. The process gets it as one argument, so it holds no secret.
 
+use crate::account_policy;
 use crate::audit;
 use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
-use crate::policy;
 use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -101,7 +101,7 @@ impl FromStr for RenewalRequest {
 impl Validity {
     /// Whether `login` is allowed, valid for that long, and rejected by no resource server.
     pub fn is_met_by(self, profile: &Profile, login: &Login) -> Result<bool> {
-        policy::check(profile, login)?;
+        account_policy::check(profile, login)?;
         let now = clock::now();
         let is_valid = match self {
             Self::AtLeast(seconds) => login.lifetime().covers(seconds, now),

@@ -1,11 +1,11 @@
 //! What renewals, sign-ins and commands share: the locks, the commit, and the recovery of what a killed process left.
 
+use crate::account_policy;
 use crate::answer::store::is_current;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::policy;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::validate::{self, ValidationError};
@@ -199,7 +199,7 @@ pub fn commit_sign_in(
     let change = Change::SignedIn { tokens, by, at, is_default };
     let replaces = intent.replaces.as_ref();
     commit(profile, hold, Action::SignIn, replaces, &change, &write_patience())?;
-    policy::pin(profile, &intent.rules)?;
+    account_policy::pin(profile, &intent.rules)?;
     let account = Login::from_response(tokens, by).map(|login| login.account()).unwrap_or_default();
     let signed_in = SignedIn { id: clock::timestamp().to_string(), account };
     storage.sign_in_dir().signed_in().save(&signed_in)?;

@@ -1,20 +1,20 @@
 //! One sign-in: continues the pending device authorization, or starts one and records it before it is shown; polls until
 //! the user approves or denies it, it expires or is cancelled, or another program stores a login that will do.
 
+use crate::account_policy;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{PollResponse, PollStep, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::policy;
 use crate::profile::Profile;
 use crate::renewal::request::Validity;
-use crate::renewal::retry::until_one_holds;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{
     LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal, recover_sign_in,
 };
+use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::storage::journal::{Intent, Request};
 use crate::storage::login_dir::SignInDir;
 use crate::storage::watch::watch;
@@ -88,7 +88,7 @@ fn ask(
     is_cut_off: bool,
 ) -> Result<()> {
     // The user is not asked for what would be refused.
-    policy::check_method(profile)?;
+    account_policy::check_method(profile)?;
     let (sender, changes) = mpsc::channel();
     watch(&profile.watched()?, move || sender.send(()).is_ok());
     let _ = profile.storage.shared().catch_up();
@@ -138,7 +138,7 @@ impl SignIn<'_> {
         hold(self.profile)?.probe()?;
         let mut pending = self.server.start()?;
         pending.verification.reason = reason;
-        pending.rules = policy::rules(self.profile);
+        pending.rules = account_policy::rules(self.profile);
         self.save(&pending)?;
         Ok((pending, false))
     }
@@ -234,7 +234,7 @@ impl SignIn<'_> {
         match self.server.exchange(&pending, approval) {
             TokenOutcome::Tokens(tokens) => {
                 let store = || commit_sign_in(&self.server, &*hold, &intent, &tokens);
-                Ok(until_one_holds(|| journal.answer(&tokens), store)?)
+                Ok(until_recorded_or_stored(|| journal.answer(&tokens), store)?)
             }
             TokenOutcome::NotProcessed(error) => {
                 journal.clear()?;
@@ -254,7 +254,7 @@ impl SignIn<'_> {
         let intent = self.intent(pending);
         let record = || self.profile.storage.begin_sign_in(&intent)?.answer(tokens);
         let store = || commit_sign_in(&self.server, &*hold(self.profile)?, &intent, tokens);
-        Ok(until_one_holds(record, store)?)
+        Ok(until_recorded_or_stored(record, store)?)
     }
 
     /// The login is judged by the rules of the request that started the device authorization.

@@ -2,11 +2,11 @@
 //! stored.
 
 use crate::account::Account;
+use crate::account_policy;
 use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Token};
-use crate::policy;
 use crate::renewal::server::{AuthorizationServer, Identity};
 use crate::storage::journal::Intent;
 use crate::tokens::TokenResponse;
@@ -52,7 +52,7 @@ pub fn signed_in(
     let Some(login) = Login::from_response(&tokens, &intent.to) else {
         return Err(ValidationError::Ended(no_access_token()));
     };
-    let check = || policy::check_by(server.profile, &intent.rules, &login);
+    let check = || account_policy::check_by(server.profile, &intent.rules, &login);
     false_identity.map_or_else(check, Err).map_err(|error| end(server, &login, error))?;
     Ok(tokens)
 }
@@ -81,7 +81,7 @@ pub fn renewed(
     let is_standard = server.profile.as_standard().is_some();
     let allowed = match same_user(&tokens, stored) {
         Err(error) if is_standard => Err(error),
-        _ => policy::check_by(server.profile, rules, &login),
+        _ => account_policy::check_by(server.profile, rules, &login),
     };
     allowed.map_err(|error| end(server, &login, error))?;
     Ok(tokens)

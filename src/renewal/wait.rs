@@ -1,7 +1,7 @@
 //! Waits for a renewal, and for a sign-in where only a sign-in helps: joins the process that is at work, or starts one.
 //!
 //! Waiting callers sleep on the renewal lock or the sign-in lock. A caller that gets the lock reads the login again and,
-//! if it still does not do, starts a renewal process and hands the lock over to it. The lock is never free in between.
+//! if it is still not good enough, starts a renewal process and hands the lock over to it. The lock is never free in between.
 
 use crate::answer::get::{Renewals, load};
 use crate::clock::{self, Deadline};
@@ -49,14 +49,13 @@ struct Waiter<'a> {
     find: &'a mut dyn FnMut() -> Result<Option<Login>>,
     sender: Sender<Event>,
     events: Receiver<Event>,
-    /// The failed sign-in that the caller knows of.
+    /// The id of the last failed sign-in that this caller has heard of.
     known_failure: Option<String>,
     /// Processes that were started without a result.
     starts: u32,
 }
 
-/// Waits until `find` finds a login, with a renewal of the stored login under way, or a sign-in where the stored login
-/// cannot be renewed.
+/// Waits until `find` finds a login. Has the stored login renewed, or the user sign in where it cannot be renewed.
 ///
 /// # Errors
 /// What the renewal or the sign-in failed with; `LoginPending` or `Busy` when the caller's time is over first.
@@ -230,7 +229,7 @@ impl<'a> Waiter<'a> {
         }
         match with_lock(phase, self.caller.may_sign_in, failure, self.starts) {
             WithLock::Fail(error) => Ok(Some(Outcome::Failed(error))),
-            WithLock::GiveUp => Err(died()),
+            WithLock::GiveUp => Err(no_result()),
             WithLock::Recover => {
                 recover_sign_in(self.profile, &self.caller.deadline)?;
                 let without = || Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in));
@@ -309,8 +308,9 @@ impl<'a> Waiter<'a> {
         {
             return login_pending(pending.verification);
         }
+        let what = if let Phase::SignIn { .. } = phase { "sign-in" } else { "renewal" };
         let why = self.profile.storage.holder().unwrap_or_else(|| "it goes on".into());
-        Error::new(Kind::Busy, format!("the renewal was not done in time: {why}"))
+        Error::new(Kind::Busy, format!("the {what} was not done in time: {why}"))
             .hint("try again, or wait longer with --wait")
     }
 }
@@ -331,7 +331,7 @@ fn usable_pending(profile: &Profile) -> Option<DeviceAuthorization> {
     Some(pending).filter(|pending| pending.is_usable(&profile.client, clock::now()))
 }
 
-fn died() -> Error {
+fn no_result() -> Error {
     let what = format!("the renewal process ended {STARTS} times without a result");
     Error::new(Kind::Interrupted, what).hint("if it was killed, try again; the login is unchanged")
 }

@@ -27,7 +27,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The pause after each call. The keyring crate opens a connection for each call, and closes it only after the answer has
 /// arrived; the keyring needs time to notice.
-const PAUSE_AFTER_CALL: Duration = Duration::from_millis(10);
+const PAUSE_AFTER_CALL: Duration = Duration::from_millis(30);
 
 /// The longest value of one item, in bytes: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Credential Manager.
 const MAX_LENGTH: usize = if cfg!(windows) { 2560 } else { usize::MAX };

@@ -42,6 +42,6 @@ fn add(options: &GlobalOptions, added: cli::Add) -> Result<()> {
     })?;
     let account = options.account.as_ref().map(|account| account.parse()).transpose();
     let account = account.map_err(|why| Error::new(Kind::Usage, format!("--account: {why}")))?;
-    let profile = profile::table::ProfileTable { account, ..added.profile };
+    let profile = profile::profile_table::ProfileTable { account, ..added.profile };
     profile_commands::add(&path, added.name, profile)
 }

@@ -1,10 +1,10 @@
 //! Checks who is signed in, and whether the storage can be read and written.
 
+use crate::account_policy;
 use crate::clock;
 use crate::commands::doctor::report::Report;
 use crate::commands::profile_test;
 use crate::login::Login;
-use crate::policy;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
 use crate::storage::codex_home::CodexHome;
@@ -42,7 +42,7 @@ fn check_login(report: &mut Report, profile: &Profile, login: &Login) {
         Some(left) if left > 0 => format!("a token valid for {}", time_left(left)),
         Some(left) => format!("a token that expired {} ago", time_left(-left)),
     };
-    let allowed = policy::check(profile, login);
+    let allowed = account_policy::check(profile, login);
     report.result("login", allowed.map(|()| format!("{}, with {token}", login.username())));
 }
 

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Records the answer and stores it. Tries both again for as long as both fail.
-pub(super) fn until_one_holds<T>(
+pub(super) fn until_recorded_or_stored<T>(
     mut record: impl FnMut() -> Result<()>,
     mut store: impl FnMut() -> Result<T, ValidationError>,
 ) -> Result<T, ValidationError> {
@@ -50,7 +50,7 @@ mod tests {
     fn tried(record_fails: u32, store_fails: u32) -> (u32, u32, bool) {
         let (records, stores) = (Cell::new(0), Cell::new(0));
         let mut store = failing(store_fails, &stores);
-        let outcome = until_one_holds(failing(record_fails, &records), || Ok(store()?));
+        let outcome = until_recorded_or_stored(failing(record_fails, &records), || Ok(store()?));
         (records.get(), stores.get(), outcome.is_ok())
     }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn ended_login_is_not_ended_again() {
         let ends = Cell::new(0);
-        let ended = until_one_holds(
+        let ended = until_recorded_or_stored(
             || Err(full()),
             || -> Result<(), ValidationError> {
                 ends.set(ends.get() + 1);
