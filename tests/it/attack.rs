@@ -1,9 +1,9 @@
-//! What an attack came to: a row for docs/security.md, appended to the file that `ATTACKS` names. `.ci/attacks` makes the
-//! tables of them.
+//! Records the result of an attack as a row for docs/security.md, appended to the file that `ATTACKS` names. `.ci/attacks`
+//! makes the tables from these rows.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a variable names the file, as it is common to several programs"
+    reason = "an environment variable names the file, which several test programs share"
 )]
 
 use std::fs::OpenOptions;
@@ -20,7 +20,7 @@ pub enum Table {
     Secrets,
 }
 
-/// An attack by a test that panics at the first loss.
+/// An attack in a test that panics at the first loss.
 pub struct Attack {
     table: Table,
     what: &'static str,
@@ -28,8 +28,8 @@ pub struct Attack {
     tried: AtomicUsize,
 }
 
-/// `attack!(Servers, "what is done")`, by the test in which that stands.
-#[allow(unused_macros, reason = "each of the suites uses a part of it")]
+/// `attack!(Servers, "what is done")` creates the [`Attack`] of the surrounding test.
+#[allow(unused_macros, reason = "not every test suite uses it")]
 macro_rules! attack {
     ($table:ident, $what:expr) => {{
         fn here() {}
@@ -39,13 +39,13 @@ macro_rules! attack {
 }
 
 impl Attack {
-    /// Where: as the compiler calls a function in the test.
-    pub fn by(place: &str, table: Table, what: &'static str) -> Self {
-        let test = place.trim_end_matches("::here").trim_start_matches("it::").to_owned();
+    /// Creates the attack. `function` is the compiler's name of the function `here` in the test.
+    pub fn by(function: &str, table: Table, what: &'static str) -> Self {
+        let test = function.trim_end_matches("::here").trim_start_matches("it::").to_owned();
         Self { table, what, test, tried: AtomicUsize::new(0) }
     }
 
-    /// One more try begins.
+    /// Counts one more try.
     pub fn again(&self) {
         self.tries(1);
     }
@@ -63,8 +63,8 @@ impl Drop for Attack {
     }
 }
 
-/// One row; `told` is what the loss of nothing came with.
-pub fn record(table: Table, what: &str, tried: usize, lost: usize, told: &str, test: &str) {
+/// Appends one row. `note` follows the number of losses.
+pub fn record(table: Table, what: &str, tried: usize, lost: usize, note: &str, test: &str) {
     let Some(path) = std::env::var_os("ATTACKS") else { return };
     let table = match table {
         Table::Faults => "faults",
@@ -72,8 +72,8 @@ pub fn record(table: Table, what: &str, tried: usize, lost: usize, told: &str, t
         Table::Callers => "callers",
         Table::Secrets => "secrets",
     };
-    let row = format!("{table}\t{test}\t{what}\t{tried}\t{lost}\t{told}\n");
+    let row = format!("{table}\t{test}\t{what}\t{tried}\t{lost}\t{note}\n");
     let file = OpenOptions::new().append(true).create(true).open(path);
-    // In one write, as others append theirs meanwhile.
-    file.and_then(|mut file| file.write_all(row.as_bytes())).expect("the file that ATTACKS names");
+    // In one write: other tests append their rows at the same time.
+    file.and_then(|mut file| file.write_all(row.as_bytes())).expect("the file that ATTACKS names can be written");
 }

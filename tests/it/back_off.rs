@@ -1,5 +1,4 @@
-//! No number of callers makes a storm of requests: how often a server is asked depends on the time alone, whichever
-//! process asks.
+//! Back-off: the number of requests to a failing server depends on the elapsed time, not on the number of callers.
 
 use crate::machine::{Machine, eventually, told};
 use codex_credential::clock;
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Child;
 
-/// Callers, some of them at once.
+/// Runs `count` callers, ten at a time. All of them fail.
 fn callers(machine: &Machine, line: &str, count: usize) {
     for _ in 0..count / 10 {
         let ten: Vec<Child> = (0..10).map(|_| machine.start(line)).collect();
@@ -22,8 +21,8 @@ fn seconds_since(begin: jiff::Timestamp) -> f64 {
     clock::timestamp().duration_since(begin).as_secs_f64()
 }
 
-/// Pauses of 1, 2, 4, 8 … s, by clocks of whole seconds.
-fn fit_into(seconds: f64) -> u64 {
+/// Returns how many requests fit into `seconds` with pauses of 1, 2, 4, 8 … s, on clocks of whole seconds.
+fn most_requests(seconds: f64) -> u64 {
     let mut count = 1;
     while f64::from((1 << count) - 1 - count) <= seconds {
         count += 1;
@@ -32,7 +31,7 @@ fn fit_into(seconds: f64) -> u64 {
 }
 
 #[test]
-fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
+fn two_hundred_callers_at_a_failing_server_send_few_requests() {
     let attack =
         attack!(Servers, "callers at a failing server: requests only after pauses of 1, 2, 4 … s");
     let (machine, tokens) = Machine::signed_in(-1);
@@ -40,21 +39,22 @@ fn two_hundred_gets_at_a_server_in_trouble_cost_a_few_requests() {
     let begin = clock::timestamp();
     callers(&machine, "get --wait 20s", 200);
     let sent = machine.issuer.counts().refreshes;
-    let most = fit_into(seconds_since(begin));
+    let most = most_requests(seconds_since(begin));
     assert!((1..=most).contains(&sent), "{sent} requests since {begin}");
     assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
-    // Who is held back hears why, and until when. The first may come at the end of a pause, and is let through.
+    // A caller during a pause learns the reason and the remaining time. The first call may come after a pause and send a
+    // request.
     let calls = (0..5).map(|_| told(&machine.command("get --error-format json").output().unwrap()));
-    let is_held_back = |error: &Value| {
+    let is_delayed = |error: &Value| {
         let says = error["message"].as_str().unwrap().contains("the next try is in");
         says && error["retry_after"].as_u64().unwrap() > 0
     };
-    assert!(calls.into_iter().any(|error| is_held_back(&error)));
+    assert!(calls.into_iter().any(|error| is_delayed(&error)));
     attack.tries(200);
 }
 
 #[test]
-fn two_hundred_gets_without_a_login_cost_a_broken_server_a_few_requests() {
+fn two_hundred_callers_without_a_login_send_few_requests() {
     let attack = attack!(
         Servers,
         "callers without a login at six failing servers: requests only after pauses of 1, 2, 4 … s"
@@ -71,13 +71,13 @@ fn two_hundred_gets_without_a_login_cost_a_broken_server_a_few_requests() {
         let name = format!("{fault:?}");
         machine.issuer.fault(Endpoint::UserCode, fault, u32::MAX);
         let begin = clock::timestamp();
-        // One after the other: those who wait together share one failure.
+        // One after the other: callers that wait together share one failure.
         for _ in 0..20 {
             attack.again();
             machine.command("get --wait 20s").assert().failure();
         }
         let sent = machine.issuer.log().len() as u64;
-        let most = fit_into(seconds_since(begin));
+        let most = most_requests(seconds_since(begin));
         assert!((1..=most).contains(&sent), "{name}: {sent} since {begin}");
     }
 }
@@ -99,16 +99,16 @@ fn retry_after_delays_every_caller_and_is_reported() {
         assert_eq!(error["retry_after"], 600, "{error}");
         callers(&machine, "get", 10);
         let error = told(&machine.command("get --error-format json").output().unwrap());
-        let left = error["retry_after"].as_u64().unwrap();
-        assert!((500..=600).contains(&left), "{error}");
+        let remaining = error["retry_after"].as_u64().unwrap();
+        assert!((500..=600).contains(&remaining), "{error}");
         assert_eq!(machine.issuer.log().len(), 1, "{code}");
     }
     attack.tries(3 * 12);
 }
 
-/// An absurd pause is no lock-out, and one that is no number is none.
+/// An absurd pause must not lock users out. A value that is neither a number nor a date is ignored.
 #[test]
-fn retry_after_is_an_hour_at_most() {
+fn retry_after_is_limited_to_an_hour() {
     for (value, most) in
         [("99999999999", 3600), ("Fri, 31 Dec 9999 23:59:59 GMT", 3600), ("soon", 1), ("-5", 1)]
     {
@@ -141,7 +141,7 @@ fn failure_dated_in_the_future_delays_nobody() {
 }
 
 #[test]
-fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent_again() {
+fn rejected_refresh_token_is_sent_once() {
     let attack = attack!(
         Servers,
         "callers with a refresh token that the server rejects, with five error codes: the token is sent once"
@@ -154,16 +154,16 @@ fn a_refresh_token_that_was_refused_for_good_is_known_by_its_hash_and_never_sent
         "token_expired",
     ] {
         let (machine, tokens) = Machine::signed_in(-1);
-        let refusal = Fault::status(401, json!({"error": {"code": code}}).to_string());
-        machine.issuer.fault(Endpoint::Refresh, refusal, u32::MAX);
+        let rejection = Fault::status(401, json!({"error": {"code": code}}).to_string());
+        machine.issuer.fault(Endpoint::Refresh, rejection, u32::MAX);
         let line = "get --interactive never --wait 20s";
         machine.command(line).assert().code(3);
         callers(&machine, line, 20);
         eventually(|| machine.renewers().is_empty());
         assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1, "{code}");
-        let dead = fs::read_to_string(machine.own("invalid-token")).unwrap();
-        assert!(!dead.contains(&tokens.refresh_token), "{code}");
-        // The login itself is where it was, for who knows better.
+        let record = fs::read_to_string(machine.own("invalid-token")).unwrap();
+        assert!(!record.contains(&tokens.refresh_token), "{code}");
+        // The login itself stays in `auth.json`.
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
     }
     attack.tries(5 * 21);

@@ -1,4 +1,4 @@
-//! Server certificates: a real TLS server with the test's own certificate authority. No token is sent to a server whose
+//! Server certificates: a real TLS server with a certificate authority of the test. No token is sent to a server whose
 //! certificate is not valid.
 
 use crate::machine::{Machine, ada, told};
@@ -15,8 +15,8 @@ pub fn today() -> Range<SystemTime> {
     SystemTime::now() - DAY..SystemTime::now() + DAY
 }
 
-/// Starts a server with a certificate for `name`, and a machine with an expired login there. Returns also the file of the
-/// certificate authority.
+/// Starts a server with a certificate for `name`, and a machine with an expired login there. Also returns the path of
+/// the certificate authority's file.
 pub fn machine(name: &str, valid: Range<SystemTime>) -> (Machine, String) {
     let authority = Authority::new();
     let issuer = Issuer::builder().certificate(authority.certificate(name, valid)).start();
@@ -27,7 +27,7 @@ pub fn machine(name: &str, valid: Range<SystemTime>) -> (Machine, String) {
     (machine, file.to_str().unwrap().to_owned())
 }
 
-/// Runs `get`, which fails before it sends anything and does not change the login. Returns the error.
+/// Checks that `get` fails before it sends a request, and leaves the login unchanged. Returns the error.
 pub fn unsent(machine: &Machine) -> Value {
     let before = machine.auth_json();
     let output = machine.command("get --error-format json --wait 20s").output().unwrap();
@@ -53,7 +53,7 @@ fn unknown_authority_is_refused_until_it_is_configured() {
     );
     let (mut machine, authority) = machine("localhost", today());
     says(&unsent(&machine), "UnknownIssuer", "CODEX_CA_CERTIFICATE");
-    // Another authority does not help.
+    // A different authority does not help.
     let other = machine.path("other.pem");
     fs::write(&other, Authority::new().pem()).unwrap();
     machine.set("CODEX_CA_CERTIFICATE", other.to_str().unwrap());

@@ -1,4 +1,4 @@
-//! Nobody is signed in: one device login for all who ask.
+//! Without a login, all callers share one device authorization.
 
 use crate::machine::{Machine, PATIENCE, eventually, token_of, told};
 use issuer::{Endpoint, Fault, Interval};
@@ -25,7 +25,7 @@ fn caller_with_closed_streams_gets_the_token_after_approval() {
     let mut command = machine.std_command("get --format token --wait 60s");
     let caller = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
     assert!(machine.issuer.is_live_access_token(&token_of(caller.spawn().unwrap())));
-    // Closed for good, as `<&- 2>&-` does, and with a warm cache.
+    // With closed file descriptors and a valid token.
     let program = assert_cmd::cargo::cargo_bin!("codex-credential");
     let mut shell = std::process::Command::new("sh");
     shell.env_clear().env("CODEX_HOME", machine.codex_home()).stdout(Stdio::piped());
@@ -48,7 +48,7 @@ fn caller_out_of_time_reports_the_pending_sign_in_and_the_next_caller_joins_it()
 }
 
 #[test]
-fn a_pending_login_is_an_error_that_a_program_can_show() {
+fn pending_sign_in_is_reported_as_json_with_its_code() {
     let machine = Machine::new();
     let output = machine.command("get --wait 2s --error-format json").assert().code(3);
     let error: serde_json::Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
@@ -57,7 +57,7 @@ fn a_pending_login_is_an_error_that_a_program_can_show() {
 }
 
 #[test]
-fn polling_goes_on_through_429_5xx_and_lost_connections() {
+fn polling_continues_after_429_5xx_and_lost_connections() {
     let machine = Machine::new();
     let pause = ("retry-after".to_owned(), "2".to_owned());
     let busy = Fault::Status { code: 429, body: String::new(), headers: vec![pause] };
@@ -72,7 +72,7 @@ fn polling_goes_on_through_429_5xx_and_lost_connections() {
 }
 
 #[test]
-fn the_interval_is_five_seconds_when_none_is_given() {
+fn absent_interval_defaults_to_five_seconds() {
     let machine = Machine::with(|s| s.interval = Interval::Absent);
     let mut caller = machine.start("get");
     eventually(|| machine.sign_in_file("device-authorization").exists());
@@ -172,14 +172,14 @@ fn sign_in_stores_a_login_that_codex_can_read() {
 }
 
 #[test]
-fn pending_login_does_not_block_a_renewal() {
+fn pending_sign_in_does_not_block_a_renewal() {
     let (machine, _) = Machine::signed_in(-1);
     let login = machine.start("login --wait 60s");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     let renewed = machine.token();
     assert!(machine.issuer.is_live_access_token(&renewed));
     assert_eq!(machine.issuer.counts().refreshes, 1);
-    // The renewal is not the sign-in that was asked for.
+    // The renewal does not complete the sign-in.
     machine.issuer.approve(&code);
     assert!(login.wait_with_output().unwrap().status.success());
     assert_ne!(machine.token(), renewed);

@@ -1,8 +1,8 @@
-//! `doctor` on the way to the issuer: the name, the proxy, the connection, the certificate, the clock and the server are told
-//! apart. Over TLS it is a real server, with a certificate authority of the test's own.
+//! `doctor` on the network path to the issuer: separate checks for DNS, proxy, connection, certificate, clock and server. The
+//! TLS tests use a real server with a certificate authority of the test.
 
 use crate::certificates::{self, today};
-use crate::doctor::{examined, machine, only, says};
+use crate::doctor::{run_doctor, machine, only, says};
 use crate::machine::Machine;
 use crate::proxies::{Policy, Proxy};
 use issuer::{Authority, Endpoint, Fault};
@@ -13,13 +13,13 @@ use std::time::Duration;
 
 fn with_issuer(machine: &mut Machine, url: &str) -> Vec<Value> {
     machine.set("CODEX_CREDENTIAL_ISSUER", url);
-    let (checks, is_well) = examined(machine);
-    assert!(!is_well, "{checks:?}");
+    let (checks, is_ok) = run_doctor(machine);
+    assert!(!is_ok, "{checks:?}");
     checks
 }
 
 #[test]
-fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
+fn unknown_host_fails_dns_and_closed_port_fails_tcp() {
     let mut machine = machine(864_000);
     let checks = with_issuer(&mut machine, "https://issuer.invalid");
     says(&only(&checks, "dns", "failure"), "issuer.invalid");
@@ -34,7 +34,7 @@ fn a_name_without_an_address_and_an_address_without_an_answer_are_told_apart() {
 }
 
 #[test]
-fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
+fn proxy_is_checked_and_named_without_its_password() {
     let attack = attack!(Secrets, "the password of a proxy, in `doctor`");
     let mut machine = machine(864_000);
     machine.set("https_proxy", "http://ada:hidden@proxy.invalid:3128");
@@ -49,41 +49,42 @@ fn a_proxy_is_named_without_its_password_and_is_what_is_connected_to() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_and_a_server_in_trouble_are_warnings() {
+fn wrong_clock_and_failing_server_are_warnings() {
     let mut machine = machine(864_000);
     machine.issuer.set(|s| s.clock_ahead = 3690);
-    let (checks, is_well) = examined(&machine);
-    assert!(is_well);
+    let (checks, is_ok) = run_doctor(&machine);
+    assert!(is_ok);
     says(&only(&checks, "clock", "warning"), "1 h 1 min");
     machine.issuer.set(|s| s.clock_ahead = 0);
     for (status, words) in [(503, "a server error"), (403, "a bot check"), (302, "redirects")] {
         machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
-        says(&only(&examined(&machine).0, "https", "warning"), words);
+        says(&only(&run_doctor(&machine).0, "https", "warning"), words);
     }
     let missing = machine.path("ca.pem").to_str().unwrap().to_owned();
     machine.set("CODEX_CA_CERTIFICATE", &missing);
-    let (checks, is_well) = examined(&machine);
-    assert!(!is_well);
+    let (checks, is_ok) = run_doctor(&machine);
+    assert!(!is_ok);
     only(&checks, "variables", "warning");
     says(&only(&checks, "https", "failure"), "ca.pem");
 }
 
-/// What fails, and how it is told; the steps before it are told to be well, and no token is sent.
-fn fails(machine: &Machine, words: &str, next: &str) -> Vec<Value> {
-    let (checks, is_well) = examined(machine);
-    assert!(!is_well, "{checks:?}");
+/// Checks that `https` is the only failure, that its check contains `words` and the hint `next`, and that no request except
+/// discovery reached the server. Returns all checks.
+fn fails_over_https(machine: &Machine, words: &str, next: &str) -> Vec<Value> {
+    let (checks, is_ok) = run_doctor(machine);
+    assert!(!is_ok, "{checks:?}");
     let check = only(&checks, "https", "failure");
     says(&check, words);
     assert!(check["next"].as_str().unwrap().contains(next), "{check}");
     let failures: Vec<_> = checks.iter().filter(|check| check["level"] == "failure").collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(checks.iter().all(|check| check["name"] != "clock"), "no answer, no time");
+    assert!(checks.iter().all(|check| check["name"] != "clock"), "without an answer the clock cannot be checked");
     let sent = issuer::Counts { discoveries: 0, ..machine.issuer.counts() };
     assert_eq!(sent, issuer::Counts::default());
     checks
 }
 
-/// As [`machine`], at a server that shows such a certificate.
+/// Returns a machine as [`machine`] does, with a server that has a certificate for `name`, valid in this period.
 fn with_certificate(
     name: &str,
     valid: std::ops::Range<std::time::SystemTime>,
@@ -97,37 +98,37 @@ fn with_certificate(
 }
 
 #[test]
-fn an_authority_that_is_not_trusted_is_told_until_it_is_named() {
+fn unknown_authority_fails_until_it_is_configured() {
     let (mut machine, authority) = with_certificate("localhost", today());
     let unknown = "does not trust the certificate's authority";
-    let checks = fails(&machine, unknown, "CODEX_CA_CERTIFICATE");
+    let checks = fails_over_https(&machine, unknown, "CODEX_CA_CERTIFICATE");
     only(&checks, "dns", "ok");
     only(&checks, "tcp", "ok");
     let other = machine.path("other.pem");
     fs::write(&other, Authority::new().pem()).unwrap();
     machine.set("CODEX_CA_CERTIFICATE", other.to_str().unwrap());
-    fails(&machine, unknown, "CODEX_CA_CERTIFICATE");
+    fails_over_https(&machine, unknown, "CODEX_CA_CERTIFICATE");
     machine.set("CODEX_CA_CERTIFICATE", &authority);
-    let (checks, is_well) = examined(&machine);
-    assert!(is_well, "{checks:?}");
+    let (checks, is_ok) = run_doctor(&machine);
+    assert!(is_ok, "{checks:?}");
     only(&checks, "https", "ok");
     only(&checks, "clock", "ok");
 }
 
 #[test]
-fn a_certificate_of_another_name_is_another_server_to_doctor() {
+fn certificate_for_another_name_is_reported() {
     let (mut machine, authority) = with_certificate("auth.example", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
-    fails(
+    fails_over_https(
         &machine,
         "the certificate is for another host",
         "check the host name, the DNS and the proxy",
     );
 }
 
-/// Two times, so that a person sees which of them is wrong.
+/// The check shows the time of the certificate, so that the user can compare it with the clock.
 #[test]
-fn a_certificate_of_another_time_is_told_with_this_machines_time() {
+fn certificate_outside_its_validity_is_reported_with_the_time() {
     let day = Duration::from_secs(86_400);
     let today = today();
     for (valid, words, at) in [
@@ -136,7 +137,7 @@ fn a_certificate_of_another_time_is_told_with_this_machines_time() {
     ] {
         let (mut machine, authority) = with_certificate("localhost", valid);
         machine.set("CODEX_CA_CERTIFICATE", &authority);
-        let checks = fails(&machine, words, "clock");
+        let checks = fails_over_https(&machine, words, "clock");
         let check = only(&checks, "https", "failure");
         let at = at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let at = codex_credential::clock::rfc3339(at.try_into().unwrap());
@@ -145,32 +146,32 @@ fn a_certificate_of_another_time_is_told_with_this_machines_time() {
 }
 
 #[test]
-fn what_does_not_speak_tls_is_told_from_a_server_that_cannot_be_reached() {
+fn server_without_tls_is_reported() {
     let mut machine = machine(864_000);
     let plain = machine.issuer.url().replace("http://127.0.0.1", "https://localhost");
     machine.set("CODEX_CREDENTIAL_ISSUER", &plain);
     let checks =
-        fails(&machine, "the server does not speak TLS", "http:// or https:// of the proxy");
+        fails_over_https(&machine, "the server does not speak TLS", "http:// or https:// of the proxy");
     only(&checks, "tcp", "ok");
 }
 
 #[test]
-fn a_proxy_that_refuses_one_that_wants_a_password_and_one_that_reads_along_are_told_apart() {
+fn proxy_errors_have_different_messages() {
     let (mut machine, authority) = with_certificate("localhost", today());
     let reading = Proxy::start(Policy::Connect);
     machine.set("HTTPS_PROXY", &reading.url());
-    let checks = fails(&machine, "does not trust", "behind a company's proxy");
+    let checks = fails_over_https(&machine, "does not trust", "behind a company's proxy");
     says(&only(&checks, "proxy", "ok"), &reading.url());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
-    let (checks, is_well) = examined(&machine);
-    assert!(is_well, "{checks:?}");
+    let (checks, is_ok) = run_doctor(&machine);
+    assert!(is_ok, "{checks:?}");
     for (policy, words, next) in [
         (Policy::Refuse("403 Forbidden"), "refused to connect to localhost", "NO_PROXY"),
         (Policy::Ask("nobody"), "requires a user and a password (407)", "HTTPS_PROXY=http://USER"),
     ] {
         let proxy = Proxy::start(policy);
         machine.set("HTTPS_PROXY", &proxy.url());
-        let checks = fails(&machine, words, next);
+        let checks = fails_over_https(&machine, words, next);
         only(&checks, "proxy tcp", "ok");
     }
 }

@@ -1,4 +1,4 @@
-//! A machine with a profile `company`, for a gateway whose issuer follows the standards.
+//! A machine with a profile `company`, for a gateway whose issuer implements OAuth as the RFCs specify.
 
 use crate::machine::{Machine, PATIENCE};
 use assert_cmd::Command;
@@ -21,7 +21,7 @@ impl Gateway {
         Self::with("", |_| {})
     }
 
-    /// Makes a machine with `more` lines in the profile's table and changed settings of the issuer.
+    /// Creates a machine with `more` lines in the profile's table and changed settings of the issuer.
     pub fn with(more: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let mut machine = Machine::with(|s| {
             s.client_id = Some("gateway-cli".into());
@@ -47,7 +47,7 @@ impl Gateway {
         self.home.path().join("state")
     }
 
-    /// Replaces the configuration by the profile with `more` lines in its table.
+    /// Replaces the configuration with the profile and `more` lines in its table.
     pub fn configure(&self, more: &str) {
         let issuer = self.machine.issuer.url();
         let table = format!(
@@ -93,13 +93,13 @@ impl Gateway {
         String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
     }
 
-    /// Reports that the resource server rejected the token.
+    /// Reports that the resource server rejected `token`.
     pub fn erase(&self, token: &str) {
         let erase = format!("protocol=https\nhost={HOST}\npassword={token}\n\n");
         self.machine.command("erase").write_stdin(erase).assert().success();
     }
 
-    /// Returns the files of the stored logins.
+    /// Returns the paths of the stored logins.
     pub fn logins(&self) -> Vec<PathBuf> {
         let files = crate::machine::files(&self.state());
         files.into_iter().filter(|file| file.ends_with("login")).collect()

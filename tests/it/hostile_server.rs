@@ -1,5 +1,5 @@
-//! A broken or hostile server, or something that answers instead of it: each has its own message, nothing is stored, and
-//! no login ends.
+//! Broken or hostile servers, and proxies that answer in their place: each response has its own error message, stores
+//! nothing and does not end a login.
 
 use crate::machine::{Machine, ada, eventually, told};
 use crate::raw_server::RawServer;
@@ -106,7 +106,7 @@ fn bad_user_code_response_starts_no_sign_in() {
         );
         messages.insert(error["message"].as_str().unwrap().split(" (").next().unwrap().to_owned());
     }
-    assert!(messages.len() >= 9, "each has its own message: {messages:#?}");
+    assert!(messages.len() >= 9, "each response has its own message: {messages:#?}");
 }
 
 /// Only an error response of the endpoint itself ends a sign-in.
@@ -237,7 +237,7 @@ fn oversized_body_and_endless_head_are_not_read_completely() {
         let output = command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url).output().unwrap();
         assert_eq!(told(&output)["kind"], kind);
         assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
-        // Socket buffers take more than we read.
+        // Socket buffers take more bytes than the program reads.
         assert!(server.taken() < 16 << 20, "{} bytes", server.taken());
         assert_eq!(server.requests(), 1);
     }
@@ -319,7 +319,7 @@ fn absurd_numbers_are_replaced_by_defaults() {
         machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
         let pending = contains("ABCD-12345");
         machine.command("get").assert().code(3).stderr(pending);
-        assert_eq!(machine.renewers().len(), 1, "{number}: polling goes on");
+        assert_eq!(machine.renewers().len(), 1, "{number}: polling continues");
         let new = machine.issuer.grant(&ada(), 3600);
         let machine = Machine::new();
         machine.sign_in(-1);

@@ -14,7 +14,7 @@ fn caller_without_a_terminal_fails_at_once_with_the_code() {
     let code = machine.issuer.user_codes()[0].clone();
     let line = format!("sign in at {}/codex/device with the code {code} (1", machine.issuer.url());
     output.stdout("").stderr(contains(line));
-    assert_eq!(machine.renewers().len(), 1, "polling goes on");
+    assert_eq!(machine.renewers().len(), 1, "polling continues");
     // More calls do not request a second code.
     for _ in 0..20 {
         machine.command("get").assert().code(3).stderr(contains(code.as_str()));
@@ -37,7 +37,7 @@ fn interactive_never_starts_no_sign_in_and_names_the_command() {
         let output = machine.command("get").env(name, value).assert().code(3);
         output.stderr(contains("codex-credential login"));
         assert_eq!(machine.issuer.counts().user_codes, 0, "{name}");
-        // The option overrides all variables, and our own variable overrides those of others.
+        // The option overrides all variables, and CODEX_CREDENTIAL_INTERACTIVE overrides the variables of other programs.
         let output = machine.command("get --interactive auto").env(name, value).assert().code(3);
         output.stderr(contains("/codex/device"));
         let mut command = machine.command("get");
@@ -65,10 +65,10 @@ fn non_interactive_caller_leaves_a_pending_sign_in_alone() {
     machine.issuer.fault(issuer::Endpoint::Refresh, slow, 1);
     let never = machine.start("get --interactive never --wait 20s");
     assert!(machine.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE));
-    let may = machine.start("get --format token --wait 60s");
+    let interactive = machine.start("get --format token --wait 60s");
     assert_eq!(never.wait_with_output().unwrap().status.code(), Some(3));
     machine.approve_next();
-    token_of(may);
+    token_of(interactive);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn login_json_prints_each_event() {
     assert!(code["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
     assert_eq!(events.find(|event| event["event"] != "pending").unwrap()["event"], "expired");
     machine.issuer.set(|s| s.code_lifetime = Duration::from_secs(600));
-    // One more code may have the short lifetime.
+    // The next code may still have the short lifetime.
     let is_lasting = |event: &Value| {
         let end: jiff::Timestamp = event["expires_at"].as_str().unwrap().parse().unwrap();
         end.as_second() > codex_credential::clock::now() + 60

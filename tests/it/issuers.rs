@@ -1,4 +1,4 @@
-//! Issuers other than Codex's: sign-in, renewal and revocation by the standards.
+//! Issuers other than Codex's: sign-in, renewal and revocation as the RFCs specify.
 
 use crate::gateway::{Gateway, REQUEST, read};
 use crate::machine::{OURS, PATIENCE, eventually, token_of, told};
@@ -67,12 +67,12 @@ fn tokens_of_any_form_are_accepted() {
         gateway.sign_in();
         let answer = gateway.command("get --format json").assert().success();
         let answer: Value = serde_json::from_slice(&answer.get_output().stdout).unwrap();
-        let left = answer["expires_in"].as_i64();
+        let expires_in = answer["expires_in"].as_i64();
         match lifetime {
             Some(all) => {
-                assert!(left.is_some_and(|left| (all - 60..=all).contains(&left)), "{left:?}");
+                assert!(expires_in.is_some_and(|left| (all - 60..=all).contains(&left)), "{expires_in:?}");
             }
-            None => assert_eq!(left, None, "valid until it is rejected"),
+            None => assert_eq!(expires_in, None, "valid until it is rejected"),
         }
         assert_eq!(answer["email"], "ada@example.com");
     }
@@ -93,7 +93,7 @@ fn slow_down_lengthens_the_interval_which_defaults_to_five_seconds() {
         let polls = log.iter().filter(|entry| entry.grant_type.as_deref().is_some_and(is_poll));
         polls.map(|entry| entry.at).collect()
     };
-    // The log has answered polls only.
+    // The log contains only polls that were answered.
     eventually(|| polls().len() == 2);
     gateway.machine.issuer.approve(&code);
     token_of(caller);
@@ -173,7 +173,7 @@ fn poll_with_a_lost_success_is_not_repeated() {
         let says = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{says}");
         assert!(says.contains("was approved"), "{says}");
-        // Without a status, RFC 8628 asks for one more poll.
+        // After a lost connection the program polls once more (RFC 8628 §3.5).
         assert_eq!(issuer.counts().polls, polls, "{fault:?}");
         assert!(gateway.logins().is_empty());
     }
@@ -199,7 +199,7 @@ fn next_caller_is_told_of_a_killed_poll() {
 }
 
 #[test]
-fn refused_refresh_token_ends_the_login_and_a_server_error_does_not() {
+fn rejected_refresh_token_ends_the_login_and_a_server_error_does_not() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     let token = gateway.sign_in();
@@ -238,7 +238,7 @@ fn logout_revokes_the_login_at_the_issuer() {
 
 #[test]
 fn client_secret_is_sent_by_the_method_that_the_server_supports() {
-    // Characters that are escaped in a form.
+    // These characters must be escaped in a form.
     let secret = "s:e%c r+et&ü";
     for in_body in [false, true] {
         let gateway = Gateway::with("client_secret_file = \"secret\"", |s| {
@@ -279,7 +279,7 @@ fn client_without_device_codes_gets_a_hint() {
     gateway.write_config(
         &std::fs::read_to_string(gateway.config()).unwrap().replace("openid", "forbidden"),
     );
-    // A login of another scope is another login.
+    // A login with a different scope is a different login.
     gateway.command("get").assert().code(2).stderr(contains("invalid_scope"));
 }
 

@@ -159,7 +159,7 @@ fn killed_between_answer_and_commit_with_64_callers_keeps_the_login() {
     eventually(|| fs::read(machine.own("journal")).is_ok_and(|j| lines(&j) == 2));
     machine.kill_renewer();
     drop(write_lock);
-    // The next one commits the answer that was left, without a request.
+    // The next renewal process commits the recorded answer without a request.
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
     assert!(machine.issuer.is_live_access_token(&tokens[0]));
@@ -237,12 +237,12 @@ fn commit_blocked_by_a_lock_is_completed_by_the_next_run() {
 fn renewal_removes_temporary_files_of_killed_processes() {
     let (machine, _) = Machine::signed_in(-1);
     fs::create_dir(machine.path("codex-credential")).unwrap();
-    let left = [machine.path(".codex-credential-left"), machine.own(".codex-credential-left")];
-    for path in &left {
+    let leftovers = [machine.path(".codex-credential-left"), machine.own(".codex-credential-left")];
+    for path in &leftovers {
         fs::write(path, "half").unwrap();
     }
     machine.token();
-    assert!(!left.iter().any(|path| path.exists()));
+    assert!(!leftovers.iter().any(|path| path.exists()));
     let mut names: Vec<_> = fs::read_dir(machine.codex_home()).unwrap().flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);
     let names: Vec<_> =
@@ -250,7 +250,7 @@ fn renewal_removes_temporary_files_of_killed_processes() {
     assert_eq!(names, ["auth.json", "auth.json.lock", "auth.lock", "codex-credential", "state"]);
 }
 
-/// A sign-in does not replace it: if the user does not approve, there would be no login at all.
+/// A sign-in must not replace the recorded answer: without the user's approval there would be no login.
 #[test]
 fn recorded_answer_that_cannot_be_committed_yet_is_kept() {
     let (machine, _) = Machine::signed_in(-1);

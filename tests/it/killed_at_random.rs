@@ -1,5 +1,5 @@
-//! SIGKILL at random moments of every kind of call: to the caller, and in some tries also to the renewal process. Sixty
-//! tries here; `.ci/kills` makes a thousand.
+//! Kills the caller with SIGKILL at a random moment of each command, and in some tries also the renewal process. The test
+//! makes sixty tries, `.ci/kills` a thousand.
 
 use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, kill};
 use fastrand::Rng;
@@ -80,7 +80,7 @@ struct Tally {
     all_killed: AtomicU64,
     /// The renewal process was killed during its request, and the server rotated the refresh token.
     cut_off: AtomicU64,
-    /// Of those, it was killed between the end of the answer and the write that records it.
+    /// As `cut_off`, and killed between the end of the answer and the write that records the answer.
     answer_lost: AtomicU64,
 }
 
@@ -152,13 +152,13 @@ impl<'a> Victim<'a> {
         assert_eq!(self.sent_again(), before, "{context}");
     }
 
-    /// The next call reports the lost answer.
+    /// Checks that the next call reports the lost answer.
     fn expect_reported_loss(&self) {
         count(&self.tally.cut_off);
         let before = self.machine.issuer.resent_after_answer();
-        let refused = Sha256::digest(self.stored("access_token"));
-        let refused = refused.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        let line = format!("get --interactive never --wait 30s --rejected-sha256 {refused}");
+        let rejected = Sha256::digest(self.stored("access_token"));
+        let rejected = rejected.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let line = format!("get --interactive never --wait 30s --rejected-sha256 {rejected}");
         let answer = self.run(&line);
         assert_eq!(answer.status.code(), Some(3), "{}", stderr(&answer));
         let said = stderr(&answer);
@@ -169,7 +169,7 @@ impl<'a> Victim<'a> {
         self.sign_in();
     }
 
-    /// Delays every request: before it is processed, after it, or during its answer.
+    /// Delays every request: before the server processes it, after that, or during the answer.
     fn slow_the_server(&mut self) {
         self.machine.issuer.clear_faults();
         for endpoint in [
@@ -206,7 +206,7 @@ impl<'a> Victim<'a> {
         self.machine.std_command(line).output().unwrap()
     }
 
-    /// The caller is dead, so it starts no new renewal process.
+    /// Kills the renewal processes. The caller has been killed before and starts no new one.
     fn kill_renewers(&self) {
         eventually(|| {
             let renewers = self.machine.renewers();
@@ -217,7 +217,7 @@ impl<'a> Victim<'a> {
         });
     }
 
-    /// Signs in again. The first attempt may report a sign-in that the kill has cut off.
+    /// Signs in again. The first attempt may report that the kill interrupted a sign-in.
     fn sign_in(&self) {
         eventually(|| self.machine.renewers().is_empty());
         let mut answer = self.run("login --wait 30s");
@@ -233,18 +233,18 @@ impl<'a> Victim<'a> {
         self.machine.auth_json()["tokens"][token].as_str().unwrap().to_owned()
     }
 
-    /// Whether the stored login can still be renewed.
+    /// Returns whether the server accepts the stored refresh token.
     fn is_alive(&self) -> bool {
         self.machine.issuer.is_live_refresh_token(&self.stored("refresh_token"))
     }
 
-    /// Whether the journal has the answer of the killed renewal, which the next run commits.
+    /// Returns whether the journal has the answer of the killed renewal, which the next run commits.
     fn has_recorded_answer(&self) -> bool {
         let journal = fs::read(self.machine.own("journal")).unwrap_or_default();
         journal.split(|&byte| byte == b'\n').count() == 3
     }
 
-    /// How often a rotated refresh token was sent, and how often after its answer had been sent.
+    /// Returns how often a rotated refresh token was sent, and how often after the server's answer had been sent.
     fn sent_again(&self) -> (u64, u64) {
         (self.machine.issuer.counts().reuses, self.machine.issuer.resent_after_answer())
     }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// What no test should take; only a hang does.
+/// Only a hang takes longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const OURS: &str = "protocol=https\nhost=chatgpt.com\n\n";
@@ -19,34 +19,37 @@ pub const OURS: &str = "protocol=https\nhost=chatgpt.com\n\n";
 pub struct Machine {
     pub issuer: Issuer,
     home: TempDir,
-    /// What a test has added to the environment.
+    /// Environment variables that the test added.
     more: Vec<(String, String)>,
 }
 
 impl Machine {
-    /// Nobody is signed in; polls may come every second.
+    /// Creates a machine without a login. The server allows a poll every second.
     pub fn new() -> Self {
         Self::with(|_| {})
     }
 
+    /// Creates a machine without a login, with changed settings of the server.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let issuer = Issuer::builder().set(|s| s.interval = issuer::Interval::Text(1)).start();
         issuer.set(change);
         Self::at(issuer)
     }
 
-    /// Nobody is signed in at this server.
+    /// Creates a machine without a login that uses this server.
     pub fn at(issuer: Issuer) -> Self {
         Self { issuer, home: tempfile::tempdir().unwrap(), more: Vec::new() }
     }
 
-    /// Ada is signed in; her access token has `lifetime` seconds left, fewer than none when it is expired.
+    /// Creates a machine where Ada is signed in. Her access token is valid for `lifetime` seconds; it has expired if that is
+    /// negative.
     pub fn signed_in(lifetime: i64) -> (Self, Tokens) {
         let machine = Self::new();
         let tokens = machine.sign_in(lifetime);
         (machine, tokens)
     }
 
+    /// Writes a login of Ada to `auth.json`. Returns its tokens.
     pub fn sign_in(&self, lifetime: i64) -> Tokens {
         let tokens = self.issuer.grant(&ada(), lifetime);
         self.write_auth_json(&json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
@@ -56,7 +59,7 @@ impl Machine {
         tokens
     }
 
-    /// As [`Machine::sign_in`], with an access token that was issued `age` seconds ago.
+    /// Signs in as [`Machine::sign_in`] does, with an access token that was issued `age` seconds ago.
     pub fn aged_sign_in(&self, lifetime: i64, age: u64) -> Tokens {
         self.issuer.set(|s| s.access_token_age = Duration::from_secs(age));
         let tokens = self.sign_in(lifetime);
@@ -64,7 +67,7 @@ impl Machine {
         tokens
     }
 
-    /// Adds a variable to the environment of every program started from here on.
+    /// Sets a variable in the environment of every program that starts after this call.
     pub fn set(&mut self, name: &str, value: &str) {
         self.more.retain(|(known, _)| known != name);
         self.more.push((name.to_owned(), value.to_owned()));
@@ -82,12 +85,12 @@ impl Machine {
         self.codex_home().join(name)
     }
 
-    /// A file of the folder that protects the login.
+    /// Returns the path of a file in the login directory.
     pub fn own(&self, name: &str) -> PathBuf {
         self.path("codex-credential").join(name)
     }
 
-    /// A file of the sign-in directory.
+    /// Returns the path of a file in the sign-in directory.
     pub fn sign_in_file(&self, name: &str) -> PathBuf {
         self.own("sign-in").join(name)
     }
@@ -108,7 +111,7 @@ impl Machine {
         ]
     }
 
-    /// The program with nothing of the tester's own environment.
+    /// Returns the program with these arguments, without the environment of the test process.
     pub fn command(&self, line: &str) -> Command {
         Command::from_std(self.std_command(line))
     }
@@ -119,7 +122,7 @@ impl Machine {
         command
     }
 
-    /// For a pseudoterminal, which becomes its standard streams.
+    /// Returns a command that inherits its standard streams, for a pseudoterminal.
     pub fn terminal_command(&self, line: &str) -> std::process::Command {
         let program = assert_cmd::cargo::cargo_bin!("codex-credential");
         let mut command = std::process::Command::new(program);
@@ -128,48 +131,49 @@ impl Machine {
         command
     }
 
-    /// Started, with what it prints to be read later.
+    /// Starts the program with piped output.
     pub fn start(&self, line: &str) -> Child {
         let mut command = self.std_command(line);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// What a successful `get --format token` prints, without its newline.
+    /// Runs `get --format token`, which succeeds. Returns the token.
     pub fn token(&self) -> String {
         let output = self.command("get --format token --wait 20s").assert().success();
         String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
     }
 
-    /// Starts `count` callers at once and gives back the token that each of them got.
+    /// Starts `count` callers at once. Returns their tokens.
     pub fn crowd(&self, count: usize) -> Vec<String> {
         let callers: Vec<Child> =
             (0..count).map(|_| self.start("get --format token --wait 60s")).collect();
         callers.into_iter().map(token_of).collect()
     }
 
-    /// Says that `token` was refused, as a program does whose request a server turned down.
+    /// Reports with `erase` that a resource server rejected `token`.
     pub fn refuse(&self, token: &str) {
         let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
         self.command("erase").write_stdin(erase).assert().success();
     }
 
-    /// Approves the next device login that somebody starts.
+    /// Waits for a user code and approves it. Returns the code.
     pub fn approve_next(&self) -> String {
         let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");
         self.issuer.approve(&code);
         code
     }
 
-    /// Approves a device login that is not the one with this code, which the server may still hold for pending.
+    /// Approves a device authorization with a code other than `code`, which may still be pending at the server. Returns the
+    /// approved code.
     pub fn approve_another_than(&self, code: &str) -> String {
         let another = || self.issuer.user_codes().into_iter().find(|pending| pending != code);
         eventually(|| another().is_some());
-        let another = another().expect("it is good for minutes");
+        let another = another().expect("the code is valid for minutes");
         self.issuer.approve(&another);
         another
     }
 
-    /// The words that make the program the renewal process.
+    /// Returns the arguments that start a renewal process.
     pub fn renewal_process(&self, goal: &Value) -> String {
         let request = json!({
             "goal": goal, "profile": "codex", "config": null, "account": null,
@@ -178,7 +182,7 @@ impl Machine {
         format!("renew --request {request}")
     }
 
-    /// The renewal processes of this machine.
+    /// Returns the process ids of the renewal processes of this machine.
     pub fn renewers(&self) -> Vec<u32> {
         let home = format!("\"codex_home\":{}", json!(self.codex_home()));
         let is_ours = |pid: &u32| {
@@ -193,16 +197,16 @@ impl Machine {
         pids.filter(is_ours).collect()
     }
 
-    /// Kills the renewing process and waits until it is gone.
+    /// Kills the only renewal process and waits until it has ended.
     pub fn kill_renewer(&self) {
         let renewers = self.renewers();
-        assert_eq!(renewers.len(), 1, "one renewing process");
+        assert_eq!(renewers.len(), 1, "one renewal process");
         kill(renewers[0]);
         eventually(|| !self.renewers().contains(&renewers[0]));
     }
 }
 
-/// A machine whose logins are kept in `storage`, with a folder in memory.
+/// A machine whose logins are in a storage of this program, with a runtime directory in memory.
 pub struct Private {
     pub machine: Machine,
     pub state: TempDir,
@@ -222,7 +226,7 @@ impl Private {
         Self { machine, state, runtime }
     }
 
-    /// Signs `account` in, with more words to `login`, and gives back the token.
+    /// Signs in as `account`, with `more` arguments for `login`. Returns the token.
     pub fn sign_in(&self, account: &Account, more: &str) -> String {
         let login = self.machine.start(&format!("login {more}"));
         let code = self.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
@@ -233,14 +237,14 @@ impl Private {
     }
 }
 
-/// The failure of a program that was asked for JSON.
+/// Returns the error of a program that ran with `--error-format json`. Its standard output must be empty.
 pub fn told(output: &std::process::Output) -> Value {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.stdout.is_empty(), "{text}");
     serde_json::from_str(text.lines().last().expect("an error")).expect(&text)
 }
 
-/// Every file below `folder`.
+/// Returns all files below `folder`.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -265,18 +269,18 @@ pub fn ada() -> Account {
     Issuer::accounts()[0].clone()
 }
 
-/// The code in `language` on the page of a tool in helpers/, block by block, with the path of the program.
+/// Returns the code blocks in `language` from the README of a tool in helpers/, with the path of the program filled in.
 pub fn recipe(tool: &str, language: &str, program: &Path) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("helpers").join(tool).join("README.md");
     let page = fs::read_to_string(page).unwrap();
     let blocks = page.split("\n```").skip(1).step_by(2).filter_map(|block| {
-        let (its_language, code) = block.split_once('\n')?;
-        (its_language == language).then(|| format!("{code}\n"))
+        let (block_language, code) = block.split_once('\n')?;
+        (block_language == language).then(|| format!("{code}\n"))
     });
     let placeholder = "/absolute/path/to/codex-credential";
     let blocks: Vec<String> =
         blocks.map(|code| code.replace(placeholder, program.to_str().unwrap())).collect();
-    assert!(!blocks.is_empty(), "the page of {tool} has no {language}");
+    assert!(!blocks.is_empty(), "the page of {tool} has no {language} code");
     blocks
 }
 
@@ -285,6 +289,7 @@ pub fn kill(pid: u32) {
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
+/// Waits for a successful `get --format token`. Returns the token.
 pub fn token_of(caller: Child) -> String {
     let output = caller.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -292,7 +297,7 @@ pub fn token_of(caller: Child) -> String {
     token.strip_suffix('\n').expect("a newline after the token").to_owned()
 }
 
-/// Waits for a condition that no event tells of.
+/// Polls `condition` until it is true. Panics after [`PATIENCE`].
 pub fn eventually(condition: impl Fn() -> bool) {
     for _ in 0..PATIENCE.as_millis() / 5 {
         if condition() {
@@ -300,10 +305,10 @@ pub fn eventually(condition: impl Fn() -> bool) {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    panic!("the condition never came");
+    panic!("the condition did not become true");
 }
 
-/// The file at `path` locked by this process, as another program would.
+/// Locks the file at `path`, as another program would. The lock ends when the returned file is dropped.
 pub fn lock(path: &Path) -> fs::File {
     let mut options = fs::OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(path).unwrap();

@@ -1,4 +1,4 @@
-//! Logins kept in this program's own storages.
+//! Logins in the file and memory storages, and `move` between storages.
 
 use crate::machine::{Machine, Private, ada, eventually, files, token_of};
 use issuer::{Account, Issuer};
@@ -23,7 +23,7 @@ fn password(machine: &Machine, username: &str) -> String {
 }
 
 #[test]
-fn a_login_in_a_file_is_private_and_no_file_of_codexs_is_written() {
+fn file_storage_is_private_and_writes_no_file_of_codex() {
     let private = Private::new("file");
     let token = private.sign_in(&ada(), "");
     let files = files(private.state.path());
@@ -42,7 +42,7 @@ fn a_login_in_a_file_is_private_and_no_file_of_codexs_is_written() {
 }
 
 #[test]
-fn a_crowd_with_an_empty_cache_signs_in_once_and_with_an_expired_token_renews_once() {
+fn concurrent_callers_sign_in_once_and_renew_once() {
     for storage in ["file", "memory"] {
         let private = Private::new(storage);
         let machine = &private.machine;
@@ -68,7 +68,7 @@ fn a_crowd_with_an_empty_cache_signs_in_once_and_with_an_expired_token_renews_on
 }
 
 #[test]
-fn what_is_kept_in_memory_is_in_memory_alone() {
+fn memory_storage_writes_no_login_to_disk() {
     let private = Private::new("memory");
     private.sign_in(&ada(), "");
     assert!(!files(private.runtime.path()).is_empty());
@@ -77,7 +77,7 @@ fn what_is_kept_in_memory_is_in_memory_alone() {
 }
 
 #[test]
-fn without_a_folder_in_memory_nothing_is_kept_elsewhere_in_its_stead() {
+fn runtime_directory_on_disk_is_an_error_for_memory_storage() {
     let mut private = Private::new("memory");
     let on_disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     private.machine.set("XDG_RUNTIME_DIR", on_disk.path().to_str().unwrap());
@@ -90,22 +90,22 @@ fn without_a_folder_in_memory_nothing_is_kept_elsewhere_in_its_stead() {
 }
 
 #[test]
-fn two_workspaces_of_one_person_and_another_person_never_overwrite_each_other() {
+fn logins_of_several_accounts_and_workspaces_are_separate() {
     let private = Private::new("file");
     let machine = &private.machine;
     let personal = private.sign_in(&ada(), "");
     let team = private.sign_in(&workspace(), "");
     let other = private.sign_in(&grace(), "");
-    assert_eq!(machine.token(), other, "the last one is the default");
+    assert_eq!(machine.token(), other, "the latest login is the default");
     assert_eq!(password(machine, &ada().account_id), personal);
     assert_eq!(password(machine, &workspace().account_id), team);
     assert_eq!(password(machine, "grace@example.org"), other);
-    assert_eq!(password(machine, "nobody@example.com"), "", "the next helper is asked");
+    assert_eq!(password(machine, "nobody@example.com"), "", "an unknown account gets no answer");
     let command = format!("get --format token --account {}", workspace().account_id);
     machine.command(&command).assert().success().stdout(format!("{team}\n"));
-    let both = machine.command("get --account ada@example.com").assert().code(2);
-    both.stderr(contains(ada().account_id));
-    // Each renews by itself.
+    let ambiguous = machine.command("get --account ada@example.com").assert().code(2);
+    ambiguous.stderr(contains(ada().account_id));
+    // Each login renews separately.
     machine.issuer.invalidate_access_token(&team);
     let erase = format!(
         "protocol=https\nhost=chatgpt.com\nusername={}\npassword={team}\n\n",
@@ -120,13 +120,13 @@ fn two_workspaces_of_one_person_and_another_person_never_overwrite_each_other() 
 }
 
 #[test]
-fn a_sign_in_for_another_account_leaves_the_default_alone() {
+fn sign_in_with_account_keeps_the_default() {
     let private = Private::new("file");
     let mine = private.sign_in(&ada(), "");
     let still_mine = private.sign_in(&grace(), "--account grace@example.org");
     assert_eq!(still_mine, mine);
     assert_ne!(password(&private.machine, "grace@example.org"), mine);
-    // The default goes, and the only one left takes its place.
+    // After the default is removed, the only remaining login is the default.
     private.machine.command("logout").assert().success();
     assert_eq!(private.machine.token(), password(&private.machine, "grace@example.org"));
     private.machine.command("logout").assert().success();
@@ -148,7 +148,7 @@ fn answer_that_could_not_be_committed_is_committed_by_the_next_caller() {
     let login = find("login").unwrap();
     let caller = machine.start("get --format token --wait 30s");
     assert!(machine.issuer.wait_until(|c| c.in_flight == 1, crate::machine::PATIENCE));
-    // A file cannot be renamed over a folder: the answer is in the journal alone.
+    // A file cannot be renamed over a folder, so the answer is only in the journal.
     let stored = fs::read(&login).unwrap();
     fs::remove_file(&login).unwrap();
     fs::create_dir(&login).unwrap();
@@ -162,7 +162,7 @@ fn answer_that_could_not_be_committed_is_committed_by_the_next_caller() {
 }
 
 #[test]
-fn a_login_moves_and_stays_the_same_login() {
+fn moved_login_keeps_its_tokens_and_renews() {
     let (mut machine, tokens) = Machine::signed_in(3600);
     let folders = tempfile::tempdir().unwrap();
     machine.set("HOME", folders.path().to_str().unwrap());
@@ -173,7 +173,7 @@ fn a_login_moves_and_stays_the_same_login() {
     machine.command("get --interactive never").assert().code(3);
     machine.set("CODEX_CREDENTIAL_STORAGE", "file");
     assert_eq!(machine.token(), tokens.access_token);
-    // Renewed where it is now, by the issuer that granted it.
+    // The login renews in its new storage, at the issuer that granted it.
     machine.refuse(&tokens.access_token);
     assert_ne!(machine.token(), tokens.access_token);
     machine.command("move --to file").assert().success();
@@ -184,7 +184,7 @@ fn a_login_moves_and_stays_the_same_login() {
 }
 
 #[test]
-fn a_login_never_moves_onto_another() {
+fn move_does_not_overwrite_another_login() {
     let (mut machine, _) = Machine::signed_in(3600);
     let folders = tempfile::tempdir().unwrap();
     machine.set("HOME", folders.path().to_str().unwrap());
@@ -196,7 +196,7 @@ fn a_login_never_moves_onto_another() {
 }
 
 #[test]
-fn a_login_in_another_account_than_the_one_named_is_not_stored_and_is_revoked() {
+fn sign_in_with_the_wrong_account_is_revoked_and_not_stored() {
     let private = Private::new("file");
     let machine = &private.machine;
     let login = machine.start("login --account grace@example.org");
@@ -211,7 +211,7 @@ fn a_login_in_another_account_than_the_one_named_is_not_stored_and_is_revoked() 
 }
 
 #[test]
-fn codexs_login_is_not_handed_out_or_removed_as_somebody_elses() {
+fn login_of_codex_is_neither_used_nor_removed_for_another_account() {
     let (machine, tokens) = Machine::signed_in(864_000);
     for command in ["get --account grace@example.org", "exec --account grace@example.org -- true"] {
         machine.command(command).assert().code(4).stdout(predicates::str::is_empty());

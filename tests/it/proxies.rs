@@ -1,4 +1,4 @@
-//! Forward proxies: used or bypassed as the environment says, named in errors, and never shown a token (CONNECT only).
+//! Forward proxies: the environment selects or bypasses them, errors name them, and they see no token (CONNECT only).
 
 use crate::certificates::{machine, today, unsent};
 use crate::machine::{Machine, eventually};
@@ -13,16 +13,16 @@ use std::thread;
 #[derive(Clone, Copy, PartialEq)]
 pub enum Policy {
     Connect,
-    /// With this status.
+    /// Refuses with this status.
     Refuse(&'static str),
-    /// Connects only with this in `Proxy-Authorization`.
+    /// Connects only if `Proxy-Authorization` contains this text.
     Ask(&'static str),
 }
 
 /// A proxy on loopback that runs until the test process ends.
 pub struct Proxy {
     address: String,
-    /// The request heads.
+    /// The heads of the requests so far.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -124,7 +124,7 @@ fn hosts_in_no_proxy_bypass_the_proxy() {
 #[test]
 fn proxy_password_is_taken_from_the_variable() {
     let attack = attack!(Servers, "a proxy that requires a password, and gets none or a wrong one");
-    // ada:pass word
+    // Base64 of "ada:pass word".
     let proxy = Proxy::start(Policy::Ask("YWRhOnBhc3Mgd29yZA=="));
     let mut machine = trusting_machine();
     machine.set("HTTPS_PROXY", &proxy.url());
@@ -135,7 +135,7 @@ fn proxy_password_is_taken_from_the_variable() {
     };
     assert!(is_proxy_error(&error), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("HTTPS_PROXY=http://USER:PASSWORD@"));
-    // A wrong password is not shown.
+    // The error does not contain the wrong password.
     machine.set("HTTPS_PROXY", &format!("http://ada:secret@{}", proxy.address));
     fs::remove_file(machine.own("failure")).unwrap();
     let error = unsent(&machine);

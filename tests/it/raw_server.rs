@@ -1,4 +1,4 @@
-//! A server that sends whatever bytes a test wants, and counts those that are taken from it.
+//! A server that sends the bytes of a test and counts the bytes that were sent.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,8 +13,8 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// `answer` gets a connection whose request has been read; it is closed when that returns. Lives as long as the
-    /// process.
+    /// Starts a server that runs until the test process ends. `answer` gets a connection whose request has been read. The
+    /// connection closes when `answer` returns.
     pub fn start(answer: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -36,7 +36,7 @@ impl RawServer {
         server
     }
 
-    /// Bytes that the system took to deliver them.
+    /// Returns the number of bytes that the operating system accepted.
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }
@@ -52,14 +52,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// False once the client has hung up.
+    /// Sends bytes. Returns false when the client has closed the connection.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let sent = self.stream.write_all(bytes.as_ref());
         self.taken.fetch_add(bytes.as_ref().len(), Ordering::SeqCst);
         sent.is_ok()
     }
 
-    /// 200, and so many bytes of JSON to come.
+    /// Sends the head of a 200 response with `length` bytes of JSON.
     pub fn send_head(&mut self, length: usize) -> bool {
         self.send(format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"

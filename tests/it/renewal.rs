@@ -1,4 +1,4 @@
-//! The access token has expired: one refresh for all who ask.
+//! Renewal of an expired access token: one refresh request for all callers.
 
 use crate::machine::{Machine, PATIENCE, ada, eventually, lock, token_of};
 use issuer::{Endpoint, Fault};
@@ -9,7 +9,7 @@ use std::fs;
 use std::time::Duration;
 
 #[test]
-fn sixty_four_callers_at_once_cost_one_refresh() {
+fn sixty_four_concurrent_callers_send_one_refresh() {
     let (machine, tokens) = Machine::signed_in(-1);
     let answers = machine.crowd(64);
     assert!(answers.iter().all(|token| *token == answers[0] && *token != tokens.access_token));
@@ -18,7 +18,7 @@ fn sixty_four_callers_at_once_cost_one_refresh() {
 }
 
 #[test]
-fn members_nobody_knows_and_tokens_that_were_not_sent_stay() {
+fn renewal_keeps_unknown_members_and_tokens_absent_from_the_response() {
     let (machine, tokens) = Machine::signed_in(-1);
     let mut document = machine.auth_json();
     document["agent_identity"] = json!({"deep": [1, {"x": null}]});
@@ -38,7 +38,7 @@ fn members_nobody_knows_and_tokens_that_were_not_sent_stay() {
 }
 
 #[test]
-fn a_renewal_without_a_new_refresh_token_keeps_the_old_one() {
+fn response_without_a_refresh_token_keeps_the_old_one() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.set(|s| s.refresh_answers_refresh_token = false);
     machine.token();
@@ -46,11 +46,11 @@ fn a_renewal_without_a_new_refresh_token_keeps_the_old_one() {
 }
 
 #[test]
-fn min_validity_asks_for_more_and_short_lived_tokens_still_work() {
+fn min_validity_is_limited_to_half_of_the_lifetime() {
     let (machine, tokens) = Machine::signed_in(3600);
     assert_eq!(machine.token(), tokens.access_token);
     machine.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(20));
-    // More than half of its life is never asked for, so this one will do.
+    // `--min-validity` is limited to half of the token's lifetime, so the token is sufficient.
     machine.command("get --min-validity 2h").assert().success();
     assert_eq!(machine.issuer.counts().refreshes, 0);
     machine.refuse(&tokens.access_token);
@@ -60,9 +60,9 @@ fn min_validity_asks_for_more_and_short_lived_tokens_still_work() {
 }
 
 #[test]
-fn a_token_due_for_renewal_is_answered_at_once_and_renewed_behind_the_callers_back() {
+fn token_due_for_renewal_is_answered_at_once_and_renewed_in_the_background() {
     let machine = Machine::new();
-    // 400 of its 4000 seconds are left.
+    // The token is valid for 400 of its 4000 seconds.
     let tokens = machine.aged_sign_in(400, 3600);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayBefore(Duration::from_millis(500)), 1);
     let callers: Vec<_> = (0..8).map(|_| machine.start("get --format token")).collect();
@@ -76,7 +76,7 @@ fn a_token_due_for_renewal_is_answered_at_once_and_renewed_behind_the_callers_ba
 }
 
 #[test]
-fn a_fault_of_the_network_or_the_server_keeps_the_login_and_opens_no_device_login() {
+fn network_or_server_error_keeps_the_login_and_starts_no_sign_in() {
     for (fault, kind) in [
         (Fault::status(500, "trouble"), "server"),
         (Fault::status(429, "{}"), "server"),
@@ -101,7 +101,7 @@ fn a_fault_of_the_network_or_the_server_keeps_the_login_and_opens_no_device_logi
 }
 
 #[test]
-fn an_answer_lost_on_the_wire_is_recognised_at_the_next_run_and_explained() {
+fn lost_response_is_reported_by_the_next_run() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
     machine.command("get --wait 20s").assert().code(1).stderr(contains("127.0.0.1"));
@@ -109,7 +109,7 @@ fn an_answer_lost_on_the_wire_is_recognised_at_the_next_run_and_explained() {
     output.stderr(
         contains("the login is lost").and(contains("cut off")).and(contains("/codex/device")),
     );
-    // Known dead: it is never sent again, and one device login is pending for all.
+    // The invalid refresh token is not sent again, and one device authorization is pending for all callers.
     machine.command("get --wait 1s").assert().code(3).stderr(contains("the login is lost"));
     let counts = machine.issuer.counts();
     assert_eq!((counts.refreshes, counts.user_codes), (2, 1));
@@ -117,7 +117,7 @@ fn an_answer_lost_on_the_wire_is_recognised_at_the_next_run_and_explained() {
 }
 
 #[test]
-fn a_refused_refresh_token_is_sent_once_and_ends_in_a_device_login() {
+fn rejected_refresh_token_is_sent_once_and_starts_a_sign_in() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
     let before = machine.auth_json();
@@ -125,7 +125,7 @@ fn a_refused_refresh_token_is_sent_once_and_ends_in_a_device_login() {
     machine.approve_next();
     token_of(caller);
     assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
-    // It would not be sent either if it came back, by a copy of the file.
+    // It is not sent either after a copy of the old file is restored.
     eventually(|| machine.renewers().is_empty());
     machine.write_auth_json(&before);
     machine.command("get --interactive never").assert().code(3);
@@ -133,12 +133,12 @@ fn a_refused_refresh_token_is_sent_once_and_ends_in_a_device_login() {
 }
 
 #[test]
-fn a_login_stored_by_another_program_that_won_the_race_is_adopted() {
+fn login_stored_by_another_program_before_the_request_is_used() {
     let (machine, old) = Machine::signed_in(-1);
     let codex = lock(&machine.path("auth.lock"));
     let caller = machine.start("get --format token --wait 60s");
     eventually(|| !machine.renewers().is_empty());
-    // Codex has refreshed and stores its token, as it does, under the lock.
+    // Codex stores its new tokens under the lock.
     let new = machine.sign_in(3600);
     drop(codex);
     assert_eq!(token_of(caller), new.access_token);
@@ -146,13 +146,13 @@ fn a_login_stored_by_another_program_that_won_the_race_is_adopted() {
 }
 
 #[test]
-fn a_refusal_because_the_token_was_used_waits_for_the_program_that_used_it() {
+fn reused_refresh_token_waits_for_the_login_of_the_other_program() {
     let (machine, _) = Machine::signed_in(-1);
     let reused = Fault::status(401, r#"{"error":{"code":"refresh_token_reused"}}"#);
     machine.issuer.fault(Endpoint::Refresh, reused, 1);
     let caller = machine.start("get --format token --wait 60s");
     assert!(machine.issuer.wait_until(|c| c.refreshes == 1 && c.in_flight == 0, PATIENCE));
-    // The lock is free while we wait, or the other program could never store it.
+    // The lock is free during the wait, so that the other program can store its login.
     let codex = lock(&machine.path("auth.lock"));
     let new = machine.sign_in(3600);
     drop(codex);
@@ -161,7 +161,7 @@ fn a_refusal_because_the_token_was_used_waits_for_the_program_that_used_it() {
 }
 
 #[test]
-fn a_token_that_expires_soon_is_better_than_none() {
+fn failed_renewal_prints_a_token_that_expires_soon() {
     let machine = Machine::new();
     let tokens = machine.aged_sign_in(100, 3600);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), u32::MAX);
@@ -170,7 +170,7 @@ fn a_token_that_expires_soon_is_better_than_none() {
 }
 
 #[test]
-fn a_store_that_cannot_be_written_is_noticed_before_the_token_is_spent() {
+fn unwritable_journal_is_an_error_before_the_request() {
     let (machine, tokens) = Machine::signed_in(-1);
     fs::create_dir_all(machine.own("journal")).unwrap();
     let output = machine.command("get --wait 20s").assert().code(1);
@@ -179,16 +179,16 @@ fn a_store_that_cannot_be_written_is_noticed_before_the_token_is_spent() {
 }
 
 #[test]
-fn a_login_goes_back_to_the_issuer_that_granted_it() {
+fn login_renews_at_the_issuer_that_granted_it() {
     let (machine, _) = Machine::signed_in(-1);
     let mut document = machine.auth_json();
-    let elsewhere = issuer::Issuer::start();
-    let granted = elsewhere.grant(&ada(), -1);
+    let other_issuer = issuer::Issuer::start();
+    let granted = other_issuer.grant(&ada(), -1);
     document["tokens"]["refresh_token"] = json!(granted.refresh_token);
     document["tokens"]["oauth_provenance"] =
-        json!({"issuer": elsewhere.url(), "client_id": issuer::CLIENT_ID});
+        json!({"issuer": other_issuer.url(), "client_id": issuer::CLIENT_ID});
     machine.write_auth_json(&document);
-    assert!(elsewhere.is_live_access_token(&machine.token()));
+    assert!(other_issuer.is_live_access_token(&machine.token()));
     assert_eq!(machine.issuer.counts().refreshes, 0);
     document["tokens"]["oauth_provenance"]["issuer"] = json!("http://auth.example");
     machine.write_auth_json(&document);
@@ -196,7 +196,7 @@ fn a_login_goes_back_to_the_issuer_that_granted_it() {
 }
 
 #[test]
-fn codexs_own_override_of_the_refresh_url_is_obeyed() {
+fn refresh_url_override_of_codex_is_used() {
     let (machine, _) = Machine::signed_in(-1);
     let mut command = machine.command("get --format token --wait 20s");
     command.env("CODEX_CREDENTIAL_ISSUER", "http://127.0.0.1:1");
@@ -206,7 +206,7 @@ fn codexs_own_override_of_the_refresh_url_is_obeyed() {
 }
 
 #[test]
-fn requests_carry_an_honest_user_agent() {
+fn requests_name_the_program_and_version_as_user_agent() {
     let (machine, _) = Machine::signed_in(-1);
     machine.token();
     let log = machine.issuer.log();
@@ -216,12 +216,12 @@ fn requests_carry_an_honest_user_agent() {
 }
 
 #[test]
-fn an_answer_is_kept_when_the_login_cannot_be_read_at_the_moment_of_the_commit() {
+fn unreadable_login_at_commit_keeps_the_response_for_the_next_run() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(500)), 1);
     let caller = machine.start("get --wait 20s");
     assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
-    // Another program rewrites it in place, badly.
+    // Another program truncates the file.
     let content = fs::read(machine.path("auth.json")).unwrap();
     fs::write(machine.path("auth.json"), "").unwrap();
     assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
@@ -231,13 +231,13 @@ fn an_answer_is_kept_when_the_login_cannot_be_read_at_the_moment_of_the_commit()
 }
 
 #[test]
-fn a_lost_answer_is_still_told_after_another_failure() {
+fn lost_response_is_reported_after_another_failure() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::LoseReply, 1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(429, "{}"), 1);
     machine.command("get --wait 20s").assert().code(1).stderr(contains("127.0.0.1"));
     machine.command("get --wait 20s").assert().code(1).stderr(contains("429"));
-    // The pause after a second failure is longer than what is slept through.
+    // The back-off after a second failure is longer than a caller sleeps, so repeat the call.
     eventually(|| {
         let output = machine.command("get --wait 20s").output().unwrap();
         String::from_utf8(output.stderr).unwrap().contains("cut off")
@@ -245,7 +245,7 @@ fn a_lost_answer_is_still_told_after_another_failure() {
 }
 
 #[test]
-fn a_wrong_issuer_gets_no_token_and_ends_no_login() {
+fn configured_issuer_gets_no_token_of_another_issuer() {
     let (machine, tokens) = Machine::signed_in(-1);
     let wrong = issuer::Issuer::start();
     let mut command = machine.command("get --format token --wait 20s");
@@ -257,7 +257,7 @@ fn a_wrong_issuer_gets_no_token_and_ends_no_login() {
 }
 
 #[test]
-fn two_homes_that_link_to_one_login_meet_at_one_lock() {
+fn two_homes_with_a_link_to_one_login_share_one_lock() {
     let (machine, _) = Machine::signed_in(-1);
     let other = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(machine.path("auth.json"), other.path().join("auth.json")).unwrap();
@@ -276,7 +276,7 @@ fn two_homes_that_link_to_one_login_meet_at_one_lock() {
 }
 
 #[test]
-fn a_server_on_this_machine_is_asked_without_a_proxy() {
+fn server_on_loopback_is_reached_without_the_proxy() {
     let (machine, _) = Machine::signed_in(-1);
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     proxy.set_nonblocking(true).unwrap();
@@ -286,11 +286,11 @@ fn a_server_on_this_machine_is_asked_without_a_proxy() {
         command.env(name, &url);
     }
     command.assert().success();
-    assert!(proxy.accept().is_err(), "nothing came to the proxy");
+    assert!(proxy.accept().is_err(), "the proxy gets no connection");
 }
 
 #[test]
-fn a_token_that_is_expired_on_arrival_is_asked_for_once_and_the_clock_suspected() {
+fn token_that_arrives_expired_is_requested_once_and_hints_at_the_clock() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.set(|s| s.access_token_lifetime = Duration::ZERO);
     let output = machine.command("get --wait 20s").assert().code(1);

@@ -1,4 +1,4 @@
-//! Nobody waits longer than they said, and each is told what they waited for.
+//! A caller waits no longer than `--wait`, and its error says what it waited for.
 
 use crate::machine::{Machine, eventually, lock};
 use issuer::{Endpoint, Fault};
@@ -12,7 +12,7 @@ fn caller_out_of_time_leaves_the_renewal_running() {
     machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(3)), 1);
     let output = machine.command("get --wait 500ms").assert().code(1);
     output.stderr(contains("--wait"));
-    assert_eq!(machine.issuer.counts().in_flight, 1, "it did not wait for the renewal");
+    assert_eq!(machine.issuer.counts().in_flight, 1, "the caller returns before the renewal ends");
     eventually(|| machine.renewers().is_empty());
     machine.token();
     assert_eq!(machine.issuer.counts().refreshes, 1);
@@ -41,12 +41,12 @@ fn request_without_an_end_fails_after_wait() {
 }
 
 #[test]
-fn a_failed_renewal_is_told_to_all_who_waited_for_it_and_not_repeated_for_each() {
+fn failed_renewal_is_reported_to_all_waiting_callers_and_not_repeated() {
     let (machine, _) = Machine::signed_in(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), u32::MAX);
     let codex = lock(&machine.path("auth.lock"));
     let callers: Vec<_> = (0..16).map(|_| machine.start("get --wait 20s")).collect();
-    eventually(|| callers.iter().all(|caller| waits_in_kernel(caller.id())));
+    eventually(|| callers.iter().all(|caller| waits_for_lock(caller.id())));
     drop(codex);
     for caller in callers {
         let output = caller.wait_with_output().unwrap();
@@ -55,8 +55,8 @@ fn a_failed_renewal_is_told_to_all_who_waited_for_it_and_not_repeated_for_each()
     assert_eq!(machine.issuer.counts().refreshes, 1);
 }
 
-/// Whether the process has begun to wait: one thread watches the folder, and then one waits for the lock.
-fn waits_in_kernel(pid: u32) -> bool {
+/// Returns whether the process waits for the lock: it then has a thread for the folder and one for the lock.
+fn waits_for_lock(pid: u32) -> bool {
     std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() > 2)
 }
 
