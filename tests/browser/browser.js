@@ -1,23 +1,23 @@
-// The person: opens the page, types the code, signs in, decides. Prints what the last page says.
+// Acts as the user: opens the page, types the code, signs in, and approves or denies. Prints the message of the last page.
 // node browser.js issuer|oidc-provider|django URL CODE ACCOUNT approve|deny
 const { chromium } = require('playwright-core');
 
 const [site, url, code, account, decision] = process.argv.slice(2);
 
-async function said(page, pattern) {
-  const heading = page.locator('h1', { hasText: pattern });
-  await heading.waitFor();
-  return (await heading.textContent()).trim();
+async function heading(page, pattern) {
+  const element = page.locator('h1', { hasText: pattern });
+  await element.waitFor();
+  return (await element.textContent()).trim();
 }
 
 const sites = {
-  // The one of tests/issuer.
+  // The authorization server in tests/issuer.
   async issuer(page) {
     await page.locator('#user_code').pressSequentially(code);
     await page.click('#continue');
     await page.check(`input[name=account][value="${account}"]`);
     await page.click(`#${decision}`);
-    return said(page, /^Login (approved|denied)$/);
+    return heading(page, /^Login (approved|denied)$/);
   },
 
   async 'oidc-provider'(page) {
@@ -34,10 +34,10 @@ const sites = {
     await page.fill('input[name=password]', account);
     await page.click('button:text-is("Sign-in")');
     await page.click('button:text-is("Continue")');
-    return said(page, /^Sign-in Success$/);
+    return heading(page, /^Sign-in Success$/);
   },
 
-  // Asks who it is before the code.
+  // Django asks for the sign-in before the code.
   async django(page) {
     await page.fill('input[name=username]', account);
     await page.fill('input[name=password]', account);
@@ -45,7 +45,7 @@ const sites = {
     await page.locator('input[name=user_code]').pressSequentially(code);
     await page.click('button:text-is("Verify")');
     await page.click(`button[name=action][value=${decision === 'approve' ? 'accept' : 'deny'}]`);
-    return said(page, /Device (Authorized|Denied)/);
+    return heading(page, /Device (Authorized|Denied)/);
   },
 };
 
@@ -54,7 +54,7 @@ const sites = {
     executablePath: process.env.REAL_BROWSER,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking',
-      // Pages that ask for fonts from elsewhere go without.
+      // Pages must not load fonts from other hosts.
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
     ],
   });

@@ -1,8 +1,8 @@
-//! A person at a real browser.
+//! Approves or denies a device authorization in a real browser.
 
 use std::process::Command;
 
-/// The URL and the code in "sign in at URL with the code CODE (…)".
+/// Returns the URL and the code in "sign in at URL with the code CODE (…)".
 pub fn invitation(text: &str) -> [&str; 2] {
     let after = |text: &'_ str, mark: &str| text.find(mark).map(|at| at + mark.len());
     let start = after(text, "sign in at ").unwrap_or_else(|| panic!("no URL in {text}"));
@@ -11,8 +11,8 @@ pub fn invitation(text: &str) -> [&str; 2] {
     [url, rest[start..].split_whitespace().next().unwrap()]
 }
 
-/// Has `node`, whatever surrounds it, do what one of the sites in browser.js asks of a person: types the code,
-/// signs in as `account` and clicks `approve` or `deny`. Gives back what the last page says.
+/// Runs browser.js with `node`: types the code on the pages of `site`, signs in as `account` and clicks `approve` or
+/// `deny` (`decision`). Returns the message of the last page.
 pub fn decide(
     mut node: Command,
     site: &str,

@@ -1,4 +1,4 @@
-//! The real Codex CLI and a company's gateway, which asks the identity provider about each token.
+//! The real Codex CLI and a gateway that checks each token by introspection at the identity provider.
 
 use crate::browser;
 use crate::home::{Home, PROFILE, program};
@@ -17,8 +17,9 @@ fn gateway(provider: &Provider) -> Issuer {
     Issuer::builder().set(|settings| settings.introspection = Some(introspection)).start()
 }
 
-/// `timeout` around it, for Codex waits for ever where a server is down.
-fn ask(home: &Home, gateway: &Issuer) -> Output {
+/// Runs `codex exec` with the gateway as its model provider. `timeout` ends it, because Codex waits forever for a server that
+/// is down.
+fn run_codex(home: &Home, gateway: &Issuer) -> Output {
     let url = gateway.url();
     let config = format!(
         "model = \"gpt-5\"\n\
@@ -39,38 +40,38 @@ fn ask(home: &Home, gateway: &Issuer) -> Output {
     let mut codex = Command::new("timeout");
     codex.arg("60").arg(std::env::var_os("REAL_CODEX").unwrap());
     codex.args(["exec", "--skip-git-repo-check", "Return OK."]).current_dir(home.path("codex"));
-    home.settle(&mut codex);
-    // The proxy is nobody: what would leave the machine fails.
+    home.set_environment(&mut codex);
+    // Nothing listens at this proxy address, so requests that would leave the machine fail.
     codex.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost");
     codex.output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn text(output: &Output) -> String {
     [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat()
 }
 
-pub fn a_gateway_that_accepts_what_the_provider_calls_active(kind: Kind) {
+pub fn gateway_accepts_the_token_until_logout(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let gateway = gateway(&provider);
     let home = Home::new(&provider);
 
-    // Nobody is signed in: Codex asks without a token, shows what we say, and the sign-in goes on without it.
-    let output = ask(&home, &gateway);
-    assert!(!output.status.success(), "{}", said(&output));
-    let said_first = said(&output);
-    provider.decide(browser::invitation(&said_first), "ada", "approve");
+    // Without a login, Codex sends its request without a token and shows our error. The sign-in continues in the background.
+    let output = run_codex(&home, &gateway);
+    assert!(!output.status.success(), "{}", text(&output));
+    let first_output = text(&output);
+    provider.decide(browser::invitation(&first_output), "ada", "approve");
     eventually(|| home.run("get --interactive never --format token").status.success());
 
     let before = gateway.counts();
     assert_eq!(before.responses, before.responses_refused);
-    let output = ask(&home, &gateway);
-    assert!(output.status.success(), "{}", said(&output));
+    let output = run_codex(&home, &gateway);
+    assert!(output.status.success(), "{}", text(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "OK");
     let counts = gateway.counts();
     assert_eq!(counts.responses, before.responses + 1);
     assert_eq!(counts.responses_refused, before.responses_refused);
 
-    // What the provider no longer calls active is refused.
+    // After logout, the gateway refuses the token.
     let token = home.token();
     assert_eq!(provider.granted(), [token.as_str()]);
     assert!(home.run("logout").status.success());

@@ -1,15 +1,15 @@
-//! What the other trials count, counted where it does happen: by a client that is none of ours.
+//! Control tests: a plain OAuth client causes the events that the other tests count, so that a count of zero means something.
 
 use crate::provider::{DEVICE_CODE, Kind, PUBLIC, Provider, Refreshes, get, post};
 use serde_json::Value;
 
-fn invitation(provider: &Provider) -> Value {
+fn authorization(provider: &Provider) -> Value {
     let form = [("client_id", PUBLIC), ("scope", provider.kind.scope())];
     post(&provider.endpoints.device_authorization_endpoint, None, &form).1
 }
 
-fn poll(provider: &Provider, invitation: &Value) -> (u16, Value) {
-    let code = invitation["device_code"].as_str().unwrap();
+fn poll(provider: &Provider, authorization: &Value) -> (u16, Value) {
+    let code = authorization["device_code"].as_str().unwrap();
     let form = [("grant_type", DEVICE_CODE), ("device_code", code), ("client_id", PUBLIC)];
     post(&provider.endpoints.token_endpoint, None, &form)
 }
@@ -20,8 +20,8 @@ fn refresh(provider: &Provider, tokens: &Value) -> (u16, Value) {
     post(&provider.endpoints.token_endpoint, None, &form)
 }
 
-fn decide(provider: &Provider, invitation: &Value, account: &str, decision: &str) {
-    let member = |name: &str| invitation[name].as_str().unwrap();
+fn decide(provider: &Provider, authorization: &Value, account: &str, decision: &str) {
+    let member = |name: &str| authorization[name].as_str().unwrap();
     provider.decide([member("verification_uri"), member("user_code")], account, decision);
 }
 
@@ -29,12 +29,12 @@ fn is_active(provider: &Provider, tokens: &Value) -> bool {
     provider.is_active(tokens["access_token"].as_str().unwrap())
 }
 
-pub fn a_rotated_token_that_comes_back_is_seen_and_ends_the_login(kind: Kind) {
+pub fn reused_refresh_token_is_counted_and_ends_the_login(kind: Kind) {
     let provider = Provider::start(kind, &[]);
-    let invitation = invitation(&provider);
-    assert_eq!(poll(&provider, &invitation).1["error"], "authorization_pending");
-    decide(&provider, &invitation, "ada", "approve");
-    let (status, first) = poll(&provider, &invitation);
+    let authorization = authorization(&provider);
+    assert_eq!(poll(&provider, &authorization).1["error"], "authorization_pending");
+    decide(&provider, &authorization, "ada", "approve");
+    let (status, first) = poll(&provider, &authorization);
     assert_eq!(status, 200);
     let (status, second) = refresh(&provider, &first);
     assert_eq!(status, 200);
@@ -48,21 +48,21 @@ pub fn a_rotated_token_that_comes_back_is_seen_and_ends_the_login(kind: Kind) {
     assert_eq!(refresh(&provider, &second).0, 400);
 }
 
-pub fn a_denial_is_said_to_the_program(kind: Kind) {
+pub fn denial_is_reported_to_the_polling_client(kind: Kind) {
     let provider = Provider::start(kind, &[]);
-    let invitation = invitation(&provider);
-    decide(&provider, &invitation, "ada", "deny");
-    assert_eq!(poll(&provider, &invitation).1["error"], "access_denied");
+    let authorization = authorization(&provider);
+    decide(&provider, &authorization, "ada", "deny");
+    assert_eq!(poll(&provider, &authorization).1["error"], "access_denied");
     assert_eq!(provider.granted(), Vec::<String>::new());
-    let asked = provider.asked(DEVICE_CODE);
-    assert_eq!(asked.last().unwrap().error.as_deref(), Some("access_denied"));
+    let requests = provider.requests(DEVICE_CODE);
+    assert_eq!(requests.last().unwrap().error.as_deref(), Some("access_denied"));
 }
 
-pub fn what_is_revoked_is_no_longer_active(kind: Kind) {
+pub fn revoked_token_is_inactive(kind: Kind) {
     let provider = Provider::start(kind, &[]);
-    let invitation = invitation(&provider);
-    decide(&provider, &invitation, "bob", "approve");
-    let tokens = poll(&provider, &invitation).1;
+    let authorization = authorization(&provider);
+    decide(&provider, &authorization, "bob", "approve");
+    let tokens = poll(&provider, &authorization).1;
     assert!(is_active(&provider, &tokens));
     assert_eq!(provider.granted(), [tokens["access_token"].as_str().unwrap()]);
     let token = tokens["refresh_token"].as_str().unwrap();
@@ -72,7 +72,7 @@ pub fn what_is_revoked_is_no_longer_active(kind: Kind) {
     assert!(!is_active(&provider, &tokens));
 }
 
-pub fn discovery_does_not_always_tell_where_device_logins_begin(kind: Kind) {
+pub fn discovery_names_the_device_authorization_endpoint_only_at_oidc_provider(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let issuer = &provider.endpoints.issuer;
     let (status, document) = get(&format!("{issuer}/.well-known/openid-configuration"));

@@ -1,4 +1,4 @@
-//! A person's home folder with a profile for a company's identity provider, and the real program in it.
+//! A home folder with a profile for an identity provider, where the tests run the real program.
 
 use crate::machine::PATIENCE;
 use crate::provider::{CONFIDENTIAL, Kind, PUBLIC, Provider};
@@ -15,7 +15,7 @@ pub const PROFILE: &str = "company";
 
 pub struct Home {
     folder: TempDir,
-    /// Where logins are kept; another home's, where they share it.
+    /// The folder of the logins, which two homes may share.
     state: PathBuf,
 }
 
@@ -24,7 +24,7 @@ impl Home {
         Self::with(provider, "")
     }
 
-    /// With more lines in the profile.
+    /// Creates a home with `more` lines in the profile.
     pub fn with(provider: &Provider, more: &str) -> Self {
         Self::of_client(provider, PUBLIC, more)
     }
@@ -48,7 +48,7 @@ impl Home {
         home
     }
 
-    /// Another person's home, with the same profile, where logins are kept in the same place.
+    /// Creates a second home with the same profile and the same folder of logins.
     pub fn beside(&self, provider: &Provider) -> Self {
         Self { state: self.state.clone(), ..Self::new(provider) }
     }
@@ -65,9 +65,9 @@ impl Home {
              storage = \"file\"\n",
             endpoints.issuer
         );
-        let named = match provider.kind {
+        let endpoint_lines = match provider.kind {
             Kind::OidcProvider => String::new(),
-            // Its discovery leaves out the first and the third of these.
+            // Django's discovery lacks the endpoints of device authorization and revocation.
             Kind::Django => format!(
                 "device_authorization_endpoint = {:?}\n\
                  token_endpoint = {:?}\n\
@@ -79,7 +79,7 @@ impl Home {
                 endpoints.userinfo_endpoint
             ),
         };
-        let profile = [profile.as_str(), more, &named].concat();
+        let profile = [profile.as_str(), more, &endpoint_lines].concat();
         fs::write(self.path("config/codex-credential/config.toml"), profile).unwrap();
     }
 
@@ -87,8 +87,8 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    /// What every program in this home has around it, and nothing of the tester's own but PATH.
-    pub fn settle(&self, command: &mut Command) {
+    /// Sets the environment of a program in this home. From the test process it has only PATH.
+    pub fn set_environment(&self, command: &mut Command) {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("HOME", self.folder.path()).env("XDG_STATE_HOME", &self.state);
         command.env("XDG_CONFIG_HOME", self.path("config"));
@@ -99,7 +99,7 @@ impl Home {
 
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(program());
-        self.settle(&mut command);
+        self.set_environment(&mut command);
         command.args(["--profile", PROFILE, "--error-format", "json"]);
         command.args(line.split_whitespace());
         command
@@ -109,21 +109,21 @@ impl Home {
         self.command(line).output().unwrap()
     }
 
-    /// What a successful `get` gives.
+    /// Runs `get`, which succeeds. Returns the token.
     pub fn token(&self) -> String {
         token_of(self.run("get --format token --wait 60s"))
     }
 
-    /// Tells that a token was refused, so that the next `get` renews.
-    pub fn refused(&self, token: &str) {
+    /// Reports with `erase` that a resource server rejected `token`, so that the next `get` renews.
+    pub fn reject(&self, token: &str) {
         let mut erase = self.command("erase").stdin(Stdio::piped()).spawn().unwrap();
         let request = format!("protocol=https\nhost=gateway.example\npassword={token}\n\n");
         erase.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
         assert!(erase.wait().unwrap().success());
     }
 
-    /// The files where logins are kept that hold `text`.
-    pub fn holding(&self, text: &str) -> Vec<PathBuf> {
+    /// Returns the files of this home that contain `text`.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         search(&self.state, text, &mut found);
         search(self.folder.path(), text, &mut found);
@@ -136,7 +136,7 @@ impl Home {
         Login { events, errors: child.stderr.take().unwrap(), child }
     }
 
-    /// Signs `account` in at the provider's own pages, and gives back the token.
+    /// Signs in as `account` on the provider's pages. Returns the token.
     pub fn sign_in(&self, provider: &Provider, account: &str) -> String {
         let mut login = self.start_login("");
         let code = login.event("code");
@@ -147,7 +147,7 @@ impl Home {
     }
 }
 
-/// A login on its way, as its events tell.
+/// A running `login --json`.
 pub struct Login {
     child: Child,
     events: Lines<BufReader<ChildStdout>>,
@@ -155,7 +155,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// The next event but those that say that the wait goes on.
+    /// Returns the next event except `pending`, which must have this name.
     pub fn event(&mut self, name: &str) -> Value {
         for line in self.events.by_ref() {
             let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -164,34 +164,34 @@ impl Login {
                 return event;
             }
         }
-        let mut said = String::new();
-        self.errors.read_to_string(&mut said).unwrap();
-        panic!("no event {name}: {said}");
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        panic!("no event {name}: {text}");
     }
 
-    /// Exit code, and the error on standard error.
+    /// Waits for the end. Returns the exit code and the error on standard error.
     pub fn end(mut self) -> (i32, Value) {
         for line in self.events {
             let line = line.unwrap();
             assert!(line.contains("\"pending\""), "one more event: {line}");
         }
-        let mut said = String::new();
-        self.errors.read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code().unwrap(), error(&said))
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        (self.child.wait().unwrap().code().unwrap(), error(&text))
     }
 }
 
-/// The page and the code of a `code` event.
+/// Returns the verification URL and the user code of a `code` event.
 pub fn invitation(event: &Value) -> [&str; 2] {
     ["verification_uri", "user_code"].map(|name| event[name].as_str().unwrap())
 }
 
-/// The last line that is an error.
-pub fn error(said: &str) -> Value {
-    said.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default()
+/// Returns the last line that is a JSON object.
+pub fn error(text: &str) -> Value {
+    text.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default()
 }
 
-/// Exit code and kind of an error.
+/// Returns the exit code and the error kind.
 pub fn outcome(output: &Output) -> (i32, String) {
     let kind = error(&String::from_utf8_lossy(&output.stderr))["kind"].clone();
     (output.status.code().unwrap(), kind.as_str().unwrap_or_default().to_owned())
@@ -202,11 +202,11 @@ pub fn token_of(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// Waits until the provider no longer calls `token` good.
-pub fn expires(provider: &Provider, token: &str) {
+/// Waits until `token` is inactive at the provider.
+pub fn wait_for_expiry(provider: &Provider, token: &str) {
     let start = Instant::now();
     while provider.is_active(token) {
-        assert!(start.elapsed() < 2 * PATIENCE, "it does not expire");
+        assert!(start.elapsed() < 2 * PATIENCE, "the token does not expire");
         thread::sleep(Duration::from_millis(200));
     }
 }
@@ -220,7 +220,7 @@ fn search(folder: &Path, text: &str, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             search(&path, text, found);
-        } else if fs::read(&path).is_ok_and(|it| String::from_utf8_lossy(&it).contains(text)) {
+        } else if fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)) {
             found.push(path);
         }
     }

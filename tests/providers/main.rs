@@ -1,8 +1,8 @@
-//! Identity providers that are not ours, with a real browser as the person.
+//! Tests with identity providers of other projects and a real browser.
 //!
-//! `.ci/providers` installs them and runs this. Without them it says so in one line.
+//! `.ci/providers` installs the providers and runs these tests. Without the providers, the tests are skipped.
 
-#![expect(clippy::disallowed_methods, reason = "programs come in by variables")]
+#![expect(clippy::disallowed_methods, reason = "environment variables name the programs")]
 
 mod account;
 #[path = "../browser/mod.rs"]
@@ -10,7 +10,7 @@ mod browser;
 mod codex;
 mod control;
 mod home;
-#[allow(dead_code, reason = "each of the suites uses a part of it")]
+#[allow(dead_code, reason = "not every test suite uses all of it")]
 #[path = "../it/machine.rs"]
 mod machine;
 mod provider;
@@ -38,36 +38,36 @@ macro_rules! trials {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They mostly wait: for a poll, an expiry, a page.
+    // The tests mostly wait for polls, expiries and pages.
     arguments.test_threads.get_or_insert(4);
     if std::env::var_os("REAL_DJANGO").is_none() && !arguments.list {
         println!(
-            "skipped: no identity providers; .ci/providers installs them and runs these tests"
+            "skipped: no identity providers are installed; run .ci/providers"
         );
         return ExitCode::SUCCESS;
     }
     let both = trials![
         [Kind::OidcProvider, Kind::Django];
-        control::a_rotated_token_that_comes_back_is_seen_and_ends_the_login,
-        control::a_denial_is_said_to_the_program,
-        control::what_is_revoked_is_no_longer_active,
-        control::discovery_does_not_always_tell_where_device_logins_begin,
-        sign_in::approved_in_the_browser_and_the_next_get_is_warm,
-        sign_in::denied_in_the_browser,
-        sign_in::a_code_expires_and_the_next_one_is_approved,
-        sign_in::with_a_client_secret,
+        control::reused_refresh_token_is_counted_and_ends_the_login,
+        control::denial_is_reported_to_the_polling_client,
+        control::revoked_token_is_inactive,
+        control::discovery_names_the_device_authorization_endpoint_only_at_oidc_provider,
+        sign_in::approval_stores_a_login_and_the_next_get_sends_no_request,
+        sign_in::denial_ends_the_sign_in,
+        sign_in::expired_code_is_replaced_by_a_new_one,
+        sign_in::confidential_client_signs_in_renews_and_logs_out,
         renewal::each_refresh_token_is_sent_once,
-        renewal::of_32_callers_on_an_expired_token_one_asks_the_provider,
-        renewal::two_homes_that_share_the_storage_meet_at_the_lock,
-        sign_out::the_provider_calls_the_token_inactive_afterwards,
-        account::an_approval_in_the_wrong_account_stores_nothing_and_is_revoked,
-        account::an_approval_in_the_right_account_is_stored,
-        codex::a_gateway_that_accepts_what_the_provider_calls_active,
+        renewal::concurrent_callers_with_an_expired_token_refresh_once,
+        renewal::two_homes_with_one_storage_refresh_once,
+        sign_out::logout_revokes_the_token,
+        account::approval_with_the_wrong_account_is_revoked_and_not_stored,
+        account::approval_with_the_right_account_is_stored,
+        codex::gateway_accepts_the_token_until_logout,
     ];
-    // Django has opaque ones alone.
+    // Django issues only opaque access tokens.
     let one = trials![
         [Kind::OidcProvider];
-        sign_in::access_tokens_that_are_jwts,
+        sign_in::jwt_access_token_is_renewed,
     ];
     libtest_mimic::run(&arguments, both.chain(one).collect()).exit_code()
 }

@@ -1,4 +1,4 @@
-//! An identity provider that is not ours, on loopback, with a record of what programs asked it.
+//! An identity provider of another project on loopback, with a log of the requests of programs.
 
 use crate::browser;
 use crate::machine::{PATIENCE, eventually};
@@ -13,10 +13,10 @@ use std::thread;
 
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// The public client and the confidential one, in all providers.
+/// The public and the confidential client at each provider.
 pub const PUBLIC: &str = "public";
 pub const CONFIDENTIAL: (&str, &str) = ("confidential", "the-secret-of-a-client");
-/// The client that introspects.
+/// The client of the gateway, which introspects tokens.
 pub const GATEWAY: (&str, &str) = ("gateway", "the-secret-of-the-gateway");
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Kind {
     }
 }
 
-/// Where a provider's endpoints are, its first line of output.
+/// The endpoints, from the first line that the provider's server prints.
 #[derive(Deserialize)]
 pub struct Endpoints {
     pub issuer: String,
@@ -69,14 +69,14 @@ pub struct Endpoints {
     pub userinfo_endpoint: String,
 }
 
-/// One request by a program, as the provider tells it.
+/// One request of a program, from a line that the provider's server prints.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Entry {
     pub endpoint: String,
     pub grant_type: Option<String>,
-    /// SHA-256 of the one that was sent.
+    /// The SHA-256 of the refresh token in the request.
     pub refresh_token: Option<String>,
-    /// The one that was granted.
+    /// The access token in the response.
     pub access_token: Option<String>,
     pub status: u16,
     pub error: Option<String>,
@@ -90,7 +90,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// With more variables for its server.
+    /// Starts the server with more environment variables.
     pub fn start(kind: Kind, variables: &[(&str, &str)]) -> Self {
         let mut command = kind.server();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).envs(variables.iter().copied());
@@ -110,7 +110,7 @@ impl Provider {
         Self { kind, endpoints, log, server }
     }
 
-    /// What programs have asked so far. Ends with a request of its own, to know that no line is still on its way.
+    /// Returns the requests so far. Sends a marker request and waits for its line, so that no earlier line is missing.
     pub fn log(&self) -> Vec<Entry> {
         let mark = |entry: &Entry| entry.grant_type.as_deref() == Some("mark");
         let marks = || self.log.lock().unwrap().iter().filter(|entry| mark(entry)).count();
@@ -122,27 +122,27 @@ impl Provider {
         log.iter().filter(|entry| !mark(entry)).cloned().collect()
     }
 
-    /// The requests with this grant type.
-    pub fn asked(&self, grant_type: &str) -> Vec<Entry> {
+    /// Returns the requests with this grant type.
+    pub fn requests(&self, grant_type: &str) -> Vec<Entry> {
         let mut log = self.log();
         log.retain(|entry| entry.grant_type.as_deref() == Some(grant_type));
         log
     }
 
-    /// How many refresh requests were granted, and how many sent a token that had been sent before.
+    /// Counts the refresh requests that were granted, refused, and sent with a token that had been sent before.
     pub fn refreshes(&self) -> Refreshes {
-        let asked = self.asked("refresh_token");
-        let different: HashSet<_> = asked.iter().map(|entry| &entry.refresh_token).collect();
+        let requests = self.requests("refresh_token");
+        let different: HashSet<_> = requests.iter().map(|entry| &entry.refresh_token).collect();
         Refreshes {
-            granted: asked.iter().filter(|entry| entry.status == 200).count(),
-            refused: asked.iter().filter(|entry| entry.status != 200).count(),
-            reused: asked.len() - different.len(),
+            granted: requests.iter().filter(|entry| entry.status == 200).count(),
+            refused: requests.iter().filter(|entry| entry.status != 200).count(),
+            reused: requests.len() - different.len(),
         }
     }
 
-    /// The access tokens that device logins were granted, in their order.
+    /// Returns the access tokens that were granted to device codes, in order.
     pub fn granted(&self) -> Vec<String> {
-        self.asked(DEVICE_CODE).into_iter().filter_map(|entry| entry.access_token).collect()
+        self.requests(DEVICE_CODE).into_iter().filter_map(|entry| entry.access_token).collect()
     }
 
     pub fn revocations(&self) -> usize {
@@ -150,7 +150,7 @@ impl Provider {
         self.log().iter().filter(revoked).count()
     }
 
-    /// Whether the provider calls an access token good.
+    /// Returns whether introspection calls the access token active.
     pub fn is_active(&self, token: &str) -> bool {
         let answer =
             post(&self.endpoints.introspection_endpoint, Some(GATEWAY), &[("token", token)]);
@@ -158,11 +158,11 @@ impl Provider {
         answer.1["active"] == true
     }
 
-    /// Ada's or Bob's decision at the provider's own pages.
-    pub fn decide(&self, invitation: [&str; 2], account: &str, decision: &str) {
+    /// Signs in on the provider's pages as `account` (`ada` or `bob`) and approves or denies.
+    pub fn decide(&self, authorization: [&str; 2], account: &str, decision: &str) {
         let node = Command::new("node");
-        let said = browser::decide(node, self.kind.name(), invitation, account, decision);
-        println!("{}: {said}", self.kind.name());
+        let message = browser::decide(node, self.kind.name(), authorization, account, decision);
+        println!("{}: {message}", self.kind.name());
     }
 }
 
@@ -180,7 +180,7 @@ impl Drop for Provider {
     }
 }
 
-/// A form, sent by the client where one is named; status and answer.
+/// Posts a form, with the credentials of `client` if given. Returns the status and the JSON body.
 pub fn post(url: &str, client: Option<(&str, &str)>, form: &[(&str, &str)]) -> (u16, Value) {
     let mut request = agent().post(url);
     if let Some((id, secret)) = client {
@@ -199,7 +199,7 @@ fn agent() -> ureq::Agent {
     config.http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
 
-/// An answer that is no JSON is null.
+/// Returns the status and the JSON body, or null if the body is not JSON.
 fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
     let mut answer = answer.unwrap();
     let body = answer.body_mut().read_to_string().unwrap();

@@ -1,13 +1,13 @@
-//! Refreshes with rotation, where both providers end the login of whoever sends a token twice.
+//! Renewal with rotation: both providers end a login whose refresh token is sent twice.
 
-use crate::home::{Home, expires, token_of};
+use crate::home::{Home, wait_for_expiry, token_of};
 use crate::provider::{Kind, Provider, Refreshes};
 use std::collections::HashSet;
 
-/// Long enough that nobody of a crowd comes so late that the next token is due.
+/// Short, but long enough that the new token is not due before the last caller asks.
 const SHORT: [(&str, &str); 1] = [("ACCESS_TOKEN_SECONDS", "30")];
 
-/// `count` callers in each home, all at once; the different tokens that they got.
+/// Starts `count` callers in each home at once. Returns the distinct tokens.
 fn crowd(homes: &[&Home], count: usize) -> HashSet<String> {
     let start = |home: &&Home| home.command("get --format token --wait 60s").spawn().unwrap();
     let callers: Vec<_> = (0..count).flat_map(|_| homes.iter().map(start)).collect();
@@ -19,7 +19,7 @@ pub fn each_refresh_token_is_sent_once(kind: Kind) {
     let home = Home::new(&provider);
     let mut tokens = vec![home.sign_in(&provider, "ada")];
     for _ in 0..5 {
-        home.refused(tokens.last().unwrap());
+        home.reject(tokens.last().unwrap());
         tokens.push(home.token());
     }
     assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), 6);
@@ -27,14 +27,14 @@ pub fn each_refresh_token_is_sent_once(kind: Kind) {
     assert_eq!(provider.refreshes(), Refreshes { granted: 5, refused: 0, reused: 0 });
 }
 
-pub fn of_32_callers_on_an_expired_token_one_asks_the_provider(kind: Kind) {
+pub fn concurrent_callers_with_an_expired_token_refresh_once(kind: Kind) {
     let provider = Provider::start(kind, &SHORT);
     let home = Home::new(&provider);
     let token = home.sign_in(&provider, "ada");
-    expires(&provider, &token);
+    wait_for_expiry(&provider, &token);
     let before = provider.refreshes();
     let answers = crowd(&[&home], 32);
-    assert_eq!(answers.len(), 1, "one token for all");
+    assert_eq!(answers.len(), 1, "all callers get one token");
     let renewed = answers.into_iter().next().unwrap();
     assert_ne!(renewed, token);
     assert!(provider.is_active(&renewed));
@@ -42,16 +42,16 @@ pub fn of_32_callers_on_an_expired_token_one_asks_the_provider(kind: Kind) {
     assert_eq!(after, Refreshes { granted: before.granted + 1, refused: 0, reused: 0 });
 }
 
-pub fn two_homes_that_share_the_storage_meet_at_the_lock(kind: Kind) {
+pub fn two_homes_with_one_storage_refresh_once(kind: Kind) {
     let provider = Provider::start(kind, &SHORT);
     let first = Home::new(&provider);
     let token = first.sign_in(&provider, "ada");
     let second = first.beside(&provider);
     assert_eq!(second.token(), token);
-    expires(&provider, &token);
+    wait_for_expiry(&provider, &token);
     let before = provider.refreshes();
     let answers = crowd(&[&first, &second], 8);
-    assert_eq!(answers.len(), 1, "one token for both");
+    assert_eq!(answers.len(), 1, "both homes get one token");
     assert!(!answers.contains(&token));
     let after = provider.refreshes();
     assert_eq!(after, Refreshes { granted: before.granted + 1, refused: 0, reused: 0 });

@@ -1,26 +1,26 @@
-//! From nobody signed in to a token, by the provider's own pages.
+//! Device authorization on the provider's pages.
 
 use crate::home::{Home, invitation, outcome};
 use crate::provider::{DEVICE_CODE, Kind, Provider, Refreshes};
 
-pub fn approved_in_the_browser_and_the_next_get_is_warm(kind: Kind) {
+pub fn approval_stores_a_login_and_the_next_get_sends_no_request(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let home = Home::new(&provider);
     assert_eq!(outcome(&home.run("get --interactive never")), (3, "login_required".into()));
     let token = home.sign_in(&provider, "ada");
     assert!(provider.is_active(&token));
     assert_eq!(provider.granted(), [token.as_str()]);
-    // Both providers punish another poll: the one with its grant, the other with a second one.
-    let polls = provider.asked(DEVICE_CODE);
+    // No poll may follow the successful one: one provider would end the login, the other would grant a second one.
+    let polls = provider.requests(DEVICE_CODE);
     assert_eq!(polls.iter().position(|poll| poll.status == 200), Some(polls.len() - 1));
     let requests = provider.log().len();
     for _ in 0..3 {
         assert_eq!(home.token(), token);
     }
-    assert_eq!(provider.log().len(), requests, "warm is without the provider");
+    assert_eq!(provider.log().len(), requests, "a valid token needs no request");
 }
 
-pub fn denied_in_the_browser(kind: Kind) {
+pub fn denial_ends_the_sign_in(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let home = Home::new(&provider);
     let mut login = home.start_login("");
@@ -31,13 +31,13 @@ pub fn denied_in_the_browser(kind: Kind) {
     let (status, error) = login.end();
     assert_eq!((status, &error["kind"]), (4, &"denied".into()), "{error}");
     assert_eq!(outcome(&home.run("get --interactive never")), (3, "login_required".into()));
-    let polls = provider.asked(DEVICE_CODE);
+    let polls = provider.requests(DEVICE_CODE);
     assert_eq!(polls.last().unwrap().error.as_deref(), Some("access_denied"));
     assert_eq!(polls.iter().filter(|poll| poll.status == 200).count(), 0);
 }
 
-/// Django never says that a code has expired: the end is kept by us.
-pub fn a_code_expires_and_the_next_one_is_approved(kind: Kind) {
+/// Django does not report that a code has expired, so the program must enforce the lifetime.
+pub fn expired_code_is_replaced_by_a_new_one(kind: Kind) {
     let provider = Provider::start(kind, &[("DEVICE_CODE_SECONDS", "20")]);
     let home = Home::new(&provider);
     let mut login = home.start_login("--wait 90s");
@@ -49,16 +49,16 @@ pub fn a_code_expires_and_the_next_one_is_approved(kind: Kind) {
     login.event("approved");
     assert_eq!(login.end().0, 0);
     assert_eq!(provider.granted(), [home.token()]);
-    // One code at a time: so many polls fit into the life of both, at one in five seconds.
-    let polls = provider.asked(DEVICE_CODE).len();
+    // At one poll in five seconds, eight polls fit into the lifetimes of both codes if only one code is polled at a time.
+    let polls = provider.requests(DEVICE_CODE).len();
     assert!(polls <= 8, "{polls} polls");
 }
 
-pub fn with_a_client_secret(kind: Kind) {
+pub fn confidential_client_signs_in_renews_and_logs_out(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let home = Home::of_confidential_client(&provider);
     let token = home.sign_in(&provider, "ada");
-    home.refused(&token);
+    home.reject(&token);
     let renewed = home.token();
     assert_ne!(renewed, token);
     assert!(provider.is_active(&renewed));
@@ -67,12 +67,12 @@ pub fn with_a_client_secret(kind: Kind) {
     assert!(!provider.is_active(&renewed));
 }
 
-pub fn access_tokens_that_are_jwts(kind: Kind) {
+pub fn jwt_access_token_is_renewed(kind: Kind) {
     let provider = Provider::start(kind, &[("ACCESS_TOKENS", "jwt")]);
     let home = Home::new(&provider);
     let token = home.sign_in(&provider, "ada");
     assert_eq!(token.split('.').count(), 3, "a JWT");
-    home.refused(&token);
+    home.reject(&token);
     assert_ne!(home.token(), token);
     assert_eq!(provider.refreshes(), Refreshes { granted: 1, refused: 0, reused: 0 });
 }

@@ -1,9 +1,9 @@
-//! `logout` ends the login at the provider.
+//! `logout` revokes the login at the provider.
 
 use crate::home::{Home, outcome};
 use crate::provider::{Kind, Provider};
 
-pub fn the_provider_calls_the_token_inactive_afterwards(kind: Kind) {
+pub fn logout_revokes_the_token(kind: Kind) {
     let provider = Provider::start(kind, &[]);
     let home = Home::new(&provider);
     let token = home.sign_in(&provider, "ada");
@@ -12,6 +12,6 @@ pub fn the_provider_calls_the_token_inactive_afterwards(kind: Kind) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!provider.is_active(&token));
     assert!(provider.revocations() >= 1);
-    assert_eq!(home.holding(&token), Vec::<std::path::PathBuf>::new());
+    assert_eq!(home.files_with(&token), Vec::<std::path::PathBuf>::new());
     assert_eq!(outcome(&home.run("get --interactive never")), (3, "login_required".into()));
 }

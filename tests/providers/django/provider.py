@@ -1,4 +1,4 @@
-"""The site: what its server.py has Django load once Django is ready."""
+"""The Django site. server.py configures Django before Django loads this module."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ LOGGED = {
 
 
 def say(line):
-    # In one write: two threads must not mix.
+    # In one write, so that the lines of two threads do not mix.
     os.write(1, (json.dumps(line) + "\n").encode())
 
 
@@ -36,7 +36,7 @@ def logged(get_response):
                 "endpoint": endpoint,
                 "grant_type": request.POST.get("grant_type"),
                 "refresh_token": token and hashlib.sha256(token.encode()).hexdigest(),
-                # To be introspected by those who never get to see it.
+                # Tests introspect tokens that the program did not store.
                 "access_token": members.get("access_token"),
                 "status": response.status_code,
                 "error": members.get("error"),
@@ -47,7 +47,7 @@ def logged(get_response):
 
 
 class Validator(OAuth2Validator):
-    """Tells more than a number of who signed in, where it tells anything."""
+    """Adds the e-mail address and the user name to the claims."""
 
     oidc_claim_scope = None
 
@@ -56,7 +56,7 @@ class Validator(OAuth2Validator):
 
 
 class Server(DeviceApplicationServer):
-    # There is no setting for it.
+    # There is no setting for the lifetime of device codes.
     expires_in = int(os.environ.get("DEVICE_CODE_SECONDS", 600))
 
 

@@ -1,7 +1,7 @@
-"""django-oauth-toolkit under gunicorn on loopback, in a folder that goes away: python server.py
+"""django-oauth-toolkit under gunicorn on loopback, in a temporary folder: python server.py
 
-One JSON object a line on standard output: first where everything is, then every request to the endpoints for
-programs. Ends when standard input does. Variables: ACCESS_TOKEN_SECONDS, DEVICE_CODE_SECONDS.
+Prints one JSON object per line: first the endpoints, then each request to an endpoint for programs. Exits when standard
+input ends. Environment variables: ACCESS_TOKEN_SECONDS, DEVICE_CODE_SECONDS.
 """
 
 import os
@@ -52,7 +52,7 @@ def configure(folder, root):
             "NAME": Path(folder) / "db.sqlite3",
             "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
         }},
-        # Two people sign in dozens of times; nobody guesses their passwords.
+        # A fast hash: the tests sign in often, and the passwords protect nothing.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         LOGGING={
             "version": 1,
@@ -82,7 +82,7 @@ def fill():
     for name, secret in (
         ("public", ""),
         ("confidential", "the-secret-of-a-client"),
-        # The resource server, which introspects.
+        # The resource server, which introspects tokens.
         ("gateway", "the-secret-of-the-gateway"),
     ):
         Application.objects.create(
@@ -129,14 +129,14 @@ class Gunicorn(BaseApplication):
 
 
 def end_with_stdin():
-    # Not by sys.stdin, whose lock would hold up the end of the interpreter.
+    # sys.stdin would hold a lock that delays the exit of the interpreter.
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 with tempfile.TemporaryDirectory() as folder:
-    # OAuth over HTTP.
+    # Allow OAuth over plain HTTP.
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     listener = socket.create_server(("127.0.0.1", 0))
     root = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,17 +1,16 @@
 // oidc-provider on loopback, with everything in memory: node server.mjs
 //
-// One JSON object a line on standard output: first where everything is, then every request to the endpoints for
-// programs. Ends when standard input does. Variables: ACCESS_TOKEN_SECONDS, DEVICE_CODE_SECONDS,
-// ACCESS_TOKENS=opaque|jwt.
+// Prints one JSON object per line: first the endpoints, then each request to an endpoint for programs. Exits when standard
+// input ends. Environment variables: ACCESS_TOKEN_SECONDS, DEVICE_CODE_SECONDS, ACCESS_TOKENS=opaque|jwt.
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-// What it says about its defaults is for those who deploy it.
+// Its warnings about defaults matter only in production.
 console.info = console.warn = () => {};
 
-// By NODE_PATH, which `import` does not look at.
+// `require` finds the package through NODE_PATH, which `import` ignores.
 const installed = createRequire(import.meta.url).resolve('oidc-provider');
 const { Provider } = await import(pathToFileURL(installed));
 
@@ -33,7 +32,7 @@ function client(id, more) {
   };
 }
 
-// `login` is what somebody typed into the page.
+// `login` is the name that was typed into the page.
 function findAccount(_, login) {
   const claims = { sub: login, email: `${login}@example.com`, preferred_username: login };
   return { accountId: login, claims: () => claims };
@@ -44,14 +43,14 @@ const configuration = {
   clients: [
     client('public', { token_endpoint_auth_method: 'none' }),
     client('confidential', { client_secret: 'the-secret-of-a-client' }),
-    // The resource server, which introspects.
+    // The resource server, which introspects tokens.
     client('gateway', { client_secret: 'the-secret-of-the-gateway', grant_types: [] }),
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'a' }] },
   cookies: { keys: ['loopback'] },
   findAccount,
   claims: { openid: ['sub'], email: ['email'], profile: ['preferred_username'] },
-  // Who signed in stands in the ID token, not at the userinfo endpoint alone.
+  // The ID token has the claims as well, not only the userinfo endpoint.
   conformIdTokenClaims: false,
   rotateRefreshToken: true,
   ttl: {
@@ -85,7 +84,7 @@ async function log(ctx, next) {
     endpoint: route,
     grant_type: params.grant_type ?? null,
     refresh_token: params.refresh_token ? sha256(params.refresh_token) : null,
-    // To be introspected by those who never get to see it.
+    // Tests introspect tokens that the program did not store.
     access_token: route === 'token' ? (ctx.body?.access_token ?? null) : null,
     status: ctx.status,
     error: ctx.body?.error ?? null,
