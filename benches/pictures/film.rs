@@ -1,4 +1,4 @@
-//! What a terminal shows over time, as an SVG that plays itself.
+//! Records a terminal as an animated SVG.
 
 use rexpect::process::PtyProcess;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,16 +11,17 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two letters of what is typed.
+/// The pause between two typed letters.
 const KEY: Duration = Duration::from_millis(45);
-/// How long the end is shown before it begins again.
+/// How long the last frame is shown before the animation repeats, in seconds.
 const LAST: f64 = 6.0;
-/// A longer silence is cut to this.
+/// Longer pauses are shortened to this, in seconds.
 const SILENCE: f64 = 1.0;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Of a letter, and the space around the screen, in pixels.
+/// The width and height of a letter, in pixels.
 const LETTER: (f64, f64) = (8.4, 19.0);
+/// The space around the screen, in pixels.
 const MARGIN: f64 = 16.0;
 
 pub struct Film {
@@ -30,14 +31,14 @@ pub struct Film {
     /// Columns and rows.
     size: (u16, u16),
     began: Instant,
-    /// When the screen had changed, and what was on it then.
+    /// The time of each change in seconds, and the content of the screen after it.
     frames: Vec<(f64, String)>,
 }
 
 impl Film {
     pub fn start(command: Command, (columns, rows): (u16, u16)) -> Self {
         let mut process = PtyProcess::new(command).expect("a terminal");
-        // A shell does not end by being asked to.
+        // An interactive shell ignores SIGTERM.
         process.set_kill_timeout(Some(100));
         let terminal = process.get_file_handle().expect("a terminal");
         let winsize = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -49,26 +50,26 @@ impl Film {
         Self { _process: process, terminal, screen, size, began, frames: Vec::new() }
     }
 
-    /// Watches until `text` is on the screen.
+    /// Records until `text` is on the screen.
     pub fn until(&mut self, text: &str) {
         self.watch_until(|contents| contents.contains(text), text);
     }
 
-    /// Watches until the shell asks for the next command.
+    /// Records until the shell shows its prompt.
     pub fn until_prompt(&mut self) {
         self.watch_until(|contents| contents.trim_end().ends_with('$'), "the prompt");
     }
 
-    /// As a person types, once the shell asks.
+    /// Waits for the prompt, then types `text` letter by letter.
     pub fn types(&mut self, text: &str) {
         self.until_prompt();
-        // What is typed is seen.
+        // Turn echo on, so that the typed letters are visible.
         let mut modes = tcgetattr(&self.terminal).expect("a terminal");
         modes.local_modes |= LocalModes::ECHO;
         tcsetattr(&self.terminal, OptionalActions::Now, &modes).expect("a terminal");
         for letter in text.chars() {
             thread::sleep(KEY);
-            write!(self.terminal, "{letter}").expect("a letter is taken");
+            write!(self.terminal, "{letter}").expect("the terminal accepts a letter");
             self.watch();
         }
     }
@@ -76,7 +77,11 @@ impl Film {
     fn watch_until(&mut self, is_there: impl Fn(&str) -> bool, what: &str) {
         let end = Instant::now() + PATIENCE;
         while !is_there(&self.screen.screen().contents()) {
-            assert!(Instant::now() < end, "{what} never came: {}", self.screen.screen().contents());
+            assert!(
+                Instant::now() < end,
+                "{what} did not appear: {}",
+                self.screen.screen().contents()
+            );
             self.watch();
         }
     }
@@ -88,7 +93,7 @@ impl Film {
             return;
         }
         let mut bytes = [0; 4096];
-        // A terminal that its last program has left cannot be read.
+        // Reading fails after the last program on the terminal has ended.
         let length = self.terminal.read(&mut bytes).unwrap_or(0);
         self.screen.process(&bytes[..length]);
         let contents = self.screen.screen().contents();
@@ -97,7 +102,8 @@ impl Film {
         }
     }
 
-    /// Each line is a text that is visible in its time; who wants no motion sees the end.
+    /// Returns the SVG: one text element per line, visible during its frames. With reduced motion, only the last frame is
+    /// visible.
     pub fn to_svg(&self) -> String {
         let (columns, rows) = self.size;
         let width = f64::from(columns).mul_add(LETTER.0, 2.0 * MARGIN);
@@ -117,7 +123,7 @@ impl Film {
             let last = if line.to == self.frames.len() { "last" } else { "" };
             let y = MARGIN + (f64::from(line.row) + 0.75) * LETTER.1;
             let text = line.text.replace('&', "&amp;").replace('<', "&lt;");
-            // Not every reader of SVG keeps two blanks.
+            // Some SVG viewers collapse consecutive spaces.
             let text = text.replace(' ', "\u{a0}");
             let _ = writeln!(
                 texts,
@@ -132,15 +138,15 @@ impl Film {
         )
     }
 
-    /// Each line with the frames that show it.
+    /// Returns the lines with the frames that show them.
     fn lines(&self) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for (frame, (_, contents)) in self.frames.iter().enumerate() {
             for (row, text) in (0..).zip(contents.lines()) {
                 let text = text.trim_end();
-                let goes_on =
+                let continues =
                     |line: &&mut Line| line.to == frame && line.row == row && line.text == text;
-                match lines.iter_mut().find(goes_on) {
+                match lines.iter_mut().find(continues) {
                     Some(line) => line.to = frame + 1,
                     None if text.is_empty() => {}
                     None => {
@@ -152,7 +158,7 @@ impl Film {
         lines
     }
 
-    /// When each frame begins, with long silences cut.
+    /// Returns the start of each frame in seconds, with long pauses shortened.
     fn starts(&self) -> Vec<f64> {
         let mut at = 0.0;
         let mut before = self.frames.first().map_or(0.0, |(time, _)| *time);
@@ -165,7 +171,7 @@ impl Film {
     }
 }
 
-/// One line of the screen, from one frame to before another.
+/// One line of the screen, visible from the frame `from` until before the frame `to`.
 struct Line {
     row: u16,
     text: String,

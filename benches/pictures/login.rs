@@ -1,10 +1,10 @@
-//! A device login on a terminal, as a person sees it, against the server of the demo.
+//! Records a sign-in with a device code on a terminal, at the test authorization server.
 
 use crate::film::Film;
 use crate::machine::{Machine, PATIENCE};
 use std::process::Command;
 
-/// Columns and rows of the terminal.
+/// The columns and rows of the terminal.
 const SIZE: (u16, u16) = (76, 19);
 
 pub fn film() -> String {
@@ -21,14 +21,14 @@ pub fn film() -> String {
     film.to_svg()
 }
 
-/// A plain shell on that machine, with the program on its PATH.
+/// Returns a shell in the environment of `machine`, with the program on its PATH.
 fn shell(machine: &Machine) -> Command {
     let inside = machine.terminal_command("");
     let programs = std::path::Path::new(inside.get_program()).parent().expect("a folder");
     let mut command = Command::new("sh");
     command.env_clear();
     for (name, value) in inside.get_envs() {
-        command.env(name, value.expect("each has a value"));
+        command.env(name, value.expect("each variable has a value"));
     }
     command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
     command.env("PS1", "$ ").env("TERM", "xterm-256color").current_dir(machine.codex_home());

@@ -1,7 +1,7 @@
-//! The pictures of README.md: `.ci/pictures` installs what they need and makes them anew.
+//! Creates the pictures of README.md. `.ci/pictures` installs the required programs and runs this.
 //!
-//! `race` measures the real Codex CLI, alone and with this program as its token command; `login` records a device login.
-#![expect(clippy::disallowed_methods, reason = "REAL_CODEX and the time of a recording")]
+//! `race` measures the real Codex CLI, alone and with this program as its token command. `login` records a sign-in.
+#![expect(clippy::disallowed_methods, reason = "reads REAL_CODEX and measures time")]
 
 #[allow(dead_code, reason = "tests/codex uses the rest of it")]
 #[path = "../../tests/codex/codex.rs"]
@@ -30,5 +30,5 @@ fn main() {
 
 fn write(name: &str, text: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-    std::fs::write(folder.join(name), text).expect("docs/pictures takes it");
+    std::fs::write(folder.join(name), text).expect("docs/pictures is writable");
 }

@@ -1,4 +1,4 @@
-//! Many Codex at once: how often the one refresh token is sent, and refused.
+//! Runs many Codex processes at once and counts the refresh requests, and those that the server refuses.
 
 use crate::codex;
 use crate::machine::{Machine, eventually};
@@ -8,22 +8,22 @@ use std::time::Duration;
 
 const CROWDS: [usize; 5] = [1, 2, 4, 8, 16];
 const ROUNDS: usize = 3;
-/// What a server across an ocean takes; on loopback one would be done before the next begins.
+/// The delay of a distant server. On loopback, one request would end before the next one starts.
 const ROUND_TRIP: Duration = Duration::from_millis(300);
-/// Seconds left of a token that is due for us, and not yet for Codex.
+/// The remaining lifetime in seconds of a token that this program renews, but Codex does not renew yet.
 const DUE: i64 = 8 * 60;
 const EXPIRED: i64 = -1;
 
-/// Who asks whom, and for which token.
+/// The token command and the state of the login.
 #[derive(Clone, Copy)]
 enum Case {
-    /// Codex by itself, its token expired.
+    /// Codex without this program; the token has expired.
     Alone,
-    /// Codex with us as its token command; the login is Codex's own, its token due.
+    /// Codex with this program as its token command and the login in auth.json; the token is due for renewal.
     Shared,
-    /// The same, its token expired: Codex does not wait for us.
+    /// As `Shared`, with an expired token, for which Codex does not wait for this program.
     SharedExpired,
-    /// Codex with us as its token command; the login is ours alone, its token expired.
+    /// Codex with this program as its token command and the login in a storage of this program; the token has expired.
     Apart,
 }
 
@@ -34,7 +34,7 @@ const CASES: [(Case, &str); 4] = [
     (Case::Apart, "apart"),
 ];
 
-/// One line for each crowd.
+/// Returns a CSV table with one line per run.
 pub fn table() -> String {
     let mut table = "case,processes,round,refresh_requests,refused,answered\n".to_owned();
     for processes in CROWDS {
@@ -69,7 +69,7 @@ fn crowd(processes: usize, case: Case) -> String {
     }
     let started: Vec<Child> = (0..processes).map(|_| start(&machine, &exec)).collect();
     let answered = started.into_iter().map(codex::answered).filter(|answered| *answered).count();
-    // A renewal that was due is made in the background.
+    // A token that is due is renewed in the background.
     eventually(|| machine.renewers().is_empty() && machine.issuer.counts().in_flight == 0);
     let counts = machine.issuer.counts();
     format!("{},{},{answered}", counts.refreshes, counts.refreshes - counts.refreshes_granted)

@@ -1,4 +1,4 @@
-//! Checks what a warm `get` costs. Prints each figure with its limit.
+//! Checks the cost of a `get` with a valid token. Prints each figure with its limit.
 
 use crate::contenders::{self, Contender, built};
 use crate::logins::Logins;
@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 const PAIRS: usize = 1000;
 
-/// The static release, beside the static C program of floor.c.
+/// The limit for the time of the static release, relative to the static C program of floor.c.
 const RATIO_TO_FLOOR: f64 = 0.95;
 const SYSTEM_CALLS: u64 = 40;
 const PAGE_FAULTS: u64 = 40;
-/// The plain release, beside `git credential-store`.
+/// The limit for the time of the dynamic release, relative to `git credential-store`.
 const RATIO_TO_GIT: f64 = 1.0;
 
 pub fn check(logins: &Logins) -> ExitCode {

@@ -1,4 +1,4 @@
-//! The programs that are measured: the C program, our two releases, and git's credential helpers.
+//! The measured programs: a C program, two builds of this program, and git's credential helpers.
 
 use crate::logins::Logins;
 use std::env;
@@ -13,7 +13,7 @@ pub struct Contender {
     pub program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    /// A file that is its standard input.
+    /// The file for standard input.
     input: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Contender {
         self
     }
 
-    /// The call, run by `tool` where one is named.
+    /// Returns the command, run by `tool` unless that is empty.
     pub fn command(&self, tool: &[&str]) -> Command {
         let mut words = tool.iter().map(Path::new).chain([self.program.as_path()]);
         let mut command = Command::new(words.next().unwrap());
@@ -49,14 +49,14 @@ impl Contender {
         command
     }
 
-    /// Whether it is here and answers.
+    /// Returns whether the program is installed and succeeds.
     fn answers(&self) -> bool {
         let output = self.command(&[]).stdout(Stdio::piped()).output();
         output.is_ok_and(|output| output.status.success())
     }
 }
 
-/// Our two releases.
+/// The two release builds of this program.
 pub struct Built {
     pub release: PathBuf,
     pub fixed: PathBuf,
@@ -68,18 +68,18 @@ pub fn built() -> Built {
     Built { release: build(None), fixed: build(Some(STATIC_TARGET)) }
 }
 
-/// Builds both programs, copies them as an installation does, and returns the path of the answering one. A copy lies in the
-/// page cache in larger pieces than what the linker wrote, so that a call has fewer page faults.
+/// Builds both programs and copies them, as an installation does. Returns the path of `codex-credential`. A copy is in the
+/// page cache in larger pieces than the linker's output, so a call has fewer page faults.
 fn build(target: Option<&str>) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells a bench of its package makes build scripts of dependencies run again.
+    // Cargo's variables for a benchmark would make build scripts of dependencies run again.
     for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|its| name.starts_with(its)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix)) {
             cargo.env_remove(name);
         }
     }
     cargo.args(["build", "--quiet", "--release", "--bins"]);
-    // As the packages have it.
+    // The packages contain the static build with etcd.
     cargo.args(target.iter().flat_map(|target| ["--features", "etcd", "--target", target]));
     assert!(cargo.status().is_ok_and(|status| status.success()), "the release builds");
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -92,7 +92,7 @@ fn build(target: Option<&str>) -> PathBuf {
     installed.join("codex-credential")
 }
 
-/// Those that are here.
+/// Returns the contenders that work on this machine.
 pub fn all(logins: &Logins, built: &Built) -> Vec<Contender> {
     let mut all = Vec::from(floors(logins));
     all.extend(ours("static", &built.fixed, logins));
@@ -101,14 +101,14 @@ pub fn all(logins: &Logins, built: &Built) -> Vec<Contender> {
     all.retain(|contender| {
         let answers = contender.answers();
         if !answers {
-            eprintln!("not here, or it does not answer: {}", contender.name);
+            eprintln!("left out, not installed or failing: {}", contender.name);
         }
         answers
     });
     all
 }
 
-/// floor.c, linked in three ways. The static one against glibc comes first: everything is compared with it.
+/// Builds floor.c, linked in three ways. The static program with glibc comes first: all others are compared with it.
 pub fn floors(logins: &Logins) -> [Contender; 3] {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/warm/floor.c");
     [("static", "cc", "-static"), ("dynamic", "cc", "-O2"), ("static, musl", "musl-gcc", "-static")]
@@ -131,7 +131,7 @@ pub fn codex_token(release: &str, program: &Path, logins: &Logins) -> Contender 
     get(release, "Codex's login, token", program, logins)
 }
 
-/// `get` in both forms for Codex's login, and for a login in each storage of our own.
+/// Returns `get` for Codex's login in both output forms, and for a login in each storage of this program.
 fn ours(release: &str, program: &Path, logins: &Logins) -> Vec<Contender> {
     let git = get(release, "Codex's login, git's protocol", program, logins);
     let mut ours =
@@ -153,7 +153,7 @@ fn request(logins: &Logins) -> PathBuf {
     request
 }
 
-/// git's own credential store and cache, each with one credential of the size of a token.
+/// Returns git's credential store and cache, each with one credential of the size of a token.
 pub fn git(logins: &Logins) -> [Contender; 2] {
     let folder = Command::new("git").arg("--exec-path").output();
     let folder = folder.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();

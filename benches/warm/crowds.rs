@@ -1,4 +1,4 @@
-//! Many callers at once: with a valid token, with none, and with an expired one.
+//! Measures many callers at once: with a valid token, without a login, and with an expired token.
 
 use crate::logins;
 use crate::measure::{median, processor_time};
@@ -11,24 +11,24 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
-/// Of each size, in turn; the medians count.
+/// Rounds of all sizes; the table has the medians.
 const ROUNDS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Warm,
-    /// Approved a second after it is asked for.
+    /// No login; the server approves the sign-in after one second.
     Cold,
-    /// The token endpoint takes 200 ms.
+    /// An expired token; the token endpoint takes 200 ms.
     Expired,
 }
 
-/// Of one crowd, in milliseconds.
+/// The times of one crowd in milliseconds, and its requests.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct Measured {
     all: f64,
-    half: f64,
-    nearly_all: f64,
+    median_caller: f64,
+    slowest_percent: f64,
     processor: f64,
     requests: u64,
 }
@@ -39,29 +39,29 @@ pub fn table(program: &Path) -> String {
          |---:|---|---:|---:|---:|---:|---:|---:|\n",
     );
     for state in [State::Warm, State::Cold, State::Expired] {
-        let rounds: Vec<Vec<Seen>> = (0..ROUNDS)
+        let rounds: Vec<Vec<Measured>> = (0..ROUNDS)
             .map(|_| SIZES.iter().map(|&size| crowd(program, state, size)).collect())
             .collect();
         for (index, size) in SIZES.iter().enumerate() {
             let of =
-                |what: fn(&Seen) -> f64| median(rounds.iter().map(|round| what(&round[index])));
+                |what: fn(&Measured) -> f64| median(rounds.iter().map(|round| what(&round[index])));
             let ratio = median(rounds.iter().map(|round| round[index].all / round[0].all));
             let requests = rounds.iter().map(|round| round[index].requests).max().unwrap();
             let _ = writeln!(
                 table,
                 "| {size} | {} | {:.1} | {ratio:.2} | {:.1} | {:.1} | {:.1} | {requests} |",
                 format!("{state:?}").to_lowercase(),
-                of(|seen| seen.all),
-                of(|seen| seen.half),
-                of(|seen| seen.nearly_all),
-                of(|seen| seen.processor),
+                of(|measured| measured.all),
+                of(|measured| measured.median_caller),
+                of(|measured| measured.slowest_percent),
+                of(|measured| measured.processor),
             );
         }
     }
     table
 }
 
-fn crowd(program: &Path, state: State, size: usize) -> Seen {
+fn crowd(program: &Path, state: State, size: usize) -> Measured {
     let (issuer, home) = machine(state);
     let command = || {
         let mut command = Command::new(program);
@@ -78,7 +78,10 @@ fn crowd(program: &Path, state: State, size: usize) -> Seen {
                 scope.spawn(|| {
                     let begin = Instant::now();
                     let status = command().status();
-                    assert!(status.is_ok_and(|status| status.success()), "each gets a token");
+                    assert!(
+                        status.is_ok_and(|status| status.success()),
+                        "each caller gets a token"
+                    );
                     begin.elapsed().as_secs_f64() * 1e3
                 })
             })
@@ -88,16 +91,16 @@ fn crowd(program: &Path, state: State, size: usize) -> Seen {
     let all = begin.elapsed().as_secs_f64() * 1e3;
     times.sort_by(f64::total_cmp);
     let counts = issuer.counts();
-    Seen {
+    Measured {
         all,
-        half: times[times.len() / 2],
-        nearly_all: times[(times.len() * 99).div_ceil(100) - 1],
+        median_caller: times[times.len() / 2],
+        slowest_percent: times[(times.len() * 99).div_ceil(100) - 1],
         processor: (processor_time() - before) / f64::from(u32::try_from(size).unwrap()),
         requests: counts.user_codes + counts.refreshes,
     }
 }
 
-/// Codex's own login, in that state.
+/// Starts a server and creates a home with Codex's login in this state.
 fn machine(state: State) -> (Issuer, TempDir) {
     let issuer = Issuer::builder()
         .token_padding(500)

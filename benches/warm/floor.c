@@ -1,4 +1,4 @@
-/* The floor: reads the file, prints a part of it. */
+/* The lower bound: reads the file and prints a part of it. */
 #include <fcntl.h>
 #include <unistd.h>
 

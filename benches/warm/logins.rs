@@ -1,4 +1,4 @@
-//! A home with one login in each storage, and the environment that finds it.
+//! A home with one login in each storage, and the environment variables for it.
 
 use issuer::{Account, Issuer, Tokens};
 use serde_json::json;
@@ -9,20 +9,20 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Ten days, in seconds: not due for renewal.
+/// Ten days in seconds: the token is not due for renewal.
 const LIFETIME: i64 = 864_000;
-/// Brings an access token to the size of a real one, in bytes.
+/// Bytes that bring an access token to its usual size.
 const PADDING: usize = 500;
 
 pub struct Logins {
     issuer: Issuer,
     home: TempDir,
-    /// In memory, as a session's is.
+    /// The runtime directory, in memory as in a login session.
     runtime: TempDir,
 }
 
 impl Logins {
-    /// Codex's own login alone.
+    /// Creates a home with Codex's login in auth.json.
     pub fn new() -> Self {
         let issuer = Issuer::builder().token_padding(PADDING).start();
         let home = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ impl Logins {
         fs::set_permissions(runtime.path(), Permissions::from_mode(0o700)).unwrap();
         let ada: Account = Issuer::accounts().swap_remove(0);
         let [a, b] = [(); 2].map(|()| issuer.grant(&ada, LIFETIME));
-        // Codex's refresh token is a JWT, too.
+        // Codex's refresh token is a JWT as well.
         write(home.path(), &Tokens { refresh_token: b.access_token, ..a });
         Self { issuer, home, runtime }
     }
@@ -52,7 +52,7 @@ impl Logins {
         ]
     }
 
-    /// A profile for each storage of our own, signed in to by `program`; those whose storage is here.
+    /// Creates a profile for each storage of this program and signs in. Returns the storages that work on this machine.
     pub fn sign_in(&self, program: &Path) -> Vec<&'static str> {
         self.issuer.set(|settings| {
             settings.auto_approve = Some(Duration::ZERO);
@@ -67,26 +67,26 @@ impl Logins {
         };
         let config: Vec<String> = ["file", "memory", "keyring"].iter().map(profile).collect();
         fs::write(self.config(), config.concat()).unwrap();
-        let mut kept = vec!["file", "memory", "keyring"];
-        kept.retain(|storage| self.sign_in_to(program, storage));
-        kept
+        let mut storages = vec!["file", "memory", "keyring"];
+        storages.retain(|storage| self.sign_in_to(program, storage));
+        storages
     }
 
-    /// Of the profiles; Codex's login needs none.
+    /// Returns the path of the configuration with the profiles. Codex's login needs no configuration.
     pub fn config(&self) -> PathBuf {
         self.path("profiles.toml")
     }
 
     fn sign_in_to(&self, program: &Path, storage: &str) -> bool {
         let mut login = Command::new("sh");
-        let words = match storage {
-            // A keyring of its own, which is gone when the warm calls begin: they need none.
+        let script = match storage {
+            // A keyring that ends after the sign-in: a call with a valid cached token does not need it.
             "keyring" => {
                 "exec dbus-run-session -- sh -c 'printf pass | gnome-keyring-daemon --unlock >/dev/null && \"$@\"' -- \"$@\""
             }
             _ => "exec \"$@\"",
         };
-        login.args(["-c", words, "--"]).arg(program);
+        login.args(["-c", script, "--"]).arg(program);
         login.args(["login", "--profile", storage, "--wait", "60s", "--config"]).arg(self.config());
         login.env_clear().envs(self.environment());
         login.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -94,7 +94,7 @@ impl Logins {
     }
 }
 
-/// As Codex's own login, in `home`.
+/// Writes `tokens` as Codex's login in `home`.
 pub fn write(home: &Path, tokens: &Tokens) {
     let login = json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": {
         "id_token": tokens.id_token, "access_token": tokens.access_token,

@@ -1,12 +1,9 @@
-//! Measures what a `get` costs: `cargo bench --profile dev --bench warm`.
+//! Measures `get`: `cargo bench --profile dev --bench warm`.
 //!
-//! Prints three tables, or those that are named behind `--`: `warm` (one call beside other programs; also written into
-//! docs/performance.md), `crowds` (many callers at once) and `renewal` (a renewal beside curl). With `--budget` it checks
-//! the limits of budget.rs instead, and fails if one is exceeded.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "peers come in by variables; the time is what is measured"
-)]
+//! Prints three tables, or those named after `--`: `warm` (one call compared with other programs, also written to
+//! docs/performance.md), `crowds` (many callers at once) and `renewal` (a renewal compared with curl). `--budget` checks the
+//! limits of budget.rs instead and fails if one is exceeded.
+#![expect(clippy::disallowed_methods, reason = "reads ROUNDS and measures time")]
 
 mod budget;
 mod contenders;
@@ -20,7 +17,7 @@ use contenders::{Built, Contender, built};
 use logins::Logins;
 use std::process::ExitCode;
 
-/// Rounds of one call each, in shuffled order.
+/// The number of rounds. Each round calls every program once, in shuffled order.
 const ROUNDS: usize = 300;
 
 fn main() -> ExitCode {

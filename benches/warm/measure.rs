@@ -1,17 +1,17 @@
-//! What a call costs. The counts do not depend on the speed of the machine.
+//! Measures a call. The counts do not depend on the speed of the machine.
 
 use crate::contenders::Contender;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Of one call; `None` where it cannot be counted here.
+/// The counts of one call; `None` if this machine cannot count them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Of all threads and children, by strace.
+    /// System calls of all threads and children, counted by strace.
     pub system_calls: Option<u64>,
     pub page_faults: Option<u64>,
-    /// Of the program's file, in bytes.
+    /// The size of the program's file in bytes.
     pub size: u64,
 }
 
@@ -37,38 +37,38 @@ fn system_calls(contender: &Contender) -> Option<u64> {
     (output.status.success() && calls > 0).then_some(calls as u64)
 }
 
-/// The fewest of a few calls: where addresses are random, a stack now and then takes a page more.
+/// Returns the minimum of a few calls: with randomized addresses, a stack sometimes needs one more page.
 fn page_faults(contender: &Contender) -> Option<u64> {
     let of_one = || {
-        let before = of_children()?;
+        let before = child_usage()?;
         contender.command(&[]).status().ok()?;
-        Some(of_children()?.page_faults - before.page_faults)
+        Some(child_usage()?.page_faults - before.page_faults)
     };
     (0..5).map(|_| of_one()).min()?
 }
 
-/// The processor time of all children that have ended, in milliseconds, to the next ten.
+/// Returns the processor time of all ended children in milliseconds, with a resolution of ten.
 pub fn processor_time() -> f64 {
-    of_children().expect("proc is mounted").processor
+    child_usage().expect("/proc is mounted").processor
 }
 
-struct OfChildren {
+struct ChildUsage {
     page_faults: u64,
     processor: f64,
 }
 
-/// What proc(5) tells of those that have been waited for: `cminflt`, `cmajflt`, `cutime` and `cstime`.
-fn of_children() -> Option<OfChildren> {
+/// Reads the counts of the children that have been waited for: `cminflt`, `cmajflt`, `cutime` and `cstime` of proc(5).
+fn child_usage() -> Option<ChildUsage> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-    Some(OfChildren {
+    Some(ChildUsage {
         page_faults: field(11)? + field(13)?,
         processor: u32::try_from(field(16)? + field(17)?).map(f64::from).ok()? * 10.0,
     })
 }
 
-/// Microseconds of each call, a row for each round.
+/// Returns the wall time of each call in microseconds, one row per round.
 pub fn walls(contenders: &[Contender], rounds: usize) -> Vec<Vec<f64>> {
     let mut walls = vec![vec![0.0; contenders.len()]; rounds];
     let mut order: Vec<usize> = (0..contenders.len()).collect();
@@ -86,7 +86,7 @@ fn wall(contender: &Contender) -> f64 {
     let begin = Instant::now();
     let status = command.status();
     let wall = begin.elapsed().as_secs_f64() * 1e6;
-    assert!(status.is_ok_and(|status| status.success()), "{} answers", contender.name);
+    assert!(status.is_ok_and(|status| status.success()), "{} succeeds", contender.name);
     wall
 }
 

@@ -1,4 +1,4 @@
-//! A renewal over TLS beside curl, which sends the same request.
+//! Compares a renewal over TLS with curl sending the same request.
 
 use crate::logins;
 use crate::measure::median;
@@ -21,7 +21,7 @@ pub fn table(program: &Path) -> String {
     let machine = Machine::new();
     let mut pairs = Vec::new();
     for round in 0..ROUNDS {
-        // In turn, so that neither is always the first.
+        // Alternate which program runs first.
         let pair = if round % 2 == 0 {
             let ours = machine.get(program);
             (ours, machine.curl())
@@ -31,7 +31,11 @@ pub fn table(program: &Path) -> String {
         };
         pairs.push(pair);
     }
-    assert_eq!(machine.issuer.counts().refreshes_granted, 2 * ROUNDS as u64, "each renews once");
+    assert_eq!(
+        machine.issuer.counts().refreshes_granted,
+        2 * ROUNDS as u64,
+        "each call renews once"
+    );
     let of = |what: fn(&(f64, f64)) -> f64| median(pairs.iter().map(what));
     format!(
         "| a renewal over TLS, {ROUNDS} pairs | ms |\n|---|---:|\n\
@@ -61,7 +65,7 @@ impl Machine {
         self.issuer.grant(&ada, -1)
     }
 
-    /// Milliseconds.
+    /// Runs `get` with an expired token. Returns the time in milliseconds.
     fn get(&self, program: &Path) -> f64 {
         logins::write(self.home.path(), &self.grant());
         let mut command = Command::new(program);
@@ -71,6 +75,7 @@ impl Machine {
         time(command)
     }
 
+    /// Sends the refresh request with curl. Returns the time in milliseconds.
     fn curl(&self) -> f64 {
         let tokens = self.grant();
         let body = json!({ "client_id": "app_EMoamEEZ73f0CkXaXp7hrann",
@@ -92,7 +97,7 @@ impl Machine {
     }
 }
 
-/// Milliseconds.
+/// Runs the command. Returns its time in milliseconds.
 fn time(mut command: Command) -> f64 {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! The table of docs/performance.md.
+//! Formats the table of docs/performance.md.
 
 use crate::contenders::Contender;
 use crate::measure::{Counts, median, ratio};
@@ -34,26 +34,26 @@ fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-/// The processor, the kernel and the versions.
+/// Returns the processor, the kernel and the versions of Rust and git.
 fn machine() -> String {
     let shell = "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2; nproc; uname -r; rustc --version | cut -d' ' -f2; git --version | cut -d' ' -f3";
-    let said = Command::new("sh")
+    let output = Command::new("sh")
         .args(["-c", shell])
         .output()
         .map(|output| output.stdout)
         .unwrap_or_default();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let mut lines = said.lines().map(str::trim);
+    let output = String::from_utf8_lossy(&output).into_owned();
+    let mut lines = output.lines().map(str::trim);
     let mut next = || lines.next().unwrap_or("unknown");
     format!("{}, {} cores, Linux {}, Rust {}, git {}", next(), next(), next(), next(), next())
 }
 
-/// Puts the table between its marks in docs/performance.md.
+/// Replaces the table between its markers in docs/performance.md.
 pub fn write(table: &str) {
     let mark = "<!-- warm -->\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
     let document = fs::read_to_string(&path).unwrap();
-    let (head, rest) = document.split_once(mark).expect("the mark of the table's begin");
-    let (_, tail) = rest.split_once("<!-- end -->").expect("the mark of its end");
+    let (head, rest) = document.split_once(mark).expect("the marker before the table");
+    let (_, tail) = rest.split_once("<!-- end -->").expect("the marker after the table");
     fs::write(&path, format!("{head}{mark}{table}<!-- end -->{tail}")).unwrap();
 }
