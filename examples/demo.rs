@@ -1,4 +1,4 @@
-//! Shows many processes that share one login and one renewal, on an authorization server on loopback.
+//! Shows many processes that share one login and one renewal, with an authorization server on loopback.
 //!
 //! `cargo run --example demo` asks you to approve the sign-in on a web page. With `-- --auto`, or without a terminal, the
 //! demo approves it. The login is in a temporary folder.
@@ -21,7 +21,7 @@ struct Demo {
     program: PathBuf,
     issuer: Issuer,
     home: TempDir,
-    /// What was counted, the actual count and the expected count.
+    /// The counted event, the actual count and the expected count.
     rows: Vec<(&'static str, u64, u64)>,
 }
 
@@ -56,8 +56,8 @@ impl Demo {
         command.args(["get", "--format", "token", "--wait", "2m"]);
         command.env("CODEX_HOME", self.home.path());
         command.env("CODEX_CREDENTIAL_ISSUER", self.issuer.url());
-        for own in ["CODEX_CREDENTIAL_CLIENT_ID", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"] {
-            command.env_remove(own);
+        for variable in ["CODEX_CREDENTIAL_CLIENT_ID", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"] {
+            command.env_remove(variable);
         }
         // CI=true would disable the sign-in.
         command.env("CODEX_CREDENTIAL_INTERACTIVE", "auto");
@@ -107,9 +107,9 @@ impl Demo {
         self.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_millis(700)), 1);
         let mut caller = self.get();
         let in_flight = self.issuer.wait_until(|counts| counts.in_flight == 1, PATIENCE);
-        assert!(in_flight, "the refresh is under way");
+        assert!(in_flight, "the refresh request has started");
         caller.kill().expect("the caller can be killed");
-        let killed = caller.wait().expect("the caller is gone");
+        let killed = caller.wait().expect("the caller has ended");
         assert!(!killed.success());
         let tokens = answers(vec![self.get()]);
         let refreshes = self.issuer.counts().refreshes - before;

@@ -1,4 +1,4 @@
-//! Writes the man pages and completions of a package.
+//! Writes the man pages and shell completions for a package.
 //!
 //! `cargo run --example packaging -- FOLDER`
 

@@ -75,5 +75,6 @@ pub fn record(table: Table, what: &str, tried: usize, lost: usize, note: &str, t
     let row = format!("{table}\t{test}\t{what}\t{tried}\t{lost}\t{note}\n");
     let file = OpenOptions::new().append(true).create(true).open(path);
     // In one write: other tests append their rows at the same time.
-    file.and_then(|mut file| file.write_all(row.as_bytes())).expect("the file that ATTACKS names can be written");
+    file.and_then(|mut file| file.write_all(row.as_bytes()))
+        .expect("the file that ATTACKS names can be written");
 }

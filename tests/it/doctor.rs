@@ -171,7 +171,9 @@ fn lock_file_that_cannot_be_opened_is_a_failure() {
 #[test]
 fn locks_without_effect_are_a_failure() {
     if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: strace is not installed; apt-get install strace, then cargo test doctor");
+        eprintln!(
+            "skipped: strace is not installed; apt-get install strace, then cargo test doctor"
+        );
         return;
     }
     let machine = machine(864_000);

@@ -2,7 +2,7 @@
 //! TLS tests use a real server with a certificate authority of the test.
 
 use crate::certificates::{self, today};
-use crate::doctor::{run_doctor, machine, only, says};
+use crate::doctor::{machine, only, run_doctor, says};
 use crate::machine::Machine;
 use crate::proxies::{Policy, Proxy};
 use issuer::{Authority, Endpoint, Fault};
@@ -78,7 +78,10 @@ fn fails_over_https(machine: &Machine, words: &str, next: &str) -> Vec<Value> {
     assert!(check["next"].as_str().unwrap().contains(next), "{check}");
     let failures: Vec<_> = checks.iter().filter(|check| check["level"] == "failure").collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(checks.iter().all(|check| check["name"] != "clock"), "without an answer the clock cannot be checked");
+    assert!(
+        checks.iter().all(|check| check["name"] != "clock"),
+        "without an answer the clock cannot be checked"
+    );
     let sent = issuer::Counts { discoveries: 0, ..machine.issuer.counts() };
     assert_eq!(sent, issuer::Counts::default());
     checks
@@ -150,8 +153,11 @@ fn server_without_tls_is_reported() {
     let mut machine = machine(864_000);
     let plain = machine.issuer.url().replace("http://127.0.0.1", "https://localhost");
     machine.set("CODEX_CREDENTIAL_ISSUER", &plain);
-    let checks =
-        fails_over_https(&machine, "the server does not speak TLS", "http:// or https:// of the proxy");
+    let checks = fails_over_https(
+        &machine,
+        "the server does not speak TLS",
+        "http:// or https:// of the proxy",
+    );
     only(&checks, "tcp", "ok");
 }
 

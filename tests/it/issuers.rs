@@ -70,7 +70,10 @@ fn tokens_of_any_form_are_accepted() {
         let expires_in = answer["expires_in"].as_i64();
         match lifetime {
             Some(all) => {
-                assert!(expires_in.is_some_and(|left| (all - 60..=all).contains(&left)), "{expires_in:?}");
+                assert!(
+                    expires_in.is_some_and(|left| (all - 60..=all).contains(&left)),
+                    "{expires_in:?}"
+                );
             }
             None => assert_eq!(expires_in, None, "valid until it is rejected"),
         }

@@ -220,7 +220,8 @@ fn search(folder: &Path, text: &str, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             search(&path, text, found);
-        } else if fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)) {
+        } else if fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+        {
             found.push(path);
         }
     }

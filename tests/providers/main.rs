@@ -41,9 +41,7 @@ fn main() -> ExitCode {
     // The tests mostly wait for polls, expiries and pages.
     arguments.test_threads.get_or_insert(4);
     if std::env::var_os("REAL_DJANGO").is_none() && !arguments.list {
-        println!(
-            "skipped: no identity providers are installed; run .ci/providers"
-        );
+        println!("skipped: no identity providers are installed; run .ci/providers");
         return ExitCode::SUCCESS;
     }
     let both = trials![

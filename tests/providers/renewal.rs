@@ -1,6 +1,6 @@
 //! Renewal with rotation: both providers end a login whose refresh token is sent twice.
 
-use crate::home::{Home, wait_for_expiry, token_of};
+use crate::home::{Home, token_of, wait_for_expiry};
 use crate::provider::{Kind, Provider, Refreshes};
 use std::collections::HashSet;
 
