@@ -1,8 +1,8 @@
 //! Measures `get`: `cargo bench --profile dev --bench warm`.
 //!
 //! Prints three tables, or those named after `--`: `warm` (one call compared with other programs, also written to
-//! docs/performance.md), `crowds` (many callers at once) and `renewal` (a renewal compared with curl). `--budget` checks the
-//! limits of budget.rs instead and fails if one is exceeded.
+//! docs/performance.md), `crowds` (many callers at once) and `renewal` (a renewal compared with curl). `--budget` checks
+//! the limits of budget.rs instead and fails if one is exceeded.
 #![expect(clippy::disallowed_methods, reason = "reads ROUNDS and measures time")]
 
 mod budget;

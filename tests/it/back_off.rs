@@ -128,7 +128,7 @@ fn retry_after_is_limited_to_an_hour() {
 }
 
 #[test]
-fn failure_dated_in_the_future_delays_nobody() {
+fn failure_dated_in_the_future_does_not_delay_a_renewal() {
     let (machine, _) = Machine::signed_in(-1);
     fs::create_dir_all(machine.own("")).unwrap();
     let tomorrow = clock::now() + 86_400;

@@ -1,5 +1,5 @@
-//! `doctor` on the network path to the issuer: separate checks for DNS, proxy, connection, certificate, clock and server. The
-//! TLS tests use a real server with a certificate authority of the test.
+//! `doctor` on the network path to the issuer: separate checks for DNS, proxy, connection, certificate, clock and server.
+//! The TLS tests use a real server with a certificate authority of the test.
 
 use crate::certificates::{self, today};
 use crate::doctor::{machine, only, run_doctor, says};

@@ -183,7 +183,7 @@ fn poll_with_a_lost_success_is_not_repeated() {
 }
 
 #[test]
-fn next_caller_is_told_of_a_killed_poll() {
+fn killed_poll_is_reported_to_the_next_caller() {
     let gateway = Gateway::new();
     let issuer = &gateway.machine.issuer;
     issuer.fault(Endpoint::DeviceToken, Fault::DelayAfter(Duration::from_secs(60)), 1);

@@ -41,8 +41,8 @@ impl Machine {
         Self { issuer, home: tempfile::tempdir().unwrap(), more: Vec::new() }
     }
 
-    /// Creates a machine where Ada is signed in. Her access token is valid for `lifetime` seconds; it has expired if that is
-    /// negative.
+    /// Creates a machine where Ada is signed in. Her access token is valid for `lifetime` seconds; a negative lifetime means
+    /// that it has expired.
     pub fn signed_in(lifetime: i64) -> (Self, Tokens) {
         let machine = Self::new();
         let tokens = machine.sign_in(lifetime);

@@ -17,8 +17,8 @@ fn gateway(provider: &Provider) -> Issuer {
     Issuer::builder().set(|settings| settings.introspection = Some(introspection)).start()
 }
 
-/// Runs `codex exec` with the gateway as its model provider. `timeout` ends it, because Codex waits forever for a server that
-/// is down.
+/// Runs `codex exec` with the gateway as its model provider. `timeout` ends it, because Codex waits forever for a
+/// server that is down.
 fn run_codex(home: &Home, gateway: &Issuer) -> Output {
     let url = gateway.url();
     let config = format!(
@@ -55,7 +55,8 @@ pub fn gateway_accepts_the_token_until_logout(kind: Kind) {
     let gateway = gateway(&provider);
     let home = Home::new(&provider);
 
-    // Without a login, Codex sends its request without a token and shows our error. The sign-in continues in the background.
+    // Without a login, Codex sends its request without a token and shows the error of this program. The sign-in continues
+    // in the background.
     let output = run_codex(&home, &gateway);
     assert!(!output.status.success(), "{}", text(&output));
     let first_output = text(&output);

@@ -1,4 +1,5 @@
-//! Control tests: a plain OAuth client causes the events that the other tests count, so that a count of zero means something.
+//! Control tests: a plain OAuth client causes the events that the other tests count. This shows
+//! that the counts work.
 
 use crate::provider::{DEVICE_CODE, Kind, PUBLIC, Provider, Refreshes, get, post};
 use serde_json::Value;
