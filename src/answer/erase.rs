@@ -43,7 +43,9 @@ fn remove(
     matches: &dyn Fn(&Login) -> bool,
     deadline: &Deadline,
 ) -> Result<()> {
-    if profile.storage.hold(deadline)?.remove(matches, deadline)? {
+    // The default account may have changed while this process waited.
+    let is_same = |stored: &Login| stored.account().is_same_as(&login.account()) && matches(stored);
+    if profile.storage.hold(deadline)?.remove(&is_same, deadline)? {
         audit::note(profile, Action::Removal, Some(login), None);
     }
     Ok(())

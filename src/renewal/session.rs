@@ -45,7 +45,9 @@ pub fn hold_to_renew<'a>(
 ) -> Result<Box<dyn HeldLogin + 'a>> {
     loop {
         let hold = profile.storage.hold(deadline)?;
-        if !journal::is_answered(&profile.storage.sign_in_dir().journal())? {
+        // Only Codex's storage compares the login that a sign-in replaces.
+        let is_codex = profile.storage.as_codex().is_some();
+        if !is_codex || !journal::is_answered(&profile.storage.sign_in_dir().journal())? {
             return Ok(hold);
         }
         drop(hold);
@@ -96,12 +98,22 @@ pub fn recover(
     login_dir: &LoginDir,
     deadline: &Deadline,
 ) -> Result<Option<Intent>> {
-    recover_sign_in_if_free(profile, deadline)?;
+    let recovered = recover_sign_in_if_free(profile, deadline);
+    // An answer that cannot be stored must not stop the renewals of other accounts.
+    if profile.storage.as_codex().is_some() {
+        recovered?;
+    }
+    if !is_default(profile, login_dir)? {
+        return Ok(None);
+    }
     match profile.storage.unfinished(Request::Refresh)? {
         None => Ok(None),
         Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
         Some(Unfinished::Answered(intent, tokens)) => {
             let hold = hold_to_renew(profile, deadline)?;
+            if !is_default(profile, login_dir)? {
+                return Ok(None);
+            }
             let committed = commit_left_refresh(profile, login_dir, &*hold, &intent, &tokens);
             if let Err(ValidationError::NotNow(error)) = committed {
                 return Err(error);
@@ -111,6 +123,11 @@ pub fn recover(
             Ok(None)
         }
     }
+}
+
+/// Whether the profile still means the login of `login_dir`: a sign-in may have changed the default account.
+fn is_default(profile: &Profile, login_dir: &LoginDir) -> Result<bool> {
+    Ok(profile.storage.login_dir()?.as_ref() == Some(login_dir))
 }
 
 fn commit_left_refresh(

@@ -72,7 +72,10 @@ fn recover(profile: &Profile) -> Result<Option<bool>> {
     let is_cut_off = match recover_sign_in(profile, &lock_patience()) {
         Ok(LeftSignIn::Committed) => return Ok(None),
         Ok(left) => matches!(left, LeftSignIn::CutOff),
-        Err(error) if error.advises_sign_in() => false,
+        Err(error) if error.advises_sign_in() => {
+            profile.storage.end_sign_in()?;
+            false
+        }
         Err(error) => return Err(error),
     };
     match recover_renewal(profile, &lock_patience()) {

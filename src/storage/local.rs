@@ -129,8 +129,10 @@ impl Storage for LocalStorage {
         Ok(self.logins.login_value(&key).location.to_string())
     }
 
-    fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        Ok(Box::new(Held { logins: &self.logins, _lock: self.logins.lock_write(deadline)? }))
+    /// Takes no lock; see [`Held`].
+    fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
+        create_private(&self.logins.dir)?;
+        Ok(Box::new(Held { logins: &self.logins }))
     }
 
     fn sweep(&self) {

@@ -1,4 +1,7 @@
-//! The changes of logins in [`LocalStorage`], all under its `write` lock.
+//! The changes of logins in [`LocalStorage`]. Each takes the `write` lock and compares under it.
+//!
+//! A hold takes no lock itself: the renewal lock of an account already keeps other processes from renewing its login, and
+//! a lock of the whole storage would make the accounts wait for each other's requests.
 //!
 //! [`LocalStorage`]: crate::storage::local::LocalStorage
 
@@ -7,14 +10,12 @@ use crate::error::Result;
 use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::local_logins::{Key, LocalLogins, key_of};
-use crate::storage::lock::Lock;
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 
 pub(super) struct Held<'a> {
     pub logins: &'a LocalLogins,
-    pub _lock: Lock,
 }
 
 impl Held<'_> {
@@ -73,8 +74,9 @@ impl HeldLogin for Held<'_> {
         &self,
         replaces: Option<&Fingerprint>,
         change: &Change,
-        _deadline: &Deadline,
+        deadline: &Deadline,
     ) -> Result<bool> {
+        let _lock = self.logins.lock_write(deadline)?;
         match *change {
             Change::Renewed(tokens) => self.renew(replaces, tokens),
             Change::SignedIn { tokens, by, at, is_default } => {
@@ -87,7 +89,8 @@ impl HeldLogin for Held<'_> {
     }
 
     /// The only login that is left becomes the default one.
-    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, _deadline: &Deadline) -> Result<bool> {
+    fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
+        let _lock = self.logins.lock_write(deadline)?;
         let Some(key) = self.logins.key()? else { return Ok(false) };
         let stored = self.logins.document(&key)?.map(StoredLogin::login);
         if !stored.is_some_and(|login| is_meant(&login)) {

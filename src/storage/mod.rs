@@ -94,7 +94,8 @@ pub trait Storage: std::fmt::Debug {
     /// Says where the login is, or would be.
     fn describe(&self) -> Result<String>;
 
-    /// Keeps every other process from changing the login, for a request and its commit.
+    /// Prepares a change of the login. Keeps programs that do not know our renewal lock, such as Codex, from changing the
+    /// login, for a request and its commit.
     ///
     /// # Errors
     /// `Busy` when another process keeps us from it until `deadline`.

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files, lock, token_of};
 use codex_credential::tokens::Fingerprint;
-use issuer::{Account, Issuer};
+use issuer::{Account, Endpoint, Fault, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
@@ -67,6 +67,24 @@ fn pending_sign_in_of_one_account_does_not_block_the_renewal_of_another() {
     machine.issuer.approve_as(&code, &grace());
     succeeds(login);
     assert_eq!(machine.token(), renewed, "the default account is still the first one");
+}
+
+#[test]
+fn slow_exchange_of_one_account_does_not_block_the_renewal_of_another() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    let first = private.sign_in(&ada(), "");
+    machine.issuer.fault(Endpoint::Exchange, Fault::DelayAfter(Duration::from_secs(8)), 1);
+    let login = machine.start("login --account grace@example.org --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.issuer.approve_as(&code, &grace());
+    eventually(|| machine.issuer.counts().exchanges == 2);
+    machine.refuse(&first);
+    // The default wait is shorter than the exchange.
+    let renewed = machine.command("get --format token").assert().success();
+    assert_ne!(renewed.get_output().stdout.trim_ascii(), first.as_bytes());
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    succeeds(login);
 }
 
 #[test]
