@@ -3,7 +3,7 @@
 //! jsonc-parser's syntax tree gives the positions, and we insert and remove the text ourselves: the crate's own edits
 //! reformat a one-line object and can drop a comment. The member goes first in its object, so that no other comma
 //! changes. The text records what to restore: an object that we added has exactly one space inside each brace, and a
-//! file that we made has exactly the form of [`new_file`].
+//! file that we made has exactly the form of `new_file`.
 
 use crate::configure::entry::{Entry, EntryState};
 use crate::configure::quote;

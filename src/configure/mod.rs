@@ -31,7 +31,7 @@ use crate::ui;
 /// Adds our entries to the tool's file.
 ///
 /// # Errors
-/// See [`plan::run`]. The message says whether anything was changed.
+/// See `plan::run`. The message says whether anything was changed.
 pub fn configure(options: &ConfigureOptions, context: &Context) -> Result<()> {
     let ConfigureOptions { common, force, base_url } = options;
     if common.tool == Tool::Keepalive {
@@ -51,7 +51,7 @@ pub fn configure(options: &ConfigureOptions, context: &Context) -> Result<()> {
 /// Removes our entries from the tool's file.
 ///
 /// # Errors
-/// See [`plan::run`]. The message says whether anything was changed.
+/// See `plan::run`. The message says whether anything was changed.
 pub fn unconfigure(options: &Options, context: &Context) -> Result<()> {
     if options.tool == Tool::Keepalive {
         return Keepalive::new(context).map_err(unchanged)?.remove();

@@ -129,7 +129,7 @@ impl Storage for LocalStorage {
         Ok(self.logins.login_value(&key).location.to_string())
     }
 
-    /// Takes no lock; see [`Held`].
+    /// Takes no lock; see `local_hold.rs`.
     fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
         create_private(&self.logins.dir)?;
         Ok(Box::new(Held { logins: &self.logins }))
