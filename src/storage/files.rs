@@ -1,7 +1,9 @@
 //! Small files: read whole, and replaced by writing a temporary file, syncing and renaming it. A reader sees the old
 //! content or the new one, never a part.
 
-use crate::error::{Error, IoResultExt, Kind, Result};
+#[cfg(target_os = "linux")]
+use crate::error::{Error, Kind};
+use crate::error::{IoResultExt, Result};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
