@@ -33,12 +33,10 @@ impl Request {
             return Ok(Self { format: Format::ExecCredential, ..Self::default() });
         }
         let mut blank = Vec::new();
-        let is_json = is_json(&mut input, &mut blank);
-        let input = blank.chain(input);
-        let (credential, own_format) = if is_json {
-            (bazel(input)?, Format::Bazel)
-        } else {
-            (Credential::read(input)?, Format::Git)
+        let (credential, own_format) = match is_json(&mut input, &mut blank) {
+            Some(true) => (bazel(blank.chain(input))?, Format::Bazel),
+            Some(false) => (Credential::read(blank.chain(input))?, Format::Git),
+            None => (Credential::default(), Format::Git),
         };
         Ok(Self { credential, format: format.unwrap_or(own_format), server_url: String::new() })
     }
@@ -69,28 +67,31 @@ impl Request {
     }
 }
 
-/// Tells whether `{` follows the white space that the input starts with. `blank` receives the white space that had to
-/// be taken out of the input.
-fn is_json(input: &mut impl BufRead, blank: &mut Vec<u8>) -> bool {
+/// Tells whether `{` follows the white space that the input starts with; `None` for an empty input. `blank` receives the
+/// white space that had to be taken out of the input.
+fn is_json(input: &mut impl BufRead, blank: &mut Vec<u8>) -> Option<bool> {
     while blank.len() < JSON_LIMIT {
         let buffer = match input.fill_buf() {
             Ok(buffer) => buffer,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             // The reader of attributes gets the error again and reports it.
-            Err(_) => return false,
+            Err(_) => return Some(false),
         };
         if let Some(first) = buffer.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            return *first == b'{';
+            return Some(*first == b'{');
         }
         // A blank line ends a request in git's protocol. Its sender may keep the pipe open.
+        if buffer.is_empty() && blank.is_empty() {
+            return None;
+        }
         if buffer.is_empty() || buffer.contains(&b'\n') {
-            return false;
+            return Some(false);
         }
         blank.extend_from_slice(buffer);
         let length = buffer.len();
         input.consume(length);
     }
-    false
+    Some(false)
 }
 
 /// Reads `{"uri": "https://…"}`.

@@ -5,7 +5,7 @@ use crate::login::Login;
 use crate::storage::CachedLogin;
 use crate::storage::auth_json::{AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
-use crate::storage::files::{Bytes, follow_links};
+use crate::storage::files::{Bytes, follow_links, read};
 use crate::storage::keyring::{Item, is_available};
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
@@ -48,8 +48,16 @@ impl CodexHome {
         if self.config()?.store != Store::File {
             return Ok(None);
         }
-        let login = self.load_login()?;
-        Ok(login.map(|login| CachedLogin { login, login_dir: self.login_dir.clone() }))
+        // Not by `load_login`, which would link the keyring into the answering program.
+        let skew = self.skew()?;
+        let Some(document) = read(&self.dir.join("auth.json"))? else { return Ok(None) };
+        Ok(match AuthJson::parse(&document).map(AuthJson::content) {
+            Ok(Ok(Content::ChatGpt(login))) => Some(CachedLogin {
+                login: Login { skew, ..login },
+                login_dir: self.login_dir.clone(),
+            }),
+            _ => None,
+        })
     }
 
     /// Returns the ChatGPT login.
