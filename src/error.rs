@@ -54,6 +54,11 @@ impl Kind {
         name.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Whether the same command can succeed later without a change by the user.
+    pub fn is_temporary(self) -> bool {
+        self.exit_code() == 1
+    }
+
     /// Returns the exit code: 1 try again, 2 wrong usage, 3 the user must act, 4 denied.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -19,7 +19,7 @@ pub fn erase(
     deadline: &Deadline,
 ) -> Result<()> {
     match Target::of(profile, request) {
-        Target::Token => {}
+        Target::OurHost => {}
         Target::ApiKey | Target::OtherHosts => {
             return other_hosts.erase(request, deadline).map(drop);
         }

@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-/// How `get` obtains a token that is not in the storage.
+/// How `get` has a login renewed, or the user signed in.
 pub trait Renewals {
     /// Returns when the caller stops waiting.
     fn deadline(&self) -> &Deadline;
@@ -49,15 +49,15 @@ pub trait Renewals {
     ) -> Result<Login>;
 }
 
-/// Returns the login that answers `request`, if files alone can tell; otherwise the caller has to use [`get`].
-/// `min_validity` is in seconds, here and below. This is the warm path: it takes no lock, opens no socket, and starts
-/// no thread or process.
+/// Returns the login that answers `request`, if the cached copy is enough; otherwise the caller has to use [`get`].
+/// `min_validity` is in seconds, here and below. This is the warm path: it reads the login (for Codex also its config.toml)
+/// and the record of the rejected token. It takes no lock, opens no socket, and starts no thread or process.
 pub fn get_cached(
     profile: &Profile,
     request: &Credential,
     min_validity: i64,
 ) -> Result<Option<CachedLogin>> {
-    if !matches!(Target::of(profile, request), Target::Token | Target::Default) {
+    if !matches!(Target::of(profile, request), Target::OurHost | Target::Default) {
         return Ok(None);
     }
     // Storages other than Codex's hold several accounts, and the user name selects one.
@@ -66,10 +66,11 @@ pub fn get_cached(
     }
     let Some(cached) = profile.storage.read_cached()? else { return Ok(None) };
     let CachedLogin { login, login_dir, .. } = &cached;
-    let answers = is_valid(profile, login_dir, login, min_validity)?
+    // The full program starts a renewal that is due.
+    let is_answer = is_valid(profile, login_dir, login, min_validity)?
         && !is_due(login)
         && matches_username(login, request);
-    Ok(answers.then_some(cached))
+    Ok(is_answer.then_some(cached))
 }
 
 /// Returns a login whose token is valid for `min_validity` seconds more, or what git stored for another host. Renews
@@ -84,7 +85,7 @@ pub fn get(
     let target = Target::of(profile, request);
     trace::tell(|| profile_event(profile, request, target));
     match target {
-        Target::Token | Target::Default => {}
+        Target::OurHost | Target::Default => {}
         Target::ApiKey => {
             return match load_api_key(profile)? {
                 Some(key) => Ok(Answer::Login(key)),
@@ -104,8 +105,8 @@ pub fn get(
         if is_due {
             renewals.renew_early(profile);
         }
-        let answers = matches_username(&login, request);
-        return Ok(if answers { Answer::Login(login) } else { Answer::Nothing });
+        let is_answer = matches_username(&login, request);
+        return Ok(if is_answer { Answer::Login(login) } else { Answer::Nothing });
     }
     trace::tell(|| login_event(State::Stale, None));
     let login = renew(profile, min_validity, renewals)?;
@@ -132,7 +133,7 @@ fn renew(profile: &Profile, min_validity: i64, renewals: &mut impl Renewals) -> 
         Err(error) => error,
     };
     match load_valid(profile, 0)? {
-        Some(login) if error.kind.exit_code() == 1 => {
+        Some(login) if error.kind.is_temporary() => {
             ui::say(&format!("{}; answering with a token that expires soon", error.text()));
             Ok(login)
         }
@@ -146,7 +147,7 @@ fn profile_event<'a>(profile: &'a Profile, request: &'a Credential, target: Targ
         storage: profile.storage_kind().name(),
         host: request.host.as_deref().map(String::from_utf8_lossy),
         target: match target {
-            Target::Token | Target::Default => "token",
+            Target::OurHost | Target::Default => "token",
             Target::ApiKey => "api_key",
             Target::OtherHosts => "other_hosts",
             Target::Nothing => "nothing",

@@ -21,7 +21,7 @@ pub fn store(
     deadline: &Deadline,
 ) -> Result<Option<Secret<String>>> {
     match Target::of(profile, request) {
-        Target::Token => {}
+        Target::OurHost => {}
         Target::ApiKey | Target::OtherHosts => {
             return other_hosts.store(request, deadline).map(|()| None);
         }

@@ -8,6 +8,9 @@ use crate::ui::time_left;
 use crate::verification::Verification;
 use std::time::Duration;
 
+/// How long a user at a prompt has without `--wait`: the lifetime of a device code.
+pub const PROMPT_WAIT: Duration = Duration::from_secs(15 * 60);
+
 pub struct Caller {
     pub deadline: Deadline,
     /// The caller named the time to wait. Otherwise a user who is asked has as long as the code lives.

@@ -52,12 +52,12 @@ enum Next {
 }
 
 /// Sends the refresh token of the stored login once and commits the answer. A token that the issuer has refused for good is
-/// not sent. `cut_off` is an earlier request without a known answer. The caller holds the renewal lock of `login_dir`.
+/// not sent. `unanswered` is an earlier request whose answer is not known. The caller holds the renewal lock of `login_dir`.
 pub(super) fn refresh(
     profile: &Profile,
     login_dir: &LoginDir,
     validity: Validity,
-    cut_off: Option<&Intent>,
+    unanswered: Option<&Intent>,
 ) -> Result<Refreshed> {
     let server = AuthorizationServer::new(profile)?;
     let hold = hold_to_renew(profile, &lock_patience())?;
@@ -77,8 +77,8 @@ pub(super) fn refresh(
         return Ok(Refreshed::Impossible(invalid.error()));
     }
     server.prepare()?;
-    let cut_off = cut_off.filter(|intent| intent.replaces == Some(login.fingerprint()));
-    let intent = intent(profile, &login, cut_off)?;
+    let unanswered = unanswered.filter(|intent| intent.replaces == Some(login.fingerprint()));
+    let intent = intent(profile, &login, unanswered)?;
     // Another host may have used this refresh token. While the access token is valid, leave the renewal to that host.
     if let Some(error) = hold.unanswered_request()
         && login.lifetime().covers(0, clock::now())
@@ -92,12 +92,12 @@ pub(super) fn refresh(
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
     let request = Answered { profile, login_dir, server: &server, login: &login, refresh_token };
-    let doubt = hold.unanswered_request();
-    match next(outcome, cut_off.map(|intent| intent.at), doubt.as_ref()) {
+    let other_host = hold.unanswered_request();
+    match next(outcome, unanswered.map(|intent| intent.at), other_host.as_ref()) {
         Next::Commit(tokens) => request.store(&*hold, journal, &intent, &tokens),
         Next::Forget(error) => {
-            // An earlier request without an answer stays recorded: it explains a later refusal.
-            if cut_off.is_none() {
+            // An earlier request whose answer is not known stays recorded: it explains a later refusal.
+            if unanswered.is_none() {
                 hold.close_request(None)?;
                 journal.clear()?;
             }
@@ -110,7 +110,7 @@ pub(super) fn refresh(
     }
 }
 
-fn intent(profile: &Profile, login: &Login, cut_off: Option<&Intent>) -> Result<Intent> {
+fn intent(profile: &Profile, login: &Login, unanswered: Option<&Intent>) -> Result<Intent> {
     let to = profile.registration_of(login);
     // Fails now, before the request, if this token may be sent nowhere.
     profile.token_endpoint(&to)?;
@@ -120,21 +120,21 @@ fn intent(profile: &Profile, login: &Login, cut_off: Option<&Intent>) -> Result<
         to,
         rules: account_policy::rules(profile),
         // Messages name the first request without an answer.
-        at: cut_off.map_or_else(clock::now, |intent| intent.at),
+        at: unanswered.map_or_else(clock::now, |intent| intent.at),
     })
 }
 
-/// Decides what follows from the answer. `cut_off_at` is when an earlier request was sent whose answer is not known; `doubt`
-/// names another host that may have used the refresh token.
-fn next(outcome: TokenOutcome, cut_off_at: Option<i64>, doubt: Option<&Error>) -> Next {
+/// Decides what follows from the answer. `unanswered_at` is when an earlier request was sent whose answer is not known; `other_host`
+/// tells of a host that may have used the refresh token.
+fn next(outcome: TokenOutcome, unanswered_at: Option<i64>, other_host: Option<&Error>) -> Next {
     match outcome {
         TokenOutcome::Tokens(tokens) => Next::Commit(tokens),
         TokenOutcome::NotProcessed(error) => Next::Forget(error),
         TokenOutcome::Unknown(error) => Next::Keep(error),
         TokenOutcome::InvalidGrant { error, may_be_used } => {
-            let mut reason = end_of_login(&error, cut_off_at);
-            if let Some(doubt) = doubt {
-                reason = format!("{reason}: {}", doubt.text());
+            let mut reason = end_of_login(&error, unanswered_at);
+            if let Some(other_host) = other_host {
+                reason = format!("{reason}: {}", other_host.text());
             }
             let patience = if may_be_used { ADOPTION_PATIENCE } else { Duration::ZERO };
             Next::Invalid { reason, patience }
@@ -163,10 +163,11 @@ impl Answered<'_> {
             let tokens = validate::renewed(self.server, tokens, self.login, &intent.rules)?;
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
             let deadline = write_patience();
-            let kept = commit(self.profile, hold, Action::Renewal, replaces, &change, &deadline)?;
-            Ok((tokens, kept))
+            let is_stored =
+                commit(self.profile, hold, Action::Renewal, replaces, &change, &deadline)?;
+            Ok((tokens, is_stored))
         };
-        let (tokens, kept) = match until_recorded_or_stored(|| journal.answer(tokens), store) {
+        let (tokens, is_stored) = match until_recorded_or_stored(|| journal.answer(tokens), store) {
             Ok(stored) => stored,
             Err(ValidationError::NotNow(error)) => return Err(error),
             Err(ValidationError::Ended(error)) => {
@@ -176,7 +177,7 @@ impl Answered<'_> {
             }
         };
         journal.clear()?;
-        if !kept {
+        if !is_stored {
             return Ok(Refreshed::Superseded);
         }
         match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
@@ -229,8 +230,8 @@ fn wait_for_other_login(profile: &Profile, login: &Login, patience: Duration) ->
     }
 }
 
-fn end_of_login(error: &Error, cut_off_at: Option<i64>) -> String {
-    match cut_off_at {
+fn end_of_login(error: &Error, unanswered_at: Option<i64>) -> String {
+    match unanswered_at {
         Some(at) => format!(
             "the login is lost: the renewal of {} was cut off before its answer arrived, and the server had \
              already replaced the refresh token ({})",
@@ -293,8 +294,8 @@ mod tests {
         assert!(reason.starts_with("the login is lost: the renewal of 1970"), "{reason}");
         let (reason, _) = invalid(next(refused(true), None, None));
         assert_eq!(reason, "the login has ended: invalid_grant");
-        let doubt = Error::new(Kind::Busy, "alpha may have the answer");
-        let (reason, _) = invalid(next(refused(true), None, Some(&doubt)));
+        let other_host = Error::new(Kind::Busy, "alpha may have the answer");
+        let (reason, _) = invalid(next(refused(true), None, Some(&other_host)));
         assert!(reason.ends_with(": alpha may have the answer"), "{reason}");
     }
 }

@@ -68,12 +68,12 @@ fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
     }
-    let cut_off = recover(profile, login_dir, &lock_patience())?;
+    let unanswered = recover(profile, login_dir, &lock_patience())?;
     loop {
         if profile.storage.login_dir()?.as_ref() != Some(login_dir) || validity.is_met(profile)? {
             return Ok(());
         }
-        match refresh(profile, login_dir, validity, cut_off.as_ref())? {
+        match refresh(profile, login_dir, validity, unanswered.as_ref())? {
             Refreshed::Done => return Ok(()),
             Refreshed::Superseded => {}
             Refreshed::Impossible(error) => return Err(error),

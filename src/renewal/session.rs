@@ -69,8 +69,8 @@ pub fn write_patience() -> Deadline {
     Deadline::after(WRITE_PATIENCE)
 }
 
-/// Changes the stored login, if it still is the one that the change `replaces`. Every change goes through here, and gets
-/// its line in the audit log and its trace event here. Returns false where another login is stored.
+/// Changes the stored login, if it still is the one that the change `replaces`. Every renewed and every new login goes
+/// through here, and gets its line in the audit log and its trace event here. Returns false where another login is stored.
 pub fn commit(
     profile: &Profile,
     hold: &dyn HeldLogin,
@@ -79,16 +79,16 @@ pub fn commit(
     change: &Change,
     deadline: &Deadline,
 ) -> Result<bool> {
-    let kept = hold.commit(replaces, change, deadline)?;
+    let is_stored = hold.commit(replaces, change, deadline)?;
     let (what, login) = match change {
         Change::Renewed(_) => ("renewed login", profile.storage.load().ok().flatten()),
         Change::SignedIn { tokens, by, .. } => ("new login", Login::from_response(tokens, by)),
     };
-    trace::tell(|| Event::Commit { what, stored: kept });
-    if kept {
+    trace::tell(|| Event::Commit { what, stored: is_stored });
+    if is_stored {
         audit::note(profile, action, login.as_ref(), None);
     }
-    Ok(kept)
+    Ok(is_stored)
 }
 
 /// Commits what killed processes left of a sign-in and of a renewal. Returns the intent of a refresh request whose answer

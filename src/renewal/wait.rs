@@ -9,7 +9,7 @@ use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::caller::{Caller, login_pending};
+use crate::renewal::caller::{Caller, PROMPT_WAIT, login_pending};
 use crate::renewal::failure::is_held_back;
 use crate::renewal::request::{Goal, Validity};
 use crate::renewal::session::{cancelled, not_signed_in, recover_sign_in};
@@ -49,8 +49,8 @@ struct Waiter<'a> {
     find: &'a mut dyn FnMut() -> Result<Option<Login>>,
     sender: Sender<Event>,
     events: Receiver<Event>,
-    /// The id of the last failed sign-in that this caller has heard of.
-    known_failure: Option<String>,
+    /// The id of the last failed sign-in that this caller has been told of.
+    known_sign_in_failure: Option<String>,
     /// Processes that were started without a result.
     starts: u32,
 }
@@ -105,9 +105,9 @@ impl Renewals for Caller {
         &mut self,
         profile: &Profile,
         min_validity: i64,
-        usable: &dyn Fn() -> Result<Option<Login>>,
+        find: &dyn Fn() -> Result<Option<Login>>,
     ) -> Result<Login> {
-        renewed(profile, Validity::AtLeast(min_validity), self, usable)
+        renewed(profile, Validity::AtLeast(min_validity), self, find)
     }
 }
 
@@ -130,12 +130,21 @@ impl<'a> Waiter<'a> {
             let interrupted = sender.clone();
             let _ = ctrlc::set_handler(move || drop(interrupted.send(Event::Interrupted)));
         }
-        let known_failure = id_of(&sign_in_dir.failure());
-        Ok(Self { profile, validity, caller, find, sender, events, known_failure, starts: 0 })
+        let known_sign_in_failure = id_of(&sign_in_dir.failure());
+        Ok(Self {
+            profile,
+            validity,
+            caller,
+            find,
+            sender,
+            events,
+            known_sign_in_failure,
+            starts: 0,
+        })
     }
 
     fn wait(mut self) -> Result<Login> {
-        let result = self.run();
+        let result = self.wait_through_phases();
         match &result {
             Ok(login) => self.caller.screen.signed_in(&login.account()),
             Err(error) => self.caller.screen.failed(error),
@@ -143,17 +152,19 @@ impl<'a> Waiter<'a> {
         result
     }
 
-    fn run(&mut self) -> Result<Login> {
+    fn wait_through_phases(&mut self) -> Result<Login> {
         let mut phase = self.first_phase()?;
         loop {
-            match self.wait_in(&phase)? {
+            match self.wait_in_phase(&phase)? {
                 Outcome::Found(login) => return Ok(login),
                 Outcome::Again => phase = self.first_phase()?,
                 Outcome::Failed(error) => {
                     self.starts = 0;
-                    if !(offers_fresh_code(&phase, &error) && self.wants_fresh_code()) {
-                        phase = after_failure(&phase, error)?;
+                    if offers_fresh_code(&phase, &error) && self.wants_fresh_code() {
+                        // The same phase begins again.
+                        continue;
                     }
+                    phase = after_failure(&phase, error)?;
                 }
             }
         }
@@ -165,13 +176,13 @@ impl<'a> Waiter<'a> {
     }
 
     /// Waits for the lock of `phase`, and for the process that holds it.
-    fn wait_in(&mut self, phase: &Phase) -> Result<Outcome> {
-        let Some((lock, failure)) = self.lock_and_failure(phase)? else {
+    fn wait_in_phase(&mut self, phase: &Phase) -> Result<Outcome> {
+        let Some((lock, failure_record)) = self.lock_and_failure(phase)? else {
             return Ok(Outcome::Again);
         };
         let known_failure = match phase {
-            Phase::Renewal => id_of(&failure),
-            Phase::SignIn { .. } => self.known_failure.clone(),
+            Phase::Renewal => id_of(&failure_record),
+            Phase::SignIn { .. } => self.known_sign_in_failure.clone(),
         };
         self.queue_for(&lock);
         loop {
@@ -183,9 +194,9 @@ impl<'a> Waiter<'a> {
             let tick = self.caller.deadline.remaining().min(Duration::from_secs(1));
             let outcome = match self.events.recv_timeout(tick) {
                 Ok(Event::Locked(lock)) => {
-                    let failure = failure.load().ok().flatten();
-                    let failure = failure.filter(|it| Some(&it.id) != known_failure.as_ref());
-                    self.use_lock(phase, lock?, failure.map(|failure| failure.error))?
+                    let failure = failure_record.load().ok().flatten();
+                    let new = failure.filter(|failure| Some(&failure.id) != known_failure.as_ref());
+                    self.use_lock(phase, lock?, new.map(|failure| failure.error))?
                 }
                 Ok(Event::Ended(Some(error))) => Some(Outcome::Failed(error)),
                 Ok(Event::Ended(None)) => Some(self.found()?.unwrap_or(Outcome::Again)),
@@ -195,7 +206,7 @@ impl<'a> Waiter<'a> {
             };
             if let Some(outcome) = outcome {
                 if let (Outcome::Failed(_), Phase::SignIn { .. }) = (&outcome, phase) {
-                    self.known_failure = id_of(&failure);
+                    self.known_sign_in_failure = id_of(&failure_record);
                 }
                 return Ok(outcome);
             }
@@ -217,23 +228,23 @@ impl<'a> Waiter<'a> {
         })
     }
 
-    /// `failure` was recorded while this caller waited for `lock`. Returns `None` when a process was started.
+    /// `error` was recorded while this caller waited for `lock`. Returns `None` when a process was started.
     fn use_lock(
         &mut self,
         phase: &Phase,
         lock: Lock,
-        failure: Option<Error>,
+        error: Option<Error>,
     ) -> Result<Option<Outcome>> {
         if let Some(found) = self.found()? {
             return Ok(Some(found));
         }
-        match with_lock(phase, self.caller.may_sign_in, failure, self.starts) {
+        match with_lock(phase, self.caller.may_sign_in, error, self.starts) {
             WithLock::Fail(error) => Ok(Some(Outcome::Failed(error))),
             WithLock::GiveUp => Err(no_result()),
             WithLock::Recover => {
                 recover_sign_in(self.profile, &self.caller.deadline)?;
-                let without = || Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in));
-                Ok(Some(self.found()?.unwrap_or_else(without)))
+                let without_login = || Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in));
+                Ok(Some(self.found()?.unwrap_or_else(without_login)))
             }
             WithLock::Start => {
                 self.starts += 1;
@@ -282,7 +293,7 @@ impl<'a> Waiter<'a> {
             return false;
         }
         if !self.caller.wait_is_explicit {
-            self.caller.deadline = Deadline::after(Duration::from_secs(15 * 60));
+            self.caller.deadline = Deadline::after(PROMPT_WAIT);
         }
         let answer = self.sender.clone();
         let is_offered = self.caller.screen.offer_new_code(move |is_wanted| {

@@ -1,7 +1,7 @@
 //! `get`, `store`, `erase` and `capability`: git's credential protocol.
 
 use crate::obtain::{obtain, print_answer};
-use crate::options::{PROMPT_WAIT, deadline, other_hosts, profile_for};
+use crate::options::{deadline, other_hosts, profile_for};
 use crate::stdio::{input, read_credential};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory};
@@ -11,6 +11,7 @@ use codex_credential::cli::options::{Erase, Get};
 use codex_credential::cli::{Cli, DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands::logout::{self, Removal};
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::renewal::caller::PROMPT_WAIT;
 use codex_credential::renewal::session;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};

@@ -7,15 +7,12 @@ use codex_credential::cli::GlobalOptions;
 use codex_credential::clock::Deadline;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
-use codex_credential::renewal::caller::Caller;
+use codex_credential::renewal::caller::{Caller, PROMPT_WAIT};
 use codex_credential::storage::keyring::DEFAULT_TIMEOUT;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::Screen;
 use std::ffi::OsString;
 use std::time::Duration;
-
-/// How long a user at a prompt has without `--wait`: the lifetime of a device code.
-pub const PROMPT_WAIT: Duration = Duration::from_secs(15 * 60);
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here")]
 pub fn variable(name: &str) -> Option<OsString> {
@@ -46,7 +43,7 @@ pub fn profile_for(global: &GlobalOptions, request: &Credential) -> Result<Profi
     let selection = ProfileSelection { host: request.host.clone(), ..selection(global) };
     let profile = Profile::of(variable, selection)?;
     match &request.username {
-        Some(name) if Target::of(&profile, request) == Target::Token => {
+        Some(name) if Target::of(&profile, request) == Target::OurHost => {
             profile.for_username(&String::from_utf8_lossy(name))
         }
         _ => Ok(profile),
