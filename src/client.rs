@@ -6,22 +6,12 @@ use crate::values::{EndpointUrl, OneLine};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 /// The issuer and the client that a login was granted to: its refresh token goes to this issuer only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientRegistration {
     pub issuer: String,
     pub client_id: String,
-}
-
-/// The protocol of an authorization server.
-#[derive(Clone, Debug)]
-pub enum Dialect {
-    /// The protocol of auth.openai.com.
-    OpenAi,
-    /// RFC 6749, 7009, 8414 and 8628.
-    Standard(Rc<Standard>),
 }
 
 /// What a profile says about a standard authorization server, beside issuer and client id.
@@ -37,7 +27,7 @@ pub struct Standard {
 }
 
 /// Endpoints (RFC 8414 §2). Those of a profile override discovery.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Endpoints {
     #[serde(rename = "device_authorization_endpoint")]
     pub device_authorization: Option<EndpointUrl>,
@@ -50,6 +40,19 @@ pub struct Endpoints {
     /// Tells whose access token it is sent (OpenID Connect Core 1.0 §5.3).
     #[serde(rename = "userinfo_endpoint")]
     pub userinfo: Option<EndpointUrl>,
+}
+
+impl Endpoints {
+    /// Fills endpoints that are missing here from `other`.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            device_authorization: self.device_authorization.or(other.device_authorization),
+            token: self.token.or(other.token),
+            revocation: self.revocation.or(other.revocation),
+            jwks: self.jwks.or(other.jwks),
+            userinfo: self.userinfo.or(other.userinfo),
+        }
+    }
 }
 
 impl Standard {

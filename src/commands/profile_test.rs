@@ -59,7 +59,7 @@ impl ProfileTest {
 }
 
 fn check_server(server: &AuthorizationServer, checks: &mut Vec<Check>) {
-    if server.profile.as_standard().is_some() {
+    if server.profile.standard.is_some() {
         let (endpoints, discovered) = match server.endpoints() {
             Ok((endpoints, discovered)) => (endpoints, discovered.map(str::to_owned)),
             Err(error) => return checks.push(("discovery", Err(error))),

@@ -52,7 +52,7 @@ impl Status {
         others.extend(other.map(|login| login.account()));
         Ok(Self {
             profile: profile.name.clone(),
-            issuer: profile.as_standard().map(|_| host(&profile.client.issuer).to_owned()),
+            issuer: profile.standard.as_ref().map(|_| host(&profile.client.issuer).to_owned()),
             storage: storage.describe()?,
             login,
             is_rejected,

@@ -3,13 +3,11 @@
 //! Its device authorization has the steps of RFC 8628 and other messages: an approval yields an authorization code,
 //! which is exchanged for the tokens. Refresh and revocation are RFC 6749 §6 and RFC 7009 with JSON bodies.
 
-use crate::client::ClientRegistration;
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
-use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{CODE_LIFETIME, PollResponse, device_authorization};
+use crate::error::{Error, Kind};
+use crate::oauth::device::PollResponse;
 use crate::oauth::http::{Http, Response};
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::tokens::Secret;
 use crate::urls::host;
 
 /// Error codes after which a refresh token is useless. Any other response or network failure leaves it valid.
@@ -21,21 +19,18 @@ const INVALID_REFRESH_TOKEN: [&str; 5] = [
     "token_expired",
 ];
 
-/// Requests a user code.
-///
-/// # Errors
-/// `DeviceLoginDisabled` if the server does not offer device code sign-in to this account.
-pub fn start(http: &Http, client: &ClientRegistration) -> Result<DeviceAuthorization> {
-    let url = format!("{}/api/accounts/deviceauth/usercode", client.issuer);
-    let response = http.post_json(&url, &[("client_id", &client.client_id)])?;
-    if !(200..300).contains(&response.status) {
-        return Err(start_error(&response, &url));
-    }
-    let page = format!("{}/codex/device", client.issuer);
-    device_authorization(client, &response, &url, Some(page), CODE_LIFETIME)
+/// Whether a response to a refresh request refuses the refresh token for good.
+pub(super) fn is_invalid_refresh_token(response: &Response) -> bool {
+    let code = response.error_code().unwrap_or_default();
+    matches!(response.status, 400 | 401) && INVALID_REFRESH_TOKEN.contains(&code.as_str())
 }
 
-fn start_error(response: &Response, url: &str) -> Error {
+/// Returns the page on which the user enters the code.
+pub(super) fn verification_page(issuer: &str) -> String {
+    format!("{issuer}/codex/device")
+}
+
+pub(super) fn start_error(response: &Response, url: &str) -> Error {
     match response.status {
         403 | 404 if response.is_from_endpoint() => Error::new(
             Kind::DeviceLoginDisabled,
@@ -50,7 +45,7 @@ fn start_error(response: &Response, url: &str) -> Error {
 }
 
 /// Asks once whether the user has approved.
-pub fn poll(http: &Http, authorization: &DeviceAuthorization) -> PollResponse {
+pub(super) fn poll(http: &Http, authorization: &DeviceAuthorization) -> PollResponse {
     let url = format!("{}/api/accounts/deviceauth/token", authorization.issuer);
     let fields = [
         ("device_auth_id", authorization.device_code.expose().as_str()),
@@ -64,7 +59,7 @@ pub fn poll(http: &Http, authorization: &DeviceAuthorization) -> PollResponse {
 }
 
 fn poll_response(response: &Response, url: &str) -> PollResponse {
-    if (200..300).contains(&response.status) {
+    if response.is_success() {
         let code = serde_json::from_slice(&response.body);
         return code.map_or(PollResponse::Unavailable, PollResponse::AuthorizationCode);
     }
@@ -92,41 +87,6 @@ pub fn exchange(
     TokenOutcome::of(http.post_form(&url, &form), &url, |response| {
         (400..500).contains(&response.status) && response.status != 429
     })
-}
-
-/// Renews with a refresh token (RFC 6749 §6).
-pub fn refresh(
-    http: &Http,
-    url: &str,
-    client_id: &str,
-    refresh_token: &Secret<String>,
-) -> TokenOutcome {
-    let fields = [
-        ("client_id", client_id),
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token.expose()),
-    ];
-    TokenOutcome::of(http.post_json(url, &fields), url, |response| {
-        let code = response.error_code().unwrap_or_default();
-        matches!(response.status, 400 | 401) && INVALID_REFRESH_TOKEN.contains(&code.as_str())
-    })
-}
-
-/// Revokes a token (RFC 7009 §2.1).
-pub fn revoke(
-    http: &Http,
-    url: &str,
-    client_id: &str,
-    token: &Secret<String>,
-    token_type_hint: &str,
-) -> Result<()> {
-    let fields = [
-        ("token", token.expose().as_str()),
-        ("token_type_hint", token_type_hint),
-        ("client_id", client_id),
-    ];
-    let response = http.post_json(url, &fields)?;
-    if (200..300).contains(&response.status) { Ok(()) } else { Err(response.error(url)) }
 }
 
 #[cfg(test)]

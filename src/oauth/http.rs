@@ -33,9 +33,6 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// Seconds that the server's clock is ahead of this machine's, from `Date`.
     pub skew: Option<i64>,
-    pub etag: Option<String>,
-    /// `max-age` of `Cache-Control` (RFC 9111 §5.2.2), in seconds.
-    pub max_age: Option<i64>,
     /// Whether Cloudflare answered with a bot check (`cf-mitigated`).
     pub is_challenge: bool,
 }
@@ -158,14 +155,8 @@ impl Http {
         request.body(Bytes::from_owner(form))
     }
 
-    /// Gets `url`. The response has status 304 if the document still has this `etag`.
-    pub fn get(&self, url: &str, etag: Option<&str>) -> Result<Response, RequestError> {
-        let request = self.client(url).get(url);
-        let request = match etag {
-            Some(etag) => request.header("if-none-match", etag),
-            None => request,
-        };
-        self.send(url, request)
+    pub fn get(&self, url: &str) -> Result<Response, RequestError> {
+        self.send(url, self.client(url).get(url))
     }
 
     /// Gets `url` with an access token (RFC 6750 §2.1).
@@ -205,8 +196,6 @@ impl Http {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),
                 skew: skew(&response),
-                etag: header(&response, "etag").map(str::to_owned),
-                max_age: max_age(&response),
                 is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
                 ..Response::default()
             };
@@ -263,14 +252,6 @@ fn skew(response: &reqwest::Response) -> Option<i64> {
     Some(http_date(header(response, "date")?)? - clock::now())
 }
 
-fn max_age(response: &reqwest::Response) -> Option<i64> {
-    let directives = header(response, "cache-control")?.split(',').map(str::trim);
-    directives.map(str::to_ascii_lowercase).find_map(|directive| match directive.as_str() {
-        "no-cache" | "no-store" => Some(0),
-        _ => directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok(),
-    })
-}
-
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(Kind::Usage, format!("cannot use the certificates in {}", path.display()))
@@ -307,7 +288,7 @@ mod tests {
         });
         let mut http = Http::new(None).unwrap();
         http.timeout = Duration::from_secs(1);
-        match http.get(&url, None) {
+        match http.get(&url) {
             Err(RequestError::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
             other => panic!("{other:?}"),
         }

@@ -21,7 +21,7 @@ const LEEWAY: i64 = 60;
 /// # Errors
 /// `Network` or `Server` if `url` does not send a set of keys.
 pub fn keys(http: &Http, url: &str) -> Result<Vec<Jwk>> {
-    let response = http.get(url, None)?;
+    let response = http.get(url)?;
     let document = response.json().filter(|_| response.status == 200);
     let document = document.ok_or_else(|| response.error(url))?;
     let keys = document["keys"].as_array().ok_or_else(|| {

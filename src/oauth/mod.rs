@@ -1,7 +1,8 @@
 //! Talks to the authorization server, in one of two dialects.
 //!
-//! [`codex`] is the dialect of auth.openai.com. [`standard`] follows the RFCs. Both dialects share
-//! [`device`] (a device authorization and the pace of polling) and [`token_endpoint`] (what a token request led to).
+//! [`server`] sends the requests. [`codex`] has what is special to auth.openai.com, and `standard` what the RFCs say of
+//! responses. Both dialects share [`device`] (a device authorization and the pace of polling) and [`token_endpoint`]
+//! (what a token request led to).
 
 pub mod codex;
 pub mod connectivity;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod id_token;
 mod network_error;
 pub mod response;
+pub mod server;
 mod signature;
-pub mod standard;
+mod standard;
 pub mod token_endpoint;

@@ -1,132 +1,21 @@
-//! An authorization server that follows the RFCs, and this program as its client.
+//! What the responses of an authorization server mean that follows the RFCs.
 
-use crate::client::{ClientRegistration, Endpoints, Standard};
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{PollResponse, device_authorization, lost};
-use crate::oauth::http::{Field, Http, RequestError, Response};
+use crate::oauth::device::{PollResponse, lost};
+use crate::oauth::http::{RequestError, Response};
 use crate::oauth::response::without_secrets;
-use crate::oauth::token_endpoint::TokenOutcome;
-use crate::tokens::Secret;
 use crate::urls::host;
 
-const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// The longest lifetime of a device code we accept, in seconds.
-const LONGEST_LIFETIME: u64 = 24 * 3600;
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-pub struct StandardServer<'a> {
-    pub http: &'a Http,
-    pub client: &'a ClientRegistration,
-    pub standard: &'a Standard,
-    /// Those of the profile; discovered ones where the profile has none.
-    pub endpoints: Endpoints,
-    /// Whether the client secret is sent in the body instead of the header.
-    pub secret_in_body: bool,
-}
-
-impl StandardServer<'_> {
-    /// Posts a form with client authentication (RFC 6749 §2.3.1).
-    fn post(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
-        let client_id = self.client.client_id.as_str();
-        let secret = self.standard.secret().map_err(RequestError::NotSent)?;
-        let mut fields = fields.to_vec();
-        // Some servers look for the client id only in the body, even if the header has it.
-        fields.push(("client_id", client_id));
-        match &secret {
-            Some(secret) if !self.secret_in_body => {
-                return self.http.post_form_with_basic_auth((client_id, secret), url, &fields);
-            }
-            Some(secret) => fields.push(("client_secret", secret.expose())),
-            None => {}
-        }
-        self.http.post_form(url, &fields)
-    }
-
-    fn token_endpoint(&self) -> Result<&str> {
-        self.endpoints.token.as_deref().ok_or_else(|| self.no_endpoint("token_endpoint"))
-    }
-
-    fn no_endpoint(&self, name: &str) -> Error {
-        let what = format!("{} does not publish its {name}", host(&self.client.issuer));
-        Error::new(Kind::Configuration, what)
-            .hint(format!("if the server has one, set {name} in the profile"))
-    }
-
-    /// Renews with a refresh token (RFC 6749 §6). The scope stays the one that was granted.
-    pub fn refresh(&self, refresh_token: &Secret<String>) -> TokenOutcome {
-        let url = match self.token_endpoint() {
-            Ok(url) => url,
-            Err(error) => return TokenOutcome::NotProcessed(error),
-        };
-        let mut fields = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token.expose().as_str()),
-        ];
-        fields.extend(self.audience());
-        TokenOutcome::of(self.post(url, &fields), url, |response| {
-            (400..500).contains(&response.status)
-                && response.error_code().as_deref() == Some("invalid_grant")
-        })
-    }
-
-    /// Returns the form fields that name the resource server, if the profile has one (RFC 8707).
-    fn audience(&self) -> impl Iterator<Item = Field<'_>> {
-        let fields = [("audience", &self.standard.audience), ("resource", &self.standard.resource)];
-        fields.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
-    }
-
-    /// Revokes a token (RFC 7009) and returns the host that confirmed it.
-    pub fn revoke(&self, token: &Secret<String>, token_type_hint: &str) -> Result<String> {
-        let url = self.endpoints.revocation.as_deref();
-        let url = url.ok_or_else(|| self.no_endpoint("revocation_endpoint"))?;
-        let fields = [("token", token.expose().as_str()), ("token_type_hint", token_type_hint)];
-        let response = self.post(url, &fields)?;
-        let is_revoked = (200..300).contains(&response.status);
-        if is_revoked { Ok(host(url).to_owned()) } else { Err(request_error(&response, url)) }
-    }
-
-    /// Requests a device code and a user code (RFC 8628 §3.1).
-    ///
-    /// # Errors
-    /// `DeviceLoginDisabled` if the server does not offer device authorization to this client.
-    pub fn start(&self) -> Result<DeviceAuthorization> {
-        let url = self.endpoints.device_authorization.as_deref().ok_or_else(|| {
-            let mut error = self.no_endpoint("device_authorization_endpoint");
-            error.kind = Kind::DeviceLoginDisabled;
-            error
-        })?;
-        self.token_endpoint()?;
-        let scope = self.standard.scope.as_deref().map(|scope| ("scope", scope));
-        let fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
-        let response = self.post(url, &fields)?;
-        if !(200..300).contains(&response.status) {
-            return Err(request_error(&response, url));
-        }
-        device_authorization(self.client, &response, url, None, LONGEST_LIFETIME)
-    }
-
-    /// Asks once whether the user has approved (RFC 8628 §3.4).
-    pub fn poll(&self, authorization: &DeviceAuthorization) -> PollResponse {
-        let url = match self.token_endpoint() {
-            Ok(url) => url,
-            Err(error) => return PollResponse::Failed(error),
-        };
-        let device_code = authorization.device_code.expose().as_str();
-        match self.post(url, &[("grant_type", GRANT_TYPE), ("device_code", device_code)]) {
-            Ok(response) => poll_response(&response, url),
-            // The device code can be used once, and this response used it.
-            Err(RequestError::CutOff(200..300, error)) => PollResponse::Failed(lost(&error)),
-            Err(RequestError::NotSent(error)) if error.kind == Kind::Configuration => {
-                PollResponse::Failed(error)
-            }
-            Err(RequestError::NotSent(_)) => PollResponse::Unavailable,
-            Err(RequestError::NoResponse(_) | RequestError::CutOff(..)) => PollResponse::NoResponse,
-        }
-    }
+/// Whether a response to a refresh request refuses the refresh token for good (RFC 6749 §5.2).
+pub(super) fn is_invalid_grant(response: &Response) -> bool {
+    (400..500).contains(&response.status)
+        && response.error_code().as_deref() == Some("invalid_grant")
 }
 
 /// Returns the error of an error response (RFC 6749 §5.2): `Configuration` if only another setting helps.
-fn request_error(response: &Response, url: &str) -> Error {
+pub(super) fn request_error(response: &Response, url: &str) -> Error {
     let hint = match response.error_code().as_deref() {
         Some("invalid_client") => {
             "check client_id, and client_secret_file if the client has a secret"
@@ -149,8 +38,20 @@ fn request_error(response: &Response, url: &str) -> Error {
     Error::new(Kind::Configuration, what).hint(hint)
 }
 
-/// RFC 8628 §3.5.
-fn poll_response(response: &Response, url: &str) -> PollResponse {
+/// Returns what a poll led to (RFC 8628 §3.5).
+pub(super) fn poll_response(result: Result<Response, RequestError>, url: &str) -> PollResponse {
+    let response = match result {
+        Ok(response) => response,
+        // The device code can be used once, and this response used it.
+        Err(RequestError::CutOff(200..300, error)) => return PollResponse::Failed(lost(&error)),
+        Err(RequestError::NotSent(error)) if error.kind == Kind::Configuration => {
+            return PollResponse::Failed(error);
+        }
+        Err(RequestError::NotSent(_)) => return PollResponse::Unavailable,
+        Err(RequestError::NoResponse(_) | RequestError::CutOff(..)) => {
+            return PollResponse::NoResponse;
+        }
+    };
     match (response.status, response.error_code().as_deref()) {
         (200..300, _) => match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
             Some(tokens) => PollResponse::Tokens(tokens),
@@ -163,8 +64,8 @@ fn poll_response(response: &Response, url: &str) -> PollResponse {
         (_, Some("invalid_grant" | "device_not_found")) => {
             PollResponse::UnknownCode(unknown_code(url))
         }
-        (_, code) => PollResponse::of_error(response).unwrap_or_else(|| match code {
-            Some(_) => PollResponse::Failed(request_error(response, url)),
+        (_, code) => PollResponse::of_error(&response).unwrap_or_else(|| match code {
+            Some(_) => PollResponse::Failed(request_error(&response, url)),
             None => PollResponse::Unavailable,
         }),
     }
@@ -181,7 +82,7 @@ mod tests {
     use super::*;
 
     fn poll(status: u16, body: &str) -> PollResponse {
-        poll_response(&Response::of(status, body), "https://a.example/token")
+        poll_response(Ok(Response::of(status, body)), "https://a.example/token")
     }
 
     fn error(status: u16, code: &str) -> PollResponse {

@@ -1,10 +1,10 @@
 //! Where a refresh token may be sent: only to the issuer that granted it.
 
-use crate::client::{ClientRegistration, Dialect};
+use crate::client::{ClientRegistration, Endpoints};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::urls::is_secure;
+use crate::values::EndpointUrl;
 
 impl Profile {
     /// Returns the client registration that `login` was granted to: the recorded one, else the issuer that its access
@@ -24,37 +24,45 @@ impl Profile {
     /// # Errors
     /// `Usage` or `Configuration` if no token may be sent to that issuer.
     pub fn token_endpoint(&self, registration: &ClientRegistration) -> Result<String> {
-        match (&self.dialect, &self.token_endpoint_override) {
-            (Dialect::Standard(_), _) if *registration != self.client => {
-                Err(other_issuer(registration))
-            }
-            (Dialect::Standard(_), _) => Ok(self.client.issuer.clone()),
-            (Dialect::OpenAi, Some(url)) => Ok(url.to_string()),
-            (Dialect::OpenAi, None) => endpoint(registration, "/oauth/token"),
+        match (&self.standard, &self.token_endpoint_override) {
+            (Some(_), _) if *registration != self.client => Err(other_issuer(registration)),
+            (Some(_), _) => Ok(self.client.issuer.clone()),
+            (None, Some(url)) => Ok(url.to_string()),
+            (None, None) => Ok(endpoint(registration, "/oauth/token")?.into()),
         }
     }
 
-    /// Returns OpenAI's revocation endpoint for a login of `registration`. As in Codex, an override of the token
+    /// Returns the endpoints of auth.openai.com for a login of `registration`. As in Codex, an override of the token
     /// endpoint alone moves the revocation endpoint to the same server.
-    pub fn revocation_endpoint(&self, registration: &ClientRegistration) -> Result<String> {
-        match (&self.revocation_endpoint_override, &self.token_endpoint_override) {
-            (Some(url), _) => Ok(url.to_string()),
+    ///
+    /// # Errors
+    /// `Usage` if no token may be sent to that issuer.
+    pub fn codex_endpoints(&self, registration: &ClientRegistration) -> Result<Endpoints> {
+        let of_issuer = |path| endpoint(registration, path);
+        let token = self.token_endpoint_override.clone();
+        let revocation = match (&self.revocation_endpoint_override, &token) {
+            (Some(url), _) => url.clone(),
             (None, Some(url)) => {
                 let mut url = url::Url::parse(url).expect("an endpoint URL");
                 url.set_path("/oauth/revoke");
-                Ok(url.into())
+                url.as_str().parse().expect("an endpoint URL with another path")
             }
-            (None, None) => endpoint(registration, "/oauth/revoke"),
-        }
+            (None, None) => of_issuer("/oauth/revoke")?,
+        };
+        Ok(Endpoints {
+            device_authorization: Some(of_issuer("/api/accounts/deviceauth/usercode")?),
+            token: Some(token.map_or_else(|| of_issuer("/oauth/token"), Ok)?),
+            revocation: Some(revocation),
+            ..Endpoints::default()
+        })
     }
 }
 
-fn endpoint(registration: &ClientRegistration, path: &str) -> Result<String> {
+fn endpoint(registration: &ClientRegistration, path: &str) -> Result<EndpointUrl> {
     let issuer = &registration.issuer;
-    if is_secure(issuer) {
-        return Ok(format!("{}{path}", issuer.trim_end_matches('/')));
-    }
-    Err(Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}")))
+    format!("{}{path}", issuer.trim_end_matches('/')).parse().map_err(|_| {
+        Error::new(Kind::Usage, format!("the login names an issuer without https: {issuer}"))
+    })
 }
 
 fn other_issuer(registration: &ClientRegistration) -> Error {

@@ -1,6 +1,5 @@
 //! Which hosts an access token or an API key may be sent to.
 
-use crate::client::Dialect;
 use crate::profile::Profile;
 use crate::profile::built_in::API_HOST;
 use crate::urls::{is_loopback, is_secure};
@@ -19,7 +18,7 @@ impl Profile {
 
     /// Returns whether an API key may be sent to `host`.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
-        let is_codex = matches!(self.dialect, Dialect::OpenAi);
+        let is_codex = self.standard.is_none();
         is_codex && protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 

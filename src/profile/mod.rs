@@ -12,7 +12,7 @@ mod variables;
 
 pub use variables::{config, config_path};
 
-use crate::client::{ClientRegistration, Dialect, Standard};
+use crate::client::{ClientRegistration, Standard};
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
@@ -25,7 +25,6 @@ use crate::storage::host_credentials::GitStorage;
 use crate::values::{EndpointUrl, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -37,7 +36,8 @@ pub struct Profile {
     pub settings: ProfileTable,
     /// This program as the authorization server knows it.
     pub client: ClientRegistration,
-    pub dialect: Dialect,
+    /// What to request of a server that follows the RFCs; `None` for auth.openai.com.
+    pub standard: Option<Standard>,
     pub storage: LoginStorage,
     storage_options: StorageOptions,
     /// The account that the command, the request or the profile names.
@@ -85,11 +85,7 @@ impl Profile {
             complete_built_in(&mut settings, &variables)?;
         }
         let override_by = |name| if is_built_in { variables.parsed(name) } else { Ok(None) };
-        let dialect = if is_built_in {
-            Dialect::OpenAi
-        } else {
-            Dialect::Standard(Rc::new(settings.standard()))
-        };
+        let standard = (!is_built_in).then(|| settings.standard());
         let client = ClientRegistration {
             issuer: settings.issuer.clone().expect("every profile has an issuer").into(),
             client_id: settings.client_id.clone().expect("every profile has a client id").into(),
@@ -103,7 +99,7 @@ impl Profile {
         };
         let kind = *settings.storage.get_or_insert(StorageKind::File);
         Ok(Self {
-            storage: storage_options.open(kind, &client, &dialect, account.clone())?,
+            storage: storage_options.open(kind, &client, standard.as_ref(), account.clone())?,
             other_hosts_storage: variables
                 .choice("CODEX_CREDENTIAL_GIT_STORAGE")?
                 .unwrap_or(config.git.storage),
@@ -115,7 +111,7 @@ impl Profile {
             name,
             settings,
             client,
-            dialect,
+            standard,
             storage_options,
             account,
         })
@@ -133,7 +129,8 @@ impl Profile {
     /// Returns this profile with its login in another storage.
     pub fn with_storage(&self, kind: StorageKind) -> Result<Self> {
         let account = self.account.clone();
-        let storage = self.storage_options.open(kind, &self.client, &self.dialect, account)?;
+        let standard = self.standard.as_ref();
+        let storage = self.storage_options.open(kind, &self.client, standard, account)?;
         let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
         Ok(Self { settings, storage, ..self.clone() })
     }
@@ -160,14 +157,6 @@ impl Profile {
         folders.push(self.storage.sign_in_dir().dir().to_owned());
         folders.extend(self.storage.login_dir()?.map(|login_dir| login_dir.dir().to_owned()));
         Ok(folders)
-    }
-
-    /// Returns what to ask the authorization server for, unless it is OpenAI's.
-    pub fn as_standard(&self) -> Option<&Standard> {
-        match &self.dialect {
-            Dialect::OpenAi => None,
-            Dialect::Standard(standard) => Some(standard),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opens the storage of a profile.
 
-use crate::client::{ClientRegistration, Dialect};
+use crate::client::{ClientRegistration, Standard};
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "etcd")]
 use crate::fleet::lazy::LazyEtcd;
@@ -36,13 +36,11 @@ impl StorageOptions {
         &self,
         kind: StorageKind,
         client: &ClientRegistration,
-        dialect: &Dialect,
+        standard: Option<&Standard>,
         account: Option<String>,
     ) -> Result<LoginStorage> {
         let medium = match kind {
-            StorageKind::Codex if matches!(dialect, Dialect::Standard(_)) => {
-                return Err(only_codex_logins());
-            }
+            StorageKind::Codex if standard.is_some() => return Err(only_codex_logins()),
             StorageKind::Codex => {
                 let home = CodexHome::new(self.codex_home.clone(), self.keyring_timeout);
                 return Ok(LoginStorage::Codex(Rc::new(home)));
@@ -55,7 +53,7 @@ impl StorageOptions {
         };
         let folders = Folders::of_user()?;
         let mut identity = vec![client.issuer.as_str(), client.client_id.as_str()];
-        if let Dialect::Standard(standard) = dialect {
+        if let Some(standard) = standard {
             identity.extend(standard.requested_token());
         }
         if kind == StorageKind::Etcd {

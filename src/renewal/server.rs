@@ -1,30 +1,26 @@
-//! The authorization server of a profile, in the dialect that it speaks.
+//! The authorization server of a profile.
 
 use crate::account::Account;
-use crate::client::ClientRegistration;
-use crate::client::{Endpoints, Standard};
-use crate::clock;
+use crate::client::{ClientRegistration, Endpoints};
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::Result;
 use crate::login::Login;
 use crate::oauth::codex;
 use crate::oauth::device::PollResponse;
-use crate::oauth::discovery::{CachedMetadata, discover};
+use crate::oauth::discovery::{ServerMetadata, discover};
 use crate::oauth::http::Http;
 use crate::oauth::id_token;
-use crate::oauth::standard::StandardServer;
+use crate::oauth::server::Server;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
-use crate::storage::records::Record;
 use crate::tokens::{Secret, TokenResponse};
-use crate::urls::host;
 use std::cell::OnceCell;
 
 pub struct AuthorizationServer<'a> {
     pub profile: &'a Profile,
     http: Http,
     /// The metadata of a standard issuer.
-    discovered: OnceCell<CachedMetadata>,
+    discovered: OnceCell<ServerMetadata>,
 }
 
 /// Whether an ID token is the issuer's.
@@ -45,81 +41,57 @@ impl<'a> AuthorizationServer<'a> {
 
     /// Discovers the endpoints, before a request that can be sent only once.
     pub fn prepare(&self) -> Result<()> {
-        self.profile.as_standard().map_or(Ok(()), |standard| self.server(standard).map(drop))
+        self.server(&self.profile.client).map(drop)
     }
 
-    fn server<'s>(&'s self, standard: &'s Standard) -> Result<StandardServer<'s>> {
-        let given = &standard.endpoints;
-        let client = &self.profile.client;
-        let (found, secret_in_body) =
-            if given.device_authorization.is_some() && given.token.is_some() {
-                (Endpoints::default(), false)
-            } else {
-                let metadata = &self.discovered()?.metadata;
-                (metadata.endpoints.clone(), metadata.needs_secret_in_body())
-            };
-        let or = |given: &Option<_>, found: Option<_>| given.clone().or(found);
-        let endpoints = Endpoints {
-            device_authorization: or(&given.device_authorization, found.device_authorization),
-            token: or(&given.token, found.token),
-            revocation: or(&given.revocation, found.revocation),
-            jwks: or(&given.jwks, found.jwks),
-            userinfo: or(&given.userinfo, found.userinfo),
+    /// Returns the server that granted a login of `client`.
+    ///
+    /// # Errors
+    /// `Usage` or `Configuration` if no token may be sent to that issuer.
+    fn server<'s>(&'s self, client: &'s ClientRegistration) -> Result<Server<'s>> {
+        let (profile, http) = (self.profile, &self.http);
+        profile.token_endpoint(client)?;
+        let Some(standard) = &profile.standard else {
+            let endpoints = profile.codex_endpoints(client)?;
+            return Ok(Server { http, client, standard: None, endpoints, secret_in_body: false });
         };
-        Ok(StandardServer { http: &self.http, client, standard, endpoints, secret_in_body })
+        let mut endpoints = standard.endpoints.clone();
+        let mut secret_in_body = false;
+        if endpoints.device_authorization.is_none() || endpoints.token.is_none() {
+            let metadata = self.discovered()?;
+            endpoints = endpoints.or(metadata.endpoints.clone());
+            secret_in_body = metadata.needs_secret_in_body();
+        }
+        Ok(Server { http, client, standard: Some(standard), endpoints, secret_in_body })
     }
 
-    /// Returns the recorded metadata while it is fresh.
-    fn discovered(&self) -> Result<&CachedMetadata> {
+    fn discovered(&self) -> Result<&ServerMetadata> {
         if let Some(discovered) = self.discovered.get() {
             return Ok(discovered);
         }
-        let record: Record<CachedMetadata> =
-            Record::new(self.profile.storage.sign_in_dir().metadata());
-        let known = record.load()?;
-        let issuer = &self.profile.client.issuer;
-        let discovered = match known {
-            Some(known) if known.is_fresh(clock::now()) && known.is_for(issuer) => known,
-            known => {
-                let discovered = discover(&self.http, issuer, known)?;
-                // Without a record the next process asks again.
-                let _ = record.save(&discovered);
-                discovered
-            }
-        };
+        let discovered = discover(&self.http, &self.profile.client.issuer)?;
         Ok(self.discovered.get_or_init(|| discovered))
     }
 
     /// Returns the endpoints, and the URL of the metadata that names them.
     pub fn endpoints(&self) -> Result<(Endpoints, Option<&str>)> {
-        let Some(standard) = self.profile.as_standard() else {
-            return Ok((Endpoints::default(), None));
-        };
-        let endpoints = self.server(standard)?.endpoints;
+        let endpoints = self.server(&self.profile.client)?.endpoints;
         Ok((endpoints, self.discovered.get().map(|discovered| discovered.url.as_str())))
     }
 
     /// Starts a device authorization.
     pub fn start(&self) -> Result<DeviceAuthorization> {
-        match self.profile.as_standard() {
-            None => codex::start(&self.http, &self.profile.client),
-            Some(standard) => self.server(standard)?.start(),
-        }
+        self.server(&self.profile.client)?.start()
     }
 
     pub fn poll(&self, pending: &DeviceAuthorization) -> PollResponse {
-        match self.profile.as_standard() {
-            None => codex::poll(&self.http, pending),
-            Some(standard) => match self.server(standard) {
-                Ok(server) => server.poll(pending),
-                Err(_) => PollResponse::Unavailable,
-            },
-        }
+        let server = self.server(&self.profile.client);
+        server.map_or(PollResponse::Unavailable, |server| server.poll(pending))
     }
 
     /// Whether only one poll is answered with success.
     pub fn polls_once(&self) -> bool {
-        self.profile.as_standard().is_some()
+        self.profile.standard.is_some()
     }
 
     pub fn exchange(
@@ -131,14 +103,10 @@ impl<'a> AuthorizationServer<'a> {
     }
 
     pub fn refresh(&self, to: &ClientRegistration, refresh_token: &Secret<String>) -> TokenOutcome {
-        let outcome = match self.profile.as_standard() {
-            None => self
-                .profile
-                .token_endpoint(to)
-                .map(|url| codex::refresh(&self.http, &url, &to.client_id, refresh_token)),
-            Some(standard) => self.server(standard).map(|server| server.refresh(refresh_token)),
-        };
-        outcome.unwrap_or_else(TokenOutcome::NotProcessed)
+        match self.server(to) {
+            Ok(server) => server.refresh(refresh_token),
+            Err(error) => TokenOutcome::NotProcessed(error),
+        }
     }
 
     /// Revokes the refresh token, else the access token. Returns the host that was asked.
@@ -147,13 +115,7 @@ impl<'a> AuthorizationServer<'a> {
             Some(token) => (token, "refresh_token"),
             None => (&*login.access_token, "access_token"),
         };
-        let granted_by = self.profile.registration_of(login);
-        if let Some(standard) = self.profile.as_standard() {
-            return self.server(standard)?.revoke(token, hint);
-        }
-        let url = self.profile.revocation_endpoint(&granted_by)?;
-        codex::revoke(&self.http, &url, &granted_by.client_id, token, hint)?;
-        Ok(host(&url).to_owned())
+        self.server(&self.profile.registration_of(login))?.revoke(token, hint)
     }
 
     /// Asks the issuer who signed in, where no ID token says it.
@@ -161,12 +123,8 @@ impl<'a> AuthorizationServer<'a> {
     /// # Errors
     /// Why the issuer did not answer.
     pub fn account(&self, tokens: &TokenResponse) -> Result<Option<Account>> {
-        let (Some(standard), None, Some(token)) =
-            (self.profile.as_standard(), &tokens.id_token, &tokens.access_token)
-        else {
-            return Ok(None);
-        };
-        let Some(url) = self.server(standard)?.endpoints.userinfo else { return Ok(None) };
+        let (None, Some(token)) = (&tokens.id_token, &tokens.access_token) else { return Ok(None) };
+        let Some(url) = self.endpoints()?.0.userinfo else { return Ok(None) };
         let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
             200 => Ok(reply.json().map(|claims| Account::from_claims(&claims))),
@@ -181,10 +139,10 @@ impl<'a> AuthorizationServer<'a> {
     /// # Errors
     /// Why the issuer's keys cannot be had now.
     pub fn identity(&self, tokens: &TokenResponse) -> Result<Identity> {
-        let (Some(standard), Some(token)) = (self.profile.as_standard(), &tokens.id_token) else {
+        let (Some(_), Some(token)) = (&self.profile.standard, &tokens.id_token) else {
             return Ok(Identity::Good);
         };
-        let Some(url) = self.server(standard)?.endpoints.jwks else {
+        let Some(url) = self.endpoints()?.0.jwks else {
             return Ok(Identity::Unproven);
         };
         let keys = id_token::keys(&self.http, &url)?;

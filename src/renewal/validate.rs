@@ -78,7 +78,7 @@ pub fn renewed(
         id_token: tokens.id_token.clone().map(Token::from).or_else(|| stored.id_token.clone()),
         ..stored.clone()
     };
-    let is_standard = server.profile.as_standard().is_some();
+    let is_standard = server.profile.standard.is_some();
     let allowed = match same_user(&tokens, stored) {
         Err(error) if is_standard => Err(error),
         _ => account_policy::check_by(server.profile, rules, &login),

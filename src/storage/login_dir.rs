@@ -99,7 +99,6 @@ impl LoginDir {
 /// polled                the device code whose last poll has no known answer
 /// failure               how the last sign-in failed
 /// signed-in             the last sign-in that ended with a login
-/// metadata              the issuer's metadata
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInDir {
@@ -126,10 +125,6 @@ impl SignInDir {
 
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal")
-    }
-
-    pub fn metadata(&self) -> PathBuf {
-        self.dir.join("metadata")
     }
 
     pub fn device_authorization(&self) -> Record<DeviceAuthorization> {

@@ -1,30 +1,13 @@
-//! Authorization server metadata: fetched once, cached, and used only if it is for the configured issuer.
+//! Authorization server metadata: used only if it is for the configured issuer.
 
-use crate::gateway::{Gateway, read};
+use crate::gateway::Gateway;
 use issuer::{Endpoint, Fault};
 use predicates::str::contains;
-use serde_json::json;
-use std::fs;
-use std::path::PathBuf;
 
 fn renew(gateway: &Gateway) {
     let token = gateway.token();
     gateway.erase(&token);
     assert_ne!(gateway.token(), token);
-}
-
-/// Returns the file of the cached metadata.
-fn metadata(gateway: &Gateway) -> PathBuf {
-    let login = &gateway.logins()[0];
-    login.parent().unwrap().with_file_name("sign-in").join("metadata")
-}
-
-/// Makes the cached metadata older.
-fn age(gateway: &Gateway, seconds: i64) {
-    let path = metadata(gateway);
-    let mut record = read(&path);
-    record["fetched_at"] = json!(record["fetched_at"].as_i64().unwrap() - seconds);
-    fs::write(path, record.to_string()).unwrap();
 }
 
 #[test]
@@ -40,37 +23,6 @@ fn either_metadata_document_is_enough() {
 }
 
 #[test]
-fn expired_metadata_is_revalidated() {
-    let gateway = Gateway::with("", |s| s.standard.max_age = Some(1000));
-    gateway.sign_in();
-    renew(&gateway);
-    let asked = gateway.machine.issuer.counts().discoveries;
-    renew(&gateway);
-    assert_eq!(gateway.machine.issuer.counts().discoveries, asked, "the cache is fresh");
-    age(&gateway, 1001);
-    renew(&gateway);
-    let log = gateway.machine.issuer.log();
-    let last = log.iter().rfind(|entry| entry.path.starts_with("/.well-known")).unwrap();
-    assert_eq!((last.status, last.outcome.as_str()), (Some(304), "not_modified"));
-    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1);
-    renew(&gateway);
-    assert_eq!(gateway.machine.issuer.counts().discoveries, asked + 1, "the cache is fresh again");
-}
-
-#[test]
-fn unreachable_metadata_leaves_the_stored_metadata_in_use() {
-    let gateway = Gateway::new();
-    gateway.sign_in();
-    renew(&gateway);
-    age(&gateway, 4000);
-    gateway.machine.issuer.fault(Endpoint::Discovery, Fault::status(503, "<html>"), 1);
-    renew(&gateway);
-    age(&gateway, 4000);
-    gateway.machine.issuer.fault(Endpoint::Discovery, Fault::Drop, 1);
-    renew(&gateway);
-}
-
-#[test]
 fn metadata_of_another_issuer_is_refused() {
     let gateway = Gateway::with("", |s| s.standard.issuer = Some("https://other.example".into()));
     let refused = gateway.command("get").assert().code(2);
@@ -80,19 +32,6 @@ fn metadata_of_another_issuer_is_refused() {
     let url = gateway.machine.issuer.url();
     gateway.machine.issuer.set(|s| s.standard.issuer = Some(format!("{url}/")));
     gateway.command("get").assert().code(2);
-}
-
-#[test]
-fn stored_metadata_of_another_issuer_is_ignored() {
-    let gateway = Gateway::new();
-    gateway.sign_in();
-    renew(&gateway);
-    let path = metadata(&gateway);
-    let mut record = read(&path);
-    record["metadata"]["issuer"] = json!("https://other.example");
-    record["metadata"]["token_endpoint"] = json!("http://127.0.0.1:1/");
-    fs::write(&path, record.to_string()).unwrap();
-    renew(&gateway);
 }
 
 #[test]

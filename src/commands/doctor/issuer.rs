@@ -19,7 +19,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
     let is_connected = check_connection(report, &url).is_some();
     let http = Http::new(profile.extra_ca.as_deref());
     let Some(http) = report.value("https", http) else { return };
-    match http.get(&url, None) {
+    match http.get(&url) {
         Ok(response) => {
             check_status(report, &url, response.status);
             check_clock(report, &url, &response);

@@ -17,7 +17,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         private.extend(inside.map(|entry| entry.path()));
     }
     private.extend(profile.storage.watched().into_iter().map(|folder| folder.join("auth.json")));
-    private.extend(profile.as_standard().and_then(|standard| standard.client_secret_file.clone()));
+    private.extend(profile.settings.client_secret_file.clone());
     // These decide where a token is sent: others may read them, but not write them.
     let mut guarded = profile.storage.watched();
     guarded.extend(profile.config_file.clone());

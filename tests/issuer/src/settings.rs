@@ -112,8 +112,6 @@ pub struct Standard {
     pub issuer: Option<String>,
     /// Members that the metadata omits.
     pub not_discovered: Vec<String>,
-    /// `max-age` of the metadata, in seconds. Without it, there is no `Cache-Control`.
-    pub max_age: Option<u64>,
     /// The client secret. Public clients have none.
     pub client_secret: Option<String>,
     /// Whether the client secret is expected in the body instead of the header.
@@ -145,7 +143,6 @@ impl Default for Standard {
             openid_discovery: true,
             issuer: None,
             not_discovered: Vec::new(),
-            max_age: None,
             client_secret: None,
             secret_in_body: false,
             slow_down: 0,

@@ -10,10 +10,9 @@ use codex_credential::client::ClientRegistration;
 use codex_credential::client::{Endpoints, Standard};
 use codex_credential::lifetime::Lifetime;
 use codex_credential::login::Login;
-use codex_credential::oauth::codex;
 use codex_credential::oauth::discovery::discover;
 use codex_credential::oauth::http::{Http, Response};
-use codex_credential::oauth::standard;
+use codex_credential::oauth::server::Server;
 use codex_credential::tokens::{Secret, is_valid_token};
 use codex_credential::urls::is_secure;
 use issuer::{Endpoint, Fault, Issuer};
@@ -136,22 +135,23 @@ fn device_authorization_response_is_a_code_or_an_error() {
         token: url("/token"),
         ..Endpoints::default()
     };
-    let of_standards = Standard::default();
-    let server = standard::StandardServer {
-        http: &http,
-        client: &client,
-        standard: &of_standards,
-        endpoints,
-        secret_in_body: false,
+    let standard = Standard::default();
+    let (http, client, secret_in_body) = (&http, &client, false);
+    let server = Server { http, client, standard: Some(&standard), endpoints, secret_in_body };
+    let endpoints = Endpoints {
+        device_authorization: url("/api/accounts/deviceauth/usercode"),
+        token: url("/oauth/token"),
+        ..Endpoints::default()
     };
-    let pending = codex::start(&http, &client).unwrap();
+    let codex = Server { http, client, standard: None, endpoints, secret_in_body };
+    let pending = codex.start().unwrap();
     let pending_by_standard = server.start().unwrap();
     let strategy = (select(&[200_u16, 200, 200, 400, 401, 403, 404, 429, 500][..]), json_of(BODY));
     for_each(&attack, 150, &strategy, |(code, body)| {
         for endpoint in [Endpoint::UserCode, Endpoint::DeviceToken] {
             issuer.fault(endpoint, Fault::status(code, body.to_string()), 2);
         }
-        for started in [codex::start(&http, &client), server.start()] {
+        for started in [codex.start(), server.start()] {
             match started {
                 Ok(pending) => {
                     let prompt = &pending.verification;
@@ -163,7 +163,7 @@ fn device_authorization_response_is_a_code_or_an_error() {
             }
         }
         let mut pace = codex_credential::oauth::device::Polling::new(5);
-        for poll in [codex::poll(&http, &pending), server.poll(&pending_by_standard)] {
+        for poll in [codex.poll(&pending), server.poll(&pending_by_standard)] {
             use codex_credential::oauth::device::PollStep;
             match pace.next_step(poll) {
                 PollStep::Fail(error) => assert_one_line_without_secret(&error),
@@ -200,12 +200,12 @@ fn issuer_metadata_is_https_endpoints_or_an_error() {
     });
     for_each(&attack, 300, &nearly(&good, METADATA), |document| {
         issuer.fault(Endpoint::Discovery, Fault::status(200, document.to_string()), 2);
-        let found = discover(&http, &issuer.url(), None);
+        let found = discover(&http, &issuer.url());
         issuer.clear_faults();
         match found {
             Ok(found) => {
                 let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
-                    found.metadata.endpoints;
+                    found.endpoints;
                 let named = [device_authorization, token, revocation, jwks, userinfo];
                 assert!(named.iter().flatten().all(|url| is_secure(url)), "{named:?}");
             }

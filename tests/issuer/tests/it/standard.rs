@@ -34,21 +34,16 @@ fn quick() -> Issuer {
 }
 
 #[test]
-fn both_metadata_documents_have_the_endpoints_and_can_be_revalidated() {
+fn both_metadata_documents_have_the_endpoints() {
     let issuer = quick();
-    issuer.set(|s| s.standard.max_age = Some(60));
     for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
         let answer = get(&(issuer.url() + path));
         assert_eq!(answer.member("issuer"), issuer.url());
         assert_eq!(answer.member("token_endpoint"), issuer.url() + "/token");
-        assert_eq!(answer.headers["cache-control"], "public, max-age=60");
-        let etag = answer.headers["etag"].to_str().unwrap();
-        let again = crate::agent().get(issuer.url() + path).header("If-None-Match", etag).call();
-        assert_eq!(again.unwrap().status().as_u16(), 304);
     }
     issuer.set(|s| s.standard.oauth_discovery = false);
     assert_eq!(get(&(issuer.url() + "/.well-known/oauth-authorization-server")).status, 404);
-    assert_eq!(issuer.counts().discoveries, 5);
+    assert_eq!(issuer.counts().discoveries, 3);
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! An authorization server, and this program as its client.
+//!
+//! auth.openai.com takes JSON where the RFCs have forms, and has its own steps of a device authorization, see
+//! [`crate::oauth::codex`].
+
+use crate::client::{ClientRegistration, Endpoints, Standard};
+use crate::device_authorization::DeviceAuthorization;
+use crate::error::{Error, Kind, Result};
+use crate::oauth::codex;
+use crate::oauth::device::{CODE_LIFETIME, PollResponse, device_authorization};
+use crate::oauth::http::{Field, Http, RequestError, Response};
+use crate::oauth::standard;
+use crate::oauth::token_endpoint::TokenOutcome;
+use crate::tokens::Secret;
+use crate::urls::host;
+use crate::values::EndpointUrl;
+
+/// The longest lifetime of a device code we accept, in seconds.
+const LONGEST_LIFETIME: u64 = 24 * 3600;
+
+pub struct Server<'a> {
+    pub http: &'a Http,
+    pub client: &'a ClientRegistration,
+    /// What to request of a server that follows the RFCs; `None` for auth.openai.com.
+    pub standard: Option<&'a Standard>,
+    pub endpoints: Endpoints,
+    /// Whether the client secret is sent in the body instead of the header.
+    pub secret_in_body: bool,
+}
+
+impl Server<'_> {
+    /// Posts parameters, with client authentication (RFC 6749 §2.3.1).
+    fn post(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
+        let client_id = self.client.client_id.as_str();
+        // Some servers look for the client id only in the body, even if the header has it.
+        let mut fields = [fields, &[("client_id", client_id)]].concat();
+        let Some(standard) = self.standard else { return self.http.post_json(url, &fields) };
+        let secret = standard.secret().map_err(RequestError::NotSent)?;
+        match &secret {
+            Some(secret) if !self.secret_in_body => {
+                return self.http.post_form_with_basic_auth((client_id, secret), url, &fields);
+            }
+            Some(secret) => fields.push(("client_secret", secret.expose())),
+            None => {}
+        }
+        self.http.post_form(url, &fields)
+    }
+
+    fn endpoint<'e>(&self, name: &str, endpoint: Option<&'e EndpointUrl>) -> Result<&'e str> {
+        endpoint.map(|url| &**url).ok_or_else(|| {
+            let what = format!("{} does not publish its {name}", host(&self.client.issuer));
+            Error::new(Kind::Configuration, what)
+                .hint(format!("if the server has one, set {name} in the profile"))
+        })
+    }
+
+    fn token_endpoint(&self) -> Result<&str> {
+        self.endpoint("token_endpoint", self.endpoints.token.as_ref())
+    }
+
+    /// Returns the parameters that name the resource server, if the profile has one (RFC 8707).
+    fn audience(&self) -> impl Iterator<Item = Field<'_>> {
+        let fields = self
+            .standard
+            .map(|standard| [("audience", &standard.audience), ("resource", &standard.resource)]);
+        fields.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    /// Renews with a refresh token (RFC 6749 §6). The scope stays the one that was granted.
+    pub fn refresh(&self, refresh_token: &Secret<String>) -> TokenOutcome {
+        let url = match self.token_endpoint() {
+            Ok(url) => url,
+            Err(error) => return TokenOutcome::NotProcessed(error),
+        };
+        let mut fields = vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose().as_str()),
+        ];
+        fields.extend(self.audience());
+        let is_final = match self.standard {
+            None => codex::is_invalid_refresh_token,
+            Some(_) => standard::is_invalid_grant,
+        };
+        TokenOutcome::of(self.post(url, &fields), url, is_final)
+    }
+
+    /// Revokes a token (RFC 7009) and returns the host that confirmed it.
+    pub fn revoke(&self, token: &Secret<String>, token_type_hint: &str) -> Result<String> {
+        let url = self.endpoint("revocation_endpoint", self.endpoints.revocation.as_ref())?;
+        let fields = [("token", token.expose().as_str()), ("token_type_hint", token_type_hint)];
+        let response = self.post(url, &fields)?;
+        if response.is_success() {
+            Ok(host(url).to_owned())
+        } else {
+            Err(self.error(&response, url))
+        }
+    }
+
+    fn error(&self, response: &Response, url: &str) -> Error {
+        match self.standard {
+            None => response.error(url),
+            Some(_) => standard::request_error(response, url),
+        }
+    }
+
+    /// Requests a device code and a user code (RFC 8628 §3.1).
+    ///
+    /// # Errors
+    /// `DeviceLoginDisabled` if the server does not offer device authorization to this client.
+    pub fn start(&self) -> Result<DeviceAuthorization> {
+        let endpoint = self.endpoints.device_authorization.as_ref();
+        let url =
+            self.endpoint("device_authorization_endpoint", endpoint).map_err(|mut error| {
+                error.kind = Kind::DeviceLoginDisabled;
+                error
+            })?;
+        self.token_endpoint()?;
+        let scope = self.standard.and_then(|standard| standard.scope.as_deref());
+        let scope = scope.map(|scope| ("scope", scope));
+        let fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
+        let response = self.post(url, &fields)?;
+        let (page, longest_lifetime) = match self.standard {
+            None => (Some(codex::verification_page(&self.client.issuer)), CODE_LIFETIME),
+            Some(_) => (None, LONGEST_LIFETIME),
+        };
+        if response.is_success() {
+            return device_authorization(self.client, &response, url, page, longest_lifetime);
+        }
+        Err(match self.standard {
+            None => codex::start_error(&response, url),
+            Some(_) => standard::request_error(&response, url),
+        })
+    }
+
+    /// Asks once whether the user has approved (RFC 8628 §3.4).
+    pub fn poll(&self, authorization: &DeviceAuthorization) -> PollResponse {
+        if self.standard.is_none() {
+            return codex::poll(self.http, authorization);
+        }
+        match self.token_endpoint() {
+            Ok(url) => {
+                let device_code = authorization.device_code.expose();
+                let fields = [("grant_type", standard::DEVICE_CODE), ("device_code", device_code)];
+                standard::poll_response(self.post(url, &fields), url)
+            }
+            Err(error) => PollResponse::Failed(error),
+        }
+    }
+}
