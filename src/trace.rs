@@ -2,7 +2,7 @@
 //!
 //! [`Event`] lists everything that can be traced. Its fields cannot hold a [`Secret`](crate::tokens::Secret).
 
-use crate::clock::{self, Stopwatch};
+use crate::clock;
 use crate::error::Kind;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ pub enum Event<'a> {
     },
     /// The stored login, as a `get` finds it.
     Login {
-        state: State,
+        /// `warm`: valid for as long as the caller asks; `due`: its early renewal is due; `stale`: must be renewed first.
+        state: &'a str,
         expires_at: Option<i64>,
         renews_at: Option<i64>,
     },
@@ -62,8 +63,9 @@ pub enum Event<'a> {
         succeeded: bool,
         ms: u64,
     },
+    /// A change of the journal, or what a killed renewal left in it.
     Journal {
-        step: JournalStep,
+        step: &'a str,
     },
     /// `stored` is false if another login was stored in the meantime.
     Commit {
@@ -81,31 +83,6 @@ pub enum Event<'a> {
         joined: bool,
         expires_at: i64,
     },
-}
-
-/// The state of the stored login.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Valid for as long as the caller asks.
-    Warm,
-    /// Valid, and its early renewal is due.
-    Due,
-    /// Must be renewed before it can be used.
-    Stale,
-}
-
-/// A change of the journal.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JournalStep {
-    Intent,
-    Answer,
-    Cleared,
-    /// A killed renewal left an answer, which is committed.
-    AnswerFound,
-    /// A killed renewal left an intent without an answer.
-    IntentFound,
 }
 
 struct Outputs {
@@ -150,16 +127,6 @@ pub fn tell<'a>(event: impl FnOnce() -> Event<'a>) {
     if let Some(outputs) = OUTPUTS.get() {
         outputs.write(&event());
     }
-}
-
-/// Starts measuring the duration of an event, if tracing is on.
-pub fn stopwatch() -> Option<Stopwatch> {
-    OUTPUTS.get().map(|_| Stopwatch::start())
-}
-
-/// Returns the milliseconds since [`stopwatch`].
-pub fn ms(stopwatch: Option<&Stopwatch>) -> u64 {
-    stopwatch.map_or(0, Stopwatch::ms)
 }
 
 impl Outputs {

@@ -10,7 +10,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::CachedLogin;
 use crate::storage::login_dir::LoginDir;
-use crate::trace::{self, Event, State};
+use crate::trace::{self, Event};
 use crate::ui;
 
 /// The answer to a request.
@@ -101,14 +101,14 @@ pub fn get(
     }
     if let Some(login) = load_valid(profile, min_validity)? {
         let is_due = is_due(&login);
-        trace::tell(|| login_event(if is_due { State::Due } else { State::Warm }, Some(&login)));
+        trace::tell(|| login_event(if is_due { "due" } else { "warm" }, Some(&login)));
         if is_due {
             renewals.renew_early(profile);
         }
         let is_answer = matches_username(&login, request);
         return Ok(if is_answer { Answer::Login(login) } else { Answer::Nothing });
     }
-    trace::tell(|| login_event(State::Stale, None));
+    trace::tell(|| login_event("stale", None));
     let login = renew(profile, min_validity, renewals)?;
     if !matches_username(&login, request) {
         let account = login.account();
@@ -155,7 +155,7 @@ fn profile_event<'a>(profile: &'a Profile, request: &'a Credential, target: Targ
     }
 }
 
-fn login_event(state: State, login: Option<&Login>) -> Event<'static> {
+fn login_event(state: &'static str, login: Option<&Login>) -> Event<'static> {
     let expires_at = login.and_then(|login| login.lifetime().expires_at);
     Event::Login { state, expires_at, renews_at: login.and_then(Login::renew_at) }
 }

@@ -1,7 +1,7 @@
 //! Sends each request to one endpoint of etcd, and to the next one when that endpoint does not answer. Errors name every
 //! endpoint that was tried.
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use crate::trace::{self, Event};
@@ -77,13 +77,13 @@ impl Endpoints {
         request: &impl Fn(Client) -> F,
     ) -> Result<Result<T, String>> {
         let limit = ATTEMPT.min(deadline.remaining().max(SHORTEST_ATTEMPT));
-        let watch = trace::stopwatch();
+        let watch = Stopwatch::start();
         let answer = timeout(limit, async { request(self.connect(index).await?).await }).await;
         trace::tell(|| Event::Etcd {
             operation: name,
             endpoint: &self.settings.endpoints[index],
             succeeded: matches!(answer, Ok(Ok(_))),
-            ms: trace::ms(watch.as_ref()),
+            ms: watch.ms(),
         });
         match answer {
             Ok(Ok(answer)) => Ok(Ok(answer)),

@@ -2,7 +2,7 @@
 //!
 //! Each request blocks its caller: the rest of the program is sequential.
 
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::{no_response, proxy_for};
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
@@ -169,7 +169,7 @@ impl Http {
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
-        let stopwatch = trace::stopwatch();
+        let watch = Stopwatch::start();
         let request = request.header("accept", "application/json").timeout(self.timeout);
         let request = request.build().map_err(|error| failed(url, error))?;
         let method = request.method().clone();
@@ -182,7 +182,7 @@ impl Http {
                 Ok(Response { status, .. }) | Err(RequestError::CutOff(status, _)) => Some(*status),
                 Err(_) => None,
             },
-            ms: trace::ms(stopwatch.as_ref()),
+            ms: watch.ms(),
         });
         result
     }

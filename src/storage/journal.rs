@@ -10,7 +10,7 @@ use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{read, remove, replace_and_open};
 use crate::storage::seal::Seal;
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
-use crate::trace::{self, Event, JournalStep};
+use crate::trace::{self, Event};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -72,7 +72,7 @@ impl Journal {
         line.push(b'\n');
         // Replaces a link instead of following it.
         let file = replace_and_open(path, &[&line, &vec![b' '; RESERVED]])?;
-        trace::tell(|| Event::Journal { step: JournalStep::Intent });
+        trace::tell(|| Event::Journal { step: "intent" });
         Ok(Self { file, path: path.to_owned(), line_2: line.len() as u64, seal })
     }
 
@@ -89,7 +89,7 @@ impl Journal {
             self.file.sync_data()
         };
         write().context("write", &self.path)?;
-        trace::tell(|| Event::Journal { step: JournalStep::Answer });
+        trace::tell(|| Event::Journal { step: "answer" });
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Journal {
 /// See [`Journal::clear`]. Succeeds without a journal.
 pub fn clear(path: &Path) -> Result<()> {
     if remove(path)? {
-        trace::tell(|| Event::Journal { step: JournalStep::Cleared });
+        trace::tell(|| Event::Journal { step: "cleared" });
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ pub fn unfinished(
         })?),
         None => None,
     };
-    let step = if tokens.is_some() { JournalStep::AnswerFound } else { JournalStep::IntentFound };
+    let step = if tokens.is_some() { "answer_found" } else { "intent_found" };
     trace::tell(|| Event::Journal { step });
     Ok(Some(match tokens {
         Some(tokens) => Unfinished::Answered(intent, tokens),

@@ -1,7 +1,7 @@
 //! File locks. The kernel releases a lock when its holder exits or is killed. Lock files are empty, lie beside what they
 //! protect, and are never deleted, because a lock on a deleted file excludes no other process. The only user of fs4.
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::trace::{self, Event};
 use fs4::{FileExt, TryLockError};
@@ -50,9 +50,9 @@ impl Lock {
     pub fn acquire_in_background(path: &Path, then: impl FnOnce(Result<Self>) + Send + 'static) {
         let path = path.to_owned();
         thread::spawn(move || {
-            let watch = trace::stopwatch();
+            let watch = Stopwatch::start();
             let lock = wait(&path);
-            trace::tell(|| lock_gained(&path, trace::ms(watch.as_ref())));
+            trace::tell(|| lock_gained(&path, watch.ms()));
             then(lock);
         });
     }
