@@ -5,12 +5,11 @@
 //! (what a token request led to).
 
 pub mod codex;
-pub mod connectivity;
 pub mod device;
 pub mod discovery;
 pub mod http;
 pub mod id_token;
-mod network_error;
+pub mod network_error;
 pub mod response;
 pub mod server;
 mod signature;

@@ -105,7 +105,7 @@ fn tls_failure(error: &Tls) -> (String, &'static str) {
         },
         _ => (
             format!("TLS failed ({error})"),
-            "try again; codex-credential doctor checks each step of the connection",
+            "try again; codex-credential doctor checks the proxy and the clock",
         ),
     }
 }

@@ -1,11 +1,11 @@
-//! Checks the way to the authorization server: proxy, name resolution, connection, TLS, an answer, and the clock.
+//! Checks the way to the authorization server: proxy, an answer over HTTPS, and the clock.
 
 use crate::commands::doctor::report::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
 use crate::login::significant_skew;
-use crate::oauth::connectivity::Route;
 use crate::oauth::http::{Http, Response};
+use crate::oauth::network_error::proxy_for;
 use crate::profile::Profile;
 use crate::urls::host;
 
@@ -16,7 +16,9 @@ pub fn check(report: &mut Report, profile: &Profile) {
     let Some(url) = report.value("issuer", profile.token_endpoint(&profile.client)) else { return };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
-    let is_connected = check_connection(report, &url).is_some();
+    if let Some(proxy) = proxy_for(&url) {
+        report.ok("proxy", format!("requests to {} go through {proxy}", host(&url)));
+    }
     let http = Http::new(profile.extra_ca.as_deref());
     let Some(http) = report.value("https", http) else { return };
     match http.get(&url) {
@@ -24,27 +26,8 @@ pub fn check(report: &mut Report, profile: &Profile) {
             check_status(report, &url, response.status);
             check_clock(report, &url, &response);
         }
-        // Without a connection the request fails for the reason that is in the report already.
-        Err(failure) if is_connected => report.fail("https", &Error::from(failure)),
-        Err(_) => {}
+        Err(failure) => report.fail("https", &Error::from(failure)),
     }
-}
-
-/// Connects to the server or to its proxy. Returns `None` if that failed.
-fn check_connection(report: &mut Report, url: &str) -> Option<()> {
-    let route = report.value("issuer", Route::to(url))?;
-    let (dns, tcp) = match &route.proxy {
-        Some(proxy) => {
-            report.ok("proxy", format!("requests to {} go through {proxy}", host(url)));
-            ("proxy dns", "proxy tcp")
-        }
-        None => ("dns", "tcp"),
-    };
-    let addresses = report.value(dns, route.addresses())?;
-    report.ok(dns, format!("{} resolves to {}", route.host, addresses[0].ip()));
-    let (address, ms) = report.value(tcp, route.connect(&addresses))?;
-    report.ok(tcp, format!("connected to {address} in {ms} ms"));
-    Some(())
 }
 
 fn check_status(report: &mut Report, url: &str, status: u16) {
