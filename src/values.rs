@@ -107,21 +107,7 @@ fn is_profile_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('-')
 }
 
-/// Deserializes one line of text.
-pub fn text<'de, D: Deserializer<'de>, T: From<String>>(value: D) -> Result<T, D::Error> {
-    OneLine::deserialize(value).map(|text| String::from(text).into())
-}
-
 /// Deserializes the path of a file.
 pub fn file<'de, D: Deserializer<'de>, T: From<PathBuf>>(value: D) -> Result<T, D::Error> {
     OneLine::deserialize(value).map(|text| PathBuf::from(String::from(text)).into())
-}
-
-/// Deserializes a list whose items are checked as `C`.
-pub fn list<'de, C, D>(value: D) -> Result<Vec<String>, D::Error>
-where
-    C: Deserialize<'de> + Into<String>,
-    D: Deserializer<'de>,
-{
-    Ok(Vec::<C>::deserialize(value)?.into_iter().map(Into::into).collect())
 }

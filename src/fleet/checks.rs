@@ -8,6 +8,7 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::settings::{Role, Settings};
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::storage::shared::HostAction;
+use crate::values::EndpointUrl;
 use std::time::Duration;
 
 const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -27,8 +28,8 @@ pub fn run(etcd: &EtcdStorage) -> Vec<(&'static str, Result<String>)> {
 }
 
 /// Reads from one endpoint only. The read needs a majority, so it also shows that the node reaches the others.
-fn endpoint(settings: &Settings, url: &str, prefix: &str) -> Result<String> {
-    let alone = Settings { endpoints: vec![url.to_owned()], ..settings.clone() };
+fn endpoint(settings: &Settings, url: &EndpointUrl, prefix: &str) -> Result<String> {
+    let alone = Settings { endpoints: vec![url.clone()], ..settings.clone() };
     EtcdClient::new(alone).range(prefix, &Deadline::after(ENDPOINT_TIMEOUT))?;
     let security = match (url.starts_with("https://"), &settings.certificate_file) {
         (true, Some(_)) => "over TLS with a client certificate",

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
+use crate::values::OneLine;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// `Configuration` when there is no recipient, or one that age does not accept.
-pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a String>) -> Result<String> {
+pub fn seal<'a>(message: &[u8], recipients: impl Iterator<Item = &'a OneLine>) -> Result<String> {
     let recipients: Vec<x25519::Recipient> =
         recipients.map(|text| parse_recipient(text)).collect::<Result<_>>()?;
     encrypt(message, &recipients).map(|sealed| STANDARD.encode(sealed)).map_err(|error| {

@@ -99,7 +99,7 @@ impl Endpoints {
         }
         let options =
             self.options().map_err(|error| etcd_client::Error::InvalidArgs(error.text()))?;
-        let client = Client::connect([&self.settings.endpoints[index]], Some(options)).await?;
+        let client = Client::connect([&*self.settings.endpoints[index]], Some(options)).await?;
         self.set_connection(Some((index, client.clone())));
         Ok(client)
     }
@@ -121,7 +121,7 @@ impl Endpoints {
             .with_auto_token_refresh(true);
         if let (Some(user), Some(file)) = (&settings.user, &settings.password_file) {
             let password = read(file)?;
-            options = options.with_user(user, String::from_utf8_lossy(&password).trim_end());
+            options = options.with_user(&**user, String::from_utf8_lossy(&password).trim_end());
         }
         if settings.endpoints.iter().any(|url| url.starts_with("https://")) {
             options = options.with_tls(tls_options(settings)?);

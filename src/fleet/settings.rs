@@ -1,6 +1,6 @@
 //! The table `[profiles.NAME.etcd]`: where hosts share a login.
 
-use crate::values::{EndpointUrl, OneLine, file, list, text};
+use crate::values::{EndpointUrl, OneLine, file};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -24,11 +24,9 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Settings {
-    #[serde(deserialize_with = "list::<EndpointUrl, _>")]
-    pub endpoints: Vec<String>,
+    pub endpoints: Vec<EndpointUrl>,
     /// The beginning of every key's name in etcd.
-    #[serde(deserialize_with = "text")]
-    pub prefix: String,
+    pub prefix: OneLine,
     /// PEM: the certificate authority of the endpoints [default: the platform's].
     #[serde(deserialize_with = "file")]
     pub ca_file: Option<PathBuf>,
@@ -37,17 +35,14 @@ pub struct Settings {
     pub certificate_file: Option<PathBuf>,
     #[serde(deserialize_with = "file")]
     pub key_file: Option<PathBuf>,
-    #[serde(deserialize_with = "text")]
-    pub user: Option<String>,
+    pub user: Option<OneLine>,
     /// A file with the password on its only line.
     #[serde(deserialize_with = "file")]
     pub password_file: Option<PathBuf>,
     /// The age recipients of the hosts that renew the login.
-    #[serde(deserialize_with = "list::<OneLine, _>")]
-    pub recipients: Vec<String>,
+    pub recipients: Vec<OneLine>,
     /// The age recipients of the hosts that only read access tokens.
-    #[serde(deserialize_with = "list::<OneLine, _>")]
-    pub readers: Vec<String>,
+    pub readers: Vec<OneLine>,
     /// The age identity of this host.
     #[serde(deserialize_with = "file")]
     pub identity_file: PathBuf,
@@ -61,7 +56,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             endpoints: Vec::new(),
-            prefix: "codex-credential".into(),
+            prefix: "codex-credential".parse().expect("one line"),
             ca_file: None,
             certificate_file: None,
             key_file: None,

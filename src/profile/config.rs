@@ -6,7 +6,7 @@
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::fleet::settings::Settings;
 use crate::profile::built_in::{API_HOST, BUILT_IN, HOST};
-use crate::profile::mistake::{at, line_at, mistake, suggestion, unreadable};
+use crate::profile::mistake::{at, line_at, line_of, suggestion, unreadable};
 use crate::profile::profile_table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use toml::de::{DeTable, Deserializer};
+use toml::de::{DeTable, DeValue, Deserializer};
 
 /// The keys that the built-in profile can set, beside the table `etcd`.
 const BUILT_IN_KEYS: [&str; 5] = ["storage", "cache", "account", "workspace", "interactive"];
@@ -68,9 +68,15 @@ impl Config {
     // Not inlined: a call without a configuration file does not pay for its stack frame.
     #[inline(never)]
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let config = DeTable::parse(text).map(Deserializer::from).and_then(Self::deserialize);
+        let table = DeTable::parse(text).map_err(|error| unreadable(path, text, error))?;
+        if let Some(list) = list_for_table(table.get_ref(), false) {
+            return Err(at(path, line_at(text, list), "expected a table, not a list"));
+        }
+        let config = Self::deserialize(Deserializer::from(table));
         let mut config = config.map_err(|error| unreadable(path, text, error))?;
-        config.validate().map_err(|what| mistake(format!("{}: {what}", path.display())))?;
+        config
+            .validate()
+            .map_err(|(key, what)| at(path, line_of(text, &key), &format!("{key}: {what}")))?;
         let folder = path.parent().unwrap_or(path);
         config.profiles.values_mut().for_each(|profile| profile.resolve(folder));
         config.path = Some(path.to_owned());
@@ -78,31 +84,27 @@ impl Config {
     }
 
     /// Checks the rules that more than one key is part of.
-    fn validate(&self) -> Result<(), String> {
-        self.profiles.iter().try_for_each(|(name, profile)| validate_profile(name, profile))?;
-        self.validate_hosts()?;
+    ///
+    /// # Errors
+    /// The key to change, and what is wrong.
+    fn validate(&self) -> Result<(), (String, String)> {
+        let mut owners: BTreeMap<&str, &str> =
+            BTreeMap::from([(HOST, BUILT_IN), (API_HOST, BUILT_IN)]);
+        for (name, profile) in &self.profiles {
+            let wrong = |what| (format!("profiles.{name}"), what);
+            validate_profile(name, profile).map_err(wrong)?;
+            for host in &profile.hosts {
+                if let Some(other) = owners.insert(host, name) {
+                    return Err(wrong(format!("the host {host} belongs to the profile {other}")));
+                }
+            }
+        }
         let Some(name) = self.default_profile.as_deref() else { return Ok(()) };
         if self.names().contains(&name) {
             return Ok(());
         }
         let suggestion = suggestion(name, "profiles", &self.names());
-        Err(format!("default_profile: there is no profile {name:?}; {suggestion}"))
-    }
-
-    /// Checks that a host belongs to one profile only.
-    fn validate_hosts(&self) -> Result<(), String> {
-        let mut owners: BTreeMap<&str, &str> =
-            BTreeMap::from([(HOST, BUILT_IN), (API_HOST, BUILT_IN)]);
-        for (name, profile) in &self.profiles {
-            for host in &profile.hosts {
-                if let Some(other) = owners.insert(host, name) {
-                    return Err(format!(
-                        "the host {host} belongs to the profiles {other} and {name}"
-                    ));
-                }
-            }
-        }
-        Ok(())
+        Err(("default_profile".into(), format!("there is no profile {name:?}; {suggestion}")))
     }
 
     /// Returns the name of the profile that `host` belongs to.
@@ -139,8 +141,19 @@ impl Config {
     }
 }
 
+/// Returns the offset of a list where a table is expected: serde would take its items for the keys, in their order.
+fn list_for_table(table: &DeTable, is_profiles: bool) -> Option<usize> {
+    table.iter().find_map(|(key, value)| match value.get_ref() {
+        DeValue::Array(_) if is_profiles || ["git", "etcd"].contains(&&**key.get_ref()) => {
+            Some(value.span().start)
+        }
+        DeValue::Table(inner) => list_for_table(inner, key.get_ref() == "profiles"),
+        _ => None,
+    })
+}
+
 fn validate_profile(name: &str, profile: &ProfileTable) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("profiles.{name}: {what}"));
+    let wrong = |what: &str| Err(what.to_owned());
     let is_built_in = name == BUILT_IN;
     if is_built_in {
         let keys = json!(profile);

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind};
 use std::path::Path;
+use toml::de::DeTable;
 
 /// Turns an error of the parser or of serde into one with the line and the nearest word.
 pub fn unreadable(path: &Path, text: &str, mut error: toml::de::Error) -> Error {
@@ -28,11 +29,7 @@ pub fn unreadable(path: &Path, text: &str, mut error: toml::de::Error) -> Error 
 /// Returns the error `what` on a line of the file.
 pub fn at(path: &Path, line: usize, what: &str) -> Error {
     let what = what.lines().next().unwrap_or_default();
-    mistake(format!("{}, line {line}: {what}", path.display()))
-}
-
-pub fn mistake(what: String) -> Error {
-    Error::new(Kind::Configuration, what)
+    Error::new(Kind::Configuration, format!("{}, line {line}: {what}", path.display()))
         .hint("docs/configuration.md lists the keys and their values")
 }
 
@@ -40,6 +37,15 @@ pub fn mistake(what: String) -> Error {
 pub fn line_at(text: impl AsRef<[u8]>, offset: usize) -> usize {
     let before = text.as_ref().iter().take(offset);
     before.filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Returns the line of `key`, which may be a key of a table: `profiles.company`.
+pub fn line_of(text: &str, key: &str) -> usize {
+    let root = DeTable::parse(text).expect("it was parsed before");
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    let found = root.get_ref().get_key_value(first);
+    let inner = found.and_then(|(_, value)| value.get_ref().as_table()?.get_key_value(rest));
+    line_at(text, inner.or(found).map_or(0, |(key, _)| key.span().start))
 }
 
 /// Returns the unknown word and the known ones from serde's message: "… `word`, expected one of `a`, `b`".

@@ -112,10 +112,10 @@ impl Fleet {
     /// Returns the settings of a writer whose identity is in `folder`.
     pub fn settings(&self, folder: &Path) -> Settings {
         Settings {
-            endpoints: self.endpoints.clone(),
-            prefix: self.prefix.clone(),
-            recipients: vec![self.writers.to_public().to_string()],
-            readers: vec![self.readers.to_public().to_string()],
+            endpoints: self.endpoints.iter().map(|url| url.parse().unwrap()).collect(),
+            prefix: self.prefix.parse().unwrap(),
+            recipients: vec![self.writers.to_public().to_string().parse().unwrap()],
+            readers: vec![self.readers.to_public().to_string().parse().unwrap()],
             identity_file: folder.join("identity"),
             ..Settings::default()
         }

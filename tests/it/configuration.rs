@@ -176,7 +176,7 @@ fn unknown_word_is_told_with_its_line_and_the_nearest_word() {
     let (message, _) = error(&format!("default_profile = 'compnay'\n{COMPANY}"));
     assert_eq!(
         message,
-        "/etc/c.toml: default_profile: there is no profile \"compnay\"; did you mean \"company\"?"
+        "/etc/c.toml, line 1: default_profile: there is no profile \"compnay\"; did you mean \"company\"?"
     );
 }
 
@@ -211,6 +211,9 @@ fn wrong_type_is_told_with_its_line_and_key_and_without_the_value() {
             "line 6: profiles.company.etcd.endpoints: expected an https URL",
         ),
         ("git = 'secret'".into(), "line 1: git: expected a table"),
+        ("\ngit = ['keyring']".into(), "line 2: expected a table, not a list"),
+        ("[[profiles.a]]".into(), "line 1: expected a table, not a list"),
+        (company("etcd = []"), "line 4: expected a table, not a list"),
         ("[[profiles]]\n".into(), "line 1: profiles: expected a table"),
         ("audit = true".into(), "line 1: audit: expected a string"),
         ("default_profile = 1".into(), "line 1: default_profile: expected a string"),
@@ -235,35 +238,41 @@ fn broken_syntax_is_told_with_its_line() {
 }
 
 #[test]
-fn broken_rule_over_several_keys_names_the_profile() {
+fn broken_rule_over_several_keys_names_the_line_of_the_profile() {
     assert_errors(&[
-        ("[profiles.company]\nclient_id = 'a'", "/etc/c.toml: profiles.company: issuer is missing"),
+        (
+            "[profiles.company]\nclient_id = 'a'",
+            "/etc/c.toml, line 1: profiles.company: issuer is missing",
+        ),
         (
             "\n[profiles.company]\nissuer = 'https://a.example'",
-            "/etc/c.toml: profiles.company: client_id is missing",
+            "/etc/c.toml, line 2: profiles.company: client_id is missing",
         ),
         (
             &company("storage = 'codex'"),
-            "/etc/c.toml: profiles.company: storage = \"codex\" is only for the profile codex",
+            "/etc/c.toml, line 1: profiles.company: storage = \"codex\" is only for the profile codex",
         ),
         (
             &company("storage = 'etcd'"),
-            "/etc/c.toml: profiles.company: storage = \"etcd\" needs a table etcd",
+            "/etc/c.toml, line 1: profiles.company: storage = \"etcd\" needs a table etcd",
         ),
-        (&company(ETCD), "/etc/c.toml: profiles.company: the table etcd has no endpoints"),
+        (&company(ETCD), "/etc/c.toml, line 1: profiles.company: the table etcd has no endpoints"),
         (
             "[profiles.codex]\ncache = 'none'\nhosts = ['a.example']",
-            "/etc/c.toml: profiles.codex: hosts cannot be set",
+            "/etc/c.toml, line 1: profiles.codex: hosts cannot be set",
         ),
         (
             "[profiles.codex]\nissuer = 'https://a.example'",
-            "/etc/c.toml: profiles.codex: issuer cannot be set",
+            "/etc/c.toml, line 1: profiles.codex: issuer cannot be set",
         ),
     ]);
     let other = COMPANY.replace("company", "other");
     let both = format!("{COMPANY}hosts = ['a.example']\n{other}hosts = ['b.example', 'a.example']");
     assert_errors(&[
-        (&both, "/etc/c.toml: the host a.example belongs to the profiles company and other"),
-        (&company("hosts = ['chatgpt.com']"), "belongs to the profiles codex and company"),
+        (
+            &both,
+            "/etc/c.toml, line 5: profiles.other: the host a.example belongs to the profile company",
+        ),
+        (&company("hosts = ['chatgpt.com']"), "belongs to the profile codex"),
     ]);
 }
