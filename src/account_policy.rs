@@ -2,8 +2,7 @@
 //! (`forced_login_method`, `forced_chatgpt_workspace_id`). Checked before a token is handed out, renewed or stored. Codex
 //! signs out on a mismatch; this program does not.
 
-use crate::account::Account;
-use crate::account_rules::AccountRules;
+use crate::account::{Account, AccountRules};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;

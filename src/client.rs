@@ -76,10 +76,4 @@ impl Standard {
         }
         Ok(Some(Secret::from(secret)))
     }
-
-    /// Returns scope, audience and resource. Logins that differ in one of them are kept apart.
-    pub fn requested_token(&self) -> [&str; 3] {
-        [&self.scope, &self.audience, &self.resource]
-            .map(|part| part.as_deref().unwrap_or_default())
-    }
 }

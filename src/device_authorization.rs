@@ -1,6 +1,6 @@
 //! A device authorization (RFC 8628), as a record that outlives the process that polls for it.
 
-use crate::account_rules::AccountRules;
+use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::tokens::Secret;
 use crate::verification::Verification;

@@ -24,7 +24,6 @@ pub mod storage;
 pub mod ui;
 
 pub mod account;
-pub mod account_rules;
 pub mod client;
 pub mod clock;
 pub mod device_authorization;

@@ -32,13 +32,6 @@ pub fn host(url: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
-/// Returns the path of `url` without its query.
-pub fn path(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.find('/').map_or("", |at| &rest[at..]);
-    path.split(['?', '#']).next().unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

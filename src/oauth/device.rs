@@ -1,6 +1,6 @@
 //! What both dialects share of a device authorization (RFC 8628): its response, its polls and their pace.
 
-use crate::account_rules::AccountRules;
+use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::{no_response, proxy_for};
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
-use crate::urls::{host, path};
+use crate::urls::host;
 use bytes::Bytes;
 use reqwest::redirect;
 use std::collections::BTreeMap;
@@ -172,12 +172,12 @@ impl Http {
         let watch = Stopwatch::start();
         let request = request.header("accept", "application/json").timeout(self.timeout);
         let request = request.build().map_err(|error| failed(url, error))?;
-        let method = request.method().clone();
+        let (method, target) = (request.method().clone(), request.url().clone());
         let result = self.execute(url, request);
         trace::tell(|| Event::Request {
             method: method.as_str(),
             host: host(url),
-            path: path(url),
+            path: target.path(),
             status: match &result {
                 Ok(Response { status, .. }) | Err(RequestError::CutOff(status, _)) => Some(*status),
                 Err(_) => None,

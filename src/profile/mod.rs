@@ -3,8 +3,7 @@
 
 pub mod built_in;
 pub mod config;
-mod endpoints;
-mod hosts;
+mod destinations;
 mod mistake;
 pub mod profile_table;
 pub mod storage;
@@ -13,11 +12,11 @@ mod variables;
 pub use variables::{config, config_path};
 
 use crate::client::{ClientRegistration, Standard};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
-use crate::profile::profile_table::{Cache, ProfileTable};
-use crate::profile::storage::{LoginStorage, StorageOptions};
+use crate::profile::profile_table::ProfileTable;
+use crate::profile::storage::{LoginStorage, Places, open};
 use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
@@ -39,7 +38,7 @@ pub struct Profile {
     /// What to request of a server that follows the RFCs; `None` for auth.openai.com.
     pub standard: Option<Standard>,
     pub storage: LoginStorage,
-    storage_options: StorageOptions,
+    places: Places,
     /// The account that the command, the request or the profile names.
     pub account: Option<String>,
     pub other_hosts_storage: GitStorage,
@@ -91,15 +90,11 @@ impl Profile {
             client_id: settings.client_id.clone().expect("every profile has a client id").into(),
         };
         let account = selection.account.or_else(|| settings.account.clone().map(Into::into));
-        let storage_options = StorageOptions {
-            codex_home: variables.codex_home()?,
-            keyring_timeout: selection.keyring_timeout,
-            cache: settings.cache.unwrap_or_default() == Cache::Runtime,
-            etcd: settings.etcd.clone(),
-        };
+        let keyring_timeout = selection.keyring_timeout;
+        let places = Places { codex_home: variables.codex_home()?, keyring_timeout };
         let kind = *settings.storage.get_or_insert(StorageKind::File);
         Ok(Self {
-            storage: storage_options.open(kind, &client, standard.as_ref(), account.clone())?,
+            storage: open(kind, &settings, &client, account.clone(), &places)?,
             other_hosts_storage: variables
                 .choice("CODEX_CREDENTIAL_GIT_STORAGE")?
                 .unwrap_or(config.git.storage),
@@ -112,14 +107,14 @@ impl Profile {
             settings,
             client,
             standard,
-            storage_options,
+            places,
             account,
         })
     }
 
     /// `$CODEX_HOME` or its default, as an absolute path.
     pub fn codex_home(&self) -> &Path {
-        &self.storage_options.codex_home
+        &self.places.codex_home
     }
 
     pub fn storage_kind(&self) -> StorageKind {
@@ -129,9 +124,13 @@ impl Profile {
     /// Returns this profile with its login in another storage.
     pub fn with_storage(&self, kind: StorageKind) -> Result<Self> {
         let account = self.account.clone();
-        let standard = self.standard.as_ref();
-        let storage = self.storage_options.open(kind, &self.client, standard, account)?;
+        if kind == StorageKind::Codex && self.standard.is_some() {
+            let what = "the storage codex takes only logins of the profile codex";
+            let error = Error::new(Kind::Usage, what);
+            return Err(error.hint("use the storage file, keyring, memory or etcd"));
+        }
         let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
+        let storage = open(kind, &settings, &self.client, account, &self.places)?;
         Ok(Self { settings, storage, ..self.clone() })
     }
 

@@ -1,6 +1,6 @@
 //! Opens the storage of a profile.
 
-use crate::client::{ClientRegistration, Standard};
+use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "etcd")]
 use crate::fleet::lazy::LazyEtcd;
@@ -8,6 +8,7 @@ use crate::fleet::lazy::LazyEtcd;
 use crate::fleet::local::LocalFiles;
 use crate::fleet::settings::Settings;
 use crate::folders::Folders;
+use crate::profile::profile_table::{Cache, ProfileTable};
 use crate::storage::codex_home::CodexHome;
 use crate::storage::local::LocalStorage;
 use crate::storage::local_logins::Medium;
@@ -17,83 +18,71 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What opening a storage needs beside its kind and its owner.
+/// Where Codex's login lies, and how long a keyring may take.
 #[derive(Clone, Debug)]
-pub struct StorageOptions {
+pub struct Places {
     pub codex_home: PathBuf,
     pub keyring_timeout: Duration,
-    /// Whether a copy of the access token of a keyring login may be kept in memory.
-    pub cache: bool,
-    pub etcd: Option<Settings>,
 }
 
-impl StorageOptions {
-    /// Opens the storage that keeps the logins of `client`, for `account` or for the default account.
-    ///
-    /// # Errors
-    /// `Configuration` or `Usage` if the profile or the system has no such storage.
-    pub fn open(
-        &self,
-        kind: StorageKind,
-        client: &ClientRegistration,
-        standard: Option<&Standard>,
-        account: Option<String>,
-    ) -> Result<LoginStorage> {
-        let medium = match kind {
-            StorageKind::Codex if standard.is_some() => return Err(only_codex_logins()),
-            StorageKind::Codex => {
-                let home = CodexHome::new(self.codex_home.clone(), self.keyring_timeout);
-                return Ok(LoginStorage::Codex(Rc::new(home)));
-            }
-            StorageKind::File => Medium::File,
-            StorageKind::Keyring => {
-                Medium::Keyring { cache: self.cache, timeout: self.keyring_timeout }
-            }
-            StorageKind::Memory | StorageKind::Etcd => Medium::Memory,
-        };
-        let folders = Folders::of_user()?;
-        let mut identity = vec![client.issuer.as_str(), client.client_id.as_str()];
-        if let Some(standard) = standard {
-            identity.extend(standard.requested_token());
+/// Opens the storage `kind` of the logins of `client`, for the account that is named, or for the default account.
+///
+/// # Errors
+/// `Configuration` or `Usage` if the profile or the system has no such storage.
+pub fn open(
+    kind: StorageKind,
+    settings: &ProfileTable,
+    client: &ClientRegistration,
+    account: Option<String>,
+    places: &Places,
+) -> Result<LoginStorage> {
+    let timeout = places.keyring_timeout;
+    let cache = settings.cache.unwrap_or_default() == Cache::Runtime;
+    let medium = match kind {
+        StorageKind::Codex => {
+            let home = CodexHome::new(places.codex_home.clone(), timeout);
+            return Ok(LoginStorage::Codex(Rc::new(home)));
         }
-        if kind == StorageKind::Etcd {
-            let settings = self.etcd.as_ref().ok_or_else(no_etcd)?;
-            return self.open_etcd(settings, &folders, &identity);
-        }
-        let local = LocalStorage::new(medium, &folders, &identity, account)?;
-        Ok(LoginStorage::Local(Rc::new(local)))
+        StorageKind::File => Medium::File,
+        StorageKind::Keyring => Medium::Keyring { cache, timeout },
+        StorageKind::Memory | StorageKind::Etcd => Medium::Memory,
+    };
+    let folders = Folders::of_user()?;
+    // Logins that differ in one of these are kept apart.
+    let requested = [&settings.scope, &settings.audience, &settings.resource];
+    let requested = requested.map(|part| part.as_deref().unwrap_or_default());
+    let identity = [&[&*client.issuer, &client.client_id], &requested[..]].concat();
+    if kind == StorageKind::Etcd {
+        let settings = settings.etcd.as_ref().ok_or_else(no_etcd)?;
+        return open_etcd(settings, &folders, &identity, cache, timeout);
     }
+    let local = LocalStorage::new(medium, &folders, &identity, account)?;
+    Ok(LoginStorage::Local(Rc::new(local)))
+}
 
-    #[cfg(feature = "etcd")]
-    #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
-    fn open_etcd(
-        &self,
-        settings: &Settings,
-        folders: &Folders,
-        identity: &[&str],
-    ) -> Result<LoginStorage> {
-        let timeout = self.keyring_timeout;
-        let local = LocalFiles::new(settings.clone(), folders, identity, self.cache, timeout);
-        Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
-    }
+#[cfg(feature = "etcd")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn open_etcd(
+    settings: &Settings,
+    folders: &Folders,
+    identity: &[&str],
+    cache: bool,
+    timeout: Duration,
+) -> Result<LoginStorage> {
+    let local = LocalFiles::new(settings.clone(), folders, identity, cache, timeout);
+    Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
+}
 
-    #[cfg(not(feature = "etcd"))]
-    #[expect(clippy::unused_self, reason = "with the feature it is used")]
-    fn open_etcd(&self, _: &Settings, _: &Folders, _: &[&str]) -> Result<LoginStorage> {
-        let what = "the profile stores its login in etcd, and this program was built without etcd";
-        Err(Error::new(Kind::Configuration, what)
-            .hint("build it with: cargo install --path . --features etcd"))
-    }
+#[cfg(not(feature = "etcd"))]
+fn open_etcd(_: &Settings, _: &Folders, _: &[&str], _: bool, _: Duration) -> Result<LoginStorage> {
+    let what = "the profile stores its login in etcd, and this program was built without etcd";
+    Err(Error::new(Kind::Configuration, what)
+        .hint("build it with: cargo install --path . --features etcd"))
 }
 
 fn no_etcd() -> Error {
     let what = "storage = \"etcd\" needs a table etcd in the profile";
     Error::new(Kind::Configuration, what).hint("docs/fleet.md shows one")
-}
-
-fn only_codex_logins() -> Error {
-    Error::new(Kind::Usage, "the storage codex takes only logins of the profile codex")
-        .hint("use the storage file, keyring, memory or etcd")
 }
 
 /// The storage of a profile's login.

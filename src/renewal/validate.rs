@@ -1,9 +1,8 @@
 //! Decides whether a token response may be stored. A login of another account than the request wanted is revoked and not
 //! stored.
 
-use crate::account::Account;
+use crate::account::{Account, AccountRules};
 use crate::account_policy;
-use crate::account_rules::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 use crate::login::{Login, Token};

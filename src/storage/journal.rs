@@ -4,7 +4,7 @@
 //! Line 1 is the intent, synced before the request is sent. Writing it also proves that the disk takes writes, before a
 //! single-use token is spent. Line 2 is the answer. It is sealed where the login is in a keyring.
 
-use crate::account_rules::AccountRules;
+use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{read, remove, replace_and_open};

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::hosts::Fleet;
-use codex_credential::account_rules::AccountRules;
+use codex_credential::account::AccountRules;
 use codex_credential::client::ClientRegistration;
 use codex_credential::clock::{self, Deadline};
 use codex_credential::fleet::lazy::LazyEtcd;

@@ -58,7 +58,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// The parts that every part may use. They use nothing but each other.
 const WORDS: &[&str] = &[
     "account",
-    "account_rules",
     "client",
     "clock",
     "device_authorization",
