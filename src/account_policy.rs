@@ -16,19 +16,20 @@ fn config(profile: &Profile) -> Result<Option<&CodexConfig>> {
     profile.storage.as_codex().map(CodexHome::config).transpose()
 }
 
-/// Checks whether a ChatGPT login may be used at all.
-pub fn check_method(profile: &Profile) -> Result<()> {
-    match config(profile)?.and_then(|config| config.login_method) {
-        Some(LoginMethod::Api) => Err(not_allowed("ChatGPT logins", "api")),
-        _ => Ok(()),
+/// Checks whether logins of the kind `method` may be used at all.
+pub fn check_method(profile: &Profile, method: LoginMethod) -> Result<()> {
+    let (what, other) = match method {
+        LoginMethod::ChatGpt => ("ChatGPT logins", "api"),
+        LoginMethod::Api => ("API keys", "chatgpt"),
+    };
+    let forced = config(profile)?.and_then(|config| config.login_method);
+    if forced.is_none_or(|forced| forced == method) {
+        return Ok(());
     }
-}
-
-pub fn check_api_key(profile: &Profile) -> Result<()> {
-    match config(profile)?.and_then(|config| config.login_method) {
-        Some(LoginMethod::ChatGpt) => Err(not_allowed("API keys", "chatgpt")),
-        _ => Ok(()),
-    }
+    let message =
+        format!("Codex's config.toml does not allow {what} (forced_login_method = \"{other}\")");
+    Err(Error::new(Kind::WrongAccount, message)
+        .hint("`codex login --help` shows the other ways to sign in"))
 }
 
 /// Returns the rules of a request with this profile.
@@ -48,7 +49,7 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
 /// Checks `login` by the rules of the request that brought it, and by the rules of its storage. What is recorded with
 /// the login and what its tokens claim must both be allowed.
 pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Result<()> {
-    check_method(profile)?;
+    check_method(profile, LoginMethod::ChatGpt)?;
     for (wanted, said_by) in wanted_accounts(profile, rules)? {
         let account = login.account();
         if account.is_unknown() {
@@ -102,13 +103,6 @@ fn check_workspace(login: &Login, allowed: &[String], said_by: &str) -> Result<(
         Some(used) => Err(wrong_workspace(used, login, allowed, said_by)),
         None => Ok(()),
     }
-}
-
-fn not_allowed(what: &str, method: &str) -> Error {
-    let message =
-        format!("Codex's config.toml does not allow {what} (forced_login_method = \"{method}\")");
-    Error::new(Kind::WrongAccount, message)
-        .hint("`codex login --help` shows the other ways to sign in")
 }
 
 fn wrong_workspace(used: &str, login: &Login, wanted: &[String], said_by: &str) -> Error {

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::CachedLogin;
+use crate::storage::codex_config::LoginMethod;
 use crate::storage::login_dir::LoginDir;
 use crate::trace::{self, Event};
 use crate::ui;
@@ -164,7 +165,7 @@ fn login_event(state: &'static str, login: Option<&Login>) -> Event<'static> {
 fn load_api_key(profile: &Profile) -> Result<Option<Login>> {
     let Some(home) = profile.storage.as_codex() else { return Ok(None) };
     let Some(key) = home.load_api_key()? else { return Ok(None) };
-    account_policy::check_api_key(profile)?;
+    account_policy::check_method(profile, LoginMethod::Api)?;
     Ok(Some(key))
 }
 

@@ -84,7 +84,7 @@ pub fn exchange(
         ("redirect_uri", &redirect_uri),
         ("code_verifier", code.code_verifier.expose()),
     ];
-    TokenOutcome::of(http.post_form(&url, &form), &url, |response| {
+    TokenOutcome::of(http.post_form(&url, &form, None), &url, |response| {
         (400..500).contains(&response.status) && response.status != 429
     })
 }

@@ -129,30 +129,26 @@ impl Http {
         self.send(url, request.body(Bytes::from_owner(to_json(&body))))
     }
 
-    pub fn post_form(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
-        self.send(url, self.form(url, fields))
-    }
-
-    /// Posts a form with the client's id and secret in the header (RFC 6749 §2.3.1).
-    pub fn post_form_with_basic_auth(
+    /// Posts a form, with the client's id and secret in the header if `basic_auth` has them (RFC 6749 §2.3.1).
+    pub fn post_form(
         &self,
-        (client_id, secret): (&str, &Secret<String>),
         url: &str,
         fields: &[Field],
+        basic_auth: Option<(&str, &Secret<String>)>,
     ) -> Result<Response, RequestError> {
-        let request = self.form(url, fields);
-        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        let (client_id, secret): (String, Secret<String>) =
-            (encoded(client_id), Secret::new(encoded(secret.expose())));
-        self.send(url, request.basic_auth(client_id, Some(secret.expose())))
-    }
-
-    fn form(&self, url: &str, fields: &[Field]) -> reqwest::RequestBuilder {
         let mut form = form_urlencoded::Serializer::new(String::with_capacity(BUFFER_SIZE));
         let form = Zeroizing::new(form.extend_pairs(fields).finish().into_bytes());
         let request = self.client(url).post(url);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        request.body(Bytes::from_owner(form))
+        let mut request = request.body(Bytes::from_owner(form));
+        if let Some((client_id, secret)) = basic_auth {
+            let encoded = |text: &str| -> String {
+                form_urlencoded::byte_serialize(text.as_bytes()).collect()
+            };
+            let secret = Secret::new(encoded(secret.expose()));
+            request = request.basic_auth(encoded(client_id), Some(secret.expose()));
+        }
+        self.send(url, request)
     }
 
     pub fn get(&self, url: &str) -> Result<Response, RequestError> {

@@ -41,7 +41,9 @@ pub fn no_response(
             .hint("check the network, and HTTPS_PROXY if you need a proxy; then try again");
     };
     // The proxy's response to CONNECT (RFC 9110 §9.3.6), as hyper-util words it.
-    match innermost(&failed).strip_prefix("tunnel error: ") {
+    let innermost = std::iter::successors(Some(&failed as &Cause), |cause| cause.source()).last();
+    let innermost = innermost.map(ToString::to_string).unwrap_or_default();
+    match innermost.strip_prefix("tunnel error: ") {
         Some("proxy authorization required") => {
             error(format!("the proxy {proxy} requires a user and a password (407)"))
                 .hint("add them to the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
@@ -52,14 +54,6 @@ pub fn no_response(
             .caused_by(failed)
             .hint("check HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY"),
     }
-}
-
-fn innermost(error: &Cause) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// Finds the TLS error in the chain. `io::Error::source` skips the error it wraps, so `get_ref` is needed.

@@ -36,14 +36,11 @@ impl Server<'_> {
         let mut fields = [fields, &[("client_id", client_id)]].concat();
         let Some(standard) = self.standard else { return self.http.post_json(url, &fields) };
         let secret = standard.secret().map_err(RequestError::NotSent)?;
-        match &secret {
-            Some(secret) if !self.secret_in_body => {
-                return self.http.post_form_with_basic_auth((client_id, secret), url, &fields);
-            }
-            Some(secret) => fields.push(("client_secret", secret.expose())),
-            None => {}
+        if let Some(secret) = secret.as_ref().filter(|_| self.secret_in_body) {
+            fields.push(("client_secret", secret.expose()));
         }
-        self.http.post_form(url, &fields)
+        let in_header = secret.as_ref().filter(|_| !self.secret_in_body);
+        self.http.post_form(url, &fields, in_header.map(|secret| (client_id, secret)))
     }
 
     fn endpoint<'e>(&self, name: &str, endpoint: Option<&'e EndpointUrl>) -> Result<&'e str> {

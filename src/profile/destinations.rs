@@ -51,7 +51,7 @@ impl Profile {
     /// # Errors
     /// `Usage` or `Configuration` if no token may be sent to that issuer.
     pub fn token_endpoint(&self, registration: &ClientRegistration) -> Result<String> {
-        match (&self.standard, &self.token_endpoint_override) {
+        match (&self.standard, &self.settings.token_endpoint) {
             (Some(_), _) if *registration != self.client => Err(other_issuer(registration)),
             (Some(_), _) => Ok(self.client.issuer.clone()),
             (None, Some(url)) => Ok(url.to_string()),
@@ -66,8 +66,8 @@ impl Profile {
     /// `Usage` if no token may be sent to that issuer.
     pub fn codex_endpoints(&self, registration: &ClientRegistration) -> Result<Endpoints> {
         let of_issuer = |path| endpoint(registration, path);
-        let token = self.token_endpoint_override.clone();
-        let revocation = match (&self.revocation_endpoint_override, &token) {
+        let token = self.settings.token_endpoint.clone();
+        let revocation = match (&self.settings.revocation_endpoint, &token) {
             (Some(url), _) => url.clone(),
             (None, Some(url)) => {
                 let mut url = url::Url::parse(url).expect("an endpoint URL");

@@ -21,7 +21,7 @@ use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
-use crate::values::{EndpointUrl, IssuerUrl, OneLine};
+use crate::values::{IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,9 +45,6 @@ pub struct Profile {
     pub audit: AuditLevel,
     /// PEM certificates to trust in addition to the platform's.
     pub extra_ca: Option<PathBuf>,
-    /// Codex's own overrides of the token and revocation endpoint.
-    token_endpoint_override: Option<EndpointUrl>,
-    revocation_endpoint_override: Option<EndpointUrl>,
 }
 
 /// What the command line and the request say about the profile.
@@ -83,7 +80,6 @@ impl Profile {
         if is_built_in {
             complete_built_in(&mut settings, &variables)?;
         }
-        let override_by = |name| if is_built_in { variables.parsed(name) } else { Ok(None) };
         let standard = (!is_built_in).then(|| settings.standard());
         let client = ClientRegistration {
             issuer: settings.issuer.clone().expect("every profile has an issuer").into(),
@@ -101,8 +97,6 @@ impl Profile {
             audit: config.audit,
             config_file: config.path,
             extra_ca: variables.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
-            token_endpoint_override: override_by("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?,
-            revocation_endpoint_override: override_by("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?,
             name,
             settings,
             client,
@@ -167,6 +161,9 @@ fn complete_built_in(settings: &mut ProfileTable, variables: &Variables) -> Resu
     settings.issuer = Some(issuer.parse().expect("a URL remains one without its last slash"));
     settings.client_id = Some(client_id.unwrap_or_else(|| CLIENT_ID.parse().expect("one line")));
     settings.hosts = vec![HOST.parse().expect("a host")];
+    // Codex's own overrides.
+    settings.token_endpoint = variables.parsed("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?;
+    settings.revocation_endpoint = variables.parsed("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?;
     let storage = variables.choice("CODEX_CREDENTIAL_STORAGE")?.or(settings.storage);
     settings.storage = storage.or(Some(StorageKind::Codex));
     Ok(())

@@ -15,6 +15,7 @@ use crate::renewal::session::{
     LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal, recover_sign_in,
 };
 use crate::renewal::store_answer::until_recorded_or_stored;
+use crate::storage::codex_config::LoginMethod;
 use crate::storage::journal::{Intent, Request};
 use crate::storage::login_dir::SignInDir;
 use crate::storage::watch::watch;
@@ -91,7 +92,7 @@ fn ask(
     is_cut_off: bool,
 ) -> Result<()> {
     // The user is not asked for what would be refused.
-    account_policy::check_method(profile)?;
+    account_policy::check_method(profile, LoginMethod::ChatGpt)?;
     let (sender, changes) = mpsc::channel();
     watch(&profile.watched()?, move || sender.send(()).is_ok());
     let _ = profile.storage.shared().catch_up();
