@@ -50,18 +50,13 @@ fn text(value: &Value) -> Option<String> {
 /// The user and workspace of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// `preferred_username` of a standard issuer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// The user: `chatgpt_user_id`, or `sub` of other issuers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
 }
 
@@ -129,13 +124,10 @@ impl Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRules {
     /// The account that `--account`, else the profile, names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// The account that the profile requires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_account: Option<String>,
     /// The workspace that the profile requires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_workspace: Option<String>,
 }
 

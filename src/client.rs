@@ -29,28 +29,25 @@ pub struct Standard {
 /// Endpoints (RFC 8414 §2). Those of a profile override discovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Endpoints {
-    #[serde(rename = "device_authorization_endpoint")]
-    pub device_authorization: Option<EndpointUrl>,
-    #[serde(rename = "token_endpoint")]
-    pub token: Option<EndpointUrl>,
-    #[serde(rename = "revocation_endpoint")]
-    pub revocation: Option<EndpointUrl>,
-    #[serde(rename = "jwks_uri")]
-    pub jwks: Option<EndpointUrl>,
+    pub device_authorization_endpoint: Option<EndpointUrl>,
+    pub token_endpoint: Option<EndpointUrl>,
+    pub revocation_endpoint: Option<EndpointUrl>,
+    pub jwks_uri: Option<EndpointUrl>,
     /// Tells whose access token it is sent (OpenID Connect Core 1.0 §5.3).
-    #[serde(rename = "userinfo_endpoint")]
-    pub userinfo: Option<EndpointUrl>,
+    pub userinfo_endpoint: Option<EndpointUrl>,
 }
 
 impl Endpoints {
     /// Fills endpoints that are missing here from `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
-            device_authorization: self.device_authorization.or(other.device_authorization),
-            token: self.token.or(other.token),
-            revocation: self.revocation.or(other.revocation),
-            jwks: self.jwks.or(other.jwks),
-            userinfo: self.userinfo.or(other.userinfo),
+            device_authorization_endpoint: self
+                .device_authorization_endpoint
+                .or(other.device_authorization_endpoint),
+            token_endpoint: self.token_endpoint.or(other.token_endpoint),
+            revocation_endpoint: self.revocation_endpoint.or(other.revocation_endpoint),
+            jwks_uri: self.jwks_uri.or(other.jwks_uri),
+            userinfo_endpoint: self.userinfo_endpoint.or(other.userinfo_endpoint),
         }
     }
 }

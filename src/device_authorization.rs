@@ -17,10 +17,8 @@ pub struct DeviceAuthorization {
     /// Between two polls, in seconds.
     pub interval: u64,
     /// The rules of the request that started it.
-    #[serde(default)]
     pub rules: AccountRules,
     /// The answer to the user's approval. A code that has one is exchanged, and not polled for again.
-    #[serde(default)]
     pub approval: Option<AuthorizationCode>,
 }
 

@@ -130,14 +130,10 @@ pub struct TokenResponse {
     pub access_token: Option<Secret<String>>,
     pub refresh_token: Option<Secret<String>>,
     /// The access token's lifetime by this machine's clock, seconds since the epoch, for tokens without `iat` and `exp`.
-    #[serde(default)]
     pub issued_at: Option<i64>,
-    #[serde(default)]
     pub expires_at: Option<i64>,
     /// Seconds that the server's clock was ahead of this machine's.
-    #[serde(default)]
     pub skew: Option<i64>,
     /// The account, if no token claims it.
-    #[serde(default)]
     pub account: Option<Account>,
 }

@@ -69,10 +69,14 @@ fn check_server(server: &AuthorizationServer, checks: &mut Vec<Check>) {
         let mut check = |name, endpoint: Option<EndpointUrl>, without: &str| {
             checks.push((name, Ok(endpoint.map_or_else(|| without.to_owned(), String::from))));
         };
-        check("tokens", endpoints.token, "no endpoint");
-        check("revocation", endpoints.revocation, "no endpoint: logout cannot revoke a login");
-        check("userinfo", endpoints.userinfo, "no endpoint");
-        check("keys", endpoints.jwks, "no URL: ID tokens are not stored");
+        check("tokens", endpoints.token_endpoint, "no endpoint");
+        check(
+            "revocation",
+            endpoints.revocation_endpoint,
+            "no endpoint: logout cannot revoke a login",
+        );
+        check("userinfo", endpoints.userinfo_endpoint, "no endpoint");
+        check("keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
     }
     // Only a real request shows that this client gets a device code. The code expires unused.
     let offered = |uri: String| format!("offered, at {uri}");

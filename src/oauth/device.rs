@@ -242,30 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn slow_down_lengthens_all_later_intervals() {
-        let mut polling = Polling::new(5);
-        assert_eq!(pause(&mut polling, PollResponse::SlowDown), 10);
-        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 10);
-        assert_eq!(pause(&mut polling, PollResponse::SlowDown), 15);
-        assert_eq!(pause(&mut polling, PollResponse::NoResponse), 30);
-        assert_eq!(pause(&mut polling, PollResponse::AuthorizationPending), 15);
-    }
-
-    #[test]
-    fn unknown_code_after_a_lost_response_means_the_tokens_were_lost() {
-        let unknown = || PollResponse::UnknownCode(Error::new(Kind::LoginExpired, "unknown"));
-        let kind = |polling: &mut Polling, response| match polling.next_step(response) {
-            PollStep::Fail(error) => error.kind,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(kind(&mut Polling::new(5), unknown()), Kind::LoginExpired);
-        assert_eq!(kind(&mut Polling::new(5).after_unknown(), unknown()), Kind::LoginRequired);
-        let mut polling = Polling::new(5);
-        polling.next_step(PollResponse::NoResponse);
-        assert_eq!(kind(&mut polling, unknown()), Kind::LoginRequired);
-    }
-
-    #[test]
     fn verification_url_that_is_not_a_web_page_is_rejected() {
         assert!(is_web_page("https://a.example/device?user_code=A-B"));
         for url in ["file:///etc/passwd", "javascript:alert(1)", "https://a.example/\u{1b}[2J", ""]

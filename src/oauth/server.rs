@@ -52,7 +52,7 @@ impl Server<'_> {
     }
 
     fn token_endpoint(&self) -> Result<&str> {
-        self.endpoint("token_endpoint", self.endpoints.token.as_ref())
+        self.endpoint("token_endpoint", self.endpoints.token_endpoint.as_ref())
     }
 
     /// Returns the parameters that name the resource server, if the profile has one (RFC 8707).
@@ -83,7 +83,8 @@ impl Server<'_> {
 
     /// Revokes a token (RFC 7009) and returns the host that confirmed it.
     pub fn revoke(&self, token: &Secret<String>, token_type_hint: &str) -> Result<String> {
-        let url = self.endpoint("revocation_endpoint", self.endpoints.revocation.as_ref())?;
+        let url =
+            self.endpoint("revocation_endpoint", self.endpoints.revocation_endpoint.as_ref())?;
         let fields = [("token", token.expose().as_str()), ("token_type_hint", token_type_hint)];
         let response = self.post(url, &fields)?;
         if response.is_success() {
@@ -105,7 +106,7 @@ impl Server<'_> {
     /// # Errors
     /// `DeviceLoginDisabled` if the server does not offer device authorization to this client.
     pub fn start(&self) -> Result<DeviceAuthorization> {
-        let endpoint = self.endpoints.device_authorization.as_ref();
+        let endpoint = self.endpoints.device_authorization_endpoint.as_ref();
         let url =
             self.endpoint("device_authorization_endpoint", endpoint).map_err(|mut error| {
                 error.kind = Kind::DeviceLoginDisabled;

@@ -77,9 +77,9 @@ impl Profile {
             (None, None) => of_issuer("/oauth/revoke")?,
         };
         Ok(Endpoints {
-            device_authorization: Some(of_issuer("/api/accounts/deviceauth/usercode")?),
-            token: Some(token.map_or_else(|| of_issuer("/oauth/token"), Ok)?),
-            revocation: Some(revocation),
+            device_authorization_endpoint: Some(of_issuer("/api/accounts/deviceauth/usercode")?),
+            token_endpoint: Some(token.map_or_else(|| of_issuer("/oauth/token"), Ok)?),
+            revocation_endpoint: Some(revocation),
             ..Endpoints::default()
         })
     }

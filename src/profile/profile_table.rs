@@ -117,11 +117,11 @@ impl ProfileTable {
             audience: self.audience.clone(),
             resource: self.resource.clone(),
             endpoints: Endpoints {
-                device_authorization: self.device_authorization_endpoint.clone(),
-                token: self.token_endpoint.clone(),
-                revocation: self.revocation_endpoint.clone(),
-                jwks: self.jwks_uri.clone(),
-                userinfo: self.userinfo_endpoint.clone(),
+                device_authorization_endpoint: self.device_authorization_endpoint.clone(),
+                token_endpoint: self.token_endpoint.clone(),
+                revocation_endpoint: self.revocation_endpoint.clone(),
+                jwks_uri: self.jwks_uri.clone(),
+                userinfo_endpoint: self.userinfo_endpoint.clone(),
             },
         }
     }

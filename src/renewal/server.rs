@@ -57,7 +57,7 @@ impl<'a> AuthorizationServer<'a> {
         };
         let mut endpoints = standard.endpoints.clone();
         let mut secret_in_body = false;
-        if endpoints.device_authorization.is_none() || endpoints.token.is_none() {
+        if endpoints.device_authorization_endpoint.is_none() || endpoints.token_endpoint.is_none() {
             let metadata = self.discovered()?;
             endpoints = endpoints.or(metadata.endpoints.clone());
             secret_in_body = metadata.needs_secret_in_body();
@@ -124,7 +124,7 @@ impl<'a> AuthorizationServer<'a> {
     /// Why the issuer did not answer.
     pub fn account(&self, tokens: &TokenResponse) -> Result<Option<Account>> {
         let (None, Some(token)) = (&tokens.id_token, &tokens.access_token) else { return Ok(None) };
-        let Some(url) = self.endpoints()?.0.userinfo else { return Ok(None) };
+        let Some(url) = self.endpoints()?.0.userinfo_endpoint else { return Ok(None) };
         let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
             200 => Ok(reply.json().map(|claims| Account::from_claims(&claims))),
@@ -142,7 +142,7 @@ impl<'a> AuthorizationServer<'a> {
         let (Some(_), Some(token)) = (&self.profile.standard, &tokens.id_token) else {
             return Ok(Identity::Good);
         };
-        let Some(url) = self.endpoints()?.0.jwks else {
+        let Some(url) = self.endpoints()?.0.jwks_uri else {
             return Ok(Identity::Unproven);
         };
         let keys = id_token::keys(&self.http, &url)?;

@@ -131,16 +131,16 @@ fn device_authorization_response_is_a_code_or_an_error() {
     let client = ClientRegistration { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
     let url = |path: &str| Some(format!("{}{path}", issuer.url()).parse().unwrap());
     let endpoints = Endpoints {
-        device_authorization: url("/device_authorization"),
-        token: url("/token"),
+        device_authorization_endpoint: url("/device_authorization"),
+        token_endpoint: url("/token"),
         ..Endpoints::default()
     };
     let standard = Standard::default();
     let (http, client, secret_in_body) = (&http, &client, false);
     let server = Server { http, client, standard: Some(&standard), endpoints, secret_in_body };
     let endpoints = Endpoints {
-        device_authorization: url("/api/accounts/deviceauth/usercode"),
-        token: url("/oauth/token"),
+        device_authorization_endpoint: url("/api/accounts/deviceauth/usercode"),
+        token_endpoint: url("/oauth/token"),
         ..Endpoints::default()
     };
     let codex = Server { http, client, standard: None, endpoints, secret_in_body };
@@ -204,9 +204,14 @@ fn issuer_metadata_is_https_endpoints_or_an_error() {
         issuer.clear_faults();
         match found {
             Ok(found) => {
-                let Endpoints { device_authorization, token, revocation, jwks, userinfo } =
-                    found.endpoints;
-                let named = [device_authorization, token, revocation, jwks, userinfo];
+                let endpoints = found.endpoints;
+                let named = [
+                    endpoints.device_authorization_endpoint,
+                    endpoints.token_endpoint,
+                    endpoints.revocation_endpoint,
+                    endpoints.jwks_uri,
+                    endpoints.userinfo_endpoint,
+                ];
                 assert!(named.iter().flatten().all(|url| is_secure(url)), "{named:?}");
             }
             // The error may show the issuer's public metadata.
