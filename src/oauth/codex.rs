@@ -5,7 +5,7 @@
 
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind};
-use crate::oauth::device::PollResponse;
+use crate::oauth::device::{Approval, PollResponse};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::urls::host;
@@ -61,7 +61,9 @@ pub(super) fn poll(http: &Http, authorization: &DeviceAuthorization) -> PollResp
 fn poll_response(response: &Response, url: &str) -> PollResponse {
     if response.is_success() {
         let code = serde_json::from_slice(&response.body);
-        return code.map_or(PollResponse::Unavailable, PollResponse::AuthorizationCode);
+        return code.map_or(PollResponse::Unavailable, |code| {
+            PollResponse::Approved(Approval::Code(code))
+        });
     }
     PollResponse::of_error(response).unwrap_or_else(|| match response.status {
         403 | 404 => PollResponse::AuthorizationPending,
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn each_poll_response_is_recognized() {
         let approved = r#"{"authorization_code":"a","code_verifier":"b"}"#;
-        assert!(matches!(poll(200, approved), PollResponse::AuthorizationCode(_)));
+        assert!(matches!(poll(200, approved), PollResponse::Approved(Approval::Code(_))));
         assert!(matches!(poll(403, "{}"), PollResponse::AuthorizationPending));
         assert!(matches!(poll(404, "{}"), PollResponse::AuthorizationPending));
         assert!(matches!(poll(429, "{}"), PollResponse::TooManyRequests(None)));

@@ -88,15 +88,21 @@ fn is_web_page(url: &str) -> bool {
     is_one_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
 }
 
+/// What the user's approval brought.
+#[derive(Debug)]
+pub enum Approval {
+    /// An authorization code to exchange (auth.openai.com).
+    Code(AuthorizationCode),
+    /// The tokens (RFC 8628).
+    Tokens(TokenResponse),
+}
+
 /// What one poll led to (RFC 8628 §3.5).
 #[derive(Debug)]
 pub enum PollResponse {
     /// `authorization_pending`
     AuthorizationPending,
-    /// The user approved: an authorization code to exchange (auth.openai.com).
-    AuthorizationCode(AuthorizationCode),
-    /// The user approved: the tokens (RFC 8628).
-    Tokens(TokenResponse),
+    Approved(Approval),
     /// Denied, expired or not understood: polling ends.
     Failed(Error),
     /// The server does not know the device code. If the response to an earlier poll was lost, that poll succeeded.
@@ -122,15 +128,6 @@ impl PollResponse {
             _ => (!response.is_from_endpoint()).then_some(Self::Unavailable),
         }
     }
-}
-
-/// What to do after a poll.
-#[derive(Debug)]
-pub enum PollStep {
-    Wait(Duration),
-    Exchange(AuthorizationCode),
-    Store(TokenResponse),
-    Fail(Error),
 }
 
 /// The pace of polling. Each failed poll doubles the pause, up to a minute, until the server responds.
@@ -164,21 +161,18 @@ impl Polling {
         self.pause.saturating_mul(2).min(LONGEST_PAUSE.max(self.interval))
     }
 
-    pub fn interval(&self) -> Duration {
-        self.interval
+    /// Returns the pause before the next poll.
+    pub fn pause(&self) -> Duration {
+        self.pause
     }
 
-    /// Decides what follows a poll. Sends nothing and does not wait.
-    pub fn next_step(&mut self, response: PollResponse) -> PollStep {
+    /// Returns what the approval brought, or `None` if there is another poll after the pause. Sends nothing and does not
+    /// wait.
+    pub fn next_step(&mut self, response: PollResponse) -> Result<Option<Approval>> {
         self.pause = match response {
-            PollResponse::AuthorizationCode(code) => return PollStep::Exchange(code),
-            PollResponse::Tokens(tokens) => return PollStep::Store(tokens),
-            PollResponse::UnknownCode(error) if self.has_unknown => {
-                return PollStep::Fail(lost(&error));
-            }
-            PollResponse::Failed(error) | PollResponse::UnknownCode(error) => {
-                return PollStep::Fail(error);
-            }
+            PollResponse::Approved(approval) => return Ok(Some(approval)),
+            PollResponse::UnknownCode(error) if self.has_unknown => return Err(lost(&error)),
+            PollResponse::Failed(error) | PollResponse::UnknownCode(error) => return Err(error),
             PollResponse::AuthorizationPending => self.interval,
             PollResponse::SlowDown => {
                 self.interval += SLOW_DOWN;
@@ -191,7 +185,7 @@ impl Polling {
             }
             PollResponse::TooManyRequests(None) | PollResponse::Unavailable => self.back_off(),
         };
-        PollStep::Wait(self.pause)
+        Ok(None)
     }
 }
 
@@ -219,10 +213,8 @@ mod tests {
     use super::*;
 
     fn pause(polling: &mut Polling, response: PollResponse) -> u64 {
-        match polling.next_step(response) {
-            PollStep::Wait(pause) => pause.as_secs(),
-            other => panic!("{other:?}"),
-        }
+        assert!(polling.next_step(response).unwrap().is_none());
+        polling.pause().as_secs()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the responses of an authorization server mean that follows the RFCs.
 
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{PollResponse, lost};
+use crate::oauth::device::{Approval, PollResponse, lost};
 use crate::oauth::http::{RequestError, Response};
 use crate::oauth::response::without_secrets;
 use crate::urls::host;
@@ -54,7 +54,7 @@ pub(super) fn poll_response(result: Result<Response, RequestError>, url: &str) -
     };
     match (response.status, response.error_code().as_deref()) {
         (200..300, _) => match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
-            Some(tokens) => PollResponse::Tokens(tokens),
+            Some(tokens) => PollResponse::Approved(Approval::Tokens(tokens)),
             None if response.json().is_some() => PollResponse::Failed(lost(&response.error(url))),
             // A web page does not come from the token endpoint.
             None => PollResponse::Unavailable,
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn each_poll_response_is_recognized() {
         let tokens = r#"{"access_token":"a","token_type":"bearer"}"#;
-        assert!(matches!(poll(200, tokens), PollResponse::Tokens(_)));
+        assert!(matches!(poll(200, tokens), PollResponse::Approved(_)));
         assert!(matches!(poll(200, "{}"), PollResponse::Failed(_)));
         assert!(matches!(error(400, "authorization_pending"), PollResponse::AuthorizationPending));
         assert!(matches!(error(400, "slow_down"), PollResponse::SlowDown));

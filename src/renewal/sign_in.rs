@@ -6,7 +6,7 @@ use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{PollResponse, PollStep, Polling, expired};
+use crate::oauth::device::{Approval, PollResponse, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
 use crate::renewal::request::Validity;
@@ -33,15 +33,6 @@ struct SignIn<'a> {
     /// An earlier exchange was cut off.
     is_cut_off: bool,
     changes: Receiver<()>,
-}
-
-/// How the waiting for the user ended.
-enum Answer {
-    /// An authorization code, to be exchanged.
-    Approved(AuthorizationCode),
-    Granted(TokenResponse),
-    /// Another program has stored a login that will do.
-    NotNeeded,
 }
 
 #[derive(PartialEq)]
@@ -115,14 +106,14 @@ fn ask(
         joined,
         expires_at: pending.verification.expires_at,
     });
-    let answer = match pending.approval.clone() {
-        Some(approval) => Answer::Approved(approval),
+    let approval = match pending.approval.clone() {
+        Some(code) => Some(Approval::Code(code)),
         None => sign_in.wait_for_approval(&pending)?,
     };
-    match answer {
-        Answer::Approved(approval) => sign_in.exchange(pending, &approval),
-        Answer::Granted(tokens) => sign_in.receive(&pending, &tokens),
-        Answer::NotNeeded => sign_in.dir.cancel().map(drop),
+    match approval {
+        Some(Approval::Code(code)) => sign_in.exchange(pending, &code),
+        Some(Approval::Tokens(tokens)) => sign_in.receive(&pending, &tokens),
+        None => sign_in.dir.cancel().map(drop),
     }
 }
 
@@ -159,21 +150,20 @@ impl SignIn<'_> {
         Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
     }
 
-    fn wait_for_approval(&self, pending: &DeviceAuthorization) -> Result<Answer> {
+    /// Polls until the user approves. Returns `None` if another program has stored a login that will do.
+    fn wait_for_approval(&self, pending: &DeviceAuthorization) -> Result<Option<Approval>> {
         let mut polling = Polling::new(pending.interval);
         if self.was_polled(pending)? {
             polling = polling.after_unknown();
         }
-        let mut pause = polling.interval();
         loop {
-            if self.sleep(pending, pause)? == Awake::NotNeeded {
-                return Ok(Answer::NotNeeded);
+            if self.sleep(pending, polling.pause())? == Awake::NotNeeded {
+                return Ok(None);
             }
             match polling.next_step(self.poll(pending)?) {
-                PollStep::Wait(next) => pause = next,
-                PollStep::Exchange(approval) => return Ok(Answer::Approved(approval)),
-                PollStep::Store(tokens) => return Ok(Answer::Granted(tokens)),
-                PollStep::Fail(error) => {
+                Ok(None) => {}
+                Ok(approval) => return Ok(approval),
+                Err(error) => {
                     self.dir.device_authorization().remove()?;
                     return Err(error);
                 }
@@ -189,7 +179,7 @@ impl SignIn<'_> {
         }
         self.dir.polled().save(&pending.device_code.fingerprint())?;
         let poll = self.server.poll(pending);
-        if !matches!(poll, PollResponse::NoResponse | PollResponse::Tokens(_)) {
+        if !matches!(poll, PollResponse::NoResponse | PollResponse::Approved(_)) {
             self.dir.polled().remove()?;
         }
         Ok(poll)

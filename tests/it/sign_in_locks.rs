@@ -194,8 +194,7 @@ fn unstored_sign_in_is_judged_by_the_rules_of_the_request_that_started_it() {
     // As if the request had named another account, and its process was killed before it judged the login.
     let journal = sign_in_file(&private, "journal");
     let text = fs::read_to_string(&journal).unwrap();
-    let text =
-        text.replace(r#"{"account":"grace@example.org"}"#, r#"{"account":"ada@example.com"}"#);
+    let text = text.replace(r#""account":"grace@example.org""#, r#""account":"ada@example.com""#);
     fs::write(&journal, text).unwrap();
     let output = machine.command("get --interactive never --wait 20s").assert().code(4);
     output.stderr(contains("of grace@example.org").and(contains("ada@example.com is wanted")));

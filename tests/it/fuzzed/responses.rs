@@ -10,6 +10,7 @@ use codex_credential::client::ClientRegistration;
 use codex_credential::client::{Endpoints, Standard};
 use codex_credential::lifetime::Lifetime;
 use codex_credential::login::Login;
+use codex_credential::oauth::device::{Approval, Polling};
 use codex_credential::oauth::discovery::discover;
 use codex_credential::oauth::http::{Http, Response};
 use codex_credential::oauth::server::Server;
@@ -162,16 +163,15 @@ fn device_authorization_response_is_a_code_or_an_error() {
                 Err(error) => assert_one_line_without_secret(&error),
             }
         }
-        let mut pace = codex_credential::oauth::device::Polling::new(5);
+        let mut pace = Polling::new(5);
         for poll in [codex.poll(&pending), server.poll(&pending_by_standard)] {
-            use codex_credential::oauth::device::PollStep;
             match pace.next_step(poll) {
-                PollStep::Fail(error) => assert_one_line_without_secret(&error),
-                PollStep::Wait(pause) => assert!(pause >= Duration::from_secs(1)),
-                PollStep::Store(grant) => {
-                    assert!(is_valid_token(grant.access_token.unwrap().expose()));
+                Err(error) => assert_one_line_without_secret(&error),
+                Ok(None) => assert!(pace.pause() >= Duration::from_secs(1)),
+                Ok(Some(Approval::Tokens(tokens))) => {
+                    assert!(is_valid_token(tokens.access_token.unwrap().expose()));
                 }
-                PollStep::Exchange(_) => {}
+                Ok(Some(Approval::Code(_))) => {}
             }
         }
     });
