@@ -112,22 +112,13 @@ impl LoginStorage {
 
     /// Returns Codex's own storage if the login is kept there.
     pub fn as_codex(&self) -> Option<&CodexHome> {
-        match self {
-            Self::Codex(home) => Some(home),
-            Self::Local(_) => None,
-            #[cfg(feature = "etcd")]
-            Self::Etcd(_) => None,
-        }
+        if let Self::Codex(home) = self { Some(home) } else { None }
     }
 
     /// Returns the storage of the login of account `name`, if the storage keeps an account of that name.
     pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
-        match self {
-            Self::Codex(_) => Ok(None),
-            #[cfg(feature = "etcd")]
-            Self::Etcd(_) => Ok(None),
-            Self::Local(local) => Ok(local.of_account(name)?.map(Rc::new).map(Self::Local)),
-        }
+        let Self::Local(local) = self else { return Ok(None) };
+        Ok(local.of_account(name)?.map(Rc::new).map(Self::Local))
     }
 }
 

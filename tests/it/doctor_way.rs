@@ -53,7 +53,9 @@ fn wrong_clock_and_failing_server_are_warnings() {
     assert!(is_ok);
     says(&only(&checks, "clock", "warning"), "1 h 1 min");
     machine.issuer.set(|s| s.clock_ahead = 0);
-    for (status, words) in [(503, "a server error"), (403, "a bot check"), (302, "redirects")] {
+    for (status, words) in
+        [(503, "has an internal problem (503)"), (403, "a bot check"), (302, "redirects")]
+    {
         machine.issuer.fault(Endpoint::Discovery, Fault::status(status, "<html>"), 1);
         says(&only(&run_doctor(&machine).0, "https", "warning"), words);
     }

@@ -23,27 +23,19 @@ pub fn check(report: &mut Report, profile: &Profile) {
     let Some(http) = report.value("https", http) else { return };
     match http.get(&url) {
         Ok(response) => {
-            check_status(report, &url, response.status);
+            check_status(report, &url, &response);
             check_clock(report, &url, &response);
         }
         Err(failure) => report.fail("https", &Error::from(failure)),
     }
 }
 
-fn check_status(report: &mut Report, url: &str, status: u16) {
-    let (problem, next) = match status {
-        500.. => ("a server error", "try again later"),
-        403 | 429 => (
-            "a bot check, or a region that it does not serve",
-            "try another network; renewals may still work",
-        ),
-        300..400 => (
-            "it redirects to another address",
-            "check whether a proxy or the sign-in page of a network intercepts the request",
-        ),
-        _ => return report.ok("https", format!("{} answers ({status})", host(url))),
-    };
-    report.warn("https", format!("{} answers {status}: {problem}", host(url)), next);
+fn check_status(report: &mut Report, url: &str, response: &Response) {
+    if !matches!(response.status, 300..400 | 403 | 429 | 500..) {
+        return report.ok("https", format!("{} answers ({})", host(url), response.status));
+    }
+    let error = response.error(url);
+    report.warn("https", error.text(), error.hint.unwrap_or_default());
 }
 
 fn check_clock(report: &mut Report, url: &str, response: &Response) {
