@@ -17,11 +17,8 @@ impl Variables<'_> {
     }
 
     pub fn text(&self, name: &str) -> Result<Option<String>> {
-        match self.raw(name).map(OsString::into_string) {
-            Some(Err(_)) => Err(Error::new(Kind::Usage, format!("{name} is not valid UTF-8"))),
-            Some(Ok(text)) => Ok(Some(text)),
-            None => Ok(None),
-        }
+        let text = self.raw(name).map(OsString::into_string).transpose();
+        text.map_err(|_| Error::new(Kind::Usage, format!("{name} is not valid UTF-8")))
     }
 
     pub fn parsed<T: FromStr<Err = &'static str>>(&self, name: &str) -> Result<Option<T>> {
