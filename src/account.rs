@@ -50,13 +50,18 @@ fn text(value: &Value) -> Option<String> {
 /// The user and workspace of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// `preferred_username` of a standard issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// The user: `chatgpt_user_id`, or `sub` of other issuers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
 }
 
