@@ -1,6 +1,6 @@
 //! `profile list`, `show` and `add`.
 
-use crate::configure::appended_lines::append;
+use crate::configure::lines::append;
 use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;

@@ -4,17 +4,18 @@ use crate::configure::options::Tool;
 use crate::configure::program::Program;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use clap::ValueEnum;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Looks up an environment variable.
-pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
 pub struct Context<'a> {
+    pub tool: Tool,
     pub profile: &'a Profile,
     pub program: Program,
     pub home: PathBuf,
-    variables: Variables<'a>,
+    /// The command that undoes `configure`.
+    pub undo: String,
+    variable: fn(&str) -> Option<OsString>,
 }
 
 impl<'a> Context<'a> {
@@ -23,21 +24,24 @@ impl<'a> Context<'a> {
         tool: Tool,
         profile: &'a Profile,
         is_named: bool,
-        variables: Variables<'a>,
+        variable: fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
         // A command that we write may run in another environment, so it names the profile of this environment.
         let in_environment =
-            || variables("CODEX_CREDENTIAL_PROFILE").is_some_and(|name| !name.is_empty());
+            || variable("CODEX_CREDENTIAL_PROFILE").is_some_and(|name| !name.is_empty());
         let is_named = is_named || (!tool.asks_by_host() && in_environment());
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let none = || Error::new(Kind::Usage, "cannot find the home folder").hint("set HOME");
-        let program = Program::this(variables("PATH"), is_named.then(|| profile.name.clone()))?;
-        Ok(Self { profile, program, home: home.ok_or_else(none)?, variables })
+        let program = Program::this(variable("PATH"), is_named.then(|| profile.name.clone()))?;
+        let name = tool.to_possible_value().expect("no tool is hidden");
+        let profile_option = program.profile_option();
+        let undo = format!("codex-credential unconfigure {}{profile_option}", name.get_name());
+        Ok(Self { tool, profile, program, home: home.ok_or_else(none)?, undo, variable })
     }
 
     /// Returns the path in an environment variable, if the variable is set and not empty.
     pub fn path_in(&self, variable: &str) -> Option<PathBuf> {
-        (self.variables)(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
+        (self.variable)(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
     /// Returns the path in an environment variable, or `default` in the home folder.

@@ -3,7 +3,7 @@
 use crate::configure::entry::EntryState;
 use crate::configure::program::Program;
 use crate::error::{Error, Kind, Result};
-use crate::programs::DOCKER_NAME;
+use crate::programs::{DOCKER_NAME, DOCKER_SUFFIX};
 use crate::storage::files::remove;
 use crate::ui;
 use std::env::consts::EXE_SUFFIX;
@@ -36,6 +36,11 @@ impl HelperLink {
         }
     }
 
+    /// Tells whether Docker's configuration calls the link for any host.
+    pub fn is_used_by(&self, config: Option<&str>) -> bool {
+        config.is_some_and(|config| config.contains(&format!("\"{DOCKER_SUFFIX}\"")))
+    }
+
     pub fn show(&self, sign: char) {
         ui::line(&format!("{sign}{} -> {}", self.path.display(), self.target().display()));
     }
@@ -45,7 +50,7 @@ impl HelperLink {
         Path::new(self.program.file_name().unwrap_or_default())
     }
 
-    /// Makes the link, and replaces a file that has its path.
+    /// Makes the link, in place of an outdated one.
     pub fn make(&self) -> Result<()> {
         let _ = fs::remove_file(&self.path);
         #[cfg(unix)]

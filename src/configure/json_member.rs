@@ -21,8 +21,6 @@ pub struct JsonMember {
     pub value: serde_json::Value,
     /// Tells whether another value was written by configure.
     pub is_ours: Box<dyn Fn(&serde_json::Value) -> bool>,
-    /// The URL in `value` that receives the token.
-    pub token_url: Option<String>,
 }
 
 /// The members on the way to ours, each as its object and its index there. The last is ours if all of them exist.
@@ -124,14 +122,6 @@ impl Entry for JsonMember {
         let Some((object, index)) = way.pop() else { return Ok(Some(text.to_owned())) };
         let is_new_file = text == new_file(object.properties[index].text(text));
         Ok((!is_new_file).then(|| without(text, object, index)))
-    }
-
-    fn make_room(&self, text: &str) -> Result<Option<String>> {
-        self.remove(text)
-    }
-
-    fn token_url(&self, _: Option<&str>) -> Result<Option<String>> {
-        Ok(self.token_url.clone())
     }
 }
 

@@ -1,18 +1,13 @@
 //! `configure keepalive`: has the system run `codex-credential renew` every six hours, for machines on which no
 //! program asks for a token for days. A renewal is due for a day, so three of four runs may fail.
 
-use crate::configure::context::{Context, Variables};
-use crate::configure::options::Tool;
-use crate::configure::plan::{list, with_changes};
+use crate::configure::context::Context;
 use crate::configure::program::one_line;
 use crate::configure::quote::{shell, systemd, xml};
-use crate::configure::setup::UNCONFIGURE;
 use crate::error::{Error, Kind, Result};
-use crate::profile::{Profile, config};
 use crate::storage::files::{folder_of, remove, replace};
 use crate::storage::login_dir::create_private;
 use crate::ui;
-use std::fs;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -34,12 +29,11 @@ impl Keepalive {
     pub fn new(context: &Context) -> Result<Self> {
         let program = &context.program;
         let home = one_line(context.profile.codex_home(), "set CODEX_HOME to another folder")?;
-        let suffix = program.profile.as_ref().map(|name| format!("-{name}")).unwrap_or_default();
-        let option = program.profile_option();
-        let command = format!("CODEX_HOME={} {} renew{option}", shell(&home), program.quoted());
+        let (suffix, option) = (program.suffix(), program.profile_option());
+        let command = format!("CODEX_HOME={} {} renew{option}", shell(&home), shell(&program.path));
         // In a crontab, % ends the command.
         let cron_line = format!("17 */6 * * * {}", command.replace('%', r"\%"));
-        let undo = format!("{UNCONFIGURE}keepalive{option}");
+        let undo = context.undo.clone();
         if cfg!(target_os = "macos") {
             let label = format!("codex-credential.keepalive{suffix}");
             let arguments = format!("renew{option}").replace(' ', "</string><string>");
@@ -82,54 +76,21 @@ impl Keepalive {
         print(&format!("{files}# or, with crontab -e:\n{}\n", self.cron_line))
     }
 
-    /// Finds the timer of `profile`. Returns its first file, and whether its files are as `install` would write them,
-    /// with the program's entry on the PATH or with its own path. Otherwise finds the package's timer, if it is
-    /// enabled.
-    pub fn found(profile: &Profile, variables: Variables) -> Result<Option<(PathBuf, bool)>> {
-        let config = config(variables, profile.config_file.clone())?;
-        let is_default = config.default_name() == profile.name;
-        let without_path = |name: &str| variables(name).filter(|_| name != "PATH");
-        let mut context = Context::new(Tool::Keepalive, profile, true, variables)?;
-        let mut own = Context::new(Tool::Keepalive, profile, true, &without_path)?;
-        for name in is_default.then_some(None).into_iter().chain([Some(profile.name.clone())]) {
-            context.program.profile.clone_from(&name);
-            own.program.profile = name;
-            let keepalive = Self::new(&context)?;
-            if let Some((first, _)) = keepalive.files.iter().find(|(path, _)| path.exists()) {
-                let is_current = keepalive.is_written() || Self::new(&own)?.is_written();
-                return Ok(Some((first.clone(), is_current)));
-            }
-        }
-        // systemd links the package's timer here when the user enables it.
-        let link = format!("timers.target.wants/{UNIT}.timer");
-        let enabled = systemd_folder(&context).join(link);
-        Ok((is_default && enabled.exists()).then_some((enabled, true)))
-    }
-
-    fn is_written(&self) -> bool {
-        let is_same = |(path, text): &(PathBuf, String)| {
-            fs::read_to_string(path).is_ok_and(|found| found == *text)
-        };
-        self.files.iter().all(is_same)
-    }
-
     /// Writes the scheduler's files and starts the timer; without a scheduler, prints a line for a crontab.
-    pub fn install(&self) -> Result<()> {
+    pub fn install(&self, changed: &mut Vec<PathBuf>) -> Result<()> {
         if !has_scheduler() {
             ui::say("no systemd user manager is running; run crontab -e and add this line:");
             return print(&format!("{}\n", self.cron_line));
         }
-        let mut written = Vec::new();
         for (path, text) in &self.files {
-            let folder = create_private(folder_of(path));
-            let made = folder.and_then(|()| replace(path, text.as_bytes()));
-            made.map_err(|error| with_changes(error, &written))?;
-            written.push(path.clone());
+            create_private(folder_of(path))?;
+            replace(path, text.as_bytes())?;
+            changed.push(path.clone());
+            ui::say(&format!("wrote {}", path.display()));
         }
-        self.schedule(true).map_err(|error| with_changes(error, &written))?;
-        ui::say(&format!("wrote {} and started the timer", list(&written)));
-        let undo = &self.undo;
-        ui::say(&format!("the login is renewed when due, every six hours; to undo, run: {undo}"));
+        self.schedule(true)?;
+        ui::say("started the timer, which renews the login when due, every six hours");
+        ui::say(&format!("to undo, run: {}", self.undo));
         Ok(())
     }
 

@@ -8,10 +8,6 @@ pub struct ConfigureOptions {
     #[command(flatten)]
     pub common: Options,
 
-    /// Override an entry that configure did not write; unconfigure may be unable to restore it
-    #[arg(long)]
-    pub force: bool,
-
     /// Use the model provider at this URL (codex, pi) [default: the one for ChatGPT logins]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
@@ -26,10 +22,6 @@ pub struct Options {
     /// Show the change without writing it
     #[arg(long)]
     pub print: bool,
-
-    /// Name the model provider (codex) [default: codex-credential]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

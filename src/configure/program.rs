@@ -42,19 +42,14 @@ impl Program {
         Ok(Self { path, is_on_path, profile })
     }
 
-    /// Returns the path as one word of a shell command.
-    pub fn quoted(&self) -> String {
-        quote::shell(&self.path)
-    }
-
     /// Returns ` --profile NAME` for a shell command, or nothing if the command names no profile.
     pub fn profile_option(&self) -> String {
         self.profile.as_ref().map(|name| format!(" {PROFILE} {name}")).unwrap_or_default()
     }
 
-    /// Tells whether `path` is this program, in any folder.
-    pub fn is(&self, path: &str) -> bool {
-        Path::new(path).file_name() == Path::new(&self.path).file_name()
+    /// Returns `-NAME`, for the name of an entry or timer of one profile, or nothing.
+    pub fn suffix(&self) -> String {
+        self.profile.as_ref().map(|name| format!("-{name}")).unwrap_or_default()
     }
 
     /// Returns the arguments that print the access token.
@@ -65,7 +60,7 @@ impl Program {
 
     /// Returns the shell command that prints the access token.
     pub fn get_token(&self) -> String {
-        let (program, profile) = (self.quoted(), self.profile_option());
+        let (program, profile) = (quote::shell(&self.path), self.profile_option());
         format!("{program} {}{profile}{NO_INPUT}", GET_TOKEN.join(" "))
     }
 
@@ -73,9 +68,10 @@ impl Program {
     pub fn gets_token(&self, command: &str) -> bool {
         let command = command.strip_suffix(NO_INPUT).unwrap_or(command);
         let arguments = format!(" {}", GET_TOKEN.join(" "));
-        command.rsplit_once(&arguments).is_some_and(|(program, rest)| {
-            self.is(&quote::from_shell(program)) && without_profile(rest).is_empty()
-        })
+        let Some((program, rest)) = command.rsplit_once(&arguments) else { return false };
+        let profile = rest.strip_prefix(&format!(" {PROFILE} "));
+        Path::new(program.trim_matches('\'')).file_name() == Path::new(&self.path).file_name()
+            && (rest.is_empty() || profile.is_some_and(|name| !name.contains(' ')))
     }
 }
 
@@ -86,11 +82,6 @@ fn entry_on_path(own: &Path, path: Option<OsString>) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     let mut entries = folders.map(|folder| folder.join(name));
     entries.find(|entry| entry.canonicalize().is_ok_and(|leads_to| leads_to == target))
-}
-
-/// Returns the shell command without ` --profile NAME` at its end.
-pub fn without_profile(command: &str) -> &str {
-    command.rsplit_once(&format!(" {PROFILE} ")).map_or(command, |(program, _)| program)
 }
 
 /// Returns the path as text. Refuses a path that is not UTF-8 or not one line.

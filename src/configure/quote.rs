@@ -18,12 +18,6 @@ pub fn shell(word: &str) -> String {
     if is_word { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Returns the word that [`shell`] quoted.
-pub fn from_shell(quoted: &str) -> String {
-    let inner = quoted.strip_prefix('\'').and_then(|quoted| quoted.strip_suffix('\''));
-    inner.map_or_else(|| quoted.to_owned(), |inner| inner.replace(r"'\''", "'"))
-}
-
 /// Quotes a string for JSON, and for TOML: without control characters, every JSON string is a TOML string.
 pub fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -33,17 +27,6 @@ pub fn json(text: &str) -> String {
 pub fn git_config(value: &str) -> String {
     let is_plain = !value.contains(['"', '\\', '#', ';']) && value.trim() == value;
     if is_plain { value.to_owned() } else { format!("\"{}\"", with_backslashes(value)) }
-}
-
-/// Quotes one argument for a .bazelrc, if it needs quotes. Refuses a character that cannot be quoted there.
-pub fn bazelrc(argument: &str) -> Result<String> {
-    if argument.contains(['\'', '\\', '%']) {
-        let message =
-            format!("cannot write {argument} to a .bazelrc: it has a quote, backslash or %");
-        return Err(Error::new(Kind::Usage, message).hint("install the program in another folder"));
-    }
-    let is_plain = !argument.contains(|c: char| c.is_whitespace() || "\"#".contains(c));
-    Ok(if is_plain { argument.to_owned() } else { format!("'{argument}'") })
 }
 
 /// Quotes one word for a systemd unit: an assignment of `Environment=`, or the path of `ExecStart=`. systemd expands

@@ -1,11 +1,15 @@
-//! What `configure` writes for one tool.
+//! The changes that `configure` and `unconfigure` make to a tool's file: all are planned and shown before the first is
+//! made.
 
-use crate::configure::entry::Entry;
+use crate::configure::entry::{Entry, EntryState};
 use crate::configure::helper_link::HelperLink;
-use std::path::PathBuf;
+use crate::configure::text_file::TextFile;
+use crate::error::{Error, Kind, Result};
+use std::path::{Path, PathBuf};
 
 /// All that `configure` writes for one tool.
-pub struct ToolSetup {
+#[derive(Default)]
+pub struct Setup {
     /// The tool's file.
     pub path: PathBuf,
     /// The entries in the file.
@@ -13,12 +17,91 @@ pub struct ToolSetup {
     pub link: Option<HelperLink>,
     /// What the user has to know or do next.
     pub note: Option<String>,
-    /// The arguments of `unconfigure` that undo it.
-    pub undo: String,
+    /// The URL to which the tool will send the token, if the entry names it.
+    pub token_url: Option<String>,
 }
 
-/// The command that undoes `configure`, to be followed by [`ToolSetup::undo`].
-pub const UNCONFIGURE: &str = "codex-credential unconfigure ";
+pub enum Change<'a> {
+    MakeLink(&'a HelperLink),
+    /// The text after the change; `None` removes the file.
+    File(TextFile, Option<String>),
+    RemoveLink(&'a HelperLink),
+}
 
-/// The start of the comment above our lines, in files whose comments start with `#`.
-pub const COMMENT: &str = "# by codex-credential; to undo: codex-credential unconfigure ";
+impl Setup {
+    /// Plans to add the entries.
+    pub fn add(&self) -> Result<Vec<Change<'_>>> {
+        let file = TextFile::read(&self.path)?;
+        let mut after = file.text().map(str::to_owned);
+        for entry in &self.entries {
+            let rest = match entry.state(after.as_deref())? {
+                EntryState::Current => continue,
+                EntryState::Absent => after,
+                EntryState::Outdated => entry.remove(&after.unwrap_or_default())?,
+                EntryState::Other(what) => return Err(occupied(&self.path, &what)),
+            };
+            after = Some(entry.add(rest.as_deref())?);
+        }
+        // No entry ever calls a link that is not there.
+        let mut changes = Vec::new();
+        if let Some(link) = &self.link {
+            match link.state() {
+                EntryState::Current => {}
+                EntryState::Other(what) => return Err(occupied(&link.path, &what)),
+                _ => changes.push(Change::MakeLink(link)),
+            }
+        }
+        changes.extend(Change::file(file, after));
+        Ok(changes)
+    }
+
+    /// Plans to remove the entries.
+    pub fn remove(&self) -> Result<Vec<Change<'_>>> {
+        let file = TextFile::read(&self.path)?;
+        let mut after = file.text().map(str::to_owned);
+        for entry in &self.entries {
+            let Some(text) = &after else { break };
+            if let EntryState::Current | EntryState::Outdated = entry.state(Some(text))? {
+                after = entry.remove(text)?;
+            }
+        }
+        // The link stays while an entry for another host calls it.
+        let link = self.link.as_ref().filter(|link| !link.is_used_by(after.as_deref()));
+        let mut changes = Vec::from_iter(Change::file(file, after));
+        if let Some(link) = link
+            && let EntryState::Current | EntryState::Outdated = link.state()
+        {
+            changes.push(Change::RemoveLink(link));
+        }
+        Ok(changes)
+    }
+}
+
+impl Change<'_> {
+    fn file(file: TextFile, after: Option<String>) -> Option<Self> {
+        (file.text() != after.as_deref()).then_some(Self::File(file, after))
+    }
+
+    /// Shows the change on standard error.
+    pub fn show(&self) {
+        match self {
+            Self::MakeLink(link) => link.show('+'),
+            Self::File(file, after) => file.show(after.as_deref()),
+            Self::RemoveLink(link) => link.show('-'),
+        }
+    }
+
+    /// Makes the change. Returns the path.
+    pub fn make(&self) -> Result<&Path> {
+        match self {
+            Self::MakeLink(link) => link.make().map(|()| link.path.as_path()),
+            Self::File(file, after) => file.write_or_delete(after.as_deref()),
+            Self::RemoveLink(link) => link.remove().map(|()| link.path.as_path()),
+        }
+    }
+}
+
+fn occupied(path: &Path, what: &str) -> Error {
+    Error::new(Kind::Configuration, format!("{} {what}", path.display()))
+        .hint("configure leaves it alone; to use codex-credential there, remove it first")
+}

@@ -7,15 +7,11 @@ use crate::ui;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 pub struct TextFile {
     path: PathBuf,
     /// `path` with its symbolic links resolved.
     target: PathBuf,
-    /// The byte order mark, or nothing.
-    mark: &'static str,
-    /// The text after the mark; `None` if there is no file.
+    /// `None` if there is no file.
     text: Option<String>,
 }
 
@@ -23,30 +19,20 @@ impl TextFile {
     pub fn read(path: &Path) -> Result<Self> {
         let target = follow_links(path);
         let text = read(&target)?.map(|bytes| utf8(path, &bytes)).transpose()?;
-        let (mark, text) = match text.as_ref().and_then(|t| t.strip_prefix(BYTE_ORDER_MARK)) {
-            Some(rest) => (BYTE_ORDER_MARK, Some(rest.to_owned())),
-            None => ("", text),
-        };
-        Ok(Self { path: path.to_owned(), target, mark, text })
+        Ok(Self { path: path.to_owned(), target, text })
     }
 
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
 
-    /// Shows on standard error what is added and removed, without the text around it, which may hold a secret. With
-    /// `is_forced`, the removed text is not shown either.
-    pub fn show(&self, after: Option<&str>, is_forced: bool) {
+    /// Shows on standard error what is added and removed, without the text around it, which may hold a secret.
+    pub fn show(&self, after: Option<&str>) {
         let (removed, added) =
             difference(self.text().unwrap_or_default(), after.unwrap_or_default());
         ui::line(&format!("{}:", self.path.display()));
-        if !is_forced {
-            removed.lines().for_each(|line| ui::line(&format!("-{line}")));
-        }
+        removed.lines().for_each(|line| ui::line(&format!("-{line}")));
         added.lines().for_each(|line| ui::line(&format!("+{line}")));
-        if is_forced && !removed.is_empty() {
-            ui::say("this overwrites the other entry; unconfigure cannot restore it");
-        }
     }
 
     /// Writes `after`, or removes the file if it is `None`. Returns its path.
@@ -62,16 +48,15 @@ impl TextFile {
 
     pub fn write(&self, text: &str) -> Result<()> {
         self.refuse_concurrent_change()?;
-        let bytes = format!("{}{text}", self.mark);
         if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
             create_private(folder)?;
         }
         // A file keeps its permissions; only the owner can read a new one.
         match fs::metadata(&self.target) {
             Ok(metadata) => {
-                replace_with_permissions(&self.target, bytes.as_bytes(), &metadata.permissions())
+                replace_with_permissions(&self.target, text.as_bytes(), &metadata.permissions())
             }
-            Err(_) => replace(&self.target, bytes.as_bytes()),
+            Err(_) => replace(&self.target, text.as_bytes()),
         }
     }
 

@@ -39,7 +39,7 @@ fn entries(user: &User, host: &str) -> [(&'static str, &'static str, String); 3]
             format!("[credential \"https://{host}\"]\n\thelper =\n\thelper = {program}"),
         ),
         ("docker", ".docker/config.json", format!("\"{host}\": \"codex-credential\"")),
-        ("bazel", ".bazelrc", format!("common --credential_helper={name}={program}\n")),
+        ("bazel", ".bazelrc", format!("common '--credential_helper={name}={program}'\n")),
     ]
 }
 
@@ -167,7 +167,7 @@ fn written_command_names_the_profile() {
                 assert_eq!(output.stdout, token, "{command}");
             }
             let codex: toml::Table = user.text(".codex/config.toml").parse().unwrap();
-            let auth = &codex["model_providers"]["codex-credential"]["auth"];
+            let auth = &codex["model_providers"]["codex-credential-company"]["auth"];
             let args: Vec<&str> =
                 auth["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
             assert_eq!(args, ["get", "--format", "token", "--profile", "company"]);
@@ -176,7 +176,8 @@ fn written_command_names_the_profile() {
             // An entry with another profile is recognized and updated.
             user.run("configure claude-code").assert().success();
             assert!(!user.text(".claude/settings.json").contains("--profile"));
-            for tool in ["claude-code", "pi", "codex"] {
+            run("unconfigure codex");
+            for tool in ["claude-code", "pi"] {
                 user.run(&format!("unconfigure {tool}")).assert().success();
             }
             assert!(!user.file(".codex/config.toml").exists());

@@ -2,7 +2,7 @@
 
 use codex_credential::configure::program::Program;
 use codex_credential::configure::quote::{
-    from_shell, git_config, json, refuse_control_characters, shell, systemd, xml,
+    git_config, json, refuse_control_characters, shell, systemd, xml,
 };
 use codex_credential::error::Kind;
 use std::path::Path;
@@ -28,10 +28,7 @@ fn stdout(program: &str, arguments: &[&str]) -> String {
 fn shell_reads_back_each_word() {
     for word in WORDS {
         let quoted = shell(word);
-        assert_eq!(from_shell(&quoted), word);
-        if cfg!(unix) {
-            assert_eq!(stdout("sh", &["-c", &format!("printf %s {quoted}")]), word);
-        }
+        assert_eq!(stdout("sh", &["-c", &format!("printf %s {quoted}")]), word);
     }
 }
 

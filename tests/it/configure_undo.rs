@@ -1,9 +1,10 @@
 //! What configure adds to generated files, unconfigure removes to the byte.
 
-use codex_credential::configure::codex::ModelProvider;
 use codex_credential::configure::entry::{Entry, EntryState};
 use codex_credential::configure::json_member::JsonMember;
+use codex_credential::configure::lines::Lines;
 use codex_credential::configure::program::Program;
+use codex_credential::configure::quote;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::path::{Path, PathBuf};
@@ -27,13 +28,16 @@ fn program() -> Program {
     Program::at(path, false, Some("company".into())).unwrap()
 }
 
-fn provider(name: &str) -> ModelProvider {
-    ModelProvider {
-        path: PathBuf::new(),
-        name: name.to_owned(),
-        base_url: None,
-        program: program(),
-    }
+fn provider(name: &str) -> Lines {
+    let command = quote::json(&program().path);
+    let lines = [
+        (format!("[model_providers.{name}]"), String::new()),
+        ("name = ".to_owned(), quote::json(name)),
+        (format!("[model_providers.{name}.auth]"), String::new()),
+        ("command = ".to_owned(), command),
+    ];
+    let undo = "codex-credential unconfigure codex".to_owned();
+    Lines { path: PathBuf::new(), undo, lines: lines.into(), is_toml: true }
 }
 
 fn member(names: &[&str]) -> JsonMember {
@@ -42,7 +46,6 @@ fn member(names: &[&str]) -> JsonMember {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         value: program().get_token().into(),
         is_ours: Box::new(|_| false),
-        token_url: None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Checks the program, its configuration file and the environment variables that change what it does.
 
 use crate::commands::doctor::report::Report;
-use crate::configure::keepalive::Keepalive;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::urls::host;
@@ -63,27 +62,6 @@ fn check_variables(report: &mut Report, variable: &dyn Fn(&str) -> Option<OsStri
         {
             let found = format!("{name} names {}, which is not a file", file.display());
             report.warn("variables", found, format!("correct or unset {name}"));
-        }
-    }
-}
-
-/// Checks the timer that `configure keepalive` installs.
-pub fn check_keepalive(
-    report: &mut Report,
-    profile: &Profile,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) {
-    let next = "run: codex-credential configure keepalive";
-    match Keepalive::found(profile, variable) {
-        Err(error) => report.warn("keepalive", error.text(), next),
-        Ok(None) => {
-            report.ok("keepalive", "no timer; none is needed if a token is used every day");
-        }
-        Ok(Some((file, true))) => report.ok("keepalive", format!("a timer in {}", file.display())),
-        Ok(Some((file, false))) => {
-            let found =
-                format!("{} starts another program or renews another login", file.display());
-            report.warn("keepalive", found, next);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `doctor`: checks everything that a login depends on, one line for each check. The output can be pasted into an issue:
 //! it contains no part of a token, and only the first letter of each e-mail address.
 
-mod codex;
 mod configuration;
 mod issuer;
 pub mod locks;
@@ -21,13 +20,11 @@ pub fn run(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>
     let mut report = Report::default();
     configuration::check(&mut report, &profile, variable);
     let Ok(profile) = profile else { return report };
-    codex::check(&mut report, &profile);
     storage::check(&mut report, &profile);
     #[cfg(unix)]
     permissions::check(&mut report, &profile);
     locks::check(&mut report, &profile);
     issuer::check(&mut report, &profile);
     logins::check(&mut report, &profile);
-    configuration::check_keepalive(&mut report, &profile, variable);
     report
 }

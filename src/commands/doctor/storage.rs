@@ -7,6 +7,7 @@ use crate::commands::profile_test;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
+use crate::storage::codex_config::Store;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::files::probe_replace;
 use crate::ui::time_left;
@@ -18,6 +19,16 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Err(error) => report.fail("login", &error),
         Ok(None) => report.warn("login", "nobody is signed in", "run: codex-credential login"),
         Ok(Some(login)) => check_login(report, profile, &login),
+    }
+    if let Some(home) = profile.storage.as_codex() {
+        let store = home.config().map(|config| match config.store {
+            Store::File => "Codex stores its login in a file",
+            Store::Keyring => "Codex stores its login in the keyring",
+            Store::Auto => {
+                "Codex stores its login in the keyring, or in a file if the keyring fails"
+            }
+        });
+        report.result("codex store", store);
     }
     match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| is_missing(dir)) {
         Some(dir) => check_missing(report, dir),

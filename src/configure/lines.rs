@@ -1,0 +1,141 @@
+//! Lines that we append to a text and remove again, with every other byte kept.
+//!
+//! TOML libraries do not keep every byte: `toml_edit` drops the byte order mark and carriage returns, adds the final
+//! newline, and removes spaces around the dots of a key. So we append whole lines, and the text itself records what
+//! to restore: our lines end without a newline if the original text did, and a file that is nothing but our lines and
+//! a newline did not exist before.
+
+use crate::configure::entry::{Entry, EntryState};
+use crate::configure::text_file::{line_of, malformed};
+use crate::error::{Error, Kind, Result};
+use std::ops::Range;
+use std::path::PathBuf;
+use toml::Table;
+
+/// The start of the comment above our lines, which the command that removes them follows.
+const COMMENT: &str = "# by codex-credential; to undo: ";
+
+/// A comment and the lines after it.
+pub struct Lines {
+    pub path: PathBuf,
+    /// The command that removes the lines.
+    pub undo: String,
+    /// Each line as a part that identifies our entry, and a value. The first identifies the entry among ours.
+    pub lines: Vec<(String, String)>,
+    pub is_toml: bool,
+}
+
+impl Lines {
+    fn written(&self) -> Vec<String> {
+        let lines = self.lines.iter().map(|(key, value)| format!("{key}{value}"));
+        [format!("{COMMENT}{}", self.undo)].into_iter().chain(lines).collect()
+    }
+
+    /// Returns where our lines are, with any values, without the line end of the last.
+    ///
+    /// # Errors
+    /// `Configuration` when our lines were edited.
+    fn find(&self, text: &str) -> Result<Option<Range<usize>>> {
+        let is_ours = |found: &str, (key, value): &(String, String)| {
+            found.strip_prefix(key.as_str()).is_some_and(|rest| value.is_empty() == rest.is_empty())
+        };
+        let comments = text.match_indices(COMMENT).map(|(at, _)| at);
+        for start in comments.filter(|at| *at == 0 || text[..*at].ends_with('\n')) {
+            let mut found = text[start..].lines().skip(1);
+            if !found.next().is_some_and(|first| is_ours(first, &self.lines[0])) {
+                continue;
+            }
+            let mut others = self.lines[1..].iter();
+            if !others.all(|line| found.next().is_some_and(|found| is_ours(found, line))) {
+                return Err(self.edited());
+            }
+            let lines = text[start..].split_inclusive('\n').take(1 + self.lines.len());
+            let end = start + lines.map(str::len).sum::<usize>();
+            let length = text[start..end].trim_end_matches(['\r', '\n']).len();
+            return Ok(Some(start..start + length));
+        }
+        Ok(None)
+    }
+
+    fn edited(&self) -> Error {
+        let path = self.path.display();
+        let message =
+            format!("cannot remove the entry from {path}: configure did not write this form");
+        Error::new(Kind::Configuration, message).hint("remove it by hand")
+    }
+
+    /// Refuses a text that is not TOML, or that our lines would make invalid.
+    fn check_toml(&self, text: &str, added: &str) -> Result<()> {
+        toml::from_str::<Table>(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text.as_bytes(), span.start));
+            malformed(&self.path, line, error.message())
+        })?;
+        toml::from_str::<Table>(added).map(drop).map_err(|error| {
+            let (path, name) = (self.path.display(), &self.lines[0].0);
+            let message = format!("cannot add {name} to {path}: {}", error.message());
+            Error::new(Kind::Configuration, message).hint(format!(
+                "remove the entries of that name, and write inline tables as tables such as {name}"
+            ))
+        })
+    }
+}
+
+impl Entry for Lines {
+    fn state(&self, text: Option<&str>) -> Result<EntryState> {
+        let text = text.unwrap_or_default();
+        let Some(found) = self.find(text)? else { return Ok(EntryState::Absent) };
+        let is_current = text[found].lines().eq(self.written());
+        Ok(if is_current { EntryState::Current } else { EntryState::Outdated })
+    }
+
+    fn add(&self, text: Option<&str>) -> Result<String> {
+        let added = append(text, &self.written());
+        if self.is_toml {
+            self.check_toml(text.unwrap_or_default(), &added)?;
+        }
+        Ok(added)
+    }
+
+    fn remove(&self, text: &str) -> Result<Option<String>> {
+        let Some(found) = self.find(text)? else { return Ok(Some(text.to_owned())) };
+        let (before, after) = (&text[..found.start], &text[found.end..]);
+        let newline = if text[found].contains("\r\n") { "\r\n" } else { "\n" };
+        if after.is_empty() {
+            return Ok(Some(before.strip_suffix(newline).unwrap_or(before).to_owned()));
+        }
+        let after = after.strip_prefix(newline).ok_or_else(|| self.edited())?;
+        if before.is_empty() && after.is_empty() {
+            return Ok(None);
+        }
+        // Keys that were added to our section would become keys of the section before it, and a table that was added
+        // to our table would remain without it.
+        let section = self.lines.iter().rev().find(|(key, _)| key.starts_with('['));
+        let inner_table = self.lines[0].0.replace(']', ".");
+        if section.is_some() && (starts_with_key(after) || after.contains(&inner_table)) {
+            return Err(self.edited());
+        }
+        Ok(Some(format!("{before}{after}")))
+    }
+}
+
+/// Returns `text` with `lines` at its end, in the line ends that `text` has. `None` stands for no file.
+pub fn append(text: Option<&str>, lines: &[String]) -> String {
+    let Some(text) = text else { return lines.join("\n") + "\n" };
+    let is_crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
+    let newline = if is_crlf { "\r\n" } else { "\n" };
+    let lines = lines.join(newline);
+    if text.is_empty() {
+        lines
+    } else if text.ends_with('\n') {
+        format!("{text}{lines}{newline}")
+    } else {
+        format!("{text}{newline}{lines}")
+    }
+}
+
+/// Tells whether the text begins with a key, after comments and blank lines.
+fn starts_with_key(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    first.is_some_and(|line| !line.starts_with('['))
+}

@@ -1,0 +1,185 @@
+//! What `configure` writes for each tool. The pages in helpers/ say what each tool does with it.
+
+use crate::configure::context::Context;
+use crate::configure::entry::Entry;
+use crate::configure::helper_link::HelperLink;
+use crate::configure::json_member::JsonMember;
+use crate::configure::lines::Lines;
+use crate::configure::options::Tool;
+use crate::configure::quote;
+use crate::configure::setup::Setup;
+use crate::error::{Error, Kind, Result};
+use crate::profile::Profile;
+use crate::programs::DOCKER_SUFFIX;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Codex itself sends requests with a ChatGPT login to this URL. Only Codex's source documents it.
+const CODEX_URL: &str = "https://chatgpt.com/backend-api/codex";
+
+/// pi's own URL of the provider openai-codex; pi requires a URL beside a key.
+const PI_URL: &str = "https://chatgpt.com/backend-api";
+
+/// # Errors
+/// `Configuration` if the profile has no hosts for a tool that needs them, `Usage` if the tool's file cannot have the path
+/// of this program.
+pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
+    let profile = context.profile;
+    if context.tool.asks_by_host() && profile.settings.hosts.is_empty() {
+        let message = format!("the profile {} has no hosts", profile.name);
+        return Err(Error::new(Kind::Configuration, message)
+            .hint(format!("add hosts = [\"…\"] to [profiles.{}] in config.toml", profile.name)));
+    }
+    match context.tool {
+        Tool::Git => Ok(git(context)),
+        Tool::Codex => Ok(codex(context, base_url.unwrap_or(CODEX_URL))),
+        Tool::ClaudeCode => Ok(claude_code(context)),
+        Tool::Pi => Ok(pi(context, base_url.unwrap_or(PI_URL))),
+        Tool::Docker => Ok(docker(context)),
+        Tool::Bazel => bazel(context),
+        Tool::Keepalive => unreachable!("keepalive has no tool's file"),
+    }
+}
+
+/// A credential helper for each host. An empty helper first clears the list for that host, so that git does not give
+/// the token to another helper (`store`, `cache`) to keep.
+fn git(context: &Context) -> Setup {
+    // The file that `git config --global` writes.
+    let xdg = context.path_or("XDG_CONFIG_HOME", ".config").join("git/config");
+    let home = context.home.join(".gitconfig");
+    let default = if !home.exists() && xdg.exists() { xdg } else { home };
+    let path = context.path_in("GIT_CONFIG_GLOBAL").unwrap_or(default);
+    let program = &context.program;
+    // git runs an absolute path, or a shell command after `!` if the path needs quotes.
+    let quoted = quote::shell(&program.path);
+    let mark = if quoted == program.path { "" } else { "!" };
+    let helper = quote::git_config(&format!("{mark}{quoted}{}", program.profile_option()));
+    let hosts = context.profile.settings.hosts.iter().map(|host| {
+        let section = format!("[credential \"https://{host}\"]");
+        vec![line(&section, ""), line("\thelper =", ""), line("\thelper = ", &helper)]
+    });
+    let entries = hosts.map(|lines| entry(context, &path, lines)).collect();
+    Setup { path, entries, ..Setup::default() }
+}
+
+/// A model provider with a command that prints its token.
+fn codex(context: &Context, base_url: &str) -> Setup {
+    let path = context.path_or("CODEX_HOME", ".codex").join("config.toml");
+    let program = &context.program;
+    let name = format!("codex-credential{}", program.suffix());
+    let lines = vec![
+        line(&format!("[model_providers.{name}]"), ""),
+        line("name = ", &quote::json(&name)),
+        line("base_url = ", &quote::json(base_url)),
+        line("wire_api = \"responses\"", ""),
+        line(&format!("[model_providers.{name}.auth]"), ""),
+        line("command = ", &quote::json(&program.path)),
+        line("args = ", &json!(program.get_token_args()).to_string()),
+        line("timeout_ms = 5000", ""),
+        line("refresh_interval_ms = 300000", ""),
+    ];
+    let lines = Lines { path: path.clone(), undo: context.undo.clone(), lines, is_toml: true };
+    let note = Some(format!("to use it, run: codex -c model_provider={name}"));
+    let token_url = Some(base_url.to_owned());
+    Setup { path, entries: vec![Box::new(lines)], note, token_url, ..Setup::default() }
+}
+
+/// `apiKeyHelper`, a shell command that prints the key.
+fn claude_code(context: &Context) -> Setup {
+    let path = context.path_or("CLAUDE_CONFIG_DIR", ".claude").join("settings.json");
+    let program = context.program.clone();
+    let member = JsonMember {
+        path: path.clone(),
+        names: vec!["apiKeyHelper".into()],
+        value: program.get_token().into(),
+        is_ours: Box::new(move |value| value.as_str().is_some_and(|text| program.gets_token(text))),
+    };
+    let note = "Claude Code sends the token to ANTHROPIC_BASE_URL: set it to a gateway that accepts a ChatGPT \
+                token (Anthropic's own API does not)";
+    let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
+    Setup { path, entries, note, ..Setup::default() }
+}
+
+/// The provider openai-codex, with a shell command that prints its key.
+fn pi(context: &Context, base_url: &str) -> Setup {
+    let path = context.path_or("PI_CODING_AGENT_DIR", ".pi/agent").join("models.json");
+    let program = context.program.clone();
+    let member = JsonMember {
+        path: path.clone(),
+        names: vec!["providers".into(), "openai-codex".into()],
+        value: json!({ "baseUrl": base_url, "apiKey": format!("!{}", program.get_token()) }),
+        is_ours: Box::new(move |value| {
+            let command = value["apiKey"].as_str().and_then(|key| key.strip_prefix('!'));
+            value.as_object().is_some_and(|members| members.len() == 2)
+                && command.is_some_and(|command| program.gets_token(command))
+        }),
+    };
+    let note = "pi prefers its own login for openai-codex, which /logout in pi removes; then choose a model of \
+                openai-codex";
+    let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
+    Setup { path, entries, note, token_url: Some(base_url.to_owned()), ..Setup::default() }
+}
+
+/// `credHelpers`, and a link to this program by the name that Docker calls.
+fn docker(context: &Context) -> Setup {
+    let path = context.path_or("DOCKER_CONFIG", ".docker").join("config.json");
+    let members = context.profile.settings.hosts.iter().map(|host| JsonMember {
+        path: path.clone(),
+        names: vec!["credHelpers".into(), host.to_string()],
+        value: Value::from(DOCKER_SUFFIX),
+        is_ours: Box::new(|_| false),
+    });
+    let entries = members.map(|member| -> Box<dyn Entry> { Box::new(member) }).collect();
+    let link = HelperLink::new(&context.program);
+    let folder = link.path.parent().unwrap_or(&link.path).display();
+    let note = format!("Docker finds the link only if {folder} is on its PATH");
+    let note = (!context.program.is_on_path).then_some(note);
+    Setup { path, entries, link: Some(link), note, ..Setup::default() }
+}
+
+/// A `--credential_helper` flag for each host. Bazel calls the program with one argument, `get`.
+fn bazel(context: &Context) -> Result<Setup> {
+    let path = context.home.join(".bazelrc");
+    let program = &context.program.path;
+    if program.contains(['\'', '\\', '%']) {
+        let message =
+            format!("cannot write {program} to a .bazelrc: it has a quote, backslash or %");
+        return Err(Error::new(Kind::Usage, message).hint("install the program in another folder"));
+    }
+    // Bazel ignores the port when it chooses a helper.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let names = context.profile.settings.hosts.iter().map(|host| match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    });
+    let mut names: Vec<&str> = names.collect();
+    names.dedup();
+    let flag = |name: &&str| {
+        let flag = line(&format!("common '--credential_helper={name}="), &format!("{program}'"));
+        entry(context, &path, vec![flag])
+    };
+    let entries = names.iter().map(flag).collect();
+    Ok(Setup { path, entries, ..Setup::default() })
+}
+
+fn line(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+fn entry(context: &Context, path: &Path, lines: Vec<(String, String)>) -> Box<dyn Entry> {
+    let (path, undo) = (PathBuf::from(path), context.undo.clone());
+    Box::new(Lines { path, undo, lines, is_toml: false })
+}
+
+/// Refuses a URL that is neither on a host of the profile, over https, nor on this machine.
+pub fn refuse_other_host(profile: &Profile, url: &str) -> Result<()> {
+    quote::refuse_control_characters(url)?;
+    if profile.serves_url(url) {
+        return Ok(());
+    }
+    let message = format!("the profile {} does not allow the token for {url}", profile.name);
+    Err(Error::new(Kind::Usage, message).hint(format!(
+        "use https and a host of the profile ({}), or a program on this machine",
+        profile.settings.hosts.join(", ")
+    )))
+}
