@@ -5,17 +5,14 @@ mod help;
 pub mod options;
 pub mod simple_get;
 
-use crate::cli::options::{
-    Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Move, Token,
-};
+use crate::cli::options::{Audit, Doctor, Erase, Exec, Get, Import, Json, Login, Move, Token};
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
 use crate::renewal::request::RenewalRequest;
 use crate::ui::ErrorFormat;
 use crate::values::ProfileName;
-use clap::error::ErrorKind;
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,32 +45,6 @@ pub struct Cli {
     /// Report each step on standard error
     #[arg(short, long, global = true)]
     pub verbose: bool,
-}
-
-impl Cli {
-    /// Parses the arguments, program name first. clap takes an option of all commands twice, once before the command
-    /// and once after it; this function refuses it.
-    ///
-    /// # Errors
-    /// clap's own, which `--help` and `--version` are too.
-    pub fn parse_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let cli = Self::try_parse_from(arguments)?;
-        if matches!(cli.operation, Operation::Other(_)) {
-            return Ok(cli);
-        }
-        let options = arguments.iter().map(|argument| argument.to_string_lossy());
-        let options: Vec<_> = options.take_while(|argument| argument != "--").collect();
-        let names = |argument: &str, name: &str| {
-            argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        };
-        for name in ["--profile", "--config", "--account", "--wait", "--error-format"] {
-            if options.iter().filter(|argument| names(argument, name)).count() > 1 {
-                let message = format!("the argument '{name}' cannot be used multiple times");
-                return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
-            }
-        }
-        Ok(cli)
-    }
 }
 
 /// Which login is used, and how long the command waits.
@@ -114,8 +85,8 @@ pub enum Operation {
     /// Run a command with the access token in its environment
     #[command(after_help = help::EXEC)]
     Exec(Exec),
-    /// Write the access token, without a refresh token, for a machine that cannot ask
-    Export(Export),
+    /// Write Codex's auth.json without a refresh token, for a machine that cannot ask
+    Export(Token),
     /// Answer a credential request on standard input with a token
     #[command(after_help = help::GET)]
     Get(Get),

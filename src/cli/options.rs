@@ -4,7 +4,6 @@
 use crate::answer::formats::Format;
 use crate::clock::{self, duration};
 use crate::commands::exec::Variable;
-use crate::commands::export::ExportFormat;
 use crate::storage::StorageKind;
 use crate::tokens::Fingerprint;
 use crate::ui::Interactive;
@@ -51,6 +50,7 @@ pub struct Get {
     pub show: bool,
 }
 
+/// The options of `token` and `export`.
 #[derive(Debug, Args)]
 pub struct Token {
     #[command(flatten)]
@@ -73,24 +73,6 @@ pub struct Exec {
     /// Run this command with these arguments
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub struct Export {
-    #[command(flatten)]
-    pub token: TokenOptions,
-
-    /// Leave out the refresh token (required)
-    #[arg(long, required = true)]
-    pub access_only: bool,
-
-    /// Write this format
-    #[arg(long, value_enum, default_value_t)]
-    pub format: ExportFormat,
-
-    /// Print the token even on a terminal
-    #[arg(long)]
-    pub show: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,5 @@ pub mod login;
 pub mod logout;
 pub mod move_login;
 pub mod profile;
-pub mod profile_test;
 pub mod renew;
 pub mod status;

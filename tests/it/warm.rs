@@ -256,12 +256,13 @@ fn option_given_twice_is_a_usage_error_warm_and_cold() {
         for (line, option) in [
             ("get --format token --format json", "--format"),
             ("token --wait 10s --wait 10s", "--wait"),
-            ("--wait 10s get --wait 10s", "--wait"),
-            ("--profile codex get --profile=codex", "--profile"),
         ] {
             let output = machine.command(line).assert().code(2);
             output.stderr(predicates::str::contains(option));
         }
         machine.command("exec -- true --wait 1s --wait 1s").assert().success();
+        // An option after the command overrides the same option before it.
+        machine.command("--profile none get --profile codex").assert().success();
+        machine.command("--profile codex get --profile none").assert().code(2);
     }
 }

@@ -1,23 +1,42 @@
-//! `move`, `import`, `audit`, `fleet` and `completions`.
+//! `configure`, `unconfigure`, `move`, `import`, `audit`, `profile`, `fleet` and `completions`.
 
-use crate::options::{deadline, profile};
+use crate::options::{self, deadline, selection, variable};
 use crate::sign_in::CHANGE_WAIT;
 use crate::stdio::{print, write};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use codex_credential::cli::options::{Audit, Import, Json, Move};
-use codex_credential::cli::{Cli, GlobalOptions};
+use codex_credential::cli::{self, Cli, GlobalOptions};
 use codex_credential::commands;
+use codex_credential::commands::doctor::profile_test;
 use codex_credential::commands::import;
-use codex_credential::error::Result;
+use codex_credential::configure;
+use codex_credential::configure::context::Context;
+use codex_credential::configure::options::{ConfigureOptions, Options};
+use codex_credential::error::{Error, Kind, Result};
+use codex_credential::profile::profile_table::ProfileTable;
+use codex_credential::profile::{Profile, ProfileSelection, config, config_path};
+use std::process::ExitCode;
+
+pub fn configure(global: &GlobalOptions, options: &ConfigureOptions) -> Result<()> {
+    let (profile, is_named) = (options::profile(global)?, global.profile.is_some());
+    let context = Context::new(options.common.tool, &profile, is_named, variable)?;
+    configure::configure(options, &context)
+}
+
+pub fn unconfigure(global: &GlobalOptions, options: &Options) -> Result<()> {
+    let (profile, is_named) = (options::profile(global)?, global.profile.is_some());
+    let context = Context::new(options.tool, &profile, is_named, variable)?;
+    configure::unconfigure(options, &context)
+}
 
 pub fn move_login(global: &GlobalOptions, options: &Move) -> Result<()> {
     let deadline = deadline(global, CHANGE_WAIT);
-    commands::move_login::move_login(&profile(global)?, options.to, &deadline)
+    commands::move_login::move_login(&options::profile(global)?, options.to, &deadline)
 }
 
 pub fn import(global: &GlobalOptions, options: Import) -> Result<()> {
-    let profile = profile(global)?;
+    let profile = options::profile(global)?;
     let file = options.file.unwrap_or_else(|| profile.codex_home().join("auth.json"));
     import::import(&profile, &file, options.remove, &deadline(global, CHANGE_WAIT))
 }
@@ -27,11 +46,48 @@ pub fn audit(options: &Audit) -> Result<()> {
 }
 
 pub fn fleet_status(global: &GlobalOptions, options: &Json) -> Result<()> {
-    print(&commands::fleet::status(&profile(global)?, options.json)?)
+    print(&commands::fleet::status(&options::profile(global)?, options.json)?)
 }
 
 pub fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "codex-credential", &mut script);
     write(&script)
+}
+
+pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCode> {
+    // A name after the command overrides --profile.
+    let select = |name: Option<String>| {
+        let selection = selection(options);
+        let profile = name.or_else(|| selection.profile.clone());
+        Profile::of(variable, ProfileSelection { profile, ..selection })
+    };
+    match command {
+        cli::Profile::List(list) => {
+            let config = config(variable, options.config.clone())?;
+            print(&commands::profile::list(&config, list.json))?;
+        }
+        cli::Profile::Show(named) => {
+            print(&commands::profile::show(&select(named.name)?, named.json))?;
+        }
+        cli::Profile::Add(added) => add(options, *added)?,
+        cli::Profile::Test(named) => {
+            let (text, code) = profile_test::run(&select(named.name)?).report(named.json, false);
+            print(&text)?;
+            return Ok(ExitCode::from(code));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(options: &GlobalOptions, added: cli::Add) -> Result<()> {
+    let (path, _) = config_path(variable, options.config.clone());
+    let path = path.ok_or_else(|| {
+        Error::new(Kind::Usage, "there is no home directory for a configuration file")
+            .hint("name a file with --config")
+    })?;
+    let account = options.account.as_ref().map(|account| account.parse()).transpose();
+    let account = account.map_err(|why| Error::new(Kind::Usage, format!("--account: {why}")))?;
+    let profile = ProfileTable { account, ..added.profile };
+    commands::profile::add(&path, added.name, profile)
 }

@@ -1,9 +1,9 @@
 //! Docker's credential helper protocol, spoken if the program is started as `docker-credential-codex-credential`. Docker
 //! reads errors from standard output and expects exit code 1.
 
-use crate::obtain::{format_answer, obtain};
 use crate::options::profile;
 use crate::stdio::{input, print, write};
+use crate::use_token::{format_answer, obtain};
 use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
 use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;

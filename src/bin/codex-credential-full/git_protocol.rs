@@ -1,8 +1,8 @@
 //! `get`, `store`, `erase` and `capability`: git's credential protocol.
 
-use crate::obtain::{obtain, print_answer};
 use crate::options::{deadline, other_hosts, profile_for};
 use crate::stdio::{input, read_credential};
+use crate::use_token::{obtain, print_answer};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory};
 use codex_credential::answer;

@@ -3,15 +3,13 @@
 mod advanced;
 mod docker;
 mod git_protocol;
-mod obtain;
 mod options;
-mod profiles;
 mod renewal;
 mod sign_in;
 mod stdio;
-mod tools;
 mod use_token;
 
+use clap::Parser;
 use codex_credential::cli::{Cli, Fleet, GlobalOptions, Operation};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::hardening;
@@ -34,7 +32,7 @@ fn main() -> ExitCode {
         start_trace(false);
         return docker::run(arguments);
     }
-    let cli = match Cli::parse_arguments(&arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return show_clap_error(&error, &arguments),
     };
@@ -74,14 +72,14 @@ fn run(operation: Operation, global: &GlobalOptions) -> Result<ExitCode> {
         Operation::Store => git_protocol::store(global),
         Operation::Erase(options) => git_protocol::erase(global, &options),
         Operation::Capability => stdio::print(git_protocol::CAPABILITIES),
-        Operation::Configure(options) => tools::configure(global, &options),
-        Operation::Unconfigure(options) => tools::unconfigure(global, &options),
+        Operation::Configure(options) => advanced::configure(global, &options),
+        Operation::Unconfigure(options) => advanced::unconfigure(global, &options),
         Operation::Completions(options) => advanced::completions(options.shell),
         Operation::Renew(options) => renewal::renew(global, options),
         Operation::Move(options) => advanced::move_login(global, &options),
         Operation::Import(options) => advanced::import(global, options),
         Operation::Audit(options) => advanced::audit(&options),
-        Operation::Profile(command) => return profiles::run(global, command),
+        Operation::Profile(command) => return advanced::profile(global, command),
         Operation::Fleet(Fleet::Status(options)) => advanced::fleet_status(global, &options),
         Operation::Other(arguments) => git_protocol::unknown(&arguments),
     };

@@ -1,19 +1,27 @@
-//! `token`, `exec` and `export`: they use the login of the profile and read no request.
+//! Obtains and prints the answer to a request: `token`, `exec` and `export`, and the part that they share with `get` and
+//! Docker.
 
-use crate::obtain::{obtain, print_answer};
+use crate::options::{caller, other_hosts, profile, profile_for, variable};
 use crate::stdio::write;
+use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
-use codex_credential::answer::get::Answer;
+use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;
-use codex_credential::cli::GlobalOptions;
-use codex_credential::cli::options::{Exec, Export, Token, TokenOptions};
+use codex_credential::audit::{self, Action};
+use codex_credential::cli::options::{Exec, Token, TokenOptions};
+use codex_credential::cli::{DEFAULT_MIN_VALIDITY, DEFAULT_WAIT, GlobalOptions};
+use codex_credential::clock::{self, Deadline};
 use codex_credential::commands;
 use codex_credential::commands::exec::Variable;
-use codex_credential::error::Result;
+use codex_credential::error::{Error, Kind, Result};
 use codex_credential::login::Login;
-use codex_credential::ui;
+use codex_credential::storage::host_credentials::GitStorage;
+use codex_credential::ui::screen::Screen;
+use codex_credential::ui::{self, Interactive};
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 pub fn token(global: &GlobalOptions, options: &Token) -> Result<()> {
     let request = Request { format: Format::Token, ..Request::default() };
@@ -28,13 +36,13 @@ pub fn exec(global: &GlobalOptions, options: &Exec) -> Result<ExitCode> {
     commands::exec::exec(&login, variables, &options.command)
 }
 
-pub fn export(global: &GlobalOptions, options: &Export) -> Result<()> {
+pub fn export(global: &GlobalOptions, options: &Token) -> Result<()> {
     let login = obtain_login(global, &options.token)?;
     if io::stdout().is_terminal() && !options.show {
         ui::say("there is a token; add --show to print it on this terminal");
         return Ok(());
     }
-    write(&commands::export::export(&login, options.format)?)
+    write(&commands::export::export(&login))
 }
 
 fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<Login> {
@@ -42,4 +50,78 @@ fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<Login>
         (_, Answer::Login(login)) => Ok(login),
         _ => unreachable!("a request that names nothing is for the login of the profile"),
     }
+}
+
+/// Reads a request with `read`, which has to end before the deadline it gets, and obtains the answer.
+pub fn obtain(
+    global: &GlobalOptions,
+    options: &TokenOptions,
+    read: impl FnOnce(Deadline) -> Result<Request>,
+) -> Result<(Request, Answer)> {
+    let wait = options.remaining.or(global.wait).unwrap_or(DEFAULT_WAIT);
+    let deadline = Deadline::after(wait);
+    let request = read(deadline)?;
+    let profile = profile_for(global, &request.credential)?;
+    let interactive = match options.interactive {
+        Some(interactive) => interactive,
+        // Bazel shows what a helper writes only after the helper has ended.
+        None if request.format == Format::Bazel => Interactive::Never,
+        None => Interactive::from_environment(variable, profile.settings.interactive)?,
+    };
+    let screen = Screen::new(interactive, options.prompt);
+    let mut caller = caller(global, deadline, interactive, screen);
+    if let Some(rejected) = &options.rejected_sha256
+        && let Some((login, _)) = get::load(&profile)?
+    {
+        erase::reject(&profile, &login, rejected)?;
+    }
+    let min_validity = clock::seconds(options.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY));
+    let mut other_hosts = other_hosts(&profile, global);
+    if request.format != Format::Git {
+        // Only git gets the credentials that git stored here.
+        other_hosts.storage = GitStorage::None;
+    }
+    let answer = get::get(&profile, &other_hosts, &request.credential, min_validity, &mut caller);
+    let answer = answer.map_err(|error| with_profile(error, global, &profile.name))?;
+    if let Answer::Login(login) = &answer {
+        audit::note(&profile, Action::HandOut, Some(login), None);
+    }
+    Ok((request, answer))
+}
+
+/// Adds the profile to the command in the hint of `error`, unless the command means that profile without it.
+fn with_profile(error: Error, global: &GlobalOptions, name: &str) -> Error {
+    match profile(global) {
+        Ok(default) if default.name == name => error,
+        _ => error.for_profile(name),
+    }
+}
+
+/// Prints the answer completely or not at all. On a terminal, prints it only if `show` is set.
+pub fn print_answer(request: &Request, answer: &Answer, show: bool) -> Result<()> {
+    if let Some(found) = answer.describe()
+        && io::stdout().is_terminal()
+        && !show
+    {
+        ui::say(&format!("there is {found}; add --show to print it on this terminal"));
+        return Ok(());
+    }
+    write(&format_answer(request, answer)?)
+}
+
+/// Returns the answer in the format of the request.
+pub fn format_answer(request: &Request, answer: &Answer) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    let written = match answer {
+        Answer::Login(login) => {
+            let exec_info = variable("KUBERNETES_EXEC_INFO");
+            let exec_info = exec_info.as_deref().and_then(OsStr::to_str);
+            request.write(&mut *bytes, login, exec_info)
+        }
+        Answer::OtherHosts(credential) => request.format.write_other(&mut *bytes, credential),
+        Answer::Nothing => request.format.write_nothing(&mut *bytes),
+    };
+    written
+        .map_err(|error| Error::new(Kind::Storage, "cannot write the answer").caused_by(error))?;
+    Ok(bytes)
 }

@@ -26,42 +26,14 @@ pub fn check(report: &mut Report, profile: &Profile) {
     folders.retain(|folder| folder.is_dir());
     for folder in folders {
         match try_folder(folder.clone()) {
-            Ok(()) => report_scope(report, &folder),
+            Ok(()) => {
+                let folder = folder.display();
+                let found = format!("a lock in {folder} excludes a second process of this machine");
+                report.ok("locks", found);
+            }
             Err(error) => report.fail("locks", &error),
         }
     }
-}
-
-/// Reports a lock that works on this machine, and names a file system that other machines may share.
-fn report_scope(report: &mut Report, folder: &Path) {
-    let rest = match shared_file_system(folder) {
-        Some(kind) => format!(" of this machine; other machines on {kind} were not tried"),
-        None => String::new(),
-    };
-    report.ok("locks", format!("a lock in {} excludes a second process{rest}", folder.display()));
-}
-
-/// Returns the kind of a file system that other machines may share.
-#[cfg(target_os = "linux")]
-fn shared_file_system(folder: &Path) -> Option<&'static str> {
-    // The numbers are in statfs(2).
-    match rustix::fs::statfs(folder).ok()?.f_type {
-        0x0102_1997 => Some("9p"),
-        0x5346_414f => Some("afs"),
-        0x00c3_6400 => Some("ceph"),
-        0xff53_4d42 | 0xfe53_4d42 => Some("cifs"),
-        0x6573_5546 => Some("fuse"),
-        0x0116_1970 => Some("gfs2"),
-        0x0bd0_0bd0 => Some("lustre"),
-        0x6969 => Some("nfs"),
-        0x7461_636f => Some("ocfs2"),
-        _ => None,
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn shared_file_system(_folder: &Path) -> Option<&'static str> {
-    None
 }
 
 fn try_folder(folder: PathBuf) -> Result<()> {

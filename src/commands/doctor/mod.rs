@@ -7,6 +7,7 @@ pub mod locks;
 mod logins;
 #[cfg(unix)]
 mod permissions;
+pub mod profile_test;
 mod report;
 mod storage;
 

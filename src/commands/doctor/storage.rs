@@ -1,9 +1,9 @@
 //! Checks who is signed in, and whether the storage can be read and written.
 
 use crate::account_policy;
-use crate::clock;
+use crate::clock::{self, Deadline};
 use crate::commands::doctor::report::Report;
-use crate::commands::profile_test;
+use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
@@ -13,6 +13,9 @@ use crate::storage::files::probe_replace;
 use crate::ui::time_left;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
+
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn check(report: &mut Report, profile: &Profile) {
     match profile.storage.load() {
@@ -32,7 +35,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
     match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| is_missing(dir)) {
         Some(dir) => check_missing(report, dir),
-        None => report.result("storage", profile_test::storage(profile)),
+        None => check_writable(report, profile),
     }
     for (name, found) in profile.storage.shared().checks() {
         report.result(name, found);
@@ -40,6 +43,21 @@ pub fn check(report: &mut Report, profile: &Profile) {
     if profile.audit > AuditLevel::Nothing {
         report.result("audit", Log::of_user().and_then(|log| log.probe()));
     }
+}
+
+/// Checks that a login could be written.
+pub fn check_writable(report: &mut Report, profile: &Profile) {
+    let write = || -> Result<String> {
+        let storage = &profile.storage;
+        storage.sign_in_dir().create()?;
+        let described = storage.describe()?;
+        if storage.shared().read_only_error()?.is_some() {
+            return Ok(format!("{described} can be read; this host does not write there"));
+        }
+        storage.hold(&Deadline::after(LOCK_TIMEOUT))?.probe()?;
+        Ok(format!("{described} can be written"))
+    };
+    report.result("storage", write());
 }
 
 fn is_missing(dir: &Path) -> bool {
