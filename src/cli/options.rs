@@ -90,14 +90,10 @@ pub struct Login {
 }
 
 #[derive(Debug, Args)]
-pub struct Erase {
-    /// Remove the login without asking
+pub struct Logout {
+    /// Do not revoke the login at the server: copies of it still work
     #[arg(long)]
-    pub yes: bool,
-
-    /// Also revoke the login at the server, if erase runs at a terminal or with --yes
-    #[arg(long)]
-    pub revoke: bool,
+    pub local: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,7 +142,7 @@ pub struct Import {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Remove the file without asking
+    /// Remove the file, so that no other program renews its copy of the login
     #[arg(long)]
     pub remove: bool,
 }

@@ -11,10 +11,9 @@ use crate::storage::codex_config::Store;
 use crate::storage::files::read;
 use crate::ui;
 use std::fs;
-use std::io::{IsTerminal, stdin};
 use std::path::Path;
 
-/// Removes the file with `remove`; else asks on a terminal whether to remove it.
+/// Removes the file with `remove`.
 ///
 /// # Errors
 /// `BadInput` when the file has no ChatGPT login; `Usage` when another login is stored, or when the file is where the
@@ -30,9 +29,8 @@ pub fn import(profile: &Profile, from: &Path, remove: bool, deadline: &Deadline)
     let into = profile.storage.describe()?;
     let (user, file) = (login.username(), from.display());
     ui::say(&format!("imported the login of {user} from {file} into {into}"));
-    let question = format!("{file} still holds a copy; remove it?");
-    if remove || (stdin().is_terminal() && ui::confirm(&question, deadline)) {
-        // A program may have renewed the copy while the user was asked. Then only the copy is valid.
+    if remove {
+        // A program may have renewed the copy in the meantime. Then only the copy is valid.
         if read_login(from)?.version() != login.version() {
             let what = format!("another program has changed {file}");
             return Err(Error::new(Kind::Busy, what).hint("import it again; it was not removed"));
