@@ -5,11 +5,12 @@ mod help;
 pub mod options;
 pub mod simple_get;
 
-use crate::cli::options::{Audit, Doctor, Exec, Get, Import, Json, Login, Logout, Move, Token};
+use crate::cli::options::{Audit, Doctor, Exec, Get, Import, Json, Login, Token};
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
 use crate::renewal::request::RenewalRequest;
+use crate::storage::StorageKind;
 use crate::ui::ErrorFormat;
 use crate::values::ProfileName;
 use clap::{Args, Command, Parser, Subcommand};
@@ -76,7 +77,11 @@ pub enum Operation {
     /// Show who is signed in, where the login is stored, and a pending sign-in
     Status(Json),
     /// Revoke the login at the server and remove it here
-    Logout(Logout),
+    Logout {
+        /// Do not revoke the login at the server: copies of it still work
+        #[arg(long)]
+        local: bool,
+    },
     /// Check configuration, storage, network and login; the output contains no secrets
     Doctor(Doctor),
     /// Print the access token
@@ -102,11 +107,23 @@ pub enum Operation {
     /// Undo configure
     Unconfigure(Options),
     /// Print a completion script for a shell
-    Completions(Completions),
+    Completions {
+        /// Write the script for this shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Renew the login if it is due, without asking the user
-    Renew(Renew),
+    Renew {
+        /// What the renewal process has to do, as JSON.
+        #[arg(long, hide = true)]
+        request: Option<RenewalRequest>,
+    },
     /// Move the login to another storage
-    Move(Move),
+    Move {
+        /// Move the login to this storage
+        #[arg(long, value_enum, value_name = "STORAGE")]
+        to: StorageKind,
+    },
     /// Import the login of an auth.json file
     Import(Import),
     /// Show what was done with the logins, and for which program
@@ -160,18 +177,4 @@ pub struct Add {
 
     #[command(flatten)]
     pub profile: ProfileTable,
-}
-
-#[derive(Debug, Args)]
-pub struct Renew {
-    /// What the renewal process has to do, as JSON.
-    #[arg(long, hide = true)]
-    pub request: Option<RenewalRequest>,
-}
-
-#[derive(Debug, Args)]
-pub struct Completions {
-    /// Write the script for this shell
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
 }

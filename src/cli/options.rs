@@ -4,7 +4,6 @@
 use crate::answer::formats::Format;
 use crate::clock::{self, duration};
 use crate::commands::exec::Variable;
-use crate::storage::StorageKind;
 use crate::tokens::Fingerprint;
 use crate::ui::Interactive;
 use crate::ui::screen::PromptOptions;
@@ -89,20 +88,6 @@ pub struct Login {
     pub cancel: bool,
 }
 
-#[derive(Debug, Args)]
-pub struct Logout {
-    /// Do not revoke the login at the server: copies of it still work
-    #[arg(long)]
-    pub local: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Move {
-    /// Move the login to this storage
-    #[arg(long, value_enum, value_name = "STORAGE")]
-    pub to: StorageKind,
-}
-
 /// The option of commands that report in text or JSON.
 #[derive(Debug, Args)]
 pub struct Json {
@@ -127,10 +112,6 @@ pub struct Doctor {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-
-    /// Show e-mail addresses in full
-    #[arg(long)]
-    pub show: bool,
 
     #[arg(long, hide = true)]
     pub try_lock: Option<PathBuf>,

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const UNIT: &str = "codex-credential-keepalive";
+const SERVICE: &str = include_str!("../../helpers/keepalive/codex-credential-keepalive.service");
 const TIMER: &str = include_str!("../../helpers/keepalive/codex-credential-keepalive.timer");
 
 /// The timer of one profile: of launchd on macOS, otherwise of systemd or, without a user manager, of cron.
@@ -53,17 +54,17 @@ impl Keepalive {
             let timer = plist.to_string_lossy().into_owned();
             return Ok(Self { files: vec![(plist, text)], timer, cron_line, undo });
         }
-        let service = format!(
-            "[Unit]\n\
-             Description=Renew the Codex login before it expires\n\n\
-             [Service]\n\
-             Type=oneshot\n\
-             Environment={}\n\
-             ExecStart={} renew{option}\n",
-            systemd(&format!("CODEX_HOME={home}")),
-            systemd(&program.path),
+        let service = SERVICE.replace(
+            "/usr/bin/codex-credential renew",
+            &format!(
+                "{} renew{option}\nEnvironment={}",
+                systemd(&program.path),
+                systemd(&format!("CODEX_HOME={home}")),
+            ),
         );
-        let (folder, timer) = (systemd_folder(context), format!("{UNIT}{suffix}.timer"));
+        let (folder, timer) =
+            (context.path_or("XDG_CONFIG_HOME", ".config"), format!("{UNIT}{suffix}.timer"));
+        let folder = folder.join("systemd/user");
         let service = (folder.join(format!("{UNIT}{suffix}.service")), service);
         let files = vec![service, (folder.join(&timer), TIMER.to_owned())];
         Ok(Self { files, timer, cron_line, undo })
@@ -126,10 +127,6 @@ impl Keepalive {
         let verb = if is_on { "enable" } else { "disable" };
         run("systemctl", &["--user", verb, "--now", &self.timer])
     }
-}
-
-fn systemd_folder(context: &Context) -> PathBuf {
-    context.path_or("XDG_CONFIG_HOME", ".config").join("systemd/user")
 }
 
 /// Tells whether this machine has a scheduler that reads files; otherwise the user adds a line to a crontab.

@@ -7,20 +7,10 @@ use crate::programs;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The arguments that print only the access token.
-const GET_TOKEN: [&str; 3] = ["get", "--format", "token"];
-
-const PROFILE: &str = "--profile";
-
-/// Claude Code leaves standard input open, and `get` would wait for a request.
-const NO_INPUT: &str = " </dev/null";
-
 #[derive(Clone, Debug)]
 pub struct Program {
     /// An absolute path on one line.
     pub path: String,
-    /// Whether the folder of `path` is on the PATH.
-    pub is_on_path: bool,
     /// The profile that the command names. The name of a profile needs no quotes in any language.
     pub profile: Option<String>,
 }
@@ -32,19 +22,17 @@ impl Program {
         let own = programs::front().map_err(|error| {
             Error::new(Kind::Storage, "cannot find the path of this program").caused_by(error)
         })?;
-        let on_path = entry_on_path(&own, search_path);
-        let is_on_path = on_path.is_some();
-        Self::at(&on_path.unwrap_or(own), is_on_path, profile)
+        Self::at(&entry_on_path(&own, search_path).unwrap_or(own), profile)
     }
 
-    pub fn at(path: &Path, is_on_path: bool, profile: Option<String>) -> Result<Self> {
+    pub fn at(path: &Path, profile: Option<String>) -> Result<Self> {
         let path = one_line(path, "install the program in another folder")?;
-        Ok(Self { path, is_on_path, profile })
+        Ok(Self { path, profile })
     }
 
     /// Returns ` --profile NAME` for a shell command, or nothing if the command names no profile.
     pub fn profile_option(&self) -> String {
-        self.profile.as_ref().map(|name| format!(" {PROFILE} {name}")).unwrap_or_default()
+        self.profile.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default()
     }
 
     /// Returns `-NAME`, for the name of an entry or timer of one profile, or nothing.
@@ -52,24 +40,15 @@ impl Program {
         self.profile.as_ref().map(|name| format!("-{name}")).unwrap_or_default()
     }
 
-    /// Returns the arguments that print the access token.
-    pub fn get_token_args(&self) -> Vec<&str> {
-        let profile = self.profile.as_deref().into_iter().flat_map(|name| [PROFILE, name]);
-        GET_TOKEN.into_iter().chain(profile).collect()
-    }
-
     /// Returns the shell command that prints the access token.
-    pub fn get_token(&self) -> String {
-        let (program, profile) = (quote::shell(&self.path), self.profile_option());
-        format!("{program} {}{profile}{NO_INPUT}", GET_TOKEN.join(" "))
+    pub fn token_command(&self) -> String {
+        format!("{} token{}", quote::shell(&self.path), self.profile_option())
     }
 
     /// Tells whether the shell command prints the access token of this program, in any folder and with any profile.
-    pub fn gets_token(&self, command: &str) -> bool {
-        let command = command.strip_suffix(NO_INPUT).unwrap_or(command);
-        let arguments = format!(" {}", GET_TOKEN.join(" "));
-        let Some((program, rest)) = command.rsplit_once(&arguments) else { return false };
-        let profile = rest.strip_prefix(&format!(" {PROFILE} "));
+    pub fn prints_token(&self, command: &str) -> bool {
+        let Some((program, rest)) = command.rsplit_once(" token") else { return false };
+        let profile = rest.strip_prefix(" --profile ");
         Path::new(program.trim_matches('\'')).file_name() == Path::new(&self.path).file_name()
             && (rest.is_empty() || profile.is_some_and(|name| !name.contains(' ')))
     }

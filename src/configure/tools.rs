@@ -67,6 +67,7 @@ fn codex(context: &Context, base_url: &str) -> Setup {
     let path = context.path_or("CODEX_HOME", ".codex").join("config.toml");
     let program = &context.program;
     let name = format!("codex-credential{}", program.suffix());
+    let args = format!("token{}", program.profile_option());
     let lines = vec![
         line(&format!("[model_providers.{name}]"), ""),
         line("name = ", &quote::json(&name)),
@@ -74,7 +75,7 @@ fn codex(context: &Context, base_url: &str) -> Setup {
         line("wire_api = \"responses\"", ""),
         line(&format!("[model_providers.{name}.auth]"), ""),
         line("command = ", &quote::json(&program.path)),
-        line("args = ", &json!(program.get_token_args()).to_string()),
+        line("args = ", &json!(args.split(' ').collect::<Vec<_>>()).to_string()),
         line("timeout_ms = 5000", ""),
         line("refresh_interval_ms = 300000", ""),
     ];
@@ -91,8 +92,10 @@ fn claude_code(context: &Context) -> Setup {
     let member = JsonMember {
         path: path.clone(),
         names: vec!["apiKeyHelper".into()],
-        value: program.get_token().into(),
-        is_ours: Box::new(move |value| value.as_str().is_some_and(|text| program.gets_token(text))),
+        value: program.token_command().into(),
+        is_ours: Box::new(move |value| {
+            value.as_str().is_some_and(|text| program.prints_token(text))
+        }),
     };
     let note = "Claude Code sends the token to ANTHROPIC_BASE_URL: set it to a gateway that accepts a ChatGPT \
                 token (Anthropic's own API does not)";
@@ -107,11 +110,11 @@ fn pi(context: &Context, base_url: &str) -> Setup {
     let member = JsonMember {
         path: path.clone(),
         names: vec!["providers".into(), "openai-codex".into()],
-        value: json!({ "baseUrl": base_url, "apiKey": format!("!{}", program.get_token()) }),
+        value: json!({ "baseUrl": base_url, "apiKey": format!("!{}", program.token_command()) }),
         is_ours: Box::new(move |value| {
             let command = value["apiKey"].as_str().and_then(|key| key.strip_prefix('!'));
             value.as_object().is_some_and(|members| members.len() == 2)
-                && command.is_some_and(|command| program.gets_token(command))
+                && command.is_some_and(|command| program.prints_token(command))
         }),
     };
     let note = "pi prefers its own login for openai-codex, which /logout in pi removes; then choose a model of \
@@ -132,8 +135,7 @@ fn docker(context: &Context) -> Setup {
     let entries = members.map(|member| -> Box<dyn Entry> { Box::new(member) }).collect();
     let link = HelperLink::new(&context.program);
     let folder = link.path.parent().unwrap_or(&link.path).display();
-    let note = format!("Docker finds the link only if {folder} is on its PATH");
-    let note = (!context.program.is_on_path).then_some(note);
+    let note = Some(format!("Docker finds the link only if {folder} is on its PATH"));
     Setup { path, entries, link: Some(link), note, ..Setup::default() }
 }
 

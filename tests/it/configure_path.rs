@@ -127,9 +127,7 @@ fn timer_runs_the_path_entry() {
 fn docker_link_is_made_beside_the_path_entry() {
     let packaged = Packaged::new();
     let folders = [packaged.bin.as_path()];
-    let configured =
-        packaged.run(&packaged.entry(), &folders, "configure docker").assert().success();
-    configured.stderr(contains("on its PATH").not());
+    packaged.run(&packaged.entry(), &folders, "configure docker").assert().success();
     let link = packaged.bin.join("docker-credential-codex-credential");
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("codex-credential"));
     assert!(!packaged.user.program.with_file_name("docker-credential-codex-credential").exists());

@@ -170,7 +170,7 @@ fn written_command_names_the_profile() {
             let auth = &codex["model_providers"]["codex-credential-company"]["auth"];
             let args: Vec<&str> =
                 auth["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-            assert_eq!(args, ["get", "--format", "token", "--profile", "company"]);
+            assert_eq!(args, ["token", "--profile", "company"]);
             let command = Path::new(auth["command"].as_str().unwrap());
             assert_eq!(user.answer(command, &args, "").stdout, token);
             // An entry with another profile is recognized and updated.

@@ -69,7 +69,7 @@ fn xml_escapes_its_special_characters() {
 fn control_characters_are_refused_in_urls_and_paths() {
     for text in ["a\nb", "a\rb", "a\tb", "\0", "\u{1b}[2J", "\u{7f}", "\u{85}"] {
         let path = Path::new("/opt").join(text).join("codex-credential");
-        let refused = [refuse_control_characters(text), Program::at(&path, false, None).map(drop)];
+        let refused = [refuse_control_characters(text), Program::at(&path, None).map(drop)];
         for result in refused {
             let error = result.unwrap_err();
             assert_eq!(error.kind, Kind::Usage);

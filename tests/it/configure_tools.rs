@@ -131,7 +131,7 @@ fn codex_provider_has_a_token_command() {
         assert_eq!(ours["base_url"].as_str(), Some(url));
         assert_eq!(ours["wire_api"].as_str(), Some("responses"));
         assert_eq!(ours["auth"]["command"].as_str(), user.program.to_str());
-        assert_eq!(ours["auth"]["args"], toml::Value::from(vec!["get", "--format", "token"]));
+        assert_eq!(ours["auth"]["args"], toml::Value::from(vec!["token"]));
     }
     user.run("unconfigure codex").assert().success();
     assert!(!user.file(name).exists());

@@ -25,7 +25,7 @@ fn restores(entry: &dyn Entry, text: Option<&str>) -> Result<Option<String>, Tes
 
 fn program() -> Program {
     let path = Path::new("/opt/a \"b\" '\\/codex-credential");
-    Program::at(path, false, Some("company".into())).unwrap()
+    Program::at(path, Some("company".into())).unwrap()
 }
 
 fn provider(name: &str) -> Lines {
@@ -44,7 +44,7 @@ fn member(names: &[&str]) -> JsonMember {
     JsonMember {
         path: PathBuf::new(),
         names: names.iter().map(|name| (*name).to_owned()).collect(),
-        value: program().get_token().into(),
+        value: program().token_command().into(),
         is_ours: Box::new(|_| false),
     }
 }

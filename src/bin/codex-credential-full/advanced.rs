@@ -5,7 +5,7 @@ use crate::sign_in::CHANGE_WAIT;
 use crate::stdio::{print, write};
 use clap::CommandFactory;
 use clap_complete::Shell;
-use codex_credential::cli::options::{Audit, Import, Json, Move};
+use codex_credential::cli::options::{Audit, Import, Json};
 use codex_credential::cli::{self, Cli, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::commands::doctor::profile_test;
@@ -16,6 +16,7 @@ use codex_credential::configure::options::{ConfigureOptions, Options};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::profile::profile_table::ProfileTable;
 use codex_credential::profile::{Profile, ProfileSelection, config, config_path};
+use codex_credential::storage::StorageKind;
 use std::process::ExitCode;
 
 pub fn configure(global: &GlobalOptions, options: &ConfigureOptions) -> Result<()> {
@@ -30,9 +31,9 @@ pub fn unconfigure(global: &GlobalOptions, options: &Options) -> Result<()> {
     configure::unconfigure(options, &context)
 }
 
-pub fn move_login(global: &GlobalOptions, options: &Move) -> Result<()> {
+pub fn move_login(global: &GlobalOptions, to: StorageKind) -> Result<()> {
     let deadline = deadline(global, CHANGE_WAIT);
-    commands::move_login::move_login(&options::profile(global)?, options.to, &deadline)
+    commands::move_login::move_login(&options::profile(global)?, to, &deadline)
 }
 
 pub fn import(global: &GlobalOptions, options: Import) -> Result<()> {
@@ -72,7 +73,7 @@ pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCod
         }
         cli::Profile::Add(added) => add(options, *added)?,
         cli::Profile::Test(named) => {
-            let (text, code) = profile_test::run(&select(named.name)?).report(named.json, false);
+            let (text, code) = profile_test::run(&select(named.name)?).report(named.json);
             print(&text)?;
             return Ok(ExitCode::from(code));
         }

@@ -2,7 +2,7 @@
 
 use crate::options::{caller, deadline, profile, variable};
 use codex_credential::audit;
-use codex_credential::cli::{self, GlobalOptions};
+use codex_credential::cli::GlobalOptions;
 use codex_credential::commands;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// `renew` by hand waits for its renewal to end: a timer that started it may kill what it leaves behind.
 const RENEW_WAIT: Duration = Duration::from_secs(2 * 60);
 
-pub fn renew(global: &GlobalOptions, options: cli::Renew) -> Result<()> {
-    if let Some(request) = options.request {
+pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<()> {
+    if let Some(request) = request {
         return run(request);
     }
     let screen = Screen::new(Interactive::Never, PromptOptions::default());

@@ -2,7 +2,7 @@
 
 use crate::options::{caller, deadline, profile, variable};
 use crate::stdio::print;
-use codex_credential::cli::options::{Doctor, Json, Login, Logout};
+use codex_credential::cli::options::{Doctor, Json, Login};
 use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::commands::doctor;
@@ -42,9 +42,9 @@ pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
     Ok(ExitCode::from(3))
 }
 
-pub fn logout(global: &GlobalOptions, options: &Logout) -> Result<()> {
+pub fn logout(global: &GlobalOptions, local: bool) -> Result<()> {
     let deadline = deadline(global, CHANGE_WAIT);
-    commands::logout::logout(&profile(global)?, !options.local, &deadline)
+    commands::logout::logout(&profile(global)?, !local, &deadline)
 }
 
 /// Exits with 1 if a check failed.
@@ -53,7 +53,7 @@ pub fn doctor(global: &GlobalOptions, options: &Doctor) -> Result<ExitCode> {
         return doctor::locks::try_lock(path).map(ExitCode::from);
     }
     let report = doctor::run(profile(global), &variable);
-    let (text, code) = report.report(options.json, options.show);
+    let (text, code) = report.report(options.json);
     print(&text)?;
     Ok(ExitCode::from(code))
 }

@@ -8,7 +8,7 @@ mod logins;
 #[cfg(unix)]
 mod permissions;
 pub mod profile_test;
-mod report;
+pub mod report;
 mod storage;
 
 use crate::commands::doctor::report::Report;

@@ -46,10 +46,9 @@ impl Report {
         }
     }
 
-    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed. `show` keeps e-mail
-    /// addresses.
-    pub fn report(mut self, as_json: bool, show: bool) -> (String, u8) {
-        for check in self.0.iter_mut().filter(|_| !show) {
+    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed.
+    pub fn report(mut self, as_json: bool) -> (String, u8) {
+        for check in &mut self.0 {
             check.found = redacted(&check.found);
             check.next = check.next.as_deref().map(redacted);
         }
@@ -70,7 +69,7 @@ impl Report {
 }
 
 /// Shortens each e-mail address in `text`: `ada@example.com` becomes `a…@example.com`.
-fn redacted(text: &str) -> String {
+pub fn redacted(text: &str) -> String {
     let is_part = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
     let mut parts = text.split('@');
     let mut redacted = parts.next().unwrap_or_default().to_owned();
@@ -85,22 +84,4 @@ fn redacted(text: &str) -> String {
         redacted.push_str(part);
     }
     redacted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn email_address_keeps_only_its_first_letter() {
-        for (text, expected) in [
-            ("ada@example.com", "a…@example.com"),
-            ("ada.b+c@example.com and grace@example.org", "a…@example.com and g…@example.org"),
-            ("<ö@a>", "<ö…@a>"),
-            ("a @ b", "a @ b"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(redacted(text), expected);
-        }
-    }
 }
