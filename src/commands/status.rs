@@ -18,12 +18,12 @@ pub struct Status {
     /// The issuer's host; `None` for Codex's own issuer.
     issuer: Option<String>,
     storage: String,
-    login: Option<Login>,
+    pub login: Option<Login>,
     /// Whether a caller has reported the access token as rejected.
-    is_rejected: bool,
+    pub is_rejected: bool,
     /// Why the login cannot be renewed.
-    cannot_renew: Option<String>,
-    pending: Option<Verification>,
+    pub cannot_renew: Option<String>,
+    pub pending: Option<Verification>,
     /// The accounts of the other logins in the same storage.
     others: Vec<Account>,
 }
@@ -70,10 +70,6 @@ impl Status {
     /// Whether a `get` can answer without the user.
     pub fn is_signed_in(&self) -> bool {
         self.has_usable_token() || (self.login.is_some() && self.cannot_renew.is_none())
-    }
-
-    pub fn is_pending(&self) -> bool {
-        self.pending.is_some()
     }
 
     /// Returns the text for the user. Its first line is that of `codex login status`.

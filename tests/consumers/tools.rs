@@ -122,7 +122,7 @@ pub fn codex(machine: &Machine) -> Outcome {
 }
 
 pub fn claude_code(machine: &Machine) -> Outcome {
-    let helper = format!("{} get --format token </dev/null", helper().display());
+    let helper = format!("{} token", helper().display());
     let folder = home(machine).join("claude");
     fs::create_dir_all(&folder).unwrap();
     let settings = serde_json::json!({ "apiKeyHelper": helper });

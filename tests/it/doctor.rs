@@ -50,9 +50,7 @@ fn missing_codex_home_is_reported_and_not_created() {
     says(&only(&checks, "storage", "warning"), "there is no folder");
     assert!(!typo.exists());
     machine.set("CODEX_HOME", "/proc/nowhere/home");
-    let (checks, is_ok) = run_doctor(&machine);
-    says(&only(&checks, "storage", "failure"), "/proc/nowhere");
-    assert!(!is_ok);
+    says(&only(&run_doctor(&machine).0, "storage", "warning"), "/proc/nowhere");
 }
 
 #[test]

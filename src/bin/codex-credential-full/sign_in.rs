@@ -36,7 +36,7 @@ pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
     if status.is_signed_in() {
         return Ok(ExitCode::SUCCESS);
     }
-    if !options.json && !status.is_pending() {
+    if !options.json && status.pending.is_none() {
         ui::line("hint: to sign in, run: codex-credential login");
     }
     Ok(ExitCode::from(3))

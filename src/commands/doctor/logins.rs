@@ -2,12 +2,11 @@
 
 use crate::clock;
 use crate::commands::doctor::report::Report;
-use crate::error::Result;
-use crate::login::Login;
+use crate::commands::status::Status;
+use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, SignInDir};
-use crate::storage::records::{Failure, InvalidToken, Record};
+use crate::storage::records::{Failure, Record};
 use crate::ui::time_left;
 use std::path::Path;
 
@@ -28,13 +27,12 @@ fn check_all(report: &mut Report, profile: &Profile) -> Result<()> {
         check_failure(report, &login_dir.failure(), "renewal")?;
     }
     check_lock(report, &sign_in_dir.lock(), &sign_in_dir.journal(), "sign-in");
-    check_pending(report, &sign_in_dir)?;
     check_failure(report, &sign_in_dir.failure(), "sign-in")?;
     // The check `login` reports a login that cannot be read.
-    match (profile.storage.load().ok().flatten(), login_dir) {
-        (Some(login), Some(login_dir)) => check_tokens(report, profile, &login_dir, &login),
-        _ => Ok(()),
+    if let Ok(status) = Status::of(profile) {
+        check_status(report, &status);
     }
+    Ok(())
 }
 
 fn check_lock(report: &mut Report, lock: &Path, journal: &Path, what: &str) {
@@ -44,18 +42,6 @@ fn check_lock(report: &mut Report, lock: &Path, journal: &Path, what: &str) {
         let next = "to finish it, run: codex-credential get";
         report.warn("journal", format!("a {what} was interrupted"), next);
     }
-}
-
-fn check_pending(report: &mut Report, sign_in_dir: &SignInDir) -> Result<()> {
-    let now = clock::now();
-    if let Some(pending) = sign_in_dir.device_authorization().load()?
-        && pending.verification.expires_at > now
-    {
-        let left = time_left(pending.verification.expires_at - now);
-        let found = format!("a sign-in waits for approval ({left} left)");
-        report.warn("pending", found, "to see its URL and code, run: codex-credential status");
-    }
-    Ok(())
 }
 
 fn check_failure(report: &mut Report, failure: &Record<Failure>, what: &str) -> Result<()> {
@@ -71,21 +57,22 @@ fn check_failure(report: &mut Report, failure: &Record<Failure>, what: &str) -> 
     Ok(())
 }
 
-fn check_tokens(
-    report: &mut Report,
-    profile: &Profile,
-    login_dir: &LoginDir,
-    login: &Login,
-) -> Result<()> {
-    if let Some(invalid) = InvalidToken::of(profile, login)? {
-        report.fail("renewals", &invalid.error());
-    } else if login.refresh_token.is_none() {
-        let found = "the login cannot be renewed: it has no refresh token";
-        report.warn("renewals", found, "when it expires, run: codex-credential login");
+fn check_status(report: &mut Report, status: &Status) {
+    if let Some(pending) = &status.pending {
+        let left = time_left(pending.expires_at - clock::now());
+        let found = format!("a sign-in waits for approval ({left} left)");
+        report.warn("pending", found, "to see its URL and code, run: codex-credential status");
     }
-    if login_dir.has_rejected(&login.access_token)? {
+    if let (Some(login), Some(reason)) = (&status.login, &status.cannot_renew) {
+        let found = format!("the login cannot be renewed: {reason}");
+        if login.refresh_token.is_some() {
+            report.fail("renewals", &Error::new(Kind::LoginDead, found).sign_in_again());
+        } else {
+            report.warn("renewals", found, "when it expires, run: codex-credential login");
+        }
+    }
+    if status.is_rejected {
         let found = "a caller reported that the access token was rejected";
         report.warn("rejected", found, "the next get renews it");
     }
-    Ok(())
 }

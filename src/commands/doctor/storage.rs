@@ -9,10 +9,7 @@ use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
 use crate::storage::codex_config::Store;
 use crate::storage::codex_home::CodexHome;
-use crate::storage::files::probe_replace;
 use crate::ui::time_left;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,8 +30,13 @@ pub fn check(report: &mut Report, profile: &Profile) {
         });
         report.result("codex store", store);
     }
-    match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| is_missing(dir)) {
-        Some(dir) => check_missing(report, dir),
+    // A check must not create a folder whose name may be mistyped.
+    match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| !dir.exists()) {
+        Some(dir) => report.warn(
+            "storage",
+            format!("there is no folder {}", dir.display()),
+            "check CODEX_HOME; codex-credential login creates the folder",
+        ),
         None => check_writable(report, profile),
     }
     for (name, found) in profile.storage.shared().checks() {
@@ -60,10 +62,6 @@ pub fn check_writable(report: &mut Report, profile: &Profile) {
     report.result("storage", write());
 }
 
-fn is_missing(dir: &Path) -> bool {
-    dir.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
-}
-
 fn check_login(report: &mut Report, profile: &Profile, login: &Login) {
     let left = login.lifetime().expires_at.map(|end| end - clock::now());
     let token = match left {
@@ -73,17 +71,4 @@ fn check_login(report: &mut Report, profile: &Profile, login: &Login) {
     };
     let allowed = account_policy::check(profile, login);
     report.result("login", allowed.map(|()| format!("{}, with {token}", login.username())));
-}
-
-/// Tries the nearest folder that exists: a check must not create a folder whose name may be mistyped.
-fn check_missing(report: &mut Report, dir: &Path) {
-    let first = dir.ancestors().take_while(|above| !above.is_dir()).last().unwrap_or(dir);
-    match probe_replace(first) {
-        Ok(()) => report.warn(
-            "storage",
-            format!("there is no folder {}", dir.display()),
-            "check CODEX_HOME; codex-credential login creates the folder",
-        ),
-        Err(error) => report.fail("storage", &error),
-    }
 }
