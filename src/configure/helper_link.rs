@@ -37,8 +37,8 @@ impl HelperLink {
     }
 
     /// Tells whether Docker's configuration calls the link for any host.
-    pub fn is_used_by(&self, config: Option<&str>) -> bool {
-        config.is_some_and(|config| config.contains(&format!("\"{DOCKER_SUFFIX}\"")))
+    pub fn is_used_by(config: &str) -> bool {
+        config.contains(&format!("\"{DOCKER_SUFFIX}\""))
     }
 
     pub fn show(&self, sign: char) {

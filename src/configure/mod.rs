@@ -71,12 +71,12 @@ fn saying_what_changed(run: impl FnOnce(&mut Vec<PathBuf>) -> Result<()>) -> Res
     })
 }
 
-/// Returns whether anything was changed.
+/// Shows the changes and makes them, unless `is_print`. Returns whether any was made; adds the paths to `made`.
 fn show_and_make(
     changes: &[Change],
     is_print: bool,
     if_none: &str,
-    changed: &mut Vec<PathBuf>,
+    made: &mut Vec<PathBuf>,
 ) -> Result<bool> {
     changes.iter().for_each(Change::show);
     if changes.is_empty() || is_print {
@@ -85,7 +85,7 @@ fn show_and_make(
         return Ok(false);
     }
     for change in changes {
-        changed.push(change.make()?.to_owned());
+        made.push(change.make()?.to_owned());
     }
     Ok(true)
 }

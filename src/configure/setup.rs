@@ -66,9 +66,9 @@ impl Setup {
             }
         }
         // The link stays while an entry for another host calls it.
-        let link = self.link.as_ref().filter(|link| !link.is_used_by(after.as_deref()));
+        let is_needed = after.as_deref().is_some_and(HelperLink::is_used_by);
         let mut changes = Vec::from_iter(Change::file(file, after));
-        if let Some(link) = link
+        if let Some(link) = self.link.as_ref().filter(|_| !is_needed)
             && let EntryState::Current | EntryState::Outdated = link.state()
         {
             changes.push(Change::RemoveLink(link));
