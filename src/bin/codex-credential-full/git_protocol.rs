@@ -10,7 +10,6 @@ use codex_credential::answer::request::Request;
 use codex_credential::cli::options::Get;
 use codex_credential::cli::{Cli, DEFAULT_WAIT, GlobalOptions};
 use codex_credential::error::{Error, Kind, Result};
-use codex_credential::renewal::caller::PROMPT_WAIT;
 use codex_credential::renewal::session;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
