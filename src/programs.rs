@@ -1,8 +1,10 @@
-//! The two programs, installed in one folder: a small one that answers, and the full one.
+//! The two programs, installed in one folder: a small one that answers, and the full one. And how a program runs another
+//! in its place.
 
 use std::env::consts::EXE_SUFFIX;
 use std::io;
 use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode};
 
 /// The name by which Docker runs the first program: `docker-credential-` and [`DOCKER_SUFFIX`].
 pub const DOCKER_NAME: &str = "docker-credential-codex-credential";
@@ -27,4 +29,21 @@ fn beside(name: &str) -> io::Result<PathBuf> {
         _ => program,
     };
     Ok(program.with_file_name(format!("{name}{EXE_SUFFIX}")))
+}
+
+/// Replaces this process with the command. Where the system cannot, runs it and returns its exit code.
+#[cfg(unix)]
+pub fn exec(mut command: Command) -> io::Result<ExitCode> {
+    Err(std::os::unix::process::CommandExt::exec(&mut command))
+}
+
+#[cfg(not(unix))]
+pub fn exec(mut command: Command) -> io::Result<ExitCode> {
+    wait(command.spawn()?)
+}
+
+pub fn wait(mut child: Child) -> io::Result<ExitCode> {
+    let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
+    // A child that a signal ended has no exit code.
+    Ok(ExitCode::from(code.unwrap_or(1)))
 }

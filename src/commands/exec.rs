@@ -3,9 +3,9 @@
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::programs;
 use clap::ValueEnum;
 use std::ffi::OsString;
-use std::io;
 use std::process::{Command, ExitCode};
 use std::str::FromStr;
 
@@ -76,18 +76,7 @@ pub fn exec(login: &Login, variables: &[Variable], command: &[OsString]) -> Resu
     for variable in variables {
         child.env(&variable.name, variable.value_from(login)?);
     }
-    run(child).map_err(|error| {
+    programs::exec(child).map_err(|error| {
         Error::new(Kind::Usage, format!("cannot run {}", program.display())).caused_by(error)
     })
-}
-
-#[cfg(unix)]
-fn run(mut command: Command) -> io::Result<ExitCode> {
-    Err(std::os::unix::process::CommandExt::exec(&mut command))
-}
-
-#[cfg(not(unix))]
-fn run(mut command: Command) -> io::Result<ExitCode> {
-    let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(1)))
 }

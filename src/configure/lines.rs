@@ -36,6 +36,7 @@ impl Lines {
     /// # Errors
     /// `Configuration` when our lines were edited.
     fn find(&self, text: &str) -> Result<Option<Range<usize>>> {
+        // A line without a value has to be the same.
         let is_ours = |found: &str, (key, value): &(String, String)| {
             found.strip_prefix(key.as_str()).is_some_and(|rest| value.is_empty() == rest.is_empty())
         };
@@ -109,9 +110,9 @@ impl Entry for Lines {
         }
         // Keys that were added to our section would become keys of the section before it, and a table that was added
         // to our table would remain without it.
-        let section = self.lines.iter().rev().find(|(key, _)| key.starts_with('['));
+        let has_section = self.lines.iter().any(|(key, _)| key.starts_with('['));
         let inner_table = self.lines[0].0.replace(']', ".");
-        if section.is_some() && (starts_with_key(after) || after.contains(&inner_table)) {
+        if has_section && (starts_with_key(after) || after.contains(&inner_table)) {
             return Err(self.edited());
         }
         Ok(Some(format!("{before}{after}")))

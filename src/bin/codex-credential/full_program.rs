@@ -3,12 +3,12 @@
 use codex_credential::answer::docker;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind};
-use codex_credential::programs;
+use codex_credential::programs::{self, exec, wait};
 use codex_credential::stdin::TimedStdin;
 use codex_credential::ui::ErrorFormat;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read, Write};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::{mem, thread};
 
 /// What a pipe holds on every system before a reader takes anything out, in bytes.
@@ -97,16 +97,6 @@ fn set_program_name(command: &mut Command, name: &OsStr) {
     command.arg(name);
 }
 
-#[cfg(unix)]
-fn exec(mut command: Command) -> io::Result<ExitCode> {
-    Err(std::os::unix::process::CommandExt::exec(&mut command))
-}
-
-#[cfg(not(unix))]
-fn exec(mut command: Command) -> io::Result<ExitCode> {
-    wait(command.spawn()?)
-}
-
 /// Runs the full program as a child and copies the input to it: the input is too long for a pipe, or has not ended.
 fn relay(mut command: Command, input: RecordedInput) -> io::Result<ExitCode> {
     let mut child = command.stdin(Stdio::piped()).spawn()?;
@@ -121,10 +111,4 @@ fn relay(mut command: Command, input: RecordedInput) -> io::Result<ExitCode> {
         }
     });
     wait(child)
-}
-
-fn wait(mut child: Child) -> io::Result<ExitCode> {
-    let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
-    // A child that a signal ended has no exit code.
-    Ok(ExitCode::from(code.unwrap_or(1)))
 }
