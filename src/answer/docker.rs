@@ -4,13 +4,15 @@
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::programs::DOCKER_NAME;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 pub const NOT_FOUND: &str = "credentials not found in native keychain";
+const NO_SERVER_URL: &str = "no credentials server URL";
+const NO_USERNAME: &str = "no credentials username";
 
 /// The longest input, in bytes.
 const LIMIT: u64 = 64 * 1024;
@@ -25,7 +27,7 @@ pub fn is_name(program: &OsStr) -> bool {
     name == DOCKER_NAME
 }
 
-/// Reads the server URL of `get`: the lines of the input, joined and trimmed.
+/// Reads the server URL of `get` and `erase`: the lines of the input, joined and trimmed.
 ///
 /// # Errors
 /// `BadInput` when there is none.
@@ -33,8 +35,30 @@ pub fn server_url(input: impl BufRead) -> Result<String> {
     let text = read(input)?;
     let lines: String = text.lines().collect();
     match lines.trim() {
-        "" => Err(Error::new(Kind::BadInput, "no credentials server URL")),
+        "" => Err(Error::new(Kind::BadInput, NO_SERVER_URL)),
         url => Ok(url.to_owned()),
+    }
+}
+
+/// Checks the input of `store` and drops the secret in it.
+///
+/// # Errors
+/// `BadInput` when it is not JSON, or has no server URL or no user name.
+pub fn check_store(input: impl BufRead) -> Result<()> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        #[serde(rename = "ServerURL", default)]
+        server_url: String,
+        #[serde(default)]
+        username: String,
+    }
+    let bad = |what: &str| Err(Error::new(Kind::BadInput, what));
+    match serde_json::from_str::<Input>(&read(input)?) {
+        Err(_) => bad("the credentials to store are not JSON"),
+        Ok(input) if input.server_url.is_empty() => bad(NO_SERVER_URL),
+        Ok(input) if input.username.is_empty() => bad(NO_USERNAME),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -105,6 +105,7 @@ fn other_hosts_are_not_found_even_with_stored_git_credentials() {
     for empty in ["", " \n\t\r\n"] {
         let missing = "no credentials server URL\n";
         assert_eq!(docker(&machine, "get", empty), (Some(1), missing.into()));
+        assert_eq!(docker(&machine, "erase", empty), (Some(1), missing.into()));
     }
     for odd in [b"chatgpt.com\xff".as_slice(), &b"x".repeat(1 << 20)] {
         let (code, answer) = docker(&machine, "get", odd);
@@ -115,11 +116,23 @@ fn other_hosts_are_not_found_even_with_stored_git_credentials() {
 #[test]
 fn store_and_erase_change_nothing_and_hint_at_the_command() {
     let (machine, tokens) = Machine::signed_in(3600);
-    for input in ["{\"ServerURL\":\"chatgpt.com\",\"Username\":\"u\",\"Secret\":\"s3cret\"}", ""] {
-        let (code, answer) = docker(&machine, "store", input);
+    for (input, says) in [
+        (
+            json!({"ServerURL": "chatgpt.com", "Username": "u", "Secret": "s3cret"}),
+            "run: codex-credential login",
+        ),
+        (
+            json!({"ServerURL": "", "Username": "u", "Secret": "s3cret"}),
+            "no credentials server URL\n",
+        ),
+        (json!({"Username": "", "Secret": "s3cret"}), "no credentials server URL\n"),
+        (json!({"ServerURL": "a.example", "Secret": "s3cret"}), "no credentials username\n"),
+        (json!("s3cret"), "the credentials to store are not JSON\n"),
+    ] {
+        let (code, answer) = docker(&machine, "store", input.to_string());
         assert_eq!(code, Some(1));
-        let hint = "run: codex-credential login";
-        assert!(answer.contains(hint) && !answer.contains("s3cret"), "{answer}");
+        assert!(answer.contains(says) && !answer.contains("s3cret"), "{answer}");
+        assert!(!says.ends_with('\n') || answer == says, "{answer}");
     }
     let (code, answer) = docker(&machine, "erase", "chatgpt.com");
     assert!(code == Some(1) && answer.contains("run: codex-credential logout"), "{answer}");

@@ -4,16 +4,17 @@
 use crate::options::profile;
 use crate::stdio::{input, print, write};
 use crate::use_token::{format_answer, obtain};
-use codex_credential::answer::docker::{NOT_FOUND, is_name};
+use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
 use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;
-use codex_credential::cli::GlobalOptions;
 use codex_credential::cli::options::TokenOptions;
+use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
+use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::programs::DOCKER_NAME;
 use serde_json::Value;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::process::ExitCode;
 
 /// Returns the arguments after Docker's name for this program, if the program was started by that name. The name is the
@@ -47,8 +48,14 @@ fn usage() -> String {
 fn answer(action: &str) -> Result<()> {
     match action {
         "get" => get(),
-        "store" => Err(refused("sign in", "login")),
-        "erase" => Err(refused("sign out", "logout")),
+        "store" => {
+            check_store(standard_input())?;
+            Err(refused("sign in", "login"))
+        }
+        "erase" => {
+            server_url(standard_input())?;
+            Err(refused("sign out", "logout"))
+        }
         "list" => list(),
         "version" | "--version" | "-v" => {
             print(&format!("{DOCKER_NAME} (codex-credential) {}\n", env!("CARGO_PKG_VERSION")))
@@ -58,16 +65,21 @@ fn answer(action: &str) -> Result<()> {
     }
 }
 
+/// Returns standard input, or an empty input if it is a terminal.
+fn standard_input() -> Box<dyn BufRead> {
+    match input(Deadline::after(DEFAULT_WAIT)) {
+        Some(input) => Box::new(input),
+        None => Box::new(BufReader::new(io::empty())),
+    }
+}
+
 fn get() -> Result<()> {
     if io::stdout().is_terminal() {
         return Err(Error::new(Kind::Usage, "the token is not printed on a terminal")
             .hint("to see it, run: codex-credential get --show"));
     }
     let (global, options) = (GlobalOptions::default(), TokenOptions::default());
-    let (request, answer) = obtain(&global, &options, |deadline| match input(deadline) {
-        Some(input) => Request::read_docker(input),
-        None => Request::read_docker(io::empty()),
-    })?;
+    let (request, answer) = obtain(&global, &options, |_| Request::read_docker(standard_input()))?;
     if !matches!(answer, Answer::Login(_)) {
         return Err(Error::new(Kind::LoginRequired, NOT_FOUND));
     }
