@@ -5,7 +5,7 @@ mod help;
 pub mod options;
 pub mod simple_get;
 
-use crate::cli::options::{Audit, Doctor, Exec, Get, Import, Json, Login, Token};
+use crate::cli::options::{Audit, Doctor, Erase, Exec, Get, Import, Json, Login, Token};
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
@@ -77,11 +77,7 @@ pub enum Operation {
     /// Show who is signed in, where the login is stored, and a pending sign-in
     Status(Json),
     /// Revoke the login at the server and remove it here
-    Logout {
-        /// Do not revoke the login at the server: copies of it still work
-        #[arg(long)]
-        local: bool,
-    },
+    Logout,
     /// Check configuration, storage, network and login; the output contains no secrets
     Doctor(Doctor),
     /// Print the access token
@@ -98,7 +94,7 @@ pub enum Operation {
     /// Store a newer token that the caller has used
     Store,
     /// Mark the access token in the request as rejected, or remove the login
-    Erase,
+    Erase(Erase),
     /// Print the protocol extensions that get supports
     Capability,
     /// Set up another program, or a timer, to use codex-credential

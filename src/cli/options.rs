@@ -88,6 +88,17 @@ pub struct Login {
     pub cancel: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// Remove the login without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Also revoke the login at the server, if erase runs at a terminal or with --yes
+    #[arg(long)]
+    pub revoke: bool,
+}
+
 /// The option of commands that report in text or JSON.
 #[derive(Debug, Args)]
 pub struct Json {

@@ -1,4 +1,4 @@
-//! `logout`: revokes the login at the server and removes it here.
+//! `logout`: revokes the login at the server and removes it here. `erase` by hand: removes it here.
 
 use crate::audit::{self, Action};
 use crate::clock::Deadline;
@@ -10,12 +10,20 @@ use crate::renewal::session::recover_sign_in;
 use crate::storage::lock::Lock;
 use crate::ui;
 
-/// Removes the stored login, whether or not it could be revoked, and reports both. Does not revoke it without
-/// `also_revoke`.
+/// How the login is removed.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal {
+    /// Also revoke it at the server.
+    pub revoke: bool,
+    /// Ask the user first.
+    pub ask: bool,
+}
+
+/// Removes the stored login, whether or not it could be revoked, and reports both.
 ///
 /// # Errors
 /// Why the login was not revoked, after it was removed here.
-pub fn logout(profile: &Profile, also_revoke: bool, deadline: &Deadline) -> Result<()> {
+pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
     let stored = storage.load()?;
     let Some(login) = stored.as_ref().filter(|login| profile.matches_account(login)) else {
@@ -28,6 +36,10 @@ pub fn logout(profile: &Profile, also_revoke: bool, deadline: &Deadline) -> Resu
         return cancel_sign_in(profile);
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
+    let codex_too = if storage.as_codex().is_some() { " and sign out Codex" } else { "" };
+    if removal.ask && !ui::confirm(&format!("remove {what}{codex_too}?"), deadline) {
+        return Err(Error::new(Kind::Denied, "nothing was removed"));
+    }
     let _signing_in = end_sign_in(profile, deadline)?;
     let Some(login_dir) = storage.login_dir()? else { return Err(changed()) };
     let Some(_renewing) = login_dir.acquire(deadline)? else { return Err(busy()) };
@@ -35,12 +47,12 @@ pub fn logout(profile: &Profile, also_revoke: bool, deadline: &Deadline) -> Resu
     // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
-    let revoked = also_revoke.then(|| revoke(profile, &login));
+    let revoked = removal.revoke.then(|| revoke(profile, &login));
     let removed = match hold.remove(&is_meant, deadline) {
         Ok(false) => Err(changed()),
         removed => removed,
     };
-    let action = if also_revoke { Action::Logout } else { Action::Removal };
+    let action = if removal.revoke { Action::Logout } else { Action::Removal };
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
     audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));
     removed.map_err(|error| match &revoked {
@@ -79,7 +91,7 @@ fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
             return Err(Error::new(error.kind, message).hint(hint).caused_by(error));
         }
         None if login.refresh_token.is_some() => {
-            ui::say("it was not ended at the server; copies of it still work");
+            ui::say("it was not ended at the server; copies of it still work (logout ends it)");
         }
         None => {}
     }

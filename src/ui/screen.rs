@@ -6,15 +6,13 @@
 use crate::account::Account;
 use crate::clock;
 use crate::error::{Error, Kind};
-use crate::ui::{Interactive, say, time_left};
+use crate::ui::{Interactive, say, time_left, when_typed};
 use crate::verification::Verification;
 use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write, stdin};
-use std::thread;
+use std::io::Write;
 
 enum Mode {
     /// Show nothing.
@@ -162,7 +160,7 @@ impl Screen {
         }
         if self.is_terminal() {
             say("the code has expired; press Enter for a new one, or Ctrl-C to stop");
-            when_typed(wanted);
+            when_typed(|line| wanted(line.is_some()));
         }
         self.is_terminal()
     }
@@ -177,19 +175,6 @@ impl Screen {
             let _ = writeln!(std::io::stdout(), "{event}");
         }
     }
-}
-
-/// Waits in a thread for a line from the terminal, else from standard input, and calls `then` with
-/// whether there was one.
-fn when_typed(then: impl FnOnce(bool) + Send + 'static) {
-    thread::spawn(move || {
-        let mut line = String::new();
-        let read = match File::open("/dev/tty") {
-            Ok(terminal) => BufReader::new(terminal).read_line(&mut line),
-            Err(_) => stdin().read_line(&mut line),
-        };
-        then(read.is_ok_and(|length| length > 0));
-    });
 }
 
 fn prompt(verification: &Verification) -> String {

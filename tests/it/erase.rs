@@ -1,6 +1,7 @@
 //! `erase`: rejects an access token, or removes the login here.
 
 use crate::machine::{Machine, OURS};
+use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 
 fn request_with(token: &str) -> String {
@@ -60,11 +61,20 @@ fn erase_without_a_match_removes_nothing() {
 }
 
 #[test]
-fn login_stored_while_logout_waits_is_kept() {
+fn erase_with_yes_removes_the_login_without_asking() {
+    let (machine, _) = Machine::signed_in(3600);
+    let output = machine.command("erase --yes").assert().success();
+    output.stderr(contains("ada@example.com").and(contains("auth.json")));
+    assert!(!machine.path("auth.json").exists());
+    machine.command("erase --yes").assert().success();
+}
+
+#[test]
+fn login_stored_while_erase_waits_is_kept() {
     let (machine, _) = Machine::signed_in(3600);
     let codex = crate::machine::lock(&machine.path("auth.lock"));
-    let logout = machine.start("logout --local --wait 20s");
-    crate::machine::eventually(|| waits_for_lock(logout.id()));
+    let erase = machine.start("erase --yes --wait 20s");
+    crate::machine::eventually(|| waits_for_lock(erase.id()));
     let grace = machine.issuer.grant(&issuer::Issuer::accounts()[2], 3600);
     let mut document = machine.auth_json();
     document["tokens"]["access_token"] = serde_json::json!(grace.access_token);
@@ -72,7 +82,7 @@ fn login_stored_while_logout_waits_is_kept() {
     document["tokens"]["account_id"] = serde_json::json!(grace.account_id);
     machine.write_auth_json(&document);
     drop(codex);
-    let output = logout.wait_with_output().unwrap();
+    let output = erase.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("changed"), "{text}");

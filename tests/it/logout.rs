@@ -28,13 +28,14 @@ fn logout_with_an_unreachable_server_removes_the_login_and_reports_it() {
 }
 
 #[test]
-fn local_logout_leaves_the_login_at_the_server() {
+fn erase_by_hand_leaves_the_login_at_the_server_unless_asked() {
     let (machine, tokens) = Machine::signed_in(3600);
-    let output = machine.command("logout --local").assert().success();
-    output.stderr(contains("ada@example.com").and(contains("copies of it still work")));
+    let output = machine.command("erase --yes").assert().success();
+    output.stderr(contains("logout"));
     assert!(machine.issuer.is_live_refresh_token(&tokens.refresh_token));
-    assert!(!machine.path("auth.json").exists());
-    machine.command("logout --local").assert().success();
+    let tokens = machine.sign_in(3600);
+    machine.command("erase --yes --revoke").assert().success();
+    assert!(!machine.issuer.is_live_refresh_token(&tokens.refresh_token));
 }
 
 #[test]

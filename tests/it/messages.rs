@@ -61,7 +61,7 @@ fn assert_succeeds(machine: &Machine, line: &str) {
 #[test]
 fn command_without_a_login_prints_one_line() {
     let machine = Machine::new();
-    for line in ["logout", "logout --local", "login --cancel"] {
+    for line in ["logout", "erase --yes", "login --cancel"] {
         assert_succeeds(&machine, line);
     }
     for line in ["get --interactive never", "move --to file"] {

@@ -135,7 +135,7 @@ fn request_for_another_account_leaves_the_login_alone() {
     let (machine, tokens) = Machine::signed_in(864_000);
     let status = machine.command("status --account bob@example.com").assert().code(3);
     status.stdout(contains("Not logged in").and(contains("ada@example.com")));
-    for line in ["logout", "logout --local"] {
+    for line in ["logout", "erase --yes"] {
         let kept = machine.command(&format!("{line} --account bob@example.com")).assert().success();
         kept.stderr(contains("ada@example.com").and(contains("bob@example.com")));
     }

@@ -90,11 +90,19 @@ fn countdown_fits_the_width_of_the_terminal() {
 }
 
 #[test]
-fn erase_without_a_request_removes_nothing() {
+fn erase_asks_before_it_removes_a_login() {
     let (machine, _) = Machine::signed_in(3600);
     let mut terminal = run(&machine, "erase");
-    terminal.exp_string("hint: to remove the login, run: codex-credential logout").unwrap();
+    terminal.exp_string("remove the login of ada@example.com in ").unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    type_in(&mut terminal, "n\r");
+    terminal.exp_string("nothing was removed").unwrap();
     assert!(machine.path("auth.json").exists());
+    let mut terminal = run(&machine, "erase");
+    terminal.exp_string("[y/N]").unwrap();
+    type_in(&mut terminal, "y\r");
+    terminal.exp_string("removed the login of ada@example.com").unwrap();
+    assert!(!machine.path("auth.json").exists());
 }
 
 #[test]
@@ -119,6 +127,15 @@ fn caller_that_joined_a_sign_in_can_replace_an_expired_code() {
     machine.approve_another_than(&expired);
     terminal.exp_string("signed in as ada@example.com").unwrap();
     assert_eq!(program.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn question_ends_after_the_callers_wait() {
+    let (machine, _) = Machine::signed_in(3600);
+    let mut terminal = run(&machine, "erase --wait 300ms");
+    terminal.exp_string("[y/N]").unwrap();
+    terminal.exp_string("nothing was removed").unwrap();
+    assert!(machine.path("auth.json").exists());
 }
 
 #[test]

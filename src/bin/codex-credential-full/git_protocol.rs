@@ -7,9 +7,11 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory};
 use codex_credential::answer;
 use codex_credential::answer::request::Request;
-use codex_credential::cli::options::Get;
+use codex_credential::cli::options::{Erase, Get};
 use codex_credential::cli::{Cli, DEFAULT_WAIT, GlobalOptions};
+use codex_credential::commands::logout::{self, Removal};
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::renewal::caller::PROMPT_WAIT;
 use codex_credential::renewal::session;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -35,14 +37,15 @@ pub fn store(global: &GlobalOptions) -> Result<()> {
     }
 }
 
-pub fn erase(global: &GlobalOptions) -> Result<()> {
-    if io::stdin().is_terminal() {
-        return Err(Error::new(Kind::Usage, "erase reads a request from standard input")
-            .hint("to remove the login, run: codex-credential logout"));
-    }
-    let deadline = deadline(global, DEFAULT_WAIT);
+/// Erases what the request names. A user at a terminal, or `--yes`, can remove the login without a request.
+pub fn erase(global: &GlobalOptions, options: &Erase) -> Result<()> {
+    let ask = io::stdin().is_terminal() && !options.yes;
+    let deadline = deadline(global, if ask { PROMPT_WAIT } else { DEFAULT_WAIT });
     let request = read_credential(deadline)?;
     let profile = profile_for(global, &request)?;
+    if !request.names_something() && (ask || options.yes) {
+        return logout::remove(&profile, Removal { revoke: options.revoke, ask }, &deadline);
+    }
     let other_hosts = other_hosts(&profile, global);
     answer::erase::erase(&profile, &other_hosts, &request, &deadline)
 }

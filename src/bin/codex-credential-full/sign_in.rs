@@ -6,6 +6,7 @@ use codex_credential::cli::options::{Doctor, Json, Login};
 use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::commands::doctor;
+use codex_credential::commands::logout::Removal;
 use codex_credential::commands::status::Status;
 use codex_credential::error::Result;
 use codex_credential::ui::screen::Screen;
@@ -42,9 +43,9 @@ pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
     Ok(ExitCode::from(3))
 }
 
-pub fn logout(global: &GlobalOptions, local: bool) -> Result<()> {
-    let deadline = deadline(global, CHANGE_WAIT);
-    commands::logout::logout(&profile(global)?, !local, &deadline)
+pub fn logout(global: &GlobalOptions) -> Result<()> {
+    let removal = Removal { revoke: true, ask: false };
+    commands::logout::remove(&profile(global)?, removal, &deadline(global, CHANGE_WAIT))
 }
 
 /// Exits with 1 if a check failed.

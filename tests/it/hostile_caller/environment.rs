@@ -101,7 +101,7 @@ fn closed_stream_causes_no_panic_and_no_write_to_a_file() {
         ("2>&-", "get --bogus", 2),
         ("2>&-", "get --wait soon", 2),
         (">&- 2>&-", "status", 0),
-        (">&- 2>&-", "logout --local", 0),
+        (">&- 2>&-", "erase --yes", 0),
         (">&- 2>&-", "get --interactive never", 3),
         ("2>/dev/full", "get --interactive never", 3),
         (">/dev/full", "capability", 1),
