@@ -14,6 +14,9 @@ use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 use std::io::Write;
 
+/// Seconds between two `pending` events.
+const EVENT_INTERVAL: i64 = 5;
+
 enum Mode {
     /// Show nothing.
     Silent,
@@ -41,6 +44,8 @@ pub struct Screen {
     shown: Option<Verification>,
     /// Whether the cursor is in the line that counts down.
     is_live: bool,
+    /// When the last event was written, in seconds since the epoch.
+    last_event: i64,
 }
 
 impl Screen {
@@ -51,12 +56,12 @@ impl Screen {
             Interactive::Auto if term.is_term() => Mode::Text(term),
             Interactive::Auto | Interactive::Never => Mode::Silent,
         };
-        Self { mode, options, shown: None, is_live: false }
+        Self { mode, options, shown: None, is_live: false, last_event: 0 }
     }
 
     pub fn events() -> Self {
         let options = PromptOptions::default();
-        Self { mode: Mode::Events, options, shown: None, is_live: false }
+        Self { mode: Mode::Events, options, shown: None, is_live: false, last_event: 0 }
     }
 
     /// Whether the sign-in is shown here, so that the caller waits for it.
@@ -82,8 +87,13 @@ impl Screen {
             self.show_new(verification);
             self.shown = Some(verification.clone());
         }
-        if let Some(term) = self.terminal() {
-            let left = time_left(verification.expires_at - clock::now());
+        let left = verification.expires_at - clock::now();
+        if let Mode::Events = self.mode {
+            if clock::now() - self.last_event >= EVENT_INTERVAL {
+                self.event("pending", &json!({ "seconds_left": left }));
+            }
+        } else if let Some(term) = self.terminal() {
+            let left = time_left(left);
             let _ = term.clear_line();
             let line = format!("waiting for your approval, {left} left (Ctrl-C cancels)");
             // `clear_line` clears only one line.
@@ -173,6 +183,7 @@ impl Screen {
                 event.extend(more.clone());
             }
             let _ = writeln!(std::io::stdout(), "{event}");
+            self.last_event = clock::now();
         }
     }
 }

@@ -155,12 +155,14 @@ pub struct Login {
 }
 
 impl Login {
-    /// Returns the next event, which must have this name.
+    /// Returns the next event except `pending`, which must have this name.
     pub fn event(&mut self, name: &str) -> Value {
-        if let Some(line) = self.events.next() {
+        for line in self.events.by_ref() {
             let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            assert_eq!(event["event"], name, "{event}");
-            return event;
+            if event["event"] != "pending" {
+                assert_eq!(event["event"], name, "{event}");
+                return event;
+            }
         }
         let mut text = String::new();
         self.errors.read_to_string(&mut text).unwrap();
