@@ -124,6 +124,10 @@ pub struct Doctor {
     #[arg(long)]
     pub json: bool,
 
+    /// Show e-mail addresses in full
+    #[arg(long)]
+    pub show: bool,
+
     #[arg(long, hide = true)]
     pub try_lock: Option<PathBuf>,
 }

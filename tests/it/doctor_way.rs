@@ -63,6 +63,7 @@ fn wrong_clock_and_failing_server_are_warnings() {
     machine.set("CODEX_CA_CERTIFICATE", &missing);
     let (checks, is_ok) = run_doctor(&machine);
     assert!(!is_ok);
+    only(&checks, "variables", "warning");
     says(&only(&checks, "https", "failure"), "ca.pem");
 }
 

@@ -90,7 +90,7 @@ fn no_command_leaves_a_token_in_output_or_files() {
         "-v status",
         "audit",
         "audit --json",
-        "doctor --json",
+        "doctor --show",
         "status --json",
         "profile show",
         "profile test",

@@ -73,7 +73,7 @@ pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCod
         }
         cli::Profile::Add(added) => add(options, *added)?,
         cli::Profile::Test(named) => {
-            let (text, code) = profile_test::run(&select(named.name)?).report(named.json);
+            let (text, code) = profile_test::run(&select(named.name)?).report(named.json, true);
             print(&text)?;
             return Ok(ExitCode::from(code));
         }

@@ -54,7 +54,7 @@ pub fn doctor(global: &GlobalOptions, options: &Doctor) -> Result<ExitCode> {
         return doctor::locks::try_lock(path).map(ExitCode::from);
     }
     let report = doctor::run(profile(global), &variable);
-    let (text, code) = report.report(options.json);
+    let (text, code) = report.report(options.json, options.show);
     print(&text)?;
     Ok(ExitCode::from(code))
 }

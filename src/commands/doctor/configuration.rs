@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::profile::Profile;
 use crate::urls::host;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The variables that change which servers or files are used. `doctor` shows their names, not their values.
 const VARIABLES: [&str; 17] = [
@@ -55,4 +56,12 @@ fn check_variables(report: &mut Report, variable: &dyn Fn(&str) -> Option<OsStri
     let found =
         if set.is_empty() { "none is set".into() } else { format!("set: {}", set.join(", ")) };
     report.ok("variables", found);
+    for name in ["SSL_CERT_FILE", "CODEX_CA_CERTIFICATE"] {
+        if let Some(file) = variable(name).filter(|file| !file.is_empty())
+            && !Path::new(&file).is_file()
+        {
+            let found = format!("{name} names {}, which is not a file", file.display());
+            report.warn("variables", found, format!("correct or unset {name}"));
+        }
+    }
 }

@@ -46,9 +46,10 @@ impl Report {
         }
     }
 
-    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed.
-    pub fn report(mut self, as_json: bool) -> (String, u8) {
-        for check in &mut self.0 {
+    /// Returns the report as text or as a JSON object, and the exit code: 1 if a check failed. `show` keeps e-mail
+    /// addresses.
+    pub fn report(mut self, as_json: bool, show: bool) -> (String, u8) {
+        for check in self.0.iter_mut().filter(|_| !show) {
             check.found = redacted(&check.found);
             check.next = check.next.as_deref().map(redacted);
         }
