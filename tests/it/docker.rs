@@ -225,3 +225,17 @@ fn copy_beside_the_full_program_answers() {
         .success()
         .stdout(token.and(predicates::str::starts_with("{\"ServerURL\":")));
 }
+
+#[test]
+fn missing_full_program_is_reported_on_standard_output() {
+    let (machine, _) = Machine::signed_in(-1);
+    let bin = machine.path("bin");
+    fs::create_dir(&bin).unwrap();
+    let copy = bin.join(NAME);
+    fs::copy(assert_cmd::cargo::cargo_bin!("codex-credential"), &copy).unwrap();
+    let mut command = assert_cmd::Command::new(copy);
+    command.arg("get").write_stdin("chatgpt.com").env("HOME", &bin);
+    let error = predicates::str::starts_with("cannot run codex-credential-full: ");
+    let hint = "install codex-credential-full in the folder of codex-credential\n";
+    command.assert().code(1).stdout(error.and(predicates::str::ends_with(hint))).stderr("");
+}

@@ -51,6 +51,11 @@ pub fn run(input: Option<RecordedInput>) -> ExitCode {
     replace_this_process(input).unwrap_or_else(|error| {
         let message = "cannot run codex-credential-full";
         let hint = "install codex-credential-full in the folder of codex-credential";
+        if docker_name().is_some() {
+            // Docker reads errors from standard output.
+            let _ = writeln!(io::stdout(), "{message}: {error}; {hint}");
+            return ExitCode::FAILURE;
+        }
         let error = Error::new(Kind::Storage, message).caused_by(error).hint(hint);
         ErrorFormat::Text.show(&error);
         ExitCode::from(error.kind.exit_code())
