@@ -5,7 +5,7 @@ mod help;
 pub mod options;
 pub mod simple_get;
 
-use crate::cli::options::{Audit, Doctor, Erase, Exec, Get, Import, Json, Login, Token};
+use crate::cli::options::{Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Token};
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
@@ -87,7 +87,7 @@ pub enum Operation {
     #[command(after_help = help::EXEC)]
     Exec(Exec),
     /// Write Codex's auth.json without a refresh token, for a machine that cannot ask
-    Export(Token),
+    Export(Export),
     /// Answer a credential request on standard input with a token
     #[command(after_help = help::GET)]
     Get(Get),

@@ -49,7 +49,6 @@ pub struct Get {
     pub show: bool,
 }
 
-/// The options of `token` and `export`.
 #[derive(Debug, Args)]
 pub struct Token {
     #[command(flatten)]
@@ -72,6 +71,16 @@ pub struct Exec {
     /// Run this command with these arguments
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub token: Token,
+
+    /// Leave out the refresh token (required)
+    #[arg(long, required = true)]
+    pub access_only: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `export`: Codex's auth.json for a machine that cannot ask. It never contains a refresh token.
+//! `export --access-only`: Codex's auth.json for a machine that cannot ask. It never contains a refresh token.
 
 use crate::clock;
 use crate::login::Login;

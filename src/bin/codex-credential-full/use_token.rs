@@ -8,7 +8,7 @@ use codex_credential::answer::formats::Format;
 use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;
 use codex_credential::audit::{self, Action};
-use codex_credential::cli::options::{Exec, Token, TokenOptions};
+use codex_credential::cli::options::{Exec, Export, Token, TokenOptions};
 use codex_credential::cli::{DEFAULT_MIN_VALIDITY, DEFAULT_WAIT, GlobalOptions};
 use codex_credential::clock::{self, Deadline};
 use codex_credential::commands;
@@ -36,7 +36,7 @@ pub fn exec(global: &GlobalOptions, options: &Exec) -> Result<ExitCode> {
     commands::exec::exec(&login, variables, &options.command)
 }
 
-pub fn export(global: &GlobalOptions, options: &Token) -> Result<()> {
+pub fn export(global: &GlobalOptions, Export { token: options, .. }: &Export) -> Result<()> {
     let login = obtain_login(global, &options.token)?;
     if io::stdout().is_terminal() && !options.show {
         ui::say("there is a token; add --show to print it on this terminal");
