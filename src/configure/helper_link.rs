@@ -50,7 +50,7 @@ impl HelperLink {
         Path::new(self.program.file_name().unwrap_or_default())
     }
 
-    /// Makes the link, in place of an outdated one.
+    /// Makes the link, and replaces a file that has its path.
     pub fn make(&self) -> Result<()> {
         let _ = fs::remove_file(&self.path);
         #[cfg(unix)]

@@ -6,6 +6,7 @@
 //! a newline did not exist before.
 
 use crate::configure::entry::{Entry, EntryState};
+use crate::configure::helpers;
 use crate::configure::text_file::{line_of, malformed};
 use crate::error::{Error, Kind, Result};
 use std::ops::Range;
@@ -22,7 +23,17 @@ pub struct Lines {
     pub undo: String,
     /// Each line as a part that identifies our entry, and a value. The first identifies the entry among ours.
     pub lines: Vec<(String, String)>,
-    pub is_toml: bool,
+    pub format: Format,
+}
+
+/// What the lines must not conflict with.
+pub enum Format {
+    /// A table of the same name.
+    Toml,
+    /// Another helper in git's configuration, as a value of this key.
+    Git { key: String, helper: String },
+    /// Another helper in a `.bazelrc`, as a value of this flag.
+    Bazel { flag: String, helper: String },
 }
 
 impl Lines {
@@ -65,6 +76,16 @@ impl Lines {
         Error::new(Kind::Configuration, message).hint("remove it by hand")
     }
 
+    /// Returns the first helper of another program.
+    fn other_helper(&self, text: &str) -> Result<Option<String>> {
+        let (found, ours) = match &self.format {
+            Format::Toml => return Ok(None),
+            Format::Git { key, helper } => (helpers::git(&self.path, key)?, helper),
+            Format::Bazel { flag, helper } => (helpers::bazel(text, flag), helper),
+        };
+        Ok(found.into_iter().find(|helper| !helper.is_empty() && helper != ours))
+    }
+
     /// Refuses a text that is not TOML, or that our lines would make invalid.
     fn check_toml(&self, text: &str, added: &str) -> Result<()> {
         toml::from_str::<Table>(text).map_err(|error| {
@@ -84,15 +105,24 @@ impl Lines {
 impl Entry for Lines {
     fn state(&self, text: Option<&str>) -> Result<EntryState> {
         let text = text.unwrap_or_default();
-        let Some(found) = self.find(text)? else { return Ok(EntryState::Absent) };
+        let other = self.other_helper(text)?;
+        let Some(found) = self.find(text)? else {
+            let other = other.map(|helper| format!("already has a credential helper: {helper}"));
+            return Ok(other.map_or(EntryState::Absent, EntryState::Other));
+        };
         let is_current = text[found].lines().eq(self.written());
         Ok(if is_current { EntryState::Current } else { EntryState::Outdated })
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
         let added = append(text, &self.written());
-        if self.is_toml {
-            self.check_toml(text.unwrap_or_default(), &added)?;
+        let text = text.unwrap_or_default();
+        if let Format::Toml = self.format {
+            self.check_toml(text, &added)?;
+        } else if text.trim_end_matches(['\r', '\n']).ends_with('\\') {
+            // Our first line would continue it.
+            let what = "the last line ends with a backslash";
+            return Err(malformed(&self.path, text.lines().count(), what));
         }
         Ok(added)
     }

@@ -4,6 +4,7 @@
 pub mod context;
 pub mod entry;
 mod helper_link;
+mod helpers;
 pub mod json_member;
 mod keepalive;
 pub mod lines;
@@ -37,7 +38,7 @@ pub fn configure(options: &ConfigureOptions, context: &Context) -> Result<()> {
         if let Some(url) = &setup.token_url {
             tools::refuse_other_host(context.profile, url)?;
         }
-        if show_and_make(&setup.add()?, print, "already configured", changed)? {
+        if show_and_make(&setup.add(options.force)?, print, "already configured", changed)? {
             ui::say(&format!("configured {}; to undo, run: {}", list(changed), context.undo));
         }
         setup.note.iter().for_each(|note| ui::say(note));

@@ -8,6 +8,10 @@ pub struct ConfigureOptions {
     #[command(flatten)]
     pub common: Options,
 
+    /// Override an entry that configure did not write; unconfigure may be unable to restore it
+    #[arg(long)]
+    pub force: bool,
+
     /// Use the model provider at this URL (codex, pi) [default: the one for ChatGPT logins]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,

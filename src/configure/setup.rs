@@ -23,22 +23,29 @@ pub struct Setup {
 
 pub enum Change<'a> {
     MakeLink(&'a HelperLink),
-    /// The text after the change; `None` removes the file.
-    File(TextFile, Option<String>),
+    File {
+        file: TextFile,
+        /// The text after the change; `None` removes the file.
+        after: Option<String>,
+        /// Whether an entry that configure did not write may be overwritten.
+        is_forced: bool,
+    },
     RemoveLink(&'a HelperLink),
 }
 
 impl Setup {
-    /// Plans to add the entries.
-    pub fn add(&self) -> Result<Vec<Change<'_>>> {
+    /// Plans to add the entries. `force` overrides entries that configure did not write.
+    pub fn add(&self, force: bool) -> Result<Vec<Change<'_>>> {
         let file = TextFile::read(&self.path)?;
-        let mut after = file.text().map(str::to_owned);
+        let (mut after, mut is_forced) = (file.text().map(str::to_owned), false);
         for entry in &self.entries {
-            let rest = match entry.state(after.as_deref())? {
+            let state = entry.state(after.as_deref())?;
+            is_forced |= matches!(state, EntryState::Other(_));
+            let rest = match state {
                 EntryState::Current => continue,
                 EntryState::Absent => after,
-                EntryState::Outdated => entry.remove(&after.unwrap_or_default())?,
-                EntryState::Other(what) => return Err(occupied(&self.path, &what)),
+                EntryState::Other(what) if !force => return Err(occupied(&self.path, &what)),
+                _ => entry.remove(&after.unwrap_or_default())?,
             };
             after = Some(entry.add(rest.as_deref())?);
         }
@@ -47,11 +54,11 @@ impl Setup {
         if let Some(link) = &self.link {
             match link.state() {
                 EntryState::Current => {}
-                EntryState::Other(what) => return Err(occupied(&link.path, &what)),
+                EntryState::Other(what) if !force => return Err(occupied(&link.path, &what)),
                 _ => changes.push(Change::MakeLink(link)),
             }
         }
-        changes.extend(Change::file(file, after));
+        changes.extend(Change::file(file, after, is_forced));
         Ok(changes)
     }
 
@@ -67,7 +74,7 @@ impl Setup {
         }
         // The link stays while an entry for another host calls it.
         let is_needed = after.as_deref().is_some_and(HelperLink::is_used_by);
-        let mut changes = Vec::from_iter(Change::file(file, after));
+        let mut changes = Vec::from_iter(Change::file(file, after, false));
         if let Some(link) = self.link.as_ref().filter(|_| !is_needed)
             && let EntryState::Current | EntryState::Outdated = link.state()
         {
@@ -78,15 +85,15 @@ impl Setup {
 }
 
 impl Change<'_> {
-    fn file(file: TextFile, after: Option<String>) -> Option<Self> {
-        (file.text() != after.as_deref()).then_some(Self::File(file, after))
+    fn file(file: TextFile, after: Option<String>, is_forced: bool) -> Option<Self> {
+        (file.text() != after.as_deref()).then_some(Self::File { file, after, is_forced })
     }
 
     /// Shows the change on standard error.
     pub fn show(&self) {
         match self {
             Self::MakeLink(link) => link.show('+'),
-            Self::File(file, after) => file.show(after.as_deref()),
+            Self::File { file, after, is_forced } => file.show(after.as_deref(), *is_forced),
             Self::RemoveLink(link) => link.show('-'),
         }
     }
@@ -95,13 +102,14 @@ impl Change<'_> {
     pub fn make(&self) -> Result<&Path> {
         match self {
             Self::MakeLink(link) => link.make().map(|()| link.path.as_path()),
-            Self::File(file, after) => file.write_or_delete(after.as_deref()),
+            Self::File { file, after, .. } => file.write_or_delete(after.as_deref()),
             Self::RemoveLink(link) => link.remove().map(|()| link.path.as_path()),
         }
     }
 }
 
 fn occupied(path: &Path, what: &str) -> Error {
-    Error::new(Kind::Configuration, format!("{} {what}", path.display()))
-        .hint("configure leaves it alone; to use codex-credential there, remove it first")
+    Error::new(Kind::Configuration, format!("{} {what}", path.display())).hint(
+        "entries that configure did not write are left alone; to override this one, add --force",
+    )
 }

@@ -26,13 +26,19 @@ impl TextFile {
         self.text.as_deref()
     }
 
-    /// Shows on standard error what is added and removed, without the text around it, which may hold a secret.
-    pub fn show(&self, after: Option<&str>) {
+    /// Shows on standard error what is added and removed, without the text around it, which may hold a secret. With
+    /// `is_forced`, the removed text is not shown either.
+    pub fn show(&self, after: Option<&str>, is_forced: bool) {
         let (removed, added) =
             difference(self.text().unwrap_or_default(), after.unwrap_or_default());
         ui::line(&format!("{}:", self.path.display()));
-        removed.lines().for_each(|line| ui::line(&format!("-{line}")));
+        if !is_forced {
+            removed.lines().for_each(|line| ui::line(&format!("-{line}")));
+        }
         added.lines().for_each(|line| ui::line(&format!("+{line}")));
+        if is_forced && !removed.is_empty() {
+            ui::say("this overwrites the other entry; unconfigure cannot restore it");
+        }
     }
 
     /// Writes `after`, or removes the file if it is `None`. Returns its path.

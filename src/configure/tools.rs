@@ -4,7 +4,7 @@ use crate::configure::context::Context;
 use crate::configure::entry::Entry;
 use crate::configure::helper_link::HelperLink;
 use crate::configure::json_member::JsonMember;
-use crate::configure::lines::Lines;
+use crate::configure::lines::{Format, Lines};
 use crate::configure::options::Tool;
 use crate::configure::quote;
 use crate::configure::setup::Setup;
@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::programs::DOCKER_SUFFIX;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Codex itself sends requests with a ChatGPT login to this URL. Only Codex's source documents it.
 const CODEX_URL: &str = "https://chatgpt.com/backend-api/codex";
@@ -53,12 +53,15 @@ fn git(context: &Context) -> Setup {
     // git runs an absolute path, or a shell command after `!` if the path needs quotes.
     let quoted = quote::shell(&program.path);
     let mark = if quoted == program.path { "" } else { "!" };
-    let helper = quote::git_config(&format!("{mark}{quoted}{}", program.profile_option()));
-    let hosts = context.profile.settings.hosts.iter().map(|host| {
+    let helper = format!("{mark}{quoted}{}", program.profile_option());
+    let value = quote::git_config(&helper);
+    let entries = context.profile.settings.hosts.iter().map(|host| {
         let section = format!("[credential \"https://{host}\"]");
-        vec![line(&section, ""), line("\thelper =", ""), line("\thelper = ", &helper)]
+        let lines = vec![line(&section, ""), line("\thelper =", ""), line("\thelper = ", &value)];
+        let key = format!("credential.https://{host}.helper");
+        entry(context, &path, lines, Format::Git { key, helper: helper.clone() })
     });
-    let entries = hosts.map(|lines| entry(context, &path, lines)).collect();
+    let entries = entries.collect();
     Setup { path, entries, ..Setup::default() }
 }
 
@@ -79,10 +82,10 @@ fn codex(context: &Context, base_url: &str) -> Setup {
         line("timeout_ms = 5000", ""),
         line("refresh_interval_ms = 300000", ""),
     ];
-    let lines = Lines { path: path.clone(), undo: context.undo.clone(), lines, is_toml: true };
+    let lines = entry(context, &path, lines, Format::Toml);
     let note = Some(format!("to use it, run: codex -c model_provider={name}"));
     let token_url = Some(base_url.to_owned());
-    Setup { path, entries: vec![Box::new(lines)], note, token_url, ..Setup::default() }
+    Setup { path, entries: vec![lines], note, token_url, ..Setup::default() }
 }
 
 /// `apiKeyHelper`, a shell command that prints the key.
@@ -157,8 +160,9 @@ fn bazel(context: &Context) -> Result<Setup> {
     let mut names: Vec<&str> = names.collect();
     names.dedup();
     let flag = |name: &&str| {
-        let flag = line(&format!("common '--credential_helper={name}="), &format!("{program}'"));
-        entry(context, &path, vec![flag])
+        let flag = format!("--credential_helper={name}=");
+        let lines = vec![line(&format!("common '{flag}"), &format!("{program}'"))];
+        entry(context, &path, lines, Format::Bazel { flag, helper: program.clone() })
     };
     let entries = names.iter().map(flag).collect();
     Ok(Setup { path, entries, ..Setup::default() })
@@ -168,9 +172,13 @@ fn line(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-fn entry(context: &Context, path: &Path, lines: Vec<(String, String)>) -> Box<dyn Entry> {
-    let (path, undo) = (PathBuf::from(path), context.undo.clone());
-    Box::new(Lines { path, undo, lines, is_toml: false })
+fn entry(
+    context: &Context,
+    path: &Path,
+    lines: Vec<(String, String)>,
+    format: Format,
+) -> Box<dyn Entry> {
+    Box::new(Lines { path: path.to_owned(), undo: context.undo.clone(), lines, format })
 }
 
 /// Refuses a URL that is neither on a host of the profile, over https, nor on this machine.

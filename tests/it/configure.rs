@@ -163,9 +163,10 @@ fn symbolic_links_and_permissions_are_kept() {
 }
 
 #[test]
-fn other_entry_is_left_alone() {
+fn other_entry_is_left_alone_without_force() {
     let user = User::new();
     let cases = [
+        ("git", ".gitconfig", "[credential \"https://chatgpt.com\"]\n\thelper = other\n"),
         ("codex", ".codex/config.toml", "[model_providers.codex-credential]\nenv_key = \"K\"\n"),
         ("claude-code", ".claude/settings.json", "{ \"apiKeyHelper\": \"/bin/other\" }"),
         (
@@ -174,12 +175,14 @@ fn other_entry_is_left_alone() {
             "{\"providers\": {\"openai-codex\": {\"apiKey\": \"s3cret\"}}}",
         ),
         ("docker", ".docker/config.json", "{\"credHelpers\": {\"chatgpt.com\": \"other\"}}"),
+        ("bazel", ".bazelrc", "build --credential_helper=chatgpt.com=/other"),
     ];
     for (tool, name, text) in cases {
         user.write(name, text);
         let refusal = user.run(&format!("configure {tool}")).assert().code(2);
         let path = user.file(name).to_str().unwrap().to_owned();
-        let is_unchanged = contains("; nothing was changed\n").and(contains("\nhint: "));
+        let hint = if tool == "codex" { "hint: remove the entries" } else { "--force" };
+        let is_unchanged = contains("; nothing was changed\n").and(contains(hint));
         refusal.stderr(contains(path).and(is_unchanged).and(contains("s3cret").not()));
         user.run(&format!("unconfigure {tool}"))
             .assert()
@@ -187,21 +190,21 @@ fn other_entry_is_left_alone() {
             .stderr(contains("not configured"));
         assert_eq!(user.text(name), text, "{tool}");
     }
-}
-
-/// The lines that come last have precedence in both files.
-#[test]
-fn lines_come_after_another_helper_and_are_removed_again() {
-    let user = User::new();
-    for (tool, name, text) in [
-        ("git", ".gitconfig", "[credential \"https://chatgpt.com\"]\n\thelper = other\n"),
-        ("bazel", ".bazelrc", "build --credential_helper=chatgpt.com=/other"),
-    ] {
-        user.write(name, text);
-        user.run(&format!("configure {tool}")).assert().success();
-        assert!(user.text(name).starts_with(text) && user.text(name) != text, "{tool}");
-        user.run(&format!("unconfigure {tool}")).assert().success();
-        assert_eq!(user.text(name), text, "{tool}");
+    for (tool, name, text) in cases {
+        let forced = user.run(&format!("configure {tool} --force")).assert();
+        match tool {
+            "codex" => forced.code(2).stderr(contains("hint: remove the entries")),
+            // The other entry stays, and ours comes after it and has precedence.
+            "git" | "bazel" => {
+                forced.success();
+                let undone = user.run(&format!("unconfigure {tool}")).assert().success();
+                assert_eq!(user.text(name), text, "{tool}");
+                undone
+            }
+            _ => {
+                forced.success().stderr(contains("cannot restore it").and(contains("s3cret").not()))
+            }
+        };
     }
 }
 
@@ -209,10 +212,13 @@ fn lines_come_after_another_helper_and_are_removed_again() {
 fn malformed_file_is_reported_with_its_line_and_not_changed() {
     let user = User::new();
     let cases = [
+        ("git", ".gitconfig", "[user]\n\tname = Ada\n[credential\n"),
+        ("git", ".gitconfig", "[user]\n\tname = Ada\n\temail = a\\"),
         ("codex", ".codex/config.toml", "model = 'x'\n\n= ?\n"),
         ("claude-code", ".claude/settings.json", "{\n  \"a\": 1,\n  \"b\" 2\n}\n"),
         ("pi", ".pi/agent/models.json", "{\n\n  \"providers\": []\n}\n"),
         ("docker", ".docker/config.json", "{\n\n  \"a\": 1\n  \"b\": 2\n}\n"),
+        ("bazel", ".bazelrc", "build \\\n  -c \\\n opt \\"),
     ];
     for (tool, name, text) in cases {
         user.write(name, text);

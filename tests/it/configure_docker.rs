@@ -78,11 +78,13 @@ fn other_program_with_the_name_of_the_link_is_left_alone() {
     for make in forms {
         make();
         let refused = user.run("configure docker").assert().code(2);
-        refused.stderr(contains(link.to_str().unwrap()).and(contains("remove it first")));
+        refused.stderr(contains(link.to_str().unwrap()).and(contains("--force")));
         assert!(!user.file(CONFIG).exists());
         user.run("unconfigure docker").assert().success().stderr(contains("not configured"));
         assert!(link.symlink_metadata().is_ok());
-        fs::remove_file(&link).unwrap();
+        user.run("configure docker --force").assert().success();
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("codex-credential"));
+        user.run("unconfigure docker").assert().success();
     }
 }
 
@@ -91,14 +93,15 @@ fn failed_link_changes_nothing_and_hints_at_sudo() {
     let user = User::new();
     let bin = user.program.parent().unwrap();
     fs::set_permissions(bin, fs::Permissions::from_mode(0o555)).unwrap();
-    let is_root = fs::write(bin.join("try"), "").is_ok();
-    if is_root {
-        // Root writes to any folder that is not on a file system of the kernel.
+    if fs::write(bin.join("try"), "").is_ok() {
+        fs::remove_file(bin.join("try")).unwrap();
+        // Root can write to any folder, but cannot replace a folder with a link.
         fs::set_permissions(bin, fs::Permissions::from_mode(0o755)).unwrap();
-        eprintln!("skipped: root can write to every folder; run the test as another user");
-        return;
+        fs::create_dir(link(&user)).unwrap();
+        user.run("configure docker --force").assert().code(1).stderr(contains("sudo ln -s"));
+    } else {
+        user.run("configure docker").assert().code(1).stderr(contains("sudo ln -s"));
+        fs::set_permissions(bin, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    user.run("configure docker").assert().code(1).stderr(contains("sudo ln -s"));
-    fs::set_permissions(bin, fs::Permissions::from_mode(0o755)).unwrap();
     assert!(!user.file(CONFIG).exists());
 }

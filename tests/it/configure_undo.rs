@@ -2,7 +2,7 @@
 
 use codex_credential::configure::entry::{Entry, EntryState};
 use codex_credential::configure::json_member::JsonMember;
-use codex_credential::configure::lines::Lines;
+use codex_credential::configure::lines::{Format, Lines};
 use codex_credential::configure::program::Program;
 use codex_credential::configure::quote;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn provider(name: &str) -> Lines {
         ("command = ".to_owned(), command),
     ];
     let undo = "codex-credential unconfigure codex".to_owned();
-    Lines { path: PathBuf::new(), undo, lines: lines.into(), is_toml: true }
+    Lines { path: PathBuf::new(), undo, lines: lines.into(), format: Format::Toml }
 }
 
 fn member(names: &[&str]) -> JsonMember {

@@ -1,0 +1,41 @@
+//! The credential helpers that git's or Bazel's configuration has for a host.
+
+use crate::configure::text_file::malformed;
+use crate::error::{Error, Kind, Result};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Returns the values of `key` in the file, without the files that it includes.
+///
+/// # Errors
+/// `Configuration` when git cannot read the file.
+pub fn git(path: &Path, key: &str) -> Result<Vec<String>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut git = Command::new("git");
+    git.args(["config", "--null", "--file"]).arg(path).args(["--get-all", key]);
+    let output = git.stdin(Stdio::null()).env("LC_ALL", "C").output().map_err(|error| {
+        Error::new(Kind::Usage, "cannot run git")
+            .caused_by(error)
+            .hint("install git, or add its folder to the PATH")
+    })?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let is_unset = output.status.code() == Some(1) && stderr.is_empty();
+    if output.status.success() || is_unset {
+        let values = String::from_utf8_lossy(&output.stdout);
+        return Ok(values.split('\0').map(str::to_owned).collect());
+    }
+    let reason = stderr.lines().next().unwrap_or_default().trim_start_matches("fatal: ");
+    let line = stderr.split_once("bad config line ").and_then(|(_, rest)| rest.split_once(' '));
+    let line = line.and_then(|(number, _)| number.parse().ok());
+    Err(malformed(path, line.unwrap_or(1), &format!("git cannot read it ({reason})")))
+}
+
+/// Returns the values of `flag` in the text of a `.bazelrc`.
+pub fn bazel(text: &str, flag: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let values = lines.filter_map(|line| Some(line.split_once(flag)?.1));
+    let is_end = |c: char| c.is_whitespace() || "'\"".contains(c);
+    values.map(|value| value.trim_end_matches(is_end).to_owned()).collect()
+}
