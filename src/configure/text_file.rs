@@ -46,12 +46,14 @@ impl TextFile {
         if let Some(text) = after {
             self.write(text)?;
         } else {
+            self.refuse_concurrent_change()?;
             fs::remove_file(&self.target).context("remove", &self.path)?;
         }
         Ok(&self.path)
     }
 
     pub fn write(&self, text: &str) -> Result<()> {
+        self.refuse_concurrent_change()?;
         if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
             create_private(folder)?;
         }
@@ -62,6 +64,14 @@ impl TextFile {
             }
             Err(_) => replace(&self.target, text.as_bytes()),
         }
+    }
+
+    fn refuse_concurrent_change(&self) -> Result<()> {
+        if Self::read(&self.path)?.text == self.text {
+            return Ok(());
+        }
+        let message = format!("another program changed {} in the meantime", self.path.display());
+        Err(Error::new(Kind::Busy, message).hint("run the command again"))
     }
 }
 

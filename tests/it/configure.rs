@@ -236,6 +236,29 @@ fn malformed_file_is_reported_with_its_line_and_not_changed() {
     user.run("configure git").assert().code(2).stderr(contains("line 2: "));
 }
 
+/// A git that another program overtakes: the file changes after configure has read it.
+#[test]
+fn file_changed_by_another_program_in_the_meantime_is_left_alone() {
+    let user = User::new();
+    let (name, text) = (".gitconfig", "[user]\n\tname = Ada\n");
+    let bin = user.machine.path("git");
+    fs::create_dir(&bin).unwrap();
+    let git = format!("#!/bin/sh\necho '# changed' >>\"$HOME/{name}\"\nexit 1\n");
+    fs::write(bin.join("git"), git).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    for line in ["configure git", "unconfigure git"] {
+        user.write(name, text);
+        if line == "unconfigure git" {
+            user.run("configure git").assert().success();
+        }
+        let before = user.text(name);
+        let refused = user.run(line).env("PATH", &bin).assert().code(1);
+        refused
+            .stderr(contains("in the meantime; nothing was changed\nhint: run the command again"));
+        assert_eq!(user.text(name), format!("{before}# changed\n"));
+    }
+}
+
 #[test]
 fn file_reformatted_by_its_tool_loses_only_our_entry() {
     let user = User::new();
