@@ -5,16 +5,17 @@ use crate::error::{Error, Kind, Result};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Returns the values of `key` in the file, without the files that it includes.
+/// Returns the helpers in git's file, without the files that it includes.
 ///
 /// # Errors
 /// `Configuration` when git cannot read the file.
-pub fn git(path: &Path, key: &str) -> Result<Vec<String>> {
+pub fn git(path: &Path, host: &str) -> Result<Vec<String>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let mut git = Command::new("git");
-    git.args(["config", "--null", "--file"]).arg(path).args(["--get-all", key]);
+    git.args(["config", "--null", "--file"]).arg(path).arg("--get-all");
+    git.arg(format!("credential.https://{host}.helper"));
     let output = git.stdin(Stdio::null()).env("LC_ALL", "C").output().map_err(|error| {
         Error::new(Kind::Usage, "cannot run git")
             .caused_by(error)
@@ -32,10 +33,11 @@ pub fn git(path: &Path, key: &str) -> Result<Vec<String>> {
     Err(malformed(path, line.unwrap_or(1), &format!("git cannot read it ({reason})")))
 }
 
-/// Returns the values of `flag` in the text of a `.bazelrc`.
-pub fn bazel(text: &str, flag: &str) -> Vec<String> {
+/// Returns the helpers in the text of a `.bazelrc`.
+pub fn bazel(text: &str, host: &str) -> Vec<String> {
+    let flag = format!("--credential_helper={host}=");
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let values = lines.filter_map(|line| Some(line.split_once(flag)?.1));
+    let values = lines.filter_map(|line| Some(line.split_once(&flag)?.1));
     let is_end = |c: char| c.is_whitespace() || "'\"".contains(c);
     values.map(|value| value.trim_end_matches(is_end).to_owned()).collect()
 }

@@ -30,10 +30,10 @@ pub struct Lines {
 pub enum Format {
     /// A table of the same name.
     Toml,
-    /// Another helper in git's configuration, as a value of this key.
-    Git { key: String, helper: String },
-    /// Another helper in a `.bazelrc`, as a value of this flag.
-    Bazel { flag: String, helper: String },
+    /// Another helper for the host in git's configuration.
+    Git { host: String, helper: String },
+    /// Another helper for the host in a `.bazelrc`.
+    Bazel { host: String, helper: String },
 }
 
 impl Lines {
@@ -76,14 +76,15 @@ impl Lines {
         Error::new(Kind::Configuration, message).hint("remove it by hand")
     }
 
-    /// Returns the first helper of another program.
+    /// Describes the first helper of another program.
     fn other_helper(&self, text: &str) -> Result<Option<String>> {
-        let (found, ours) = match &self.format {
+        let (found, host, ours) = match &self.format {
             Format::Toml => return Ok(None),
-            Format::Git { key, helper } => (helpers::git(&self.path, key)?, helper),
-            Format::Bazel { flag, helper } => (helpers::bazel(text, flag), helper),
+            Format::Git { host, helper } => (helpers::git(&self.path, host)?, host, helper),
+            Format::Bazel { host, helper } => (helpers::bazel(text, host), host, helper),
         };
-        Ok(found.into_iter().find(|helper| !helper.is_empty() && helper != ours))
+        let other = found.into_iter().find(|helper| !helper.is_empty() && helper != ours);
+        Ok(other.map(|helper| format!("already has a helper for {host}: {helper}")))
     }
 
     /// Refuses a text that is not TOML, or that our lines would make invalid.
@@ -107,7 +108,6 @@ impl Entry for Lines {
         let text = text.unwrap_or_default();
         let other = self.other_helper(text)?;
         let Some(found) = self.find(text)? else {
-            let other = other.map(|helper| format!("already has a credential helper: {helper}"));
             return Ok(other.map_or(EntryState::Absent, EntryState::Other));
         };
         let is_current = text[found].lines().eq(self.written());

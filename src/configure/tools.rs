@@ -58,8 +58,8 @@ fn git(context: &Context) -> Setup {
     let entries = context.profile.settings.hosts.iter().map(|host| {
         let section = format!("[credential \"https://{host}\"]");
         let lines = vec![line(&section, ""), line("\thelper =", ""), line("\thelper = ", &value)];
-        let key = format!("credential.https://{host}.helper");
-        entry(context, &path, lines, Format::Git { key, helper: helper.clone() })
+        let (host, helper) = (host.to_string(), helper.clone());
+        entry(context, &path, lines, Format::Git { host, helper })
     });
     let entries = entries.collect();
     Setup { path, entries, ..Setup::default() }
@@ -160,9 +160,9 @@ fn bazel(context: &Context) -> Result<Setup> {
     let mut names: Vec<&str> = names.collect();
     names.dedup();
     let flag = |name: &&str| {
-        let flag = format!("--credential_helper={name}=");
-        let lines = vec![line(&format!("common '{flag}"), &format!("{program}'"))];
-        entry(context, &path, lines, Format::Bazel { flag, helper: program.clone() })
+        let flag = line(&format!("common '--credential_helper={name}="), &format!("{program}'"));
+        let (host, helper) = ((*name).to_owned(), program.clone());
+        entry(context, &path, vec![flag], Format::Bazel { host, helper })
     };
     let entries = names.iter().map(flag).collect();
     Ok(Setup { path, entries, ..Setup::default() })
