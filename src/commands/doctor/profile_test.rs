@@ -29,7 +29,11 @@ fn check_server(report: &mut Report, server: &AuthorizationServer) {
             report.ok(name, endpoint.map_or_else(|| without.to_owned(), String::from));
         };
         check("tokens", endpoints.token_endpoint, "no endpoint");
-        check("revocation", endpoints.revocation_endpoint, "no endpoint: logout cannot revoke a login");
+        check(
+            "revocation",
+            endpoints.revocation_endpoint,
+            "no endpoint: logout cannot revoke a login",
+        );
         check("userinfo", endpoints.userinfo_endpoint, "no endpoint");
         check("keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
     }
