@@ -9,7 +9,7 @@ use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
 use crate::storage::stored_login::StoredLogin;
-use crate::storage::{Change, HeldLogin};
+use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use etcd_client::TxnOp;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl HeldLogin for EtcdHold<'_> {
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
-        let journal = Journal::begin(&self.etcd.local.login_dir.journal(), intent, None)?;
+        let journal = self.etcd.begin(&self.etcd.local.login_dir, intent)?;
         match self.lock_for_refresh(intent) {
             Ok(true) => Ok(Some(journal)),
             // Without the lock no request is sent, so the intent must not stay.

@@ -5,8 +5,8 @@ use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::CachedLogin;
 use crate::storage::files::read;
-use crate::storage::local::name_of;
-use crate::storage::login_dir::{LoginDir, SignInDir};
+use crate::storage::local::folder_name;
+use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
 use crate::storage::stored_login::StoredLogin;
 use crate::tokens::Fingerprint;
@@ -46,7 +46,7 @@ impl LocalFiles {
         is_cached: bool,
         timeout: Duration,
     ) -> Self {
-        let name = name_of(granted_by);
+        let name = folder_name(granted_by);
         let prefix = format!("{}/{name}/", settings.prefix.trim_end_matches('/'));
         let address = format!("{}\0{prefix}", settings.endpoints.join("\0"));
         let hash = Fingerprint::of(address.as_bytes());
@@ -82,7 +82,7 @@ impl LocalFiles {
         Record::new(self.copy.clone())
     }
 
-    pub fn sign_in_dir(&self) -> SignInDir {
-        SignInDir::inside(self.login_dir.dir())
+    pub fn sign_in_dir(&self) -> LoginDir {
+        LoginDir::of_sign_ins(self.login_dir.dir())
     }
 }

@@ -10,9 +10,9 @@ use crate::fleet::settings::Role;
 use crate::fleet::sign_in;
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::login::Login;
-use crate::storage::files;
-use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
-use crate::storage::login_dir::{LoginDir, SignInDir};
+use crate::storage::journal::Request;
+use crate::storage::location::Location;
+use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
 use crate::storage::stored_login::StoredLogin;
 use crate::storage::{HeldLogin, Storage};
@@ -29,12 +29,17 @@ impl Storage for EtcdStorage {
         Ok(Some(self.local.login_dir.clone()))
     }
 
-    fn sign_in_dir(&self) -> SignInDir {
+    fn sign_in_dir(&self) -> LoginDir {
         self.local.sign_in_dir()
     }
 
     fn watched(&self) -> Vec<PathBuf> {
         vec![self.local.login_dir.dir().to_owned()]
+    }
+
+    /// The journal on this host is enough until the commit.
+    fn target(&self, _request: Request) -> Result<Option<Location>> {
+        Ok(None)
     }
 
     fn load(&self) -> Result<Option<Login>> {
@@ -52,28 +57,6 @@ impl Storage for EtcdStorage {
     fn holder(&self) -> Option<String> {
         let endpoints = self.local.settings.endpoints.join(", ");
         Some(format!("etcd at {endpoints}, or the host that renews the login, has not answered"))
-    }
-
-    fn sweep(&self) {
-        files::sweep_temporary_files(self.local.login_dir.dir());
-        files::sweep_temporary_files(self.local.sign_in_dir().dir());
-    }
-
-    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>> {
-        let journal = match request {
-            Request::Refresh => self.local.login_dir.journal(),
-            Request::SignIn => self.local.sign_in_dir().journal(),
-        };
-        journal::unfinished(&journal, || Ok(None))
-    }
-
-    /// Sends nothing to etcd: the journal on this host is enough until the commit.
-    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal> {
-        Journal::begin(&self.local.sign_in_dir().journal(), intent, None)
-    }
-
-    fn end_sign_in(&self) -> Result<()> {
-        self.local.sign_in_dir().forget()
     }
 
     fn shared(&self) -> &dyn SharedStorage {

@@ -11,7 +11,6 @@ use crate::folders::Folders;
 use crate::profile::profile_table::{Cache, ProfileTable};
 use crate::storage::codex_home::CodexHome;
 use crate::storage::local::LocalStorage;
-use crate::storage::local_logins::Medium;
 use crate::storage::{CachedLogin, Storage, StorageKind};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -38,15 +37,10 @@ pub fn open(
 ) -> Result<LoginStorage> {
     let timeout = places.keyring_timeout;
     let cache = settings.cache.unwrap_or_default() == Cache::Runtime;
-    let medium = match kind {
-        StorageKind::Codex => {
-            let home = CodexHome::new(places.codex_home.clone(), timeout);
-            return Ok(LoginStorage::Codex(Rc::new(home)));
-        }
-        StorageKind::File => Medium::File,
-        StorageKind::Keyring => Medium::Keyring { cache, timeout },
-        StorageKind::Memory | StorageKind::Etcd => Medium::Memory,
-    };
+    if kind == StorageKind::Codex {
+        let home = CodexHome::new(places.codex_home.clone(), timeout);
+        return Ok(LoginStorage::Codex(Rc::new(home)));
+    }
     let folders = Folders::of_user()?;
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
@@ -56,7 +50,7 @@ pub fn open(
         let settings = settings.etcd.as_ref().ok_or_else(no_etcd)?;
         return open_etcd(settings, &folders, &identity, cache, timeout);
     }
-    let local = LocalStorage::new(medium, &folders, &identity, account)?;
+    let local = LocalStorage::new(kind, &folders, &identity, account, cache, timeout)?;
     Ok(LoginStorage::Local(Rc::new(local)))
 }
 

@@ -106,7 +106,7 @@ pub fn recover(
     if !is_default(profile, login_dir)? {
         return Ok(None);
     }
-    match profile.storage.unfinished(Request::Refresh)? {
+    match profile.storage.unfinished(login_dir, Request::Refresh)? {
         None => Ok(None),
         Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
         Some(Unfinished::Answered(intent, tokens)) => {
@@ -173,7 +173,8 @@ pub fn recover_renewal(profile: &Profile, deadline: &Deadline) -> Result<()> {
 
 /// Commits the answer that a killed sign-in left, whichever account it brought. The caller holds the sign-in lock.
 pub fn recover_sign_in(profile: &Profile, deadline: &Deadline) -> Result<LeftSignIn> {
-    match profile.storage.unfinished(Request::SignIn)? {
+    let sign_in_dir = profile.storage.sign_in_dir();
+    match profile.storage.unfinished(&sign_in_dir, Request::SignIn)? {
         None => Ok(LeftSignIn::Nothing),
         Some(Unfinished::Unanswered(_)) => Ok(LeftSignIn::CutOff),
         Some(Unfinished::Answered(intent, tokens)) => {

@@ -17,7 +17,7 @@ use crate::renewal::session::{
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::storage::codex_config::LoginMethod;
 use crate::storage::journal::{Intent, Request};
-use crate::storage::login_dir::SignInDir;
+use crate::storage::login_dir::LoginDir;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
@@ -27,7 +27,7 @@ use std::time::Duration;
 struct SignIn<'a> {
     profile: &'a Profile,
     server: AuthorizationServer<'a>,
-    dir: SignInDir,
+    dir: LoginDir,
     /// The sign-in ends early when the stored login meets it.
     unless: Option<Validity>,
     /// An earlier exchange was cut off.
@@ -224,7 +224,7 @@ impl SignIn<'_> {
         let hold = hold(self.profile)?;
         hold.probe()?;
         let intent = self.intent(&pending);
-        let mut journal = self.profile.storage.begin_sign_in(&intent)?;
+        let mut journal = self.profile.storage.begin(&self.dir, &intent)?;
         match self.server.exchange(&pending, approval) {
             TokenOutcome::Tokens(tokens) => {
                 let store = || commit_sign_in(&self.server, &*hold, &intent, &tokens);
@@ -246,7 +246,7 @@ impl SignIn<'_> {
     /// Stores the tokens that a poll brought. They are on disk before this process waits for a lock.
     fn receive(&self, pending: &DeviceAuthorization, tokens: &TokenResponse) -> Result<()> {
         let intent = self.intent(pending);
-        let record = || self.profile.storage.begin_sign_in(&intent)?.answer(tokens);
+        let record = || self.profile.storage.begin(&self.dir, &intent)?.answer(tokens);
         let store = || commit_sign_in(&self.server, &*hold(self.profile)?, &intent, tokens);
         Ok(until_recorded_or_stored(record, store)?)
     }

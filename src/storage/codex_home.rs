@@ -35,6 +35,11 @@ impl CodexHome {
         &self.dir
     }
 
+    /// Returns where a link at `auth.json` leads, or `auth.json` itself.
+    pub fn linked_file(&self) -> PathBuf {
+        follow_links(&self.dir.join("auth.json"))
+    }
+
     /// Returns Codex's configuration. It is read once.
     pub fn config(&self) -> Result<&CodexConfig> {
         match self.config.get() {
@@ -143,7 +148,7 @@ impl CodexHome {
     }
 
     fn keyring_item(&self) -> Location {
-        Location::Keyring(Item::of_codex(&self.dir, self.keyring_timeout))
+        Location::Keyring { item: Item::of_codex(&self.dir, self.keyring_timeout), copy: None }
     }
 
     fn has_keyring(&self) -> bool {

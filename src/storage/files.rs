@@ -151,20 +151,14 @@ fn check_replaceable(path: &Path) -> Result<()> {
     Err(Error::new(Kind::Storage, message).hint(hint))
 }
 
-/// Removes the file at `path`. Returns false when it does not exist.
+/// Removes the file at `path`, also on disk when this returns. Returns false when it does not exist.
 pub fn remove(path: &Path) -> Result<bool> {
-    let removed = none_if_missing(fs::remove_file(path)).context("remove", path)?;
-    Ok(removed.is_some())
-}
-
-/// As [`remove`], and on disk when this returns.
-pub fn remove_and_sync(path: &Path) -> Result<bool> {
-    let removed = remove(path)?;
-    if removed {
-        let folder = folder_of(path);
-        sync_folder(folder).context("sync", folder)?;
-    }
-    Ok(removed)
+    let Some(()) = none_if_missing(fs::remove_file(path)).context("remove", path)? else {
+        return Ok(false);
+    };
+    let folder = folder_of(path);
+    sync_folder(folder).context("sync", folder)?;
+    Ok(true)
 }
 
 /// Returns a path in `folder` for a temporary file of this process.

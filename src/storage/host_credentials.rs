@@ -194,17 +194,8 @@ impl HostCredentials {
         let Some(timeout) = self.keyring_timeout else {
             return Location::File(self.folder.join(&self.file));
         };
-        Location::Keyring(Item::own(self.item_name(), timeout.min(deadline.remaining())))
-    }
-
-    /// Returns `git|PROTOCOL://HOST`, or the file name where protocol and host are long or not printable.
-    fn item_name(&self) -> String {
-        let url = [&self.protocol, &b"://"[..], &self.host].concat();
-        let is_plain = url.len() <= 256 && url.iter().all(u8::is_ascii_graphic);
-        match String::from_utf8(url) {
-            Ok(url) if is_plain => format!("git|{url}"),
-            _ => format!("git|{}", self.file),
-        }
+        let timeout = timeout.min(deadline.remaining());
+        Location::Keyring { item: Item::own(format!("git|{}", self.file), timeout), copy: None }
     }
 }
 
@@ -252,7 +243,5 @@ mod tests {
         }
         let odd = host_credentials("../..", &"/\u{e4}".repeat(1000));
         assert_eq!(odd.file.len(), "....-".len() + 1 + 32);
-        assert!(odd.item_name().len() < 64 && !odd.item_name().contains("://"));
-        assert_eq!(host_credentials("https", "A.example:8").item_name(), "git|https://a.example:8");
     }
 }

@@ -1,177 +1,260 @@
-//! Logins of this program's own: in files, in the platform's keyring, or in memory until the machine restarts. One
-//! folder for each issuer, client and scope has one login for each account.
+//! Logins of this program's own: in files, in the platform's keyring, or in memory until the machine restarts. Each
+//! issuer, client and scope has a folder, with one login per account.
 //!
 //! ```text
-//! MEDIUM/ISSUER-HASH/default          which account is the default one
-//! MEDIUM/ISSUER-HASH/accounts         the accounts
-//! MEDIUM/ISSUER-HASH/write            the lock of every change here; empty, never deleted
-//! MEDIUM/ISSUER-HASH/sign-in/         the sign-in directory
-//! MEDIUM/ISSUER-HASH/ACCOUNT-HASH/    a login directory, with the login itself in `login`
+//! STORAGE/FOLDER/accounts    the accounts, and which of them is the default one
+//! STORAGE/FOLDER/write       the lock of every change in the folder; empty, never deleted
+//! STORAGE/FOLDER/sign-in/    the sign-in directory
+//! STORAGE/FOLDER/KEY/        the login directory of one account, with the login itself in `login`
 //! ```
 //!
-//! In a keyring, `default`, `accounts` and `login` are items of these names. Copies without refresh token and ID token
-//! lie under the same names in memory, where the system has a folder in memory.
+//! STORAGE is `logins`, `keyring` or `memory`, FOLDER is what [`folder_name`] returns, and KEY is the hash of an account. In
+//! a keyring, `accounts` and `login` are items of these names. Copies without refresh token and ID token lie under the
+//! same names in memory, where the system has a folder in memory.
 
 use crate::account::Account;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::Login;
-use crate::storage::cached_value::CachedValue;
-use crate::storage::files::sweep_temporary_files;
-use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
-use crate::storage::local_hold::Held;
-use crate::storage::local_logins::{Key, LocalLogins, Medium, parse};
+use crate::storage::files::Bytes;
+use crate::storage::journal::Request;
+use crate::storage::keyring::Item;
+use crate::storage::local_hold::HeldLocalLogin;
+use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, SignInDir, create_private};
+use crate::storage::login_dir::{LoginDir, create_private};
 use crate::storage::stored_login::StoredLogin;
-use crate::storage::{CachedLogin, HeldLogin, Storage};
+use crate::storage::{CachedLogin, HeldLogin, Storage, StorageKind};
 use crate::tokens::{Fingerprint, to_json};
-use std::fs;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct LocalStorage {
-    logins: LocalLogins,
+    /// The folder of this issuer, client and scope.
+    dir: PathBuf,
+    /// The folder's name. It begins the names of the keyring items.
+    folder: String,
+    /// `None` for files.
+    keyring_timeout: Option<Duration>,
+    /// Whether copies of keyring items lie in `dir`, which is in memory.
+    has_copies: bool,
+    /// The account that is named; `None` stands for the default one.
+    account: Option<String>,
 }
+
+/// The hash of a user and a workspace.
+pub(super) type Key = String;
+
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Accounts {
+    pub default: Option<Key>,
+    pub accounts: BTreeMap<Key, Account>,
+}
+
+/// How a value is read: from files alone, or from wherever it is.
+type Reading = fn(&Location) -> Result<Option<Bytes>>;
 
 impl LocalStorage {
     /// `granted_by` names issuer, client, scope and whatever else makes one login another. The issuer comes first.
+    /// `cache` says whether copies of keyring items may lie in memory.
     ///
     /// # Errors
-    /// `Configuration` when the system has no folder for the medium.
+    /// `Configuration` when the system has no folder in memory and `kind` needs one.
     pub fn new(
-        medium: Medium,
+        kind: StorageKind,
         folders: &Folders,
         granted_by: &[&str],
         account: Option<String>,
+        cache: bool,
+        keyring_timeout: Duration,
     ) -> Result<Self> {
-        let root = match (medium, &folders.runtime) {
-            (Medium::File, _) | (Medium::Keyring { .. }, None) => &folders.state,
-            // Beside the keyring's own socket, so that all who share the keyring meet.
-            (Medium::Memory | Medium::Keyring { .. }, Some(runtime)) => runtime,
-            (Medium::Memory, None) => return Err(no_memory()),
-        };
-        let in_memory = folders.runtime.as_ref() == Some(root);
-        let kind = match medium {
-            Medium::File => "logins",
-            Medium::Keyring { .. } => "keyring",
-            Medium::Memory => "memory",
-        };
-        let name = name_of(granted_by);
-        let dir = root.join(kind).join(&name);
-        Ok(Self { logins: LocalLogins { medium, dir, name, in_memory, account } })
+        // The locks of keyring logins are beside the keyring's own socket, so that all who share the keyring meet.
+        let runtime = folders.runtime.as_ref().filter(|_| kind != StorageKind::File);
+        if kind == StorageKind::Memory && runtime.is_none() {
+            return Err(no_memory_folder());
+        }
+        let storage = if kind == StorageKind::File { "logins" } else { kind.name() };
+        let folder = folder_name(granted_by);
+        Ok(Self {
+            dir: runtime.unwrap_or(&folders.state).join(storage).join(&folder),
+            folder,
+            keyring_timeout: (kind == StorageKind::Keyring).then_some(keyring_timeout),
+            has_copies: kind == StorageKind::Keyring && cache && runtime.is_some(),
+            account,
+        })
     }
 
     /// Returns the login as files show it. Takes no lock and asks no keyring.
     pub fn read_cached(&self) -> Result<Option<CachedLogin>> {
-        let Some(key) = self.logins.key_by(CachedValue::read_cached)? else { return Ok(None) };
-        let value = self.logins.login_value(&key);
-        let Some(document) = value.read_cached()? else { return Ok(None) };
-        let login = parse(&value, &document).ok().map(StoredLogin::login);
-        Ok(login.map(|login| CachedLogin { login, login_dir: self.logins.login_dir_of(&key) }))
+        let Some(key) = self.key_by(Location::read_cached)? else { return Ok(None) };
+        let location = self.login_location(&key);
+        let Some(document) = location.read_cached()? else { return Ok(None) };
+        let login = parse(&location, &document).ok().map(StoredLogin::login);
+        Ok(login.map(|login| CachedLogin { login, login_dir: self.login_dir_of(&key) }))
     }
 
     /// Returns the storage of the login that is called `name`, if there is one.
     pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
-        let account = Some(name.to_owned());
-        Ok(self
-            .logins
-            .key_of(name, CachedValue::read_nearest)?
-            .map(|_| Self { logins: LocalLogins { account, ..self.logins.clone() } }))
+        let key = self.stored_accounts()?.key_of(name)?;
+        Ok(key.map(|_| Self { account: Some(name.to_owned()), ..self.clone() }))
+    }
+
+    /// Returns the location of a value of this folder.
+    fn location(&self, name: &str) -> Location {
+        let path = self.dir.join(name);
+        match self.keyring_timeout {
+            None => Location::File(path),
+            Some(timeout) => Location::Keyring {
+                item: Item::own(format!("{}/{name}", self.folder), timeout),
+                copy: self.has_copies.then_some(path),
+            },
+        }
+    }
+
+    pub(super) fn login_location(&self, key: &Key) -> Location {
+        self.location(&format!("{key}/login"))
+    }
+
+    pub(super) fn login_dir_of(&self, key: &Key) -> LoginDir {
+        LoginDir::new(self.dir.join(key))
+    }
+
+    fn accounts_by(&self, read: Reading) -> Result<Accounts> {
+        let location = self.location("accounts");
+        read(&location)?.map_or_else(|| Ok(Accounts::default()), |bytes| parse(&location, &bytes))
+    }
+
+    pub(super) fn stored_accounts(&self) -> Result<Accounts> {
+        self.accounts_by(Location::read_nearest)
+    }
+
+    pub(super) fn write_accounts(&self, accounts: &Accounts) -> Result<()> {
+        let bytes = serde_json::to_vec(accounts).expect("accounts serialize");
+        self.location("accounts").write_with_copy(&bytes, &bytes)
+    }
+
+    fn key_by(&self, read: Reading) -> Result<Option<Key>> {
+        let accounts = self.accounts_by(read)?;
+        match &self.account {
+            None => Ok(accounts.default),
+            Some(name) => accounts.key_of(name),
+        }
+    }
+
+    /// Returns the key of the named account, else of the default one; `None` where no such login is stored.
+    pub(super) fn key(&self) -> Result<Option<Key>> {
+        self.key_by(Location::read_nearest)
+    }
+
+    pub(super) fn stored_login(&self, key: &Key) -> Result<Option<StoredLogin>> {
+        let location = self.login_location(key);
+        let Some(bytes) = location.read()? else { return Ok(None) };
+        let login: StoredLogin = parse(&location, &bytes)?;
+        if key_of(login.account()) != *key {
+            let what = format!("{location} is the login of another account");
+            return Err(Error::new(Kind::Storage, what).sign_in_again());
+        }
+        Ok(Some(login))
+    }
+
+    /// Returns the path of the lock of every change in this folder.
+    pub(super) fn write_lock(&self) -> Result<PathBuf> {
+        create_private(&self.dir)?;
+        Ok(self.dir.join("write"))
     }
 
     /// Writes the copies again, unless another process is changing a login.
-    fn write_copies(&self, key: &Key) -> Result<()> {
-        create_private(&self.logins.dir)?;
-        let Some(_lock) = Lock::try_acquire(&self.logins.dir.join("write"))? else { return Ok(()) };
-        for name in ["default", "accounts"] {
-            let value = self.logins.value(name);
-            if let Some(bytes) = value.read()? {
-                value.write_copy(&bytes)?;
+    fn write_copies(&self) -> Result<()> {
+        let Some(_lock) = Lock::try_acquire(&self.write_lock()?)? else { return Ok(()) };
+        let accounts = self.location("accounts");
+        if let Some(bytes) = accounts.read()? {
+            accounts.write_copy(&bytes)?;
+        }
+        let Some(key) = self.key()? else { return Ok(()) };
+        let Some(login) = self.stored_login(&key)? else { return Ok(()) };
+        self.login_location(&key).write_copy(&to_json(&login.without_long_lived()))
+    }
+}
+
+impl Accounts {
+    /// Returns the key of the account that is called `name`; of several, the default one.
+    ///
+    /// # Errors
+    /// `Usage` when several accounts have this name, and none of them is the default one.
+    fn key_of(&self, name: &str) -> Result<Option<Key>> {
+        let called = self.accounts.iter().filter(|(_, account)| account.is_named(name));
+        let called: Vec<_> = called.collect();
+        match called[..] {
+            [] => Ok(None),
+            [(key, _)] => Ok(Some(key.clone())),
+            _ if called.iter().any(|(key, _)| self.default.as_ref() == Some(*key)) => {
+                Ok(self.default.clone())
+            }
+            [(_, first), (_, second), ..] => {
+                let workspace = |account: &Account| account.account_id.clone().unwrap_or_default();
+                let (first, second) = (workspace(first), workspace(second));
+                let what = format!("{name} is signed in to more than one workspace");
+                let hint = format!("name one: --account {first}, or {second}");
+                Err(Error::new(Kind::Usage, what).hint(hint))
             }
         }
-        let Some(document) = self.logins.document(key)? else { return Ok(()) };
-        self.logins.login_value(key).write_copy(&to_json(&document.without_long_lived()))
     }
 }
 
 impl Storage for LocalStorage {
     fn login_dir(&self) -> Result<Option<LoginDir>> {
-        Ok(self.logins.key()?.map(|key| self.logins.login_dir_of(&key)))
+        Ok(self.key()?.map(|key| self.login_dir_of(&key)))
     }
 
-    fn sign_in_dir(&self) -> SignInDir {
-        self.logins.sign_in_dir()
+    fn sign_in_dir(&self) -> LoginDir {
+        LoginDir::of_sign_ins(&self.dir)
     }
 
     fn watched(&self) -> Vec<PathBuf> {
-        vec![self.logins.dir.clone()]
+        vec![self.dir.clone()]
+    }
+
+    /// The account of a sign-in is not known yet: its target only proves that a login can be written.
+    fn target(&self, request: Request) -> Result<Option<Location>> {
+        let key = if request == Request::Refresh { self.key()? } else { None };
+        Ok(Some(self.login_location(&key.unwrap_or_else(|| "sign-in".into()))))
     }
 
     fn load(&self) -> Result<Option<Login>> {
-        let Some(key) = self.logins.key()? else { return Ok(None) };
-        Ok(self.logins.document(&key)?.map(StoredLogin::login))
+        let Some(key) = self.key()? else { return Ok(None) };
+        Ok(self.stored_login(&key)?.map(StoredLogin::login))
     }
 
-    fn refresh_copies(&self) -> Result<()> {
-        if self.logins.value("default").copy.is_some()
-            && let Some(key) = self.logins.key()?
-        {
+    fn refresh_copies(&self) {
+        if self.has_copies {
             // Without copies each call asks the keyring: slower, and right.
-            let _ = self.write_copies(&key);
+            let _ = self.write_copies();
         }
-        Ok(())
     }
 
     fn describe(&self) -> Result<String> {
-        let key = self.logins.key()?.unwrap_or_else(|| "ACCOUNT".into());
-        Ok(self.logins.login_value(&key).location.to_string())
+        let key = self.key()?.unwrap_or_else(|| "ACCOUNT".into());
+        Ok(self.login_location(&key).to_string())
     }
 
     /// Takes no lock; see `local_hold.rs`.
     fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        create_private(&self.logins.dir)?;
-        Ok(Box::new(Held { logins: &self.logins }))
-    }
-
-    fn sweep(&self) {
-        sweep_temporary_files(&self.logins.dir);
-        for folder in fs::read_dir(&self.logins.dir).into_iter().flatten().flatten() {
-            sweep_temporary_files(&folder.path());
-        }
-    }
-
-    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>> {
-        let (journal, value) = match request {
-            Request::SignIn => (self.logins.sign_in_dir().journal(), self.logins.new_login_value()),
-            Request::Refresh => {
-                let Some(key) = self.logins.key()? else { return Ok(None) };
-                (self.logins.login_dir_of(&key).journal(), self.logins.login_value(&key))
-            }
-        };
-        journal::unfinished(&journal, || value.location.seal(request))
-    }
-
-    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal> {
-        let seal = self.logins.new_login_value().location.new_seal(Request::SignIn)?;
-        Journal::begin(&self.logins.sign_in_dir().journal(), intent, seal)
-    }
-
-    fn end_sign_in(&self) -> Result<()> {
-        self.logins.sign_in_dir().forget()?;
-        // A key without a journal is harmless, and the next sign-in replaces it.
-        let _ = self.logins.new_login_value().location.remove_seal(Request::SignIn);
-        Ok(())
+        create_private(&self.dir)?;
+        Ok(Box::new(HeldLocalLogin { storage: self }))
     }
 
     fn accounts(&self) -> Result<Vec<Account>> {
-        Ok(self.logins.stored_accounts()?.into_values().collect())
+        Ok(self.stored_accounts()?.accounts.into_values().collect())
     }
 }
 
-/// Returns the name of the folder of an issuer, a client and a scope.
-pub fn name_of(granted_by: &[&str]) -> String {
+/// Returns the name of the folder of an issuer, a client and a scope: the issuer's host, and a hash of all of them.
+pub fn folder_name(granted_by: &[&str]) -> String {
     let host = granted_by[0].split("://").last().unwrap_or_default();
     let host: String =
         host.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
@@ -179,7 +262,23 @@ pub fn name_of(granted_by: &[&str]) -> String {
     format!("{host}-{}", hash.prefix(16))
 }
 
-fn no_memory() -> Error {
+/// Returns the key of an account. Two workspaces of one user are two accounts.
+pub(super) fn key_of(account: &Account) -> Key {
+    let user = account.user_id.as_ref().or(account.email.as_ref());
+    let parts = [user, account.account_id.as_ref()].map(|part| part.map_or("", String::as_str));
+    Fingerprint::of(parts.join("\0").as_bytes()).prefix(16).to_owned()
+}
+
+/// Parses a value. The error never quotes it.
+fn parse<T: DeserializeOwned>(location: &Location, bytes: &Bytes) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let position = format!("line {}, column {}", error.line(), error.column());
+        let what = format!("cannot parse {location} ({position})");
+        Error::new(Kind::Storage, what).sign_in_again()
+    })
+}
+
+fn no_memory_folder() -> Error {
     Error::new(
         Kind::Configuration,
         "storage = \"memory\" needs a private folder in memory, and XDG_RUNTIME_DIR names none",

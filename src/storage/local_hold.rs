@@ -1,33 +1,32 @@
-//! The changes of logins in [`LocalStorage`]. Each takes the `write` lock and compares under it.
+//! Changes the logins in [`LocalStorage`]. Each change takes the lock `write` and compares under it.
 //!
 //! A hold takes no lock itself: the renewal lock of an account already keeps other processes from renewing its login, and
 //! a lock of the whole storage would make the accounts wait for each other's requests.
-//!
-//! [`LocalStorage`]: crate::storage::local::LocalStorage
 
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal, Request};
-use crate::storage::local_logins::{Key, LocalLogins, key_of};
+use crate::storage::local::{Key, LocalStorage, key_of};
+use crate::storage::lock::Lock;
 use crate::storage::stored_login::StoredLogin;
-use crate::storage::{Change, HeldLogin};
+use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 
-pub(super) struct Held<'a> {
-    pub logins: &'a LocalLogins,
+pub(super) struct HeldLocalLogin<'a> {
+    pub storage: &'a LocalStorage,
 }
 
-impl Held<'_> {
-    fn write(&self, key: &Key, document: StoredLogin) -> Result<()> {
-        let bytes = to_json(&document);
-        let copy = to_json(&document.without_long_lived());
-        self.logins.login_value(key).write(&bytes, &copy)
+impl HeldLocalLogin<'_> {
+    fn write(&self, key: &Key, login: StoredLogin) -> Result<()> {
+        let bytes = to_json(&login);
+        let copy = to_json(&login.without_long_lived());
+        self.storage.login_location(key).write_with_copy(&bytes, &copy)
     }
 
     fn renew(&self, replaces: Option<&Fingerprint>, tokens: &TokenResponse) -> Result<bool> {
-        let Some(key) = self.logins.key()? else { return Ok(false) };
-        let Some(stored) = self.logins.document(&key)? else { return Ok(false) };
+        let Some(key) = self.storage.key()? else { return Ok(false) };
+        let Some(stored) = self.storage.stored_login(&key)? else { return Ok(false) };
         if Some(&stored.fingerprint()) != replaces {
             return Ok(false);
         }
@@ -36,38 +35,36 @@ impl Held<'_> {
     }
 
     /// Replaces the earlier login of the same account, and none of another account.
-    fn sign_in(&self, document: StoredLogin, is_default: bool) -> Result<bool> {
-        let account = document.account().clone();
+    fn sign_in(&self, login: StoredLogin, is_default: bool) -> Result<bool> {
+        let account = login.account().clone();
         let key = key_of(&account);
-        let stored = self.logins.document(&key)?.map(|stored| stored.signed_in_at());
-        if stored > Some(document.signed_in_at()) {
+        let stored = self.storage.stored_login(&key)?.map(|stored| stored.signed_in_at());
+        if stored > Some(login.signed_in_at()) {
             return Ok(false);
         }
         // A sign-in that is recovered after its commit may have been renewed since.
-        if stored != Some(document.signed_in_at()) {
-            self.write(&key, document)?;
+        if stored != Some(login.signed_in_at()) {
+            self.write(&key, login)?;
         }
-        self.logins.login_dir_of(&key).failure().remove()?;
-        let mut accounts = self.logins.stored_accounts()?;
-        accounts.insert(key.clone(), account);
-        self.logins.write_index("accounts", &accounts)?;
-        if is_default || self.logins.default_key()?.is_none() {
-            self.logins.write_index("default", &key)?;
+        self.storage.login_dir_of(&key).failure().remove()?;
+        let mut accounts = self.storage.stored_accounts()?;
+        if is_default || accounts.default.is_none() {
+            accounts.default = Some(key.clone());
         }
+        accounts.accounts.insert(key, account);
+        self.storage.write_accounts(&accounts)?;
         Ok(true)
     }
 }
 
-impl HeldLogin for Held<'_> {
+impl HeldLogin for HeldLocalLogin<'_> {
     fn probe(&self) -> Result<()> {
-        self.logins.trial_value()?.location.probe()
+        self.storage.target(Request::Refresh)?.map_or(Ok(()), |target| target.probe())
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
-        let Some(key) = self.logins.key()? else { return Ok(None) };
-        let seal = self.logins.login_value(&key).location.new_seal(Request::Refresh)?;
-        let journal = self.logins.login_dir_of(&key).journal();
-        Journal::begin(&journal, intent, seal).map(Some)
+        let Some(login_dir) = self.storage.login_dir()? else { return Ok(None) };
+        self.storage.begin(&login_dir, intent).map(Some)
     }
 
     fn commit(
@@ -76,12 +73,12 @@ impl HeldLogin for Held<'_> {
         change: &Change,
         deadline: &Deadline,
     ) -> Result<bool> {
-        let _lock = self.logins.lock_write(deadline)?;
+        let _lock = Lock::acquire_or_busy(&self.storage.write_lock()?, deadline)?;
         match *change {
             Change::Renewed(tokens) => self.renew(replaces, tokens),
             Change::SignedIn { tokens, by, at, is_default } => {
                 match StoredLogin::signed_in(tokens, by, at) {
-                    Some(document) => self.sign_in(document, is_default),
+                    Some(login) => self.sign_in(login, is_default),
                     None => Ok(false),
                 }
             }
@@ -90,22 +87,24 @@ impl HeldLogin for Held<'_> {
 
     /// The only login that is left becomes the default one.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
-        let _lock = self.logins.lock_write(deadline)?;
-        let Some(key) = self.logins.key()? else { return Ok(false) };
-        let stored = self.logins.document(&key)?.map(StoredLogin::login);
+        let _lock = Lock::acquire_or_busy(&self.storage.write_lock()?, deadline)?;
+        let Some(key) = self.storage.key()? else { return Ok(false) };
+        let stored = self.storage.stored_login(&key)?.map(StoredLogin::login);
         if !stored.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
-        self.logins.sign_in_dir().cancel()?;
-        journal::clear(&self.logins.login_dir_of(&key).journal())?;
-        let mut accounts = self.logins.stored_accounts()?;
-        accounts.remove(&key);
-        if self.logins.default_key()?.as_ref() == Some(&key) {
-            let only = accounts.keys().next().filter(|_| accounts.len() == 1);
-            self.logins.write_index("default", &only)?;
+        self.storage.sign_in_dir().cancel()?;
+        journal::clear(&self.storage.login_dir_of(&key).journal())?;
+        let mut accounts = self.storage.stored_accounts()?;
+        if accounts.default.as_ref() == Some(&key) {
+            let mut others = accounts.accounts.keys().filter(|other| **other != key);
+            let only = others.next().filter(|_| others.next().is_none());
+            accounts.default = only.cloned();
+            self.storage.write_accounts(&accounts)?;
         }
-        let removed = self.logins.login_value(&key).remove()?;
-        self.logins.write_index("accounts", &accounts)?;
+        let removed = self.storage.login_location(&key).remove()?;
+        accounts.accounts.remove(&key);
+        self.storage.write_accounts(&accounts)?;
         Ok(removed)
     }
 }

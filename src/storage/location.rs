@@ -1,10 +1,8 @@
-//! Where one login or one index is kept: in a file, or in an item of the keyring.
+//! Where one value is kept: in a file, or in an item of the keyring.
 
 use crate::clock;
 use crate::error::{IoResultExt, Result};
-use crate::storage::files::{
-    Bytes, folder_of, follow_links, probe_replace, read, remove_and_sync, replace,
-};
+use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
 use crate::storage::journal::Request;
 use crate::storage::keyring::Item;
 use crate::storage::login_dir::create_private;
@@ -17,37 +15,75 @@ use std::path::PathBuf;
 pub enum Location {
     /// A symbolic link is followed, and stays a link when its target is replaced.
     File(PathBuf),
-    Keyring(Item),
+    Keyring {
+        item: Item,
+        /// A file in memory with what callers may read without the keyring.
+        copy: Option<PathBuf>,
+    },
 }
 
 impl Location {
-    /// Returns the content; `None` where the file or the item does not exist.
+    /// Returns the value; `None` where the file or the item does not exist.
     pub fn read(&self) -> Result<Option<Bytes>> {
         match self {
-            Self::Keyring(item) => item.load(),
+            Self::Keyring { item, .. } => item.load(),
             Self::File(path) => read(path),
         }
     }
 
-    /// Replaces the content, on disk or in the keyring when this returns. Creates a missing folder.
-    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+    /// Reads the value or its copy from a file. `None` says nothing about a value in the keyring.
+    pub fn read_cached(&self) -> Result<Option<Bytes>> {
         match self {
-            Self::Keyring(item) => item.save(bytes),
+            Self::Keyring { copy, .. } => Ok(copy.as_ref().and_then(|copy| read(copy).ok()?)),
+            Self::File(path) => read(path),
+        }
+    }
+
+    /// Returns the copy, else the value.
+    pub fn read_nearest(&self) -> Result<Option<Bytes>> {
+        match self.read_cached()? {
+            Some(copy) => Ok(Some(copy)),
+            None => self.read(),
+        }
+    }
+
+    /// Replaces the value, on disk or in the keyring when this returns. Creates a missing folder.
+    pub fn write(&self, value: &[u8]) -> Result<()> {
+        match self {
+            Self::Keyring { item, .. } => item.save(value),
             Self::File(path) => {
                 create_private(folder_of(path))?;
-                replace(&follow_links(path), bytes)
+                replace(&follow_links(path), value)
             }
         }
     }
 
-    /// Removes the file or the item, and the key of its journal. Returns whether there was one.
+    /// Writes the value, then its copy. A kill in between leaves no copy of the old value.
+    pub fn write_with_copy(&self, value: &[u8], copy: &[u8]) -> Result<()> {
+        self.remove_copy()?;
+        self.write(value)?;
+        self.write_copy(copy)
+    }
+
+    /// Writes the copy of a value that was read under the lock that the caller still holds.
+    pub fn write_copy(&self, copy: &[u8]) -> Result<()> {
+        let Self::Keyring { copy: Some(path), .. } = self else { return Ok(()) };
+        create_private(folder_of(path))?;
+        replace(path, copy)
+    }
+
+    fn remove_copy(&self) -> Result<()> {
+        let Self::Keyring { copy: Some(path), .. } = self else { return Ok(()) };
+        remove(path).map(drop)
+    }
+
+    /// Removes the file or the item, its copy, and the key of its journal. Returns whether there was a file or an item.
     pub fn remove(&self) -> Result<bool> {
+        self.remove_copy()?;
+        self.remove_seal(Request::Refresh)?;
         match self {
-            Self::Keyring(item) => {
-                item.journal_key(Request::Refresh).remove()?;
-                item.remove()
-            }
-            Self::File(path) => remove_and_sync(&follow_links(path)),
+            Self::Keyring { item, .. } => item.remove(),
+            Self::File(path) => remove(&follow_links(path)),
         }
     }
 
@@ -58,14 +94,14 @@ impl Location {
                 create_private(folder_of(path))?;
                 probe_replace(&follow_links(path))
             }
-            Self::Keyring(item) => item.probe(),
+            Self::Keyring { item, .. } => item.probe(),
         }
     }
 
     /// Proves that [`Location::write`] can write now, before `request` is sent. Returns the key that seals the answer in
     /// the journal of `request`; `None` for a file, whose answer is not sealed.
     pub fn new_seal(&self, request: Request) -> Result<Option<Seal>> {
-        let Self::Keyring(item) = self else { return self.probe().map(|()| None) };
+        let Self::Keyring { item, .. } = self else { return self.probe().map(|()| None) };
         let seal = Seal::new()?;
         item.journal_key(request).save(seal.bytes())?;
         Ok(Some(seal))
@@ -73,17 +109,15 @@ impl Location {
 
     /// Returns the key of the last [`Location::new_seal`] for `request`.
     pub fn seal(&self, request: Request) -> Result<Option<Seal>> {
-        let Self::Keyring(item) = self else { return Ok(None) };
+        let Self::Keyring { item, .. } = self else { return Ok(None) };
         let key = item.journal_key(request).load()?;
         Ok(key.and_then(|key| Seal::from_bytes(&key)))
     }
 
     /// Removes the key that [`Location::new_seal`] made for `request`, if there is one.
     pub fn remove_seal(&self, request: Request) -> Result<()> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Keyring(item) => item.journal_key(request).remove().map(drop),
-        }
+        let Self::Keyring { item, .. } = self else { return Ok(()) };
+        item.journal_key(request).remove().map(drop)
     }
 
     /// Renames a damaged file to `auth.json.corrupt-TIME`. A keyring item stays and is replaced, because a copy in a
@@ -100,7 +134,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Keyring(item) => item.fmt(f),
+            Self::Keyring { item, .. } => item.fmt(f),
         }
     }
 }

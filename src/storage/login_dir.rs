@@ -7,10 +7,11 @@
 use crate::clock::Deadline;
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{IoResultExt, Result};
-use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, InvalidToken, Record, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,17 @@ use std::path::{Path, PathBuf};
 /// skew           how far the issuer's clock is ahead, in seconds, where the login has no room for it
 /// pinned         the account that the login must be of
 /// ```
+///
+/// or of the sign-ins of one issuer and client, whichever account a sign-in brings:
+///
+/// ```text
+/// lock                  the sign-in lock; empty, never deleted
+/// journal               the exchange in flight, and its answer
+/// failure               how the last sign-in failed
+/// device-authorization  what waits for the user's approval
+/// polled                the device code whose last poll has no known answer
+/// signed-in             the last sign-in that ended with a login
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginDir {
     dir: PathBuf,
@@ -35,79 +47,8 @@ impl LoginDir {
         Self { dir }
     }
 
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    pub fn create(&self) -> Result<()> {
-        create(&self.dir)
-    }
-
-    pub fn lock(&self) -> PathBuf {
-        self.dir.join("lock")
-    }
-
-    pub fn journal(&self) -> PathBuf {
-        self.dir.join("journal")
-    }
-
-    pub fn failure(&self) -> Record<Failure> {
-        Record::new(self.dir.join("failure"))
-    }
-
-    pub fn invalid_token(&self) -> Record<InvalidToken> {
-        Record::new(self.dir.join("invalid-token"))
-    }
-
-    pub fn rejected(&self) -> Record<Fingerprint> {
-        Record::new(self.dir.join("rejected"))
-    }
-
-    /// Whether a caller has reported `access_token` as rejected by a resource server.
-    pub fn has_rejected(&self, access_token: &Secret<String>) -> Result<bool> {
-        Ok(self.rejected().load()?.is_some_and(|rejected| rejected == access_token.fingerprint()))
-    }
-
-    /// How far the issuer's clock is ahead of this machine's, in seconds.
-    pub fn skew(&self) -> Record<i64> {
-        Record::new(self.dir.join("skew"))
-    }
-
-    pub fn pinned(&self) -> Record<String> {
-        Record::new(self.dir.join("pinned"))
-    }
-
-    /// Takes the renewal lock if it is free.
-    pub fn try_acquire(&self) -> Result<Option<Lock>> {
-        self.create()?;
-        Lock::try_acquire(&self.lock())
-    }
-
-    /// Takes the renewal lock, unless another process holds it until `deadline`.
-    pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
-        self.create()?;
-        Lock::acquire(&self.lock(), deadline)
-    }
-}
-
-/// The records of the sign-ins of one issuer and client, whichever account a sign-in brings:
-///
-/// ```text
-/// lock                  the sign-in lock; empty, never deleted
-/// journal               the exchange in flight, and its answer
-/// device-authorization  what waits for the user's approval
-/// polled                the device code whose last poll has no known answer
-/// failure               how the last sign-in failed
-/// signed-in             the last sign-in that ended with a login
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignInDir {
-    dir: PathBuf,
-}
-
-impl SignInDir {
     /// The sign-in directory inside `folder`.
-    pub fn inside(folder: &Path) -> Self {
+    pub fn of_sign_ins(folder: &Path) -> Self {
         Self { dir: folder.join("sign-in") }
     }
 
@@ -115,32 +56,73 @@ impl SignInDir {
         &self.dir
     }
 
+    /// Creates the directory, and makes it private again where others can look into it.
     pub fn create(&self) -> Result<()> {
-        create(&self.dir)
+        create_private(&self.dir)?;
+        #[cfg(unix)]
+        close(&self.dir);
+        Ok(())
     }
 
     pub fn lock(&self) -> PathBuf {
         self.dir.join("lock")
     }
 
+    /// Takes the lock if it is free.
+    pub fn try_acquire(&self) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::try_acquire(&self.lock())
+    }
+
+    /// Takes the lock, unless another process holds it until `deadline`.
+    pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
+        self.create()?;
+        Lock::acquire(&self.lock(), deadline)
+    }
+
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal")
     }
 
-    pub fn device_authorization(&self) -> Record<DeviceAuthorization> {
-        Record::new(self.dir.join("device-authorization"))
-    }
-
-    pub fn polled(&self) -> Record<Fingerprint> {
-        Record::new(self.dir.join("polled"))
+    fn record<T: Serialize + DeserializeOwned>(&self, name: &str) -> Record<T> {
+        Record::new(self.dir.join(name))
     }
 
     pub fn failure(&self) -> Record<Failure> {
-        Record::new(self.dir.join("failure"))
+        self.record("failure")
+    }
+
+    pub fn invalid_token(&self) -> Record<InvalidToken> {
+        self.record("invalid-token")
+    }
+
+    pub fn rejected(&self) -> Record<Fingerprint> {
+        self.record("rejected")
+    }
+
+    /// Whether a caller has reported `access_token` as rejected by a resource server.
+    pub fn has_rejected(&self, access_token: &Secret<String>) -> Result<bool> {
+        Ok(self.rejected().load()?.is_some_and(|rejected| rejected == access_token.fingerprint()))
+    }
+
+    pub fn skew(&self) -> Record<i64> {
+        self.record("skew")
+    }
+
+    pub fn pinned(&self) -> Record<String> {
+        self.record("pinned")
+    }
+
+    pub fn device_authorization(&self) -> Record<DeviceAuthorization> {
+        self.record("device-authorization")
+    }
+
+    pub fn polled(&self) -> Record<Fingerprint> {
+        self.record("polled")
     }
 
     pub fn signed_in(&self) -> Record<SignedIn> {
-        Record::new(self.dir.join("signed-in"))
+        self.record("signed-in")
     }
 
     /// Cancels the pending device authorization: the process that polls for it ends. Returns whether there was one.
@@ -151,33 +133,6 @@ impl SignInDir {
         self.polled().remove()?;
         Ok(was_pending)
     }
-
-    /// Removes the records of a sign-in that is over. The journal goes last, so that the next recovery finishes what a
-    /// killed process has not removed.
-    pub fn forget(&self) -> Result<()> {
-        self.cancel()?;
-        journal::clear(&self.journal())
-    }
-
-    /// Takes the sign-in lock, unless another process holds it until `deadline`.
-    pub fn acquire(&self, deadline: &Deadline) -> Result<Option<Lock>> {
-        self.create()?;
-        Lock::acquire(&self.lock(), deadline)
-    }
-
-    /// Takes the sign-in lock if it is free.
-    pub fn try_acquire(&self) -> Result<Option<Lock>> {
-        self.create()?;
-        Lock::try_acquire(&self.lock())
-    }
-}
-
-/// Creates `dir`, and makes it private again where others can look into it.
-fn create(dir: &Path) -> Result<()> {
-    create_private(dir)?;
-    #[cfg(unix)]
-    close(dir);
-    Ok(())
 }
 
 /// Every file inside is 0600, so a folder of another owner may stay open.

@@ -2,9 +2,8 @@
 
 pub mod audit_log;
 pub mod auth_json;
-pub mod cached_value;
-pub mod codex_commit;
 pub mod codex_config;
+mod codex_hold;
 pub mod codex_home;
 pub mod files;
 pub mod host_credentials;
@@ -12,7 +11,6 @@ pub mod journal;
 pub mod keyring;
 pub mod local;
 mod local_hold;
-pub mod local_logins;
 pub mod location;
 pub mod lock;
 pub mod login_dir;
@@ -27,8 +25,10 @@ use crate::client::ClientRegistration;
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::login::Login;
+use crate::storage::files::sweep_temporary_files;
 use crate::storage::journal::{Intent, Journal, Request, Unfinished};
-use crate::storage::login_dir::{LoginDir, SignInDir};
+use crate::storage::location::Location;
+use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
 use crate::storage::shared::SharedStorage;
 use crate::tokens::{Fingerprint, TokenResponse};
@@ -72,10 +72,13 @@ pub trait Storage: std::fmt::Debug {
     fn login_dir(&self) -> Result<Option<LoginDir>>;
 
     /// Returns the directory that protects the sign-ins of this issuer and client, whichever account they bring.
-    fn sign_in_dir(&self) -> SignInDir;
+    fn sign_in_dir(&self) -> LoginDir;
 
     /// Returns the folders in which a change of the login shows.
     fn watched(&self) -> Vec<PathBuf>;
+
+    /// Returns where on this machine the tokens of `request` will be stored; `None` for another host.
+    fn target(&self, request: Request) -> Result<Option<Location>>;
 
     /// Returns the stored login. Takes no lock: a login is replaced, never edited.
     ///
@@ -84,12 +87,7 @@ pub trait Storage: std::fmt::Debug {
     fn load(&self) -> Result<Option<Login>>;
 
     /// Writes the copies in memory from which a warm `get` reads, where the storage has any. A restart removes them.
-    ///
-    /// # Errors
-    /// `Storage` when the storage does not answer.
-    fn refresh_copies(&self) -> Result<()> {
-        Ok(())
-    }
+    fn refresh_copies(&self) {}
 
     /// Says where the login is, or would be.
     fn describe(&self) -> Result<String>;
@@ -107,18 +105,39 @@ pub trait Storage: std::fmt::Debug {
     }
 
     /// Removes the temporary files of killed processes.
-    fn sweep(&self);
+    fn sweep(&self) {
+        let dirs = self.login_dir().ok().flatten().into_iter().chain([self.sign_in_dir()]);
+        let folders = dirs.map(|dir| dir.dir().to_owned()).chain(self.watched());
+        folders.for_each(|folder| sweep_temporary_files(&folder));
+    }
 
-    /// Returns what a killed process left in the journal of `request`. The caller holds the renewal lock for a refresh
-    /// request, and the sign-in lock for a sign-in.
-    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>>;
+    /// Records a request that is about to be sent in the journal of `dir`, and proves that its answer can be stored. The
+    /// caller holds the lock of `dir`.
+    fn begin(&self, dir: &LoginDir, intent: &Intent) -> Result<Journal> {
+        let target = self.target(intent.request)?;
+        let seal = target.map_or(Ok(None), |target| target.new_seal(intent.request))?;
+        Journal::begin(&dir.journal(), intent, seal)
+    }
 
-    /// Records a sign-in that is about to be sent, and proves that its answer can be stored. The caller holds the sign-in
-    /// lock.
-    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal>;
+    /// Returns what a killed process left in the journal of `dir`. The caller holds the lock of `dir`.
+    fn unfinished(&self, dir: &LoginDir, request: Request) -> Result<Option<Unfinished>> {
+        journal::unfinished(&dir.journal(), || {
+            self.target(request)?.map_or(Ok(None), |target| target.seal(request))
+        })
+    }
 
-    /// Removes the records of a sign-in that is over. The caller holds the sign-in lock.
-    fn end_sign_in(&self) -> Result<()>;
+    /// Removes the records of a sign-in that is over. The caller holds the sign-in lock. The journal goes last, so that the
+    /// next recovery finishes what a killed process has not removed.
+    fn end_sign_in(&self) -> Result<()> {
+        let dir = self.sign_in_dir();
+        dir.cancel()?;
+        journal::clear(&dir.journal())?;
+        // A key without a journal is harmless, and the next sign-in replaces it.
+        if let Ok(Some(target)) = self.target(Request::SignIn) {
+            let _ = target.remove_seal(Request::SignIn);
+        }
+        Ok(())
+    }
 
     /// Returns the accounts whose logins are kept here, where several can be.
     fn accounts(&self) -> Result<Vec<Account>> {
@@ -151,8 +170,9 @@ pub trait HeldLogin {
     /// the login has changed and must be read again. The caller holds the renewal lock.
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>>;
 
-    /// Writes `change`, if the stored login still is the one that it `replaces`. Returns false, and writes nothing, if
-    /// another login is stored.
+    /// Writes `change`, unless a newer login is stored: a renewal is written only over the login that it `replaces`, and
+    /// a sign-in over no later sign-in. Codex's login has no time of its sign-in, so that a sign-in too is written only
+    /// over the login that it `replaces`. Returns false where nothing was written.
     ///
     /// # Errors
     /// `Busy` when another process keeps us from it until `deadline`; `Storage` when the login cannot be read or written.

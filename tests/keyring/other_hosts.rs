@@ -37,13 +37,13 @@ pub fn cases() -> Vec<Trial> {
 pub fn secrets_are_in_no_file() {
     let (git, keyring) = git();
     git.approve(format!("{A}password=hunter2\noauth_refresh_token=r"));
-    let item = keyring.secret("git|https://a.example").unwrap();
+    let item = keyring.secret("").unwrap();
     assert!(item.contains(r#""password":"aHVudGVyMg==""#), "{item}");
     assert_eq!(git.password(A), "hunter2");
     let files = files(git.state());
     assert!(files.iter().all(|file| file.ends_with("lock")), "{files:?}");
     git.reject(A);
-    assert_eq!(keyring.secret("git|https://a.example"), None);
+    assert_eq!(keyring.secret(""), None);
 }
 
 /// Asserts that each operation fails in time with exit code 1 and a hint, and that git goes on to the next helper.

@@ -1,8 +1,8 @@
 //! Changes Codex's login: the only code that writes `auth.json` or Codex's keyring item.
 //!
-//! Lock order: the sign-in lock and the renewal lock, then Codex's `auth.lock` for a request and its commit, then Codex's
-//! `auth.json.lock` for one write. Codex loses the tokens it has just received when it finds `auth.json.lock` taken. It
-//! writes only while it holds `auth.lock`, so we take `auth.json.lock` only while we hold `auth.lock`.
+//! Codex holds `auth.lock` from before a request until the tokens are written, and takes `auth.json.lock` for the write. If
+//! it finds `auth.json.lock` taken, it loses the tokens. So we do the same: `auth.json.lock` is taken only for a write, and
+//! only by a process that holds `auth.lock`.
 
 use crate::client::ClientRegistration;
 use crate::clock::{self, Deadline};
@@ -10,11 +10,11 @@ use crate::error::{Kind, Result};
 use crate::login::{Login, significant_skew};
 use crate::storage::auth_json::{self, AuthJson};
 use crate::storage::codex_home::{CodexHome, malformed};
-use crate::storage::files::{Bytes, folder_of, follow_links, sweep_temporary_files};
-use crate::storage::journal::{self, Intent, Journal, Request, Unfinished};
+use crate::storage::files::{Bytes, folder_of};
+use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, SignInDir, create_private};
+use crate::storage::login_dir::{LoginDir, create_private};
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::PathBuf;
@@ -25,12 +25,20 @@ impl Storage for CodexHome {
         Ok(Some(self.login_dir().clone()))
     }
 
-    fn sign_in_dir(&self) -> SignInDir {
-        SignInDir::inside(self.login_dir().dir())
+    fn sign_in_dir(&self) -> LoginDir {
+        LoginDir::of_sign_ins(self.login_dir().dir())
     }
 
+    /// The second folder is where a link at `auth.json` leads.
     fn watched(&self) -> Vec<PathBuf> {
-        vec![self.dir().to_owned()]
+        vec![self.dir().to_owned(), folder_of(&self.linked_file()).to_owned()]
+    }
+
+    fn target(&self, request: Request) -> Result<Option<Location>> {
+        match request {
+            Request::Refresh => self.location().map(Some),
+            Request::SignIn => self.location_of_new_login().map(Some),
+        }
     }
 
     fn load(&self) -> Result<Option<Login>> {
@@ -44,56 +52,25 @@ impl Storage for CodexHome {
     /// Takes Codex's `auth.lock`.
     fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
         create_private(self.dir())?;
-        let lock = Lock::acquire_or_busy(&self.dir().join("auth.lock"), deadline)?;
-        // Codex places it beside the file that it writes, after following links.
-        let mut write_lock = follow_links(&self.dir().join("auth.json")).into_os_string();
-        write_lock.push(".lock");
-        Ok(Box::new(HeldCodexLogin { home: self, _lock: lock, write_lock: write_lock.into() }))
+        let auth_lock = Lock::acquire_or_busy(&self.dir().join("auth.lock"), deadline)?;
+        let mut write_lock_path = self.linked_file().into_os_string();
+        write_lock_path.push(".lock");
+        let write_lock_path = write_lock_path.into();
+        Ok(Box::new(HeldCodexLogin { home: self, _auth_lock: auth_lock, write_lock_path }))
     }
 
     fn holder(&self) -> Option<String> {
         let path = self.dir().join("auth.lock");
         Lock::holder(&path).map(|holder| format!("{holder} holds the lock {}", path.display()))
     }
-
-    fn sweep(&self) {
-        sweep_temporary_files(self.login_dir().dir());
-        sweep_temporary_files(self.sign_in_dir().dir());
-        sweep_temporary_files(folder_of(&follow_links(&self.dir().join("auth.json"))));
-    }
-
-    fn unfinished(&self, request: Request) -> Result<Option<Unfinished>> {
-        match request {
-            Request::Refresh => {
-                let seal = || self.location()?.seal(request);
-                journal::unfinished(&self.login_dir().journal(), seal)
-            }
-            Request::SignIn => {
-                let seal = || self.location_of_new_login()?.seal(request);
-                journal::unfinished(&self.sign_in_dir().journal(), seal)
-            }
-        }
-    }
-
-    fn begin_sign_in(&self, intent: &Intent) -> Result<Journal> {
-        let seal = self.location_of_new_login()?.new_seal(Request::SignIn)?;
-        Journal::begin(&self.sign_in_dir().journal(), intent, seal)
-    }
-
-    fn end_sign_in(&self) -> Result<()> {
-        self.sign_in_dir().forget()?;
-        // A key without a journal is harmless, and the next sign-in replaces it.
-        let _ =
-            self.location_of_new_login().and_then(|location| location.remove_seal(Request::SignIn));
-        Ok(())
-    }
 }
 
 /// A login whose `auth.lock` is held.
 struct HeldCodexLogin<'a> {
     home: &'a CodexHome,
-    _lock: Lock,
-    write_lock: PathBuf,
+    _auth_lock: Lock,
+    /// Codex's `auth.json.lock`.
+    write_lock_path: PathBuf,
 }
 
 impl HeldLogin for HeldCodexLogin<'_> {
@@ -104,8 +81,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
         self.probe_write_lock()?;
-        let seal = self.home.location()?.new_seal(Request::Refresh)?;
-        Journal::begin(&self.home.login_dir().journal(), intent, seal).map(Some)
+        self.home.begin(self.home.login_dir(), intent).map(Some)
     }
 
     fn commit(
@@ -114,7 +90,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
         change: &Change,
         deadline: &Deadline,
     ) -> Result<bool> {
-        let _lock = Lock::acquire_or_busy(&self.write_lock, deadline)?;
+        let _write_lock = Lock::acquire_or_busy(&self.write_lock_path, deadline)?;
         let is_sign_in = matches!(change, Change::SignedIn { .. });
         let stored = self.stored_fingerprint(is_sign_in && replaces.is_none())?;
         if stored.as_ref() != replaces {
@@ -127,7 +103,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
     }
 
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
-        let _lock = Lock::acquire_or_busy(&self.write_lock, deadline)?;
+        let _write_lock = Lock::acquire_or_busy(&self.write_lock_path, deadline)?;
         if !self.home.load_login()?.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
@@ -145,7 +121,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
 impl HeldCodexLogin<'_> {
     /// Proves that `auth.json.lock` can be opened. Another process may hold it for a moment.
     fn probe_write_lock(&self) -> Result<()> {
-        Lock::try_acquire(&self.write_lock).map(drop)
+        Lock::try_acquire(&self.write_lock_path).map(drop)
     }
 
     /// Returns which login is stored. An API key counts as none, and with `may_be_damaged` so does a document that
