@@ -41,6 +41,9 @@ pub fn open(
         let home = CodexHome::new(places.codex_home.clone(), timeout);
         return Ok(LoginStorage::Codex(Rc::new(home)));
     }
+    if kind == StorageKind::Keyring && cfg!(windows) {
+        return Err(no_keyring_on_windows());
+    }
     let folders = Folders::of_user()?;
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
@@ -72,6 +75,12 @@ fn open_etcd(_: &Settings, _: &Folders, _: &[&str], _: bool, _: Duration) -> Res
     let what = "the profile stores its login in etcd, and this program was built without etcd";
     Err(Error::new(Kind::Configuration, what)
         .hint("build it with: cargo install --path . --features etcd"))
+}
+
+/// An item of Credential Manager holds 2,560 bytes, and a login is longer.
+fn no_keyring_on_windows() -> Error {
+    Error::new(Kind::Configuration, "storage = \"keyring\" is not supported on Windows")
+        .hint("set storage = \"file\": the file is in your own %LOCALAPPDATA%")
 }
 
 fn no_etcd() -> Error {
