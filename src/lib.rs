@@ -18,6 +18,7 @@ pub mod account_policy;
 pub mod audit;
 pub mod profile;
 
+#[cfg(feature = "etcd")]
 pub mod fleet;
 pub mod oauth;
 pub mod storage;

@@ -1,7 +1,7 @@
 //! Encrypts the records in etcd. The only file that uses age.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::fleet::settings::Settings;
+use crate::storage::etcd_settings::Settings;
 use crate::values::OneLine;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;

@@ -5,8 +5,8 @@ use crate::error::{Error, Kind, Result};
 use crate::fleet::client::EtcdClient;
 use crate::fleet::encryption;
 use crate::fleet::local::LocalFiles;
-use crate::fleet::settings::{Role, Settings};
 use crate::fleet::snapshot::{Sealed, Snapshot};
+use crate::storage::etcd_settings::{Role, Settings};
 use crate::storage::records::Record;
 use crate::storage::seal::Seal;
 use crate::storage::shared::{Host, HostAction};
@@ -37,7 +37,7 @@ impl EtcdStorage {
     /// Takes a snapshot and updates the files on this host from it.
     pub fn sync(&self) -> Result<Snapshot> {
         let snapshot = self.snapshot()?;
-        self.local.update(&snapshot)?;
+        snapshot.write_files()?;
         Ok(snapshot)
     }
 

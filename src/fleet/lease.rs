@@ -3,7 +3,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::Result;
-use crate::fleet::endpoints::Endpoints;
+use crate::fleet::client::Endpoints;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::snapshot::Snapshot;
 use etcd_client::{Compare, CompareOp, Txn};

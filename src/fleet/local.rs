@@ -1,10 +1,9 @@
 //! The files of a shared login on this host: the login directory, and a copy of the access token, so that a warm `get`
-//! sends no request. The answering program links only this file and `lazy.rs`.
+//! sends no request.
 
-use crate::fleet::settings::Settings;
 use crate::folders::Folders;
 use crate::storage::CachedLogin;
-use crate::storage::files::read;
+use crate::storage::etcd_settings::Settings;
 use crate::storage::local::folder_name;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
@@ -74,8 +73,7 @@ impl LocalFiles {
     }
 
     pub fn read_copy(&self) -> Option<AccessCopy> {
-        let document = read(&self.copy).ok()??;
-        serde_json::from_slice(&document).ok()
+        self.copy_record().load().ok()?
     }
 
     pub fn copy_record(&self) -> Record<AccessCopy> {

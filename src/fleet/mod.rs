@@ -14,32 +14,12 @@
 //!
 //! Each host has a login directory and, if `cache` allows it, a copy of the access token.
 
-#[cfg(feature = "etcd")]
-mod checks;
-#[cfg(feature = "etcd")]
 mod client;
-#[cfg(feature = "etcd")]
 mod encryption;
-#[cfg(feature = "etcd")]
-mod endpoints;
-#[cfg(feature = "etcd")]
 mod etcd;
-#[cfg(feature = "etcd")]
 mod hold;
-#[cfg(feature = "etcd")]
-pub mod lazy;
-#[cfg(feature = "etcd")]
 mod lease;
-#[cfg(feature = "etcd")]
 pub mod local;
-#[cfg(feature = "etcd")]
-mod lock;
-pub mod settings;
-#[cfg(feature = "etcd")]
 mod sign_in;
-#[cfg(feature = "etcd")]
 mod snapshot;
-#[cfg(feature = "etcd")]
-mod storage;
-#[cfg(feature = "etcd")]
-mod sync;
+pub mod storage;

@@ -1,10 +1,13 @@
-//! Everything below a login's prefix, at one revision of etcd.
+//! Everything below a login's prefix, at one revision of etcd, and how the files on this host are updated from it.
 
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
-use crate::fleet::local::LocalFiles;
-use crate::fleet::settings::Role;
+use crate::fleet::local::{AccessCopy, LocalFiles};
+use crate::storage::etcd_settings::Role;
+use crate::storage::files::folder_of;
+use crate::storage::login_dir::create_private;
+use crate::storage::records::{InvalidToken, Record, SignedIn};
 use crate::storage::shared::HostAction;
 use crate::storage::stored_login::StoredLogin;
 use etcd_client::{GetResponse, KeyValue, ResponseHeader};
@@ -97,5 +100,57 @@ impl Snapshot {
     /// Returns the hosts that have renewed the login, the latest first.
     pub fn hosts(&self) -> Vec<HostAction> {
         self.record("hosts").unwrap_or_default()
+    }
+
+    /// Updates the files on this host.
+    pub fn write_files(&self) -> Result<()> {
+        self.local.login_dir.create()?;
+        self.local.sign_in_dir().create()?;
+        self.write_invalid_token()?;
+        self.write_pending()?;
+        self.write_copy()
+    }
+
+    fn write_invalid_token(&self) -> Result<()> {
+        let here = self.local.login_dir.invalid_token();
+        match self.record::<InvalidToken>("invalid-token") {
+            Some(invalid) if here.load()?.as_ref() != Some(&invalid) => here.save(&invalid),
+            _ => Ok(()),
+        }
+    }
+
+    /// A device authorization of this host is in etcd before it is in a file.
+    fn write_pending(&self) -> Result<()> {
+        let here = self.local.sign_in_dir().device_authorization();
+        match self.pending()? {
+            Some(pending) if here.load()?.as_ref() != Some(&pending) => here.save(&pending),
+            Some(_) => Ok(()),
+            None => here.remove(),
+        }
+    }
+
+    fn write_copy(&self) -> Result<()> {
+        let login = self.login()?;
+        let (revision, before) = (self.modified("access"), self.local.read_copy());
+        if before.as_ref().map(|copy| copy.revision) == Some(revision) {
+            return Ok(());
+        }
+        let Some(login) = login else {
+            return self.local.copy_record().remove();
+        };
+        let signed_in_at = login.signed_in_at();
+        let account = login.account().clone();
+        if self.local.is_cached {
+            create_private(folder_of(&self.local.copy))?;
+            let login = login.without_long_lived();
+            self.local.copy_record().save(&AccessCopy { revision, login })?;
+        }
+        // Callers on this host that wait for a sign-in see one that another host completed.
+        if before.is_none_or(|before| before.login.signed_in_at() != signed_in_at) {
+            let signed_in = SignedIn { id: signed_in_at.to_string(), account };
+            self.local.sign_in_dir().signed_in().save(&signed_in)?;
+        }
+        // Callers watch the login directory, which a change of the copy alone would not touch.
+        Record::new(self.local.login_dir.dir().join("revision")).save(&revision)
     }
 }

@@ -1,28 +1,62 @@
-//! `Storage` and `SharedStorage` for a login in etcd.
+//! A login in etcd, as the rest of the program uses it.
 
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::fleet::checks;
+use crate::fleet::client::EtcdClient;
+use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
-use crate::fleet::lock::EtcdHold;
-use crate::fleet::settings::Role;
+use crate::fleet::hold::EtcdHold;
+use crate::fleet::local::LocalFiles;
 use crate::fleet::sign_in;
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::login::Login;
+use crate::storage::etcd_settings::{Role, Settings};
 use crate::storage::journal::Request;
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
 use crate::storage::stored_login::StoredLogin;
-use crate::storage::{HeldLogin, Storage};
+use crate::storage::{CachedLogin, HeldLogin, Storage};
+use crate::values::EndpointUrl;
 use crate::verification::Verification;
 use etcd_client::Txn;
+use std::cell::OnceCell;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
+const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Connects to etcd only when the files on this host are not enough.
+#[derive(Debug)]
+pub struct LazyEtcd {
+    local: Rc<LocalFiles>,
+    /// A trait object, so that a program that only calls `read_cached` links no etcd client.
+    storage: OnceCell<Box<dyn Storage>>,
+}
+
+impl LazyEtcd {
+    pub fn new(local: LocalFiles) -> Self {
+        Self { local: Rc::new(local), storage: OnceCell::new() }
+    }
+
+    /// Returns the login in the files on this host. Takes no lock and opens no connection.
+    pub fn read_cached(&self) -> Option<CachedLogin> {
+        self.local.read_cached()
+    }
+}
+
+impl Deref for LazyEtcd {
+    type Target = dyn Storage;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.storage.get_or_init(|| Box::new(EtcdStorage::new(Rc::clone(&self.local))))
+    }
+}
 
 impl Storage for EtcdStorage {
     fn login_dir(&self) -> Result<Option<LoginDir>> {
@@ -112,7 +146,9 @@ impl SharedStorage for EtcdStorage {
     }
 
     fn checks(&self) -> Vec<(&'static str, Result<String>)> {
-        checks::run(self)
+        let endpoints = self.local.settings.endpoints.iter();
+        let checks = endpoints.map(|url| ("endpoint", check_endpoint(self, url)));
+        checks.chain([("role", check_role(self))]).collect()
     }
 
     fn status(&self) -> Result<Option<FleetStatus>> {
@@ -125,6 +161,36 @@ impl SharedStorage for EtcdStorage {
             pending: snapshot.pending()?.map(|pending| pending.verification),
         }))
     }
+}
+
+/// Reads from one endpoint only. The read needs a majority, so it also shows that the node reaches the others.
+fn check_endpoint(etcd: &EtcdStorage, url: &EndpointUrl) -> Result<String> {
+    let settings = &etcd.local.settings;
+    let alone = Settings { endpoints: vec![url.clone()], ..settings.clone() };
+    EtcdClient::new(alone).range(&etcd.local.prefix, &Deadline::after(ENDPOINT_TIMEOUT))?;
+    let security = match (url.starts_with("https://"), &settings.certificate_file) {
+        (true, Some(_)) => "over TLS with a client certificate",
+        (true, None) => "over TLS",
+        (false, _) => "without TLS",
+    };
+    Ok(format!("{url} answers {security} and reaches a majority"))
+}
+
+/// Checks what the identity can decrypt: `role = "reader"` in the configuration protects nothing by itself.
+fn check_role(etcd: &EtcdStorage) -> Result<String> {
+    let settings = &etcd.local.settings;
+    encryption::identities(&settings.identity_file)?;
+    if settings.role == Role::Writer {
+        let lease = clock::seconds(settings.lease);
+        return Ok(format!("writer: renews the login under a lease of {lease} s"));
+    }
+    let login = etcd.snapshot().ok().and_then(|snapshot| snapshot.record::<Sealed>("login"));
+    if login.is_some_and(|login| encryption::open(&login.sealed, settings).is_ok()) {
+        let what = "this host is a reader, but its identity decrypts the refresh token";
+        return Err(Error::new(Kind::Configuration, what)
+            .hint("give the readers an identity of their own; see docs/fleet.md"));
+    }
+    Ok("reader: reads the access token and does not renew".into())
 }
 
 fn login_pending(verification: Verification) -> Error {

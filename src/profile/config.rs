@@ -4,12 +4,12 @@
 //! place.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::fleet::settings::Settings;
 use crate::profile::built_in::{API_HOST, BUILT_IN, HOST};
 use crate::profile::mistake::{at, line_at, line_of, suggestion, unreadable};
 use crate::profile::profile_table::ProfileTable;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
+use crate::storage::etcd_settings::Settings;
 use crate::storage::files::read;
 use crate::storage::host_credentials::GitStorage;
 use crate::values::{Host, ProfileName};

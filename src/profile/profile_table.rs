@@ -2,8 +2,8 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help of `profile add`")]
 
 use crate::client::{Endpoints, Standard};
-use crate::fleet::settings::Settings;
 use crate::storage::StorageKind;
+use crate::storage::etcd_settings::Settings;
 use crate::ui::Interactive;
 use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, file};
 use clap::{Args, ValueEnum};

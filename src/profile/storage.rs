@@ -3,13 +3,11 @@
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 #[cfg(feature = "etcd")]
-use crate::fleet::lazy::LazyEtcd;
-#[cfg(feature = "etcd")]
-use crate::fleet::local::LocalFiles;
-use crate::fleet::settings::Settings;
+use crate::fleet::{local::LocalFiles, storage::LazyEtcd};
 use crate::folders::Folders;
 use crate::profile::profile_table::{Cache, ProfileTable};
 use crate::storage::codex_home::CodexHome;
+use crate::storage::etcd_settings::Settings;
 use crate::storage::local::LocalStorage;
 use crate::storage::{CachedLogin, Storage, StorageKind};
 use std::ops::Deref;

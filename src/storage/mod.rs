@@ -5,6 +5,7 @@ pub mod auth_json;
 pub mod codex_config;
 mod codex_hold;
 pub mod codex_home;
+pub mod etcd_settings;
 pub mod files;
 pub mod host_credentials;
 pub mod journal;

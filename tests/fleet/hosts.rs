@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use crate::machine::{PATIENCE, ada, eventually, token_of};
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
-use codex_credential::fleet::settings::Settings;
+use codex_credential::storage::etcd_settings::Settings;
 use issuer::Issuer;
 use serde_json::Value;
 use std::fs::{self, Permissions};

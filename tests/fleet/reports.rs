@@ -28,11 +28,8 @@ pub fn doctor_checks_endpoints_identity_and_role(cluster: &Cluster) {
     let (proxy, urls) = Proxy::before(&fleet.endpoints[..1]);
     let endpoints = [&urls[..], &fleet.endpoints[1..]].concat();
     let (host, reader) = (fleet.host_at(&endpoints, "writer"), fleet.reader());
-    expect_check(&host, "identity", "ok", "no login is stored yet");
     fleet.sign_in(&host, 3600);
-    expect_check(&host, "identity", "ok", "decrypts the stored login");
     expect_check(&host, "role", "ok", "under a lease of 10 s");
-    expect_check(&host, "fleet lock", "ok", "free");
     expect_check(&reader, "role", "ok", "does not renew");
     expect_check(&reader, "storage", "ok", "does not write there");
     let endpoints = checks(&host, "endpoint");
@@ -45,7 +42,10 @@ pub fn doctor_checks_endpoints_identity_and_role(cluster: &Cluster) {
     fs::copy(host.home.path().join("identity"), reader.home.path().join("identity")).unwrap();
     expect_check(&reader, "role", "failure", "decrypts the refresh token");
     fleet.readers = Identity::generate();
-    expect_check(&fleet.reader(), "identity", "failure", "not encrypted for");
+    let reader = fleet.reader();
+    expect_check(&reader, "login", "failure", "not encrypted for");
+    fs::remove_file(reader.home.path().join("identity")).unwrap();
+    expect_check(&reader, "role", "failure", "cannot read");
 }
 
 pub fn renewal_is_traced_and_in_the_audit_log_of_its_host_only(cluster: &Cluster) {

@@ -1,9 +1,9 @@
 //! config.toml: what is accepted, how a mistake is reported, and that docs/configuration.md lists every key.
 
 use codex_credential::error::{Kind, Result};
-use codex_credential::fleet::settings::Role;
 use codex_credential::profile::built_in::BUILT_IN;
 use codex_credential::profile::config::Config;
+use codex_credential::storage::etcd_settings::Role;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
