@@ -31,7 +31,6 @@ pub mod device_authorization;
 pub mod error;
 pub mod folders;
 pub mod hardening;
-pub mod lenient;
 pub mod lifetime;
 pub mod login;
 pub mod programs;

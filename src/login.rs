@@ -4,14 +4,17 @@ use crate::account::{Account, Claims};
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::lifetime::Lifetime;
-use crate::tokens::{Fingerprint, Secret, TokenResponse};
+use crate::tokens::{Fingerprint, Secret, TokenResponse, valid_token};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::cell::OnceCell;
 use std::ops::Deref;
 
 /// A token with its claims, which are read once, on first use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Token {
     text: Secret<String>,
+    #[serde(skip)]
     claims: OnceCell<Box<Claims>>,
 }
 
@@ -37,13 +40,15 @@ impl Deref for Token {
     }
 }
 
-/// The tokens of one sign-in.
-#[derive(Clone, Debug)]
+/// The tokens of one sign-in. Its JSON is how storages of our own keep it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
+    #[serde(deserialize_with = "valid_access_token")]
     pub access_token: Token,
     pub refresh_token: Option<Secret<String>>,
     pub id_token: Option<Token>,
     /// The account as the storage recorded it. It overrides the claims of the tokens.
+    #[serde(rename = "account")]
     pub stored_account: Account,
     /// When the tokens were last renewed, seconds since the epoch.
     pub last_refresh: Option<i64>,
@@ -52,7 +57,10 @@ pub struct Login {
     pub expires_at: Option<i64>,
     /// Seconds that the server's clock is ahead of this machine's.
     pub skew: i64,
+    /// When the sign-in began, seconds since the epoch, if it was recorded.
+    pub signed_in_at: Option<i64>,
     /// The client registration that the login was granted to, if it was recorded.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub registration: Option<ClientRegistration>,
 }
 
@@ -68,8 +76,35 @@ impl Login {
             issued_at: tokens.issued_at,
             expires_at: tokens.expires_at,
             skew: significant_skew(tokens.skew),
+            signed_in_at: None,
             registration: Some(client.clone()),
         })
+    }
+
+    /// Creates the login of a sign-in that began at `at`, as it is stored. Returns `None` without an access token.
+    pub fn signed_in(tokens: &TokenResponse, by: &ClientRegistration, at: i64) -> Option<Self> {
+        let login = Self::from_response(tokens, by)?;
+        let stored_account = login.account();
+        let (last_refresh, signed_in_at) = (Some(clock::now()), Some(at));
+        Some(Self { stored_account, last_refresh, signed_in_at, ..login })
+    }
+
+    /// Returns the login with the tokens of a renewal. Members that the token response lacks keep their values.
+    pub fn renewed(mut self, tokens: &TokenResponse) -> Self {
+        if let Some(token) = &tokens.access_token {
+            self.access_token = token.clone().into();
+            (self.issued_at, self.expires_at) = (tokens.issued_at, tokens.expires_at);
+        }
+        self.refresh_token = tokens.refresh_token.clone().or(self.refresh_token);
+        self.id_token = tokens.id_token.clone().map(Token::from).or(self.id_token);
+        self.last_refresh = Some(clock::now());
+        self.skew = tokens.skew.map_or(self.skew, |skew| significant_skew(Some(skew)));
+        self
+    }
+
+    /// Returns what may lie outside the keyring: everything but the refresh token and the ID token.
+    pub fn without_long_lived(self) -> Self {
+        Self { refresh_token: None, id_token: None, ..self }
     }
 
     /// Returns the tokens in the form of a token response, to store them elsewhere.
@@ -131,7 +166,40 @@ impl Login {
     }
 }
 
+fn valid_access_token<'de, D: Deserializer<'de>>(from: D) -> Result<Token, D::Error> {
+    valid_token(from).map(|text: Secret<String>| text.into())
+}
+
 /// Returns the clock skew in seconds, or 0 up to 30 seconds: a slow response looks the same.
 pub fn significant_skew(skew: Option<i64>) -> i64 {
     skew.filter(|skew| skew.unsigned_abs() > 30).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn renewal_keeps_what_the_token_response_lacks() {
+        let stored = json!({
+            "access_token": "a", "refresh_token": "r", "id_token": "i", "issued_at": 1, "expires_at": 2,
+            "last_refresh": 1, "skew": 60, "signed_in_at": 1, "account": {"email": "e"},
+            "registration": {"issuer": "https://i", "client_id": "c"},
+        });
+        let mut expected = stored.clone();
+        let tokens = TokenResponse {
+            access_token: Some("b".into()),
+            expires_at: Some(9),
+            ..TokenResponse::default()
+        };
+        let login: Login = serde_json::from_value(stored).unwrap();
+        let login = login.renewed(&tokens);
+        assert!(login.last_refresh > Some(1));
+        expected["access_token"] = json!("b");
+        expected["issued_at"] = json!(null);
+        expected["expires_at"] = json!(9);
+        expected["last_refresh"] = json!(login.last_refresh);
+        assert_eq!(json!(login), expected);
+    }
 }

@@ -12,7 +12,6 @@ use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
 use crate::storage::shared::HostAction;
-use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
@@ -177,7 +176,7 @@ impl HeldLogin for EtcdHold<'_> {
 
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let removed = self.change(deadline, |snapshot| {
-            let stored = snapshot.login()?.map(StoredLogin::login);
+            let stored = snapshot.login()?;
             if !stored.is_some_and(|login| is_meant(&login)) {
                 return Ok(Plan::Finished(false));
             }
@@ -251,8 +250,8 @@ impl EtcdHold<'_> {
         by: &ClientRegistration,
         at: i64,
     ) -> Result<Plan> {
-        let stored_at = snapshot.login()?.map(|stored| stored.signed_in_at());
-        let Some(login) = StoredLogin::signed_in(tokens, by, at) else {
+        let stored_at = snapshot.login()?.and_then(|stored| stored.signed_in_at);
+        let Some(login) = Login::signed_in(tokens, by, at) else {
             return Ok(Plan::Finished(false));
         };
         if stored_at >= Some(at) {
@@ -264,7 +263,7 @@ impl EtcdHold<'_> {
     }
 
     /// Returns the operations that store `login` as the next generation.
-    fn write_login(&self, snapshot: &Snapshot, login: StoredLogin) -> Result<Vec<TxnOp>> {
+    fn write_login(&self, snapshot: &Snapshot, login: Login) -> Result<Vec<TxnOp>> {
         let etcd = self.etcd;
         let action = etcd.action(snapshot.generation() + 1)?;
         let mut hosts = snapshot.hosts();

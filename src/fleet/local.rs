@@ -2,12 +2,12 @@
 //! sends no request.
 
 use crate::folders::Folders;
+use crate::login::Login;
 use crate::storage::CachedLogin;
 use crate::storage::etcd_settings::Settings;
 use crate::storage::local::folder_name;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
-use crate::storage::stored_login::StoredLogin;
 use crate::tokens::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const LONGEST_READ: Duration = Duration::from_secs(15);
 pub struct AccessCopy {
     /// The revision of the key `access` that was copied.
     pub revision: i64,
-    pub login: StoredLogin,
+    pub login: Login,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl LocalFiles {
         if !self.is_cached {
             return None;
         }
-        let login = self.read_copy()?.login.login();
+        let login = self.read_copy()?.login;
         Some(CachedLogin { login, login_dir: self.login_dir.clone() })
     }
 

@@ -4,12 +4,12 @@ use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
 use crate::fleet::local::{AccessCopy, LocalFiles};
+use crate::login::Login;
 use crate::storage::etcd_settings::Role;
 use crate::storage::files::folder_of;
 use crate::storage::login_dir::create_private;
 use crate::storage::records::{InvalidToken, Record, SignedIn};
 use crate::storage::shared::HostAction;
-use crate::storage::stored_login::StoredLogin;
 use etcd_client::{GetResponse, KeyValue, ResponseHeader};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// `Storage` when the record is damaged, `Configuration` when this host cannot decrypt it.
-    pub fn login(&self) -> Result<Option<StoredLogin>> {
+    pub fn login(&self) -> Result<Option<Login>> {
         let name = match self.local.settings.role {
             Role::Writer => "login",
             Role::Reader => "access",
@@ -138,16 +138,16 @@ impl Snapshot {
         let Some(login) = login else {
             return self.local.copy_record().remove();
         };
-        let signed_in_at = login.signed_in_at();
-        let account = login.account().clone();
+        let signed_in_at = login.signed_in_at;
+        let account = login.account();
         if self.local.is_cached {
             create_private(folder_of(&self.local.copy))?;
             let login = login.without_long_lived();
             self.local.copy_record().save(&AccessCopy { revision, login })?;
         }
         // Callers on this host that wait for a sign-in see one that another host completed.
-        if before.is_none_or(|before| before.login.signed_in_at() != signed_in_at) {
-            let signed_in = SignedIn { id: signed_in_at.to_string(), account };
+        if before.is_none_or(|before| before.login.signed_in_at != signed_in_at) {
+            let signed_in = SignedIn { id: signed_in_at.unwrap_or_default().to_string(), account };
             self.local.sign_in_dir().signed_in().save(&signed_in)?;
         }
         // Callers watch the login directory, which a change of the copy alone would not touch.

@@ -16,7 +16,6 @@ use crate::storage::journal::Request;
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
-use crate::storage::stored_login::StoredLogin;
 use crate::storage::{CachedLogin, HeldLogin, Storage};
 use crate::values::EndpointUrl;
 use crate::verification::Verification;
@@ -77,7 +76,7 @@ impl Storage for EtcdStorage {
     }
 
     fn load(&self) -> Result<Option<Login>> {
-        Ok(self.sync()?.login()?.map(StoredLogin::login))
+        self.sync()?.login()
     }
 
     fn describe(&self) -> Result<String> {

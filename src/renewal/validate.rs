@@ -5,7 +5,7 @@ use crate::account::{Account, AccountRules};
 use crate::account_policy;
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
-use crate::login::{Login, Token};
+use crate::login::Login;
 use crate::renewal::server::{AuthorizationServer, Identity};
 use crate::storage::journal::Intent;
 use crate::tokens::TokenResponse;
@@ -68,15 +68,7 @@ pub fn renewed(
     if !matches!(server.identity(&tokens), Ok(Identity::Good)) {
         tokens.id_token = None;
     }
-    let login = Login {
-        access_token: tokens
-            .access_token
-            .clone()
-            .map_or_else(|| stored.access_token.clone(), Token::from),
-        refresh_token: tokens.refresh_token.clone().or_else(|| stored.refresh_token.clone()),
-        id_token: tokens.id_token.clone().map(Token::from).or_else(|| stored.id_token.clone()),
-        ..stored.clone()
-    };
+    let login = stored.clone().renewed(&tokens);
     let is_standard = server.profile.standard.is_some();
     let allowed = match same_user(&tokens, stored) {
         Err(error) if is_standard => Err(error),

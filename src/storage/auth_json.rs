@@ -2,12 +2,12 @@
 
 use crate::account::Account;
 use crate::client::ClientRegistration;
-use crate::clock::parse_rfc3339;
-use crate::lenient::lenient;
+use crate::clock::{self, parse_rfc3339};
 use crate::login::{Login, Token};
 use crate::tokens::{BUFFER_SIZE, Secret, TokenResponse, valid_token, wipe};
-use serde::Deserialize;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Tokens {
     refresh_token: Option<Secret<String>>,
     id_token: Option<Secret<String>>,
     account_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "none_if_malformed")]
     oauth_provenance: Option<ClientRegistration>,
 }
 
@@ -72,6 +72,14 @@ impl AuthJson {
     }
 }
 
+/// Reads a registration. A malformed one, which another program wrote, counts as none.
+fn none_if_malformed<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<ClientRegistration>, D::Error> {
+    let member = <&RawValue>::deserialize(from)?;
+    Ok(serde_json::from_str(member.get()).ok())
+}
+
 impl Tokens {
     fn login(self, last_refresh: Option<i64>) -> Login {
         Login {
@@ -84,6 +92,7 @@ impl Tokens {
             issued_at: None,
             expires_at: None,
             skew: 0,
+            signed_in_at: None,
             registration: self.oauth_provenance,
         }
     }
@@ -97,17 +106,13 @@ fn is_token(token: &str) -> bool {
 }
 
 /// Returns `document` with the tokens of `response`, and everything else unchanged.
-pub fn after_renewal(
-    document: &[u8],
-    response: &TokenResponse,
-    now: &str,
-) -> serde_json::Result<Vec<u8>> {
+pub fn after_renewal(document: &[u8], response: &TokenResponse) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = serde_json::from_slice(document)?;
     let tokens = document.entry("tokens").or_insert_with(|| json!({}));
     if let Some(tokens) = tokens.as_object_mut() {
         replace_tokens(tokens, response);
     }
-    document.insert("last_refresh".into(), now.into());
+    document.insert("last_refresh".into(), clock::timestamp().to_string().into());
     serialize(document)
 }
 
@@ -116,7 +121,6 @@ pub fn after_sign_in(
     document: Option<&[u8]>,
     response: &TokenResponse,
     registration: &ClientRegistration,
-    now: &str,
 ) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = match document {
         Some(bytes) => serde_json::from_slice(bytes)?,
@@ -135,7 +139,7 @@ pub fn after_sign_in(
     document.insert("auth_mode".into(), "chatgpt".into());
     document.entry("OPENAI_API_KEY").or_insert(Value::Null);
     replace_member(&mut document, "tokens", tokens.into());
-    document.insert("last_refresh".into(), now.into());
+    document.insert("last_refresh".into(), clock::timestamp().to_string().into());
     serialize(document)
 }
 
@@ -177,7 +181,7 @@ mod tests {
         let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
         let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
         let registration = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
-        let after = after_sign_in(Some(before), &response, &registration, "now").unwrap();
+        let after = after_sign_in(Some(before), &response, &registration).unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();

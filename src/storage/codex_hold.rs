@@ -5,7 +5,7 @@
 //! only by a process that holds `auth.lock`.
 
 use crate::client::ClientRegistration;
-use crate::clock::{self, Deadline};
+use crate::clock::Deadline;
 use crate::error::{Kind, Result};
 use crate::login::{Login, significant_skew};
 use crate::storage::auth_json::{self, AuthJson};
@@ -136,7 +136,7 @@ impl HeldCodexLogin<'_> {
     /// Writes the tokens to where the login is. Returns false without a login.
     fn write_renewal(&self, tokens: &TokenResponse) -> Result<bool> {
         let Some((location, document)) = self.home.document()? else { return Ok(false) };
-        let document = auth_json::after_renewal(&document, tokens, &clock::timestamp().to_string());
+        let document = auth_json::after_renewal(&document, tokens);
         write(&location, document)?;
         self.record_skew(tokens.skew)?;
         Ok(true)
@@ -147,8 +147,7 @@ impl HeldCodexLogin<'_> {
         let document = self.document_or_set_aside()?;
         let location = self.home.location_of_new_login()?;
         let document = document.as_deref().map(Vec::as_slice);
-        let document =
-            auth_json::after_sign_in(document, tokens, by, &clock::timestamp().to_string());
+        let document = auth_json::after_sign_in(document, tokens, by);
         write(&location, document)?;
         self.record_skew(tokens.skew)?;
         self.home.login_dir().failure().remove()?;

@@ -113,7 +113,7 @@ impl Item {
     fn call<T: Send + 'static>(
         &self,
         what: &str,
-        operation: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        operation: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
         let deadline = Deadline::after(self.timeout);
         let _lock = self.lock_keyring(what, &deadline)?;
@@ -137,13 +137,13 @@ impl Item {
     fn answer_within<T: Send + 'static>(
         &self,
         timeout: Duration,
-        operation: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        operation: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Option<keyring::Result<T>> {
         let (sender, receiver) = mpsc::channel();
         let item = self.clone();
         thread::spawn(move || {
             let entry = keyring::Entry::new(&item.service, &item.user);
-            let _ = sender.send(entry.and_then(|entry| retry_vanished(|| operation(&entry))));
+            let _ = sender.send(entry.and_then(|entry| operation(&entry)));
         });
         receiver.recv_timeout(timeout).ok()
     }
@@ -151,7 +151,7 @@ impl Item {
     /// Takes the lock of this keyring, which is in the folder of the keyring's own socket. A session without that folder
     /// has a keyring that no other session uses.
     fn lock_keyring(&self, what: &str, deadline: &Deadline) -> Result<Option<Lock>> {
-        let folder = Folders::of_user().ok().and_then(|folders| folders.runtime);
+        let folder = Folders::of_user().ok().map(|it| it.runtime.unwrap_or(it.state));
         let folder = folder.filter(|folder| create_private(folder).is_ok());
         let Some(folder) = folder else { return Ok(None) };
         match Lock::acquire(&folder.join("keyring.lock"), deadline)? {
@@ -176,30 +176,6 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
     }
-}
-
-/// Repeats `operation` when its item vanishes: the keyring crate finds an item and then asks for its secret, and another
-/// process may remove the item in between.
-fn retry_vanished<T>(operation: impl Fn() -> keyring::Result<T>) -> keyring::Result<T> {
-    const MAX_ATTEMPTS: u32 = 10;
-    let mut attempts = 1;
-    loop {
-        match operation() {
-            Err(error) if has_vanished(&error) && attempts < MAX_ATTEMPTS => attempts += 1,
-            result => return result,
-        }
-    }
-}
-
-/// Recognizes the D-Bus and Secret Service errors for a missing object by name, because the crate has no variant for them.
-fn has_vanished(error: &keyring::Error) -> bool {
-    const NAMES: [&str; 3] = ["UnknownMethod", "UnknownObject", "NoSuchObject"];
-    let (keyring::Error::PlatformFailure(error) | keyring::Error::NoStorageAccess(error)) = error
-    else {
-        return false;
-    };
-    let text = error.to_string();
-    NAMES.iter().any(|name| text.contains(name))
 }
 
 /// Returns the crate's own text, except where it would list the items.

@@ -24,7 +24,6 @@ use crate::storage::local_hold::HeldLocalLogin;
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::{LoginDir, create_private};
-use crate::storage::stored_login::StoredLogin;
 use crate::storage::{CachedLogin, HeldLogin, Storage, StorageKind};
 use crate::tokens::{Fingerprint, to_json};
 use serde::de::DeserializeOwned;
@@ -94,7 +93,7 @@ impl LocalStorage {
         let Some(key) = self.key_by(Location::read_cached)? else { return Ok(None) };
         let location = self.login_location(&key);
         let Some(document) = location.read_cached()? else { return Ok(None) };
-        let login = parse(&location, &document).ok().map(StoredLogin::login);
+        let login: Option<Login> = parse(&location, &document).ok();
         Ok(login.map(|login| CachedLogin { login, login_dir: self.login_dir_of(&key) }))
     }
 
@@ -151,11 +150,11 @@ impl LocalStorage {
         self.key_by(Location::read_nearest)
     }
 
-    pub(super) fn stored_login(&self, key: &Key) -> Result<Option<StoredLogin>> {
+    pub(super) fn stored_login(&self, key: &Key) -> Result<Option<Login>> {
         let location = self.login_location(key);
         let Some(bytes) = location.read()? else { return Ok(None) };
-        let login: StoredLogin = parse(&location, &bytes)?;
-        if key_of(login.account()) != *key {
+        let login: Login = parse(&location, &bytes)?;
+        if key_of(&login.stored_account) != *key {
             let what = format!("{location} is the login of another account");
             return Err(Error::new(Kind::Storage, what).sign_in_again());
         }
@@ -226,8 +225,7 @@ impl Storage for LocalStorage {
     }
 
     fn load(&self) -> Result<Option<Login>> {
-        let Some(key) = self.key()? else { return Ok(None) };
-        Ok(self.stored_login(&key)?.map(StoredLogin::login))
+        self.key()?.map_or(Ok(None), |key| self.stored_login(&key))
     }
 
     fn refresh_copies(&self) {

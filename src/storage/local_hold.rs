@@ -9,7 +9,6 @@ use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::local::{Key, LocalStorage, key_of};
 use crate::storage::lock::Lock;
-use crate::storage::stored_login::StoredLogin;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 
@@ -18,7 +17,7 @@ pub(super) struct HeldLocalLogin<'a> {
 }
 
 impl HeldLocalLogin<'_> {
-    fn write(&self, key: &Key, login: StoredLogin) -> Result<()> {
+    fn write(&self, key: &Key, login: Login) -> Result<()> {
         let bytes = to_json(&login);
         let copy = to_json(&login.without_long_lived());
         self.storage.login_location(key).write_with_copy(&bytes, &copy)
@@ -35,15 +34,15 @@ impl HeldLocalLogin<'_> {
     }
 
     /// Replaces the earlier login of the same account, and none of another account.
-    fn sign_in(&self, login: StoredLogin, is_default: bool) -> Result<bool> {
-        let account = login.account().clone();
+    fn sign_in(&self, login: Login, is_default: bool) -> Result<bool> {
+        let account = login.stored_account.clone();
         let key = key_of(&account);
-        let stored = self.storage.stored_login(&key)?.map(|stored| stored.signed_in_at());
-        if stored > Some(login.signed_in_at()) {
+        let stored_at = self.storage.stored_login(&key)?.and_then(|stored| stored.signed_in_at);
+        if stored_at > login.signed_in_at {
             return Ok(false);
         }
         // A sign-in that is recovered after its commit may have been renewed since.
-        if stored != Some(login.signed_in_at()) {
+        if stored_at != login.signed_in_at {
             self.write(&key, login)?;
         }
         self.storage.login_dir_of(&key).failure().remove()?;
@@ -77,7 +76,7 @@ impl HeldLogin for HeldLocalLogin<'_> {
         match *change {
             Change::Renewed(tokens) => self.renew(replaces, tokens),
             Change::SignedIn { tokens, by, at, is_default } => {
-                match StoredLogin::signed_in(tokens, by, at) {
+                match Login::signed_in(tokens, by, at) {
                     Some(login) => self.sign_in(login, is_default),
                     None => Ok(false),
                 }
@@ -89,7 +88,7 @@ impl HeldLogin for HeldLocalLogin<'_> {
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let _lock = Lock::acquire_or_busy(&self.storage.write_lock()?, deadline)?;
         let Some(key) = self.storage.key()? else { return Ok(false) };
-        let stored = self.storage.stored_login(&key)?.map(StoredLogin::login);
+        let stored = self.storage.stored_login(&key)?;
         if !stored.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }

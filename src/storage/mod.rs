@@ -18,7 +18,6 @@ pub mod login_dir;
 pub mod records;
 pub mod seal;
 pub mod shared;
-pub mod stored_login;
 pub mod watch;
 
 use crate::account::Account;

@@ -63,7 +63,6 @@ const WORDS: &[&str] = &[
     "device_authorization",
     "error",
     "folders",
-    "lenient",
     "lifetime",
     "login",
     "programs",
