@@ -57,8 +57,8 @@ pub struct Login {
     pub expires_at: Option<i64>,
     /// Seconds that the server's clock is ahead of this machine's.
     pub skew: i64,
-    /// When the sign-in began, seconds since the epoch, if it was recorded.
-    pub signed_in_at: Option<i64>,
+    /// When the sign-in began, seconds since the epoch; 0 if it was not recorded.
+    pub signed_in_at: i64,
     /// The client registration that the login was granted to, if it was recorded.
     #[serde(deserialize_with = "Option::deserialize")]
     pub registration: Option<ClientRegistration>,
@@ -76,7 +76,7 @@ impl Login {
             issued_at: tokens.issued_at,
             expires_at: tokens.expires_at,
             skew: significant_skew(tokens.skew),
-            signed_in_at: None,
+            signed_in_at: 0,
             registration: Some(client.clone()),
         })
     }
@@ -85,8 +85,8 @@ impl Login {
     pub fn signed_in(tokens: &TokenResponse, by: &ClientRegistration, at: i64) -> Option<Self> {
         let login = Self::from_response(tokens, by)?;
         let stored_account = login.account();
-        let (last_refresh, signed_in_at) = (Some(clock::now()), Some(at));
-        Some(Self { stored_account, last_refresh, signed_in_at, ..login })
+        let last_refresh = Some(clock::now());
+        Some(Self { stored_account, last_refresh, signed_in_at: at, ..login })
     }
 
     /// Returns the login with the tokens of a renewal. Members that the token response lacks keep their values.

@@ -98,7 +98,7 @@ pub fn get(
     }
     if profile.storage.read_cached()?.is_none() {
         // Copies in memory are lost when the machine restarts.
-        profile.storage.refresh_copies();
+        profile.storage.refresh_copies()?;
     }
     if let Some(login) = load_valid(profile, min_validity)? {
         let is_due = is_due(&login);

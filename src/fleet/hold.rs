@@ -250,7 +250,7 @@ impl EtcdHold<'_> {
         by: &ClientRegistration,
         at: i64,
     ) -> Result<Plan> {
-        let stored_at = snapshot.login()?.and_then(|stored| stored.signed_in_at);
+        let stored_at = snapshot.login()?.map(|stored| stored.signed_in_at);
         let Some(login) = Login::signed_in(tokens, by, at) else {
             return Ok(Plan::Finished(false));
         };

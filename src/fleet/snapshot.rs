@@ -147,7 +147,7 @@ impl Snapshot {
         }
         // Callers on this host that wait for a sign-in see one that another host completed.
         if before.is_none_or(|before| before.login.signed_in_at != signed_in_at) {
-            let signed_in = SignedIn { id: signed_in_at.unwrap_or_default().to_string(), account };
+            let signed_in = SignedIn { id: signed_in_at.to_string(), account };
             self.local.sign_in_dir().signed_in().save(&signed_in)?;
         }
         // Callers watch the login directory, which a change of the copy alone would not touch.

@@ -92,7 +92,7 @@ impl Tokens {
             issued_at: None,
             expires_at: None,
             skew: 0,
-            signed_in_at: None,
+            signed_in_at: 0,
             registration: self.oauth_provenance,
         }
     }

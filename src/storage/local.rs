@@ -168,15 +168,14 @@ impl LocalStorage {
     }
 
     /// Writes the copies again, unless another process is changing a login.
-    fn write_copies(&self) -> Result<()> {
+    fn write_copies(&self, key: &Key) -> Result<()> {
         let Some(_lock) = Lock::try_acquire(&self.write_lock()?)? else { return Ok(()) };
         let accounts = self.location("accounts");
         if let Some(bytes) = accounts.read()? {
             accounts.write_copy(&bytes)?;
         }
-        let Some(key) = self.key()? else { return Ok(()) };
-        let Some(login) = self.stored_login(&key)? else { return Ok(()) };
-        self.login_location(&key).write_copy(&to_json(&login.without_long_lived()))
+        let Some(login) = self.stored_login(key)? else { return Ok(()) };
+        self.login_location(key).write_copy(&to_json(&login.without_long_lived()))
     }
 }
 
@@ -228,11 +227,14 @@ impl Storage for LocalStorage {
         self.key()?.map_or(Ok(None), |key| self.stored_login(&key))
     }
 
-    fn refresh_copies(&self) {
-        if self.has_copies {
+    fn refresh_copies(&self) -> Result<()> {
+        if self.has_copies
+            && let Some(key) = self.key()?
+        {
             // Without copies each call asks the keyring: slower, and right.
-            let _ = self.write_copies();
+            let _ = self.write_copies(&key);
         }
+        Ok(())
     }
 
     fn describe(&self) -> Result<String> {

@@ -37,12 +37,12 @@ impl HeldLocalLogin<'_> {
     fn sign_in(&self, login: Login, is_default: bool) -> Result<bool> {
         let account = login.stored_account.clone();
         let key = key_of(&account);
-        let stored_at = self.storage.stored_login(&key)?.and_then(|stored| stored.signed_in_at);
-        if stored_at > login.signed_in_at {
+        let stored_at = self.storage.stored_login(&key)?.map(|stored| stored.signed_in_at);
+        if stored_at > Some(login.signed_in_at) {
             return Ok(false);
         }
         // A sign-in that is recovered after its commit may have been renewed since.
-        if stored_at != login.signed_in_at {
+        if stored_at != Some(login.signed_in_at) {
             self.write(&key, login)?;
         }
         self.storage.login_dir_of(&key).failure().remove()?;

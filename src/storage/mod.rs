@@ -87,7 +87,12 @@ pub trait Storage: std::fmt::Debug {
     fn load(&self) -> Result<Option<Login>>;
 
     /// Writes the copies in memory from which a warm `get` reads, where the storage has any. A restart removes them.
-    fn refresh_copies(&self) {}
+    ///
+    /// # Errors
+    /// `Storage` when the storage does not answer.
+    fn refresh_copies(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Says where the login is, or would be.
     fn describe(&self) -> Result<String>;
