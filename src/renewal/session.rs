@@ -9,7 +9,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::validate::{self, ValidationError};
-use crate::storage::journal::{self, Intent, Request, Unfinished};
+use crate::storage::journal::{self, Intent, Unfinished};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{InvalidToken, SignedIn};
 use crate::storage::{Change, HeldLogin};
@@ -106,7 +106,7 @@ pub fn recover(
     if !is_default(profile, login_dir)? {
         return Ok(None);
     }
-    match profile.storage.unfinished(login_dir, Request::Refresh)? {
+    match profile.storage.unfinished(login_dir)? {
         None => Ok(None),
         Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
         Some(Unfinished::Answered(intent, tokens)) => {
@@ -173,8 +173,7 @@ pub fn recover_renewal(profile: &Profile, deadline: &Deadline) -> Result<()> {
 
 /// Commits the answer that a killed sign-in left, whichever account it brought. The caller holds the sign-in lock.
 pub fn recover_sign_in(profile: &Profile, deadline: &Deadline) -> Result<LeftSignIn> {
-    let sign_in_dir = profile.storage.sign_in_dir();
-    match profile.storage.unfinished(&sign_in_dir, Request::SignIn)? {
+    match profile.storage.unfinished(&profile.storage.sign_in_dir())? {
         None => Ok(LeftSignIn::Nothing),
         Some(Unfinished::Unanswered(_)) => Ok(LeftSignIn::CutOff),
         Some(Unfinished::Answered(intent, tokens)) => {

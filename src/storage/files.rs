@@ -137,18 +137,14 @@ fn check_replaceable(path: &Path) -> Result<()> {
     let Ok(stat) = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) else {
         return Ok(());
     };
-    let (reason, hint) = if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        ("it is a mount point", "mount its folder instead")
-    } else if stat.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-        (
-            "it is marked as immutable or append-only",
-            "lsattr shows the mark, chattr -i -a removes it",
-        )
-    } else {
+    let marks = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    if !stat.stx_attributes.intersects(StatxAttributes::MOUNT_ROOT | marks) {
         return Ok(());
-    };
+    }
+    let reason = "it is a mount point, or marked as immutable or append-only";
     let message = format!("cannot replace {}: {reason}", path.display());
-    Err(Error::new(Kind::Storage, message).hint(hint))
+    Err(Error::new(Kind::Storage, message)
+        .hint("mount its folder instead, or remove the mark with chattr -i -a"))
 }
 
 /// Removes the file at `path`, also on disk when this returns. Returns false when it does not exist.

@@ -119,28 +119,26 @@ pub fn is_answered(path: &Path) -> Result<bool> {
 /// `Storage` when there is an answer and its key cannot be had: the answer must not be given up.
 pub fn unfinished(
     path: &Path,
-    seal: impl FnOnce() -> Result<Option<Seal>>,
+    seal: impl FnOnce(Request) -> Result<Option<Seal>>,
 ) -> Result<Option<Unfinished>> {
     let Some((intent, answer)) = lines(path)? else { return Ok(None) };
     let tokens = match answer {
-        Some(Answer::Open(tokens)) => Some(tokens),
-        Some(Answer::Sealed(sealed)) => Some(open(&sealed, seal()?).ok_or_else(|| {
+        None => {
+            trace::tell(|| Event::Journal { step: "intent_found" });
+            return Ok(Some(Unfinished::Unanswered(intent)));
+        }
+        Some(Answer::Open(tokens)) => tokens,
+        Some(Answer::Sealed(sealed)) => open(&sealed, seal(intent.request)?).ok_or_else(|| {
             let what = format!("cannot read {}: its key is gone from the keyring", path.display());
             Error::new(Kind::Storage, what).sign_in_again()
-        })?),
-        None => None,
+        })?,
     };
-    let step = if tokens.is_some() { "answer_found" } else { "intent_found" };
-    trace::tell(|| Event::Journal { step });
-    Ok(Some(match tokens {
-        Some(tokens) => Unfinished::Answered(intent, tokens),
-        None => Unfinished::Unanswered(intent),
-    }))
+    trace::tell(|| Event::Journal { step: "answer_found" });
+    Ok(Some(Unfinished::Answered(intent, tokens)))
 }
 
 fn lines(path: &Path) -> Result<Option<(Intent, Option<Answer>)>> {
-    let content = read(path)?;
-    let Some(content) = content else { return Ok(None) };
+    let Some(content) = read(path)? else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete) else { return Ok(None) };
     Ok(Some((intent, lines.next().and_then(complete))))
@@ -192,7 +190,7 @@ mod tests {
             let reserved = if length >= intent_ends { RESERVED } else { 0 };
             fs::write(&path, [&whole[..length], &vec![b' '; reserved]].concat()).unwrap();
             assert_eq!(is_answered(&path).unwrap(), length == whole.len());
-            match unfinished(&path, || unreachable!()).unwrap() {
+            match unfinished(&path, |_| unreachable!()).unwrap() {
                 None => assert!(length < intent_ends),
                 Some(Unfinished::Unanswered(_)) => {
                     assert!((intent_ends..whole.len()).contains(&length));
@@ -201,7 +199,7 @@ mod tests {
             }
         }
         Journal::begin(&path, &intent(), None).unwrap().clear().unwrap();
-        assert!(unfinished(&path, || unreachable!()).unwrap().is_none());
+        assert!(unfinished(&path, |_| unreachable!()).unwrap().is_none());
     }
 
     #[test]
@@ -215,13 +213,13 @@ mod tests {
         Journal::begin(&path, &intent(), Some(seal)).unwrap().answer(&tokens).unwrap();
         assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("made-up"));
         let Ok(Some(Unfinished::Answered(_, recovered))) =
-            unfinished(&path, || Ok(Seal::from_bytes(&key)))
+            unfinished(&path, |_| Ok(Seal::from_bytes(&key)))
         else {
             panic!("the journal has an answer")
         };
         assert!(recovered.refresh_token == tokens.refresh_token);
         assert!(is_answered(&path).unwrap());
-        assert!(unfinished(&path, || Ok(None)).is_err());
-        assert!(unfinished(&path, || Seal::new().map(Some)).is_err());
+        assert!(unfinished(&path, |_| Ok(None)).is_err());
+        assert!(unfinished(&path, |_| Seal::new().map(Some)).is_err());
     }
 }

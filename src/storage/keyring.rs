@@ -118,34 +118,19 @@ impl Item {
         let deadline = Deadline::after(self.timeout);
         let _lock = self.lock_keyring(what, &deadline)?;
         let timeout = MAX_ANSWER_TIME.min(deadline.remaining());
-        let answer = self.answer_within(timeout, operation);
-        if answer.is_some() {
-            thread::sleep(PAUSE_AFTER_CALL);
-        }
-        match answer {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(error)) => Err(self.failed(what, &reason(&error))),
-            None => {
-                let seconds = timeout.as_secs_f32();
-                let reason = format!("it did not answer in {seconds:.1} s; it may be locked");
-                Err(self.failed(what, &reason))
-            }
-        }
-    }
-
-    /// Runs `operation` on a separate thread. `None` when it takes longer than `timeout`.
-    fn answer_within<T: Send + 'static>(
-        &self,
-        timeout: Duration,
-        operation: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
-    ) -> Option<keyring::Result<T>> {
         let (sender, receiver) = mpsc::channel();
         let item = self.clone();
         thread::spawn(move || {
             let entry = keyring::Entry::new(&item.service, &item.user);
             let _ = sender.send(entry.and_then(|entry| operation(&entry)));
         });
-        receiver.recv_timeout(timeout).ok()
+        if let Ok(answer) = receiver.recv_timeout(timeout) {
+            thread::sleep(PAUSE_AFTER_CALL);
+            return answer.map_err(|error| self.failed(what, &reason(&error)));
+        }
+        let seconds = timeout.as_secs_f32();
+        let reason = format!("it did not answer in {seconds:.1} s; it may be locked");
+        Err(self.failed(what, &reason))
     }
 
     /// Takes the lock of this keyring, which is in the folder of the keyring's own socket. A session without that folder

@@ -13,19 +13,15 @@
 //! same names in memory, where the system has a folder in memory.
 
 use crate::account::Account;
-use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::Login;
 use crate::storage::files::Bytes;
-use crate::storage::journal::Request;
 use crate::storage::keyring::Item;
-use crate::storage::local_hold::HeldLocalLogin;
 use crate::storage::location::Location;
-use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, create_private};
-use crate::storage::{CachedLogin, HeldLogin, Storage, StorageKind};
-use crate::tokens::{Fingerprint, to_json};
+use crate::storage::login_dir::LoginDir;
+use crate::storage::{CachedLogin, StorageKind};
+use crate::tokens::Fingerprint;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,13 +31,13 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct LocalStorage {
     /// The folder of this issuer, client and scope.
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// The folder's name. It begins the names of the keyring items.
     folder: String,
     /// `None` for files.
     keyring_timeout: Option<Duration>,
     /// Whether copies of keyring items lie in `dir`, which is in memory.
-    has_copies: bool,
+    pub(super) has_copies: bool,
     /// The account that is named; `None` stands for the default one.
     account: Option<String>,
 }
@@ -104,7 +100,7 @@ impl LocalStorage {
     }
 
     /// Returns the location of a value of this folder.
-    fn location(&self, name: &str) -> Location {
+    pub(super) fn location(&self, name: &str) -> Location {
         let path = self.dir.join(name);
         match self.keyring_timeout {
             None => Location::File(path),
@@ -160,23 +156,6 @@ impl LocalStorage {
         }
         Ok(Some(login))
     }
-
-    /// Returns the path of the lock of every change in this folder.
-    pub(super) fn write_lock(&self) -> Result<PathBuf> {
-        create_private(&self.dir)?;
-        Ok(self.dir.join("write"))
-    }
-
-    /// Writes the copies again, unless another process is changing a login.
-    fn write_copies(&self, key: &Key) -> Result<()> {
-        let Some(_lock) = Lock::try_acquire(&self.write_lock()?)? else { return Ok(()) };
-        let accounts = self.location("accounts");
-        if let Some(bytes) = accounts.read()? {
-            accounts.write_copy(&bytes)?;
-        }
-        let Some(login) = self.stored_login(key)? else { return Ok(()) };
-        self.login_location(key).write_copy(&to_json(&login.without_long_lived()))
-    }
 }
 
 impl Accounts {
@@ -201,55 +180,6 @@ impl Accounts {
                 Err(Error::new(Kind::Usage, what).hint(hint))
             }
         }
-    }
-}
-
-impl Storage for LocalStorage {
-    fn login_dir(&self) -> Result<Option<LoginDir>> {
-        Ok(self.key()?.map(|key| self.login_dir_of(&key)))
-    }
-
-    fn sign_in_dir(&self) -> LoginDir {
-        LoginDir::of_sign_ins(&self.dir)
-    }
-
-    fn watched(&self) -> Vec<PathBuf> {
-        vec![self.dir.clone()]
-    }
-
-    /// The account of a sign-in is not known yet: its target only proves that a login can be written.
-    fn target(&self, request: Request) -> Result<Option<Location>> {
-        let key = if request == Request::Refresh { self.key()? } else { None };
-        Ok(Some(self.login_location(&key.unwrap_or_else(|| "sign-in".into()))))
-    }
-
-    fn load(&self) -> Result<Option<Login>> {
-        self.key()?.map_or(Ok(None), |key| self.stored_login(&key))
-    }
-
-    fn refresh_copies(&self) -> Result<()> {
-        if self.has_copies
-            && let Some(key) = self.key()?
-        {
-            // Without copies each call asks the keyring: slower, and right.
-            let _ = self.write_copies(&key);
-        }
-        Ok(())
-    }
-
-    fn describe(&self) -> Result<String> {
-        let key = self.key()?.unwrap_or_else(|| "ACCOUNT".into());
-        Ok(self.login_location(&key).to_string())
-    }
-
-    /// Takes no lock; see `local_hold.rs`.
-    fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        create_private(&self.dir)?;
-        Ok(Box::new(HeldLocalLogin { storage: self }))
-    }
-
-    fn accounts(&self) -> Result<Vec<Account>> {
-        Ok(self.stored_accounts()?.accounts.into_values().collect())
     }
 }
 

@@ -1,31 +1,96 @@
-//! Changes the logins in [`LocalStorage`]. Each change takes the lock `write` and compares under it.
+//! [`LocalStorage`] as a [`Storage`]. Each change takes the lock `write` and compares under it.
 //!
-//! A hold takes no lock itself: the renewal lock of an account already keeps other processes from renewing its login, and
-//! a lock of the whole storage would make the accounts wait for each other's requests.
+//! A hold takes no lock, so it is the storage itself: the renewal lock of an account already keeps other processes from
+//! renewing its login, and a lock of the whole storage would make the accounts wait for each other's requests.
 
+use crate::account::Account;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::login::Login;
 use crate::storage::journal::{self, Intent, Journal, Request};
 use crate::storage::local::{Key, LocalStorage, key_of};
+use crate::storage::location::Location;
 use crate::storage::lock::Lock;
+use crate::storage::login_dir::{LoginDir, create_private};
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
+use std::path::PathBuf;
 
-pub(super) struct HeldLocalLogin<'a> {
-    pub storage: &'a LocalStorage,
+impl Storage for LocalStorage {
+    fn login_dir(&self) -> Result<Option<LoginDir>> {
+        Ok(self.key()?.map(|key| self.login_dir_of(&key)))
+    }
+
+    fn sign_in_dir(&self) -> LoginDir {
+        LoginDir::of_sign_ins(&self.dir)
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        vec![self.dir.clone()]
+    }
+
+    /// The account of a sign-in is not known yet: its target only proves that a login can be written.
+    fn target(&self, request: Request) -> Result<Option<Location>> {
+        let key = if request == Request::Refresh { self.key()? } else { None };
+        Ok(Some(self.login_location(&key.unwrap_or_else(|| "sign-in".into()))))
+    }
+
+    fn load(&self) -> Result<Option<Login>> {
+        self.key()?.map_or(Ok(None), |key| self.stored_login(&key))
+    }
+
+    fn refresh_copies(&self) -> Result<()> {
+        if self.has_copies
+            && let Some(key) = self.key()?
+        {
+            // Without copies each call asks the keyring: slower, and right.
+            let _ = self.write_copies(&key);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Result<String> {
+        let key = self.key()?.unwrap_or_else(|| "ACCOUNT".into());
+        Ok(self.login_location(&key).to_string())
+    }
+
+    fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
+        create_private(&self.dir)?;
+        Ok(Box::new(self))
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>> {
+        Ok(self.stored_accounts()?.accounts.into_values().collect())
+    }
 }
 
-impl HeldLocalLogin<'_> {
+impl LocalStorage {
+    /// Returns the path of the lock of every change in this folder.
+    fn write_lock(&self) -> Result<PathBuf> {
+        create_private(&self.dir)?;
+        Ok(self.dir.join("write"))
+    }
+
+    /// Writes the copies again, unless another process is changing a login.
+    fn write_copies(&self, key: &Key) -> Result<()> {
+        let Some(_lock) = Lock::try_acquire(&self.write_lock()?)? else { return Ok(()) };
+        let accounts = self.location("accounts");
+        if let Some(bytes) = accounts.read()? {
+            accounts.write_copy(&bytes)?;
+        }
+        let Some(login) = self.stored_login(key)? else { return Ok(()) };
+        self.login_location(key).write_copy(&to_json(&login.without_long_lived()))
+    }
+
     fn write(&self, key: &Key, login: Login) -> Result<()> {
         let bytes = to_json(&login);
         let copy = to_json(&login.without_long_lived());
-        self.storage.login_location(key).write_with_copy(&bytes, &copy)
+        self.login_location(key).write_with_copy(&bytes, &copy)
     }
 
     fn renew(&self, replaces: Option<&Fingerprint>, tokens: &TokenResponse) -> Result<bool> {
-        let Some(key) = self.storage.key()? else { return Ok(false) };
-        let Some(stored) = self.storage.stored_login(&key)? else { return Ok(false) };
+        let Some(key) = self.key()? else { return Ok(false) };
+        let Some(stored) = self.stored_login(&key)? else { return Ok(false) };
         if Some(&stored.fingerprint()) != replaces {
             return Ok(false);
         }
@@ -37,7 +102,7 @@ impl HeldLocalLogin<'_> {
     fn sign_in(&self, login: Login, is_default: bool) -> Result<bool> {
         let account = login.stored_account.clone();
         let key = key_of(&account);
-        let stored_at = self.storage.stored_login(&key)?.map(|stored| stored.signed_in_at);
+        let stored_at = self.stored_login(&key)?.map(|stored| stored.signed_in_at);
         if stored_at > Some(login.signed_in_at) {
             return Ok(false);
         }
@@ -45,25 +110,25 @@ impl HeldLocalLogin<'_> {
         if stored_at != Some(login.signed_in_at) {
             self.write(&key, login)?;
         }
-        self.storage.login_dir_of(&key).failure().remove()?;
-        let mut accounts = self.storage.stored_accounts()?;
+        self.login_dir_of(&key).failure().remove()?;
+        let mut accounts = self.stored_accounts()?;
         if is_default || accounts.default.is_none() {
             accounts.default = Some(key.clone());
         }
         accounts.accounts.insert(key, account);
-        self.storage.write_accounts(&accounts)?;
+        self.write_accounts(&accounts)?;
         Ok(true)
     }
 }
 
-impl HeldLogin for HeldLocalLogin<'_> {
+impl HeldLogin for &LocalStorage {
     fn probe(&self) -> Result<()> {
-        self.storage.target(Request::Refresh)?.map_or(Ok(()), |target| target.probe())
+        self.target(Request::Refresh)?.map_or(Ok(()), |target| target.probe())
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
-        let Some(login_dir) = self.storage.login_dir()? else { return Ok(None) };
-        self.storage.begin(&login_dir, intent).map(Some)
+        let Some(login_dir) = self.login_dir()? else { return Ok(None) };
+        self.begin(&login_dir, intent).map(Some)
     }
 
     fn commit(
@@ -72,7 +137,7 @@ impl HeldLogin for HeldLocalLogin<'_> {
         change: &Change,
         deadline: &Deadline,
     ) -> Result<bool> {
-        let _lock = Lock::acquire_or_busy(&self.storage.write_lock()?, deadline)?;
+        let _lock = Lock::acquire_or_busy(&self.write_lock()?, deadline)?;
         match *change {
             Change::Renewed(tokens) => self.renew(replaces, tokens),
             Change::SignedIn { tokens, by, at, is_default } => {
@@ -86,24 +151,24 @@ impl HeldLogin for HeldLocalLogin<'_> {
 
     /// The only login that is left becomes the default one.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
-        let _lock = Lock::acquire_or_busy(&self.storage.write_lock()?, deadline)?;
-        let Some(key) = self.storage.key()? else { return Ok(false) };
-        let stored = self.storage.stored_login(&key)?;
+        let _lock = Lock::acquire_or_busy(&self.write_lock()?, deadline)?;
+        let Some(key) = self.key()? else { return Ok(false) };
+        let stored = self.stored_login(&key)?;
         if !stored.is_some_and(|login| is_meant(&login)) {
             return Ok(false);
         }
-        self.storage.sign_in_dir().cancel()?;
-        journal::clear(&self.storage.login_dir_of(&key).journal())?;
-        let mut accounts = self.storage.stored_accounts()?;
+        self.sign_in_dir().cancel()?;
+        journal::clear(&self.login_dir_of(&key).journal())?;
+        let mut accounts = self.stored_accounts()?;
         if accounts.default.as_ref() == Some(&key) {
             let mut others = accounts.accounts.keys().filter(|other| **other != key);
             let only = others.next().filter(|_| others.next().is_none());
             accounts.default = only.cloned();
-            self.storage.write_accounts(&accounts)?;
+            self.write_accounts(&accounts)?;
         }
-        let removed = self.storage.login_location(&key).remove()?;
+        let removed = self.login_location(&key).remove()?;
         accounts.accounts.remove(&key);
-        self.storage.write_accounts(&accounts)?;
+        self.write_accounts(&accounts)?;
         Ok(removed)
     }
 }

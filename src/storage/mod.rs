@@ -125,8 +125,8 @@ pub trait Storage: std::fmt::Debug {
     }
 
     /// Returns what a killed process left in the journal of `dir`. The caller holds the lock of `dir`.
-    fn unfinished(&self, dir: &LoginDir, request: Request) -> Result<Option<Unfinished>> {
-        journal::unfinished(&dir.journal(), || {
+    fn unfinished(&self, dir: &LoginDir) -> Result<Option<Unfinished>> {
+        journal::unfinished(&dir.journal(), |request| {
             self.target(request)?.map_or(Ok(None), |target| target.seal(request))
         })
     }
