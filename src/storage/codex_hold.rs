@@ -31,7 +31,9 @@ impl Storage for CodexHome {
 
     /// The second folder is where a link at `auth.json` leads.
     fn watched(&self) -> Vec<PathBuf> {
-        vec![self.dir().to_owned(), folder_of(&self.linked_file()).to_owned()]
+        let mut folders = vec![self.dir().to_owned(), folder_of(&self.linked_file()).to_owned()];
+        folders.dedup();
+        folders
     }
 
     fn target(&self, request: Request) -> Result<Option<Location>> {
