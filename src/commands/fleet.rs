@@ -34,7 +34,7 @@ fn text(fleet: &FleetStatus, login: Option<&Login>) -> String {
         |action: &HostAction| format!("{}, {} ago", action.host.name, time_left(now - action.at));
     match &fleet.last {
         Some(last) => {
-            line("generation", &last.generation.to_string());
+            line("generation", &fleet.generation.to_string());
             line("renewed by", &who(last));
         }
         None => line("generation", "none: nobody is signed in"),
@@ -55,22 +55,18 @@ fn text(fleet: &FleetStatus, login: Option<&Login>) -> String {
         let left = time_left(verification.expires_at - now);
         line("pending", &format!("sign in at {uri} with the code {code} ({left} left)"));
     }
-    for action in &fleet.hosts {
-        line("host", &format!("{} (generation {})", who(action), action.generation));
-    }
     text
 }
 
 fn json(fleet: &FleetStatus, login: Option<&Login>) -> Value {
     let action = |action: &HostAction| {
         json!({
-            "host": action.host.name, "id": action.host.id, "generation": action.generation,
-            "at": clock::rfc3339(action.at),
+            "host": action.host.name, "id": action.host.id, "at": clock::rfc3339(action.at),
         })
     };
     let time = |at: Option<i64>| at.map(clock::rfc3339);
     json!({
-        "generation": fleet.last.as_ref().map(|last| last.generation),
+        "generation": fleet.generation,
         "age": fleet.last.as_ref().map(|last| clock::now() - last.at),
         "renewed": fleet.last.as_ref().map(action),
         "expires_at": time(login.and_then(|login| login.lifetime().expires_at)),
@@ -78,6 +74,5 @@ fn json(fleet: &FleetStatus, login: Option<&Login>) -> Value {
         "lock": fleet.lock.as_ref().map(action),
         "unanswered": fleet.intent.as_ref().map(action),
         "pending": fleet.pending,
-        "hosts": fleet.hosts.iter().map(action).collect::<Vec<_>>(),
     })
 }

@@ -76,8 +76,8 @@ impl EtcdStorage {
     }
 
     /// Returns the record of something that this host does at this moment.
-    pub fn action(&self, generation: u64) -> Result<HostAction> {
-        Ok(HostAction { host: self.host()?, at: clock::now(), generation })
+    pub fn action(&self) -> Result<HostAction> {
+        Ok(HostAction { host: self.host()?, at: clock::now() })
     }
 
     pub fn key(&self, name: &str) -> String {

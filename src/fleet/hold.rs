@@ -23,8 +23,6 @@ use std::time::Duration;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(120);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many of the hosts that renewed last are listed.
-const MOST_HOSTS: usize = 100;
 /// How long to wait, after its lease has ended, for a host that may have the answer to a refresh request.
 const RETURN_GRACE: Duration = Duration::from_secs(3);
 /// How long one transaction may take.
@@ -120,7 +118,7 @@ impl<'a> EtcdHold<'a> {
             return self.write(&snapshot, ops);
         }
         if !snapshot.has("lock") {
-            let lease = Lease::lock(self.etcd, "lock", &snapshot, deadline)?;
+            let lease = Lease::lock(self.etcd, "lock", deadline)?;
             *self.lock.borrow_mut() = Some(lease);
         } else if deadline.is_over() {
             return Err(busy(&snapshot));
@@ -218,7 +216,7 @@ impl EtcdHold<'_> {
             if is_locked || stored != intent.replaces {
                 return Ok(Plan::Finished(false));
             }
-            let action = self.etcd.action(snapshot.generation())?;
+            let action = self.etcd.action()?;
             Ok(Plan::Write(vec![self.etcd.put("intent", &action)]))
         })?;
         // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
@@ -233,7 +231,7 @@ impl EtcdHold<'_> {
     ) -> Result<Plan> {
         let Some(stored) = snapshot.login()? else { return Ok(Plan::Finished(false)) };
         if Some(&stored.fingerprint()) == replaces {
-            return Ok(Plan::Write(self.write_login(snapshot, stored.renewed(tokens))?));
+            return Ok(Plan::Write(self.write_login(stored.renewed(tokens))?));
         }
         // An earlier try may have stored these tokens although its answer was lost.
         let is_stored = tokens
@@ -257,23 +255,18 @@ impl EtcdHold<'_> {
         if stored_at >= Some(at) {
             return Ok(Plan::Finished(stored_at == Some(at)));
         }
-        let mut ops = self.write_login(snapshot, login)?;
+        let mut ops = self.write_login(login)?;
         ops.extend(["pending", "prompt"].map(|name| self.etcd.delete(name)));
         Ok(Plan::Write(ops))
     }
 
-    /// Returns the operations that store `login` as the next generation.
-    fn write_login(&self, snapshot: &Snapshot, login: Login) -> Result<Vec<TxnOp>> {
+    /// Returns the operations that store `login`.
+    fn write_login(&self, login: Login) -> Result<Vec<TxnOp>> {
         let etcd = self.etcd;
-        let action = etcd.action(snapshot.generation() + 1)?;
-        let mut hosts = snapshot.hosts();
-        hosts.retain(|earlier| earlier.host.id != action.host.id);
-        hosts.insert(0, action.clone());
-        hosts.truncate(MOST_HOSTS);
+        let action = etcd.action()?;
         let mut ops = vec![
             etcd.put_sealed("login", &login, false, &action)?,
             etcd.put_sealed("access", &login.without_long_lived(), true, &action)?,
-            etcd.put("hosts", &hosts),
         ];
         ops.extend(["intent", "invalid-token"].map(|name| etcd.delete(name)));
         Ok(ops)

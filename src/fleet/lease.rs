@@ -24,12 +24,7 @@ pub struct Lease<'a> {
 
 impl<'a> Lease<'a> {
     /// Creates the key `name` with a new lease, unless the key exists. [`Self::has`] says whether that worked.
-    pub fn lock(
-        etcd: &'a EtcdStorage,
-        name: &str,
-        snapshot: &Snapshot,
-        deadline: &Deadline,
-    ) -> Result<Self> {
+    pub fn lock(etcd: &'a EtcdStorage, name: &str, deadline: &Deadline) -> Result<Self> {
         let length = etcd.local.settings.lease;
         let granted = etcd.client.call("grant", deadline, |client| async move {
             client.lease_client().grant(clock::seconds(length), None).await
@@ -38,7 +33,7 @@ impl<'a> Lease<'a> {
         let keeping = keep_alive(etcd.client.endpoints(), id, length);
         let lease = Self { etcd, id, keeper: etcd.client.runtime()?.spawn(keeping) };
         let is_free = Compare::create_revision(etcd.key(name), CompareOp::Equal, 0);
-        let put = etcd.put_with_lease(name, &etcd.action(snapshot.generation())?, id);
+        let put = etcd.put_with_lease(name, &etcd.action()?, id);
         etcd.client.commit(&Txn::new().when([is_free]).and_then([put]), deadline)?;
         Ok(lease)
     }

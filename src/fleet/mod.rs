@@ -9,7 +9,6 @@
 //! PREFIX/NAME/sign-in        the host that runs a sign-in; bound to a lease
 //! PREFIX/NAME/pending        the pending device authorization, encrypted for writers
 //! PREFIX/NAME/prompt         its URL and user code, encrypted for readers as well
-//! PREFIX/NAME/hosts          the hosts that renewed the login last
 //! ```
 //!
 //! Each host has a login directory and, if `cache` allows it, a copy of the access token.

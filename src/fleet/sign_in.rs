@@ -49,7 +49,7 @@ impl<'a> SignInLock<'a> {
             was_pending |= is_pending;
             if is_free {
                 let deadline = Deadline::after(LOCK_TIMEOUT);
-                lease = Some(Lease::lock(etcd, "sign-in", &snapshot, &deadline)?);
+                lease = Some(Lease::lock(etcd, "sign-in", &deadline)?);
             } else {
                 etcd.wait(&snapshot, &deadline)?;
             }

@@ -60,8 +60,14 @@ impl Snapshot {
         self.pair(name).map_or(0, KeyValue::lease)
     }
 
-    pub fn generation(&self) -> u64 {
-        self.record::<Sealed>("access").map_or(0, |sealed| sealed.action.generation)
+    /// Returns how often a login was written since the last logout.
+    pub fn generation(&self) -> i64 {
+        self.pair("access").map_or(0, KeyValue::version)
+    }
+
+    /// Returns the last renewal or sign-in.
+    pub fn last(&self) -> Option<HostAction> {
+        self.record::<Sealed>("access").map(|sealed| sealed.action)
     }
 
     /// Returns the login; without its refresh token for a reader.
@@ -95,11 +101,6 @@ impl Snapshot {
         let Some(record) = self.record::<Sealed>(name) else { return Ok(None) };
         let opened = encryption::open(&record.sealed, &self.local.settings)?;
         Ok(serde_json::from_slice(&opened).ok())
-    }
-
-    /// Returns the hosts that have renewed the login, the latest first.
-    pub fn hosts(&self) -> Vec<HostAction> {
-        self.record("hosts").unwrap_or_default()
     }
 
     /// Updates the files on this host.

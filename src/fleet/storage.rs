@@ -123,7 +123,7 @@ impl SharedStorage for EtcdStorage {
     }
 
     fn publish_pending(&self, pending: &DeviceAuthorization) -> Result<()> {
-        let action = self.action(0)?;
+        let action = self.action()?;
         // Readers get nothing that a sign-in could be finished with.
         let shown =
             DeviceAuthorization { device_code: "".into(), approval: None, ..pending.clone() };
@@ -153,10 +153,10 @@ impl SharedStorage for EtcdStorage {
     fn status(&self) -> Result<Option<FleetStatus>> {
         let snapshot = self.sync()?;
         Ok(Some(FleetStatus {
-            last: snapshot.record::<Sealed>("access").map(|sealed| sealed.action),
+            generation: snapshot.generation(),
+            last: snapshot.last(),
             lock: snapshot.record("lock"),
             intent: snapshot.record("intent"),
-            hosts: snapshot.hosts(),
             pending: snapshot.pending()?.map(|pending| pending.verification),
         }))
     }
@@ -199,13 +199,11 @@ fn login_pending(verification: Verification) -> Error {
 }
 
 fn not_renewed(snapshot: &Snapshot) -> Error {
-    let hosts = snapshot.hosts().into_iter().take(3);
-    let names: Vec<String> = hosts.map(|action| action.host.name).collect();
-    let hosts =
-        if names.is_empty() { "a host with role = \"writer\"".into() } else { names.join(" or ") };
+    let writer = snapshot.last().map(|action| action.host.name);
+    let writer = writer.unwrap_or_else(|| "a host with role = \"writer\"".into());
     let what = format!(
-        "this host only reads the login (role = \"reader\"), and {hosts} has not renewed the login"
+        "this host only reads the login (role = \"reader\"), and {writer} has not renewed the login"
     );
     Error::new(Kind::Busy, what)
-        .hint(format!("on {hosts}, run: codex-credential renew (or codex-credential login)"))
+        .hint(format!("on {writer}, run: codex-credential renew (or codex-credential login)"))
 }

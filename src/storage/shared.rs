@@ -69,20 +69,18 @@ pub struct HostAction {
     pub host: Host,
     /// Seconds since the epoch, by the clock of the host.
     pub at: i64,
-    /// The generation of the login at that time; each renewal and each sign-in raises it.
-    pub generation: u64,
 }
 
 /// What `fleet status` shows.
 #[derive(Debug)]
 pub struct FleetStatus {
+    /// Counts the sign-in and the renewals of the login; 0 when nobody is signed in.
+    pub generation: i64,
     /// The last renewal or sign-in.
     pub last: Option<HostAction>,
     /// The host that holds the lock.
     pub lock: Option<HostAction>,
     /// The host whose refresh request has no known answer.
     pub intent: Option<HostAction>,
-    /// The hosts that renewed last, the latest first.
-    pub hosts: Vec<HostAction>,
     pub pending: Option<Verification>,
 }

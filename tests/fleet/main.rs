@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         sharing::four_callers_on_each_of_32_hosts_renew_once,
         sharing::logout_on_another_host_removes_the_local_copy,
         sharing::warm_get_sends_no_request_to_etcd,
-        sharing::fleet_status_shows_the_generation_and_the_hosts,
+        sharing::fleet_status_shows_the_generation_and_the_last_host,
         sharing::export_contains_no_refresh_token,
         sharing::import_shares_the_login_of_auth_json_and_warns_of_the_copy,
         roles::etcds_files_and_traffic_contain_no_token,
