@@ -45,7 +45,9 @@ impl Deref for Token {
 pub struct Login {
     #[serde(deserialize_with = "valid_access_token")]
     pub access_token: Token,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Token>,
     /// The account as the storage recorded it. It overrides the claims of the tokens.
     #[serde(rename = "account")]
