@@ -77,7 +77,7 @@ pub trait Storage: std::fmt::Debug {
     /// Returns the folders in which a change of the login shows.
     fn watched(&self) -> Vec<PathBuf>;
 
-    /// Returns where on this machine the tokens of `request` will be stored; `None` for another host.
+    /// Returns where on this machine the tokens of `request` will be stored; `None` for a login in etcd.
     fn target(&self, request: Request) -> Result<Option<Location>>;
 
     /// Returns the stored login. Takes no lock: a login is replaced, never edited.
