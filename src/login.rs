@@ -83,12 +83,10 @@ impl Login {
         })
     }
 
-    /// Creates the login of a sign-in that began at `at`, as it is stored. Returns `None` without an access token.
-    pub fn signed_in(tokens: &TokenResponse, by: &ClientRegistration, at: i64) -> Option<Self> {
-        let login = Self::from_response(tokens, by)?;
-        let stored_account = login.account();
+    /// Returns the login as it is stored after a sign-in that began at `at`.
+    pub fn signed_in(self, at: i64) -> Self {
         let last_refresh = Some(clock::now());
-        Some(Self { stored_account, last_refresh, signed_in_at: at, ..login })
+        Self { stored_account: self.account(), last_refresh, signed_in_at: at, ..self }
     }
 
     /// Returns the login with the tokens of a renewal. Members that the token response lacks keep their values.
@@ -107,19 +105,6 @@ impl Login {
     /// Returns what may lie outside the keyring: everything but the refresh token and the ID token.
     pub fn without_long_lived(self) -> Self {
         Self { refresh_token: None, id_token: None, ..self }
-    }
-
-    /// Returns the tokens in the form of a token response, to store them elsewhere.
-    pub fn tokens(&self) -> TokenResponse {
-        TokenResponse {
-            access_token: Some(self.access_token.text.clone()),
-            refresh_token: self.refresh_token.clone(),
-            id_token: self.id_token.as_ref().map(|token| token.text.clone()),
-            issued_at: self.issued_at,
-            expires_at: self.expires_at,
-            skew: Some(self.skew),
-            account: Some(self.stored_account.clone()),
-        }
     }
 
     /// Returns the fingerprint of the refresh token, or of the access token if there is no refresh token.

@@ -82,12 +82,12 @@ fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
 }
 
 fn put(target: &Profile, login: &Login, action: Action, deadline: &Deadline) -> Result<()> {
-    let (tokens, by) = (login.tokens(), target.registration_of(login));
+    let registration = Some(target.registration_of(login));
+    let moved = Login { registration, ..login.clone() }.signed_in(clock::now());
     let hold = target.storage.hold(deadline)?;
     hold.probe()?;
     let replaces = target.storage.fingerprint();
-    let (at, is_default) = (clock::now(), target.account.is_none());
-    let change = Change::SignedIn { tokens: &tokens, by: &by, at, is_default };
+    let change = Change::SignedIn { login: &moved, is_default: target.account.is_none() };
     session::commit(target, &*hold, action, replaces.as_ref(), &change, deadline)?;
     match target.storage.load()? {
         Some(stored) if stored.version() == login.version() => Ok(()),

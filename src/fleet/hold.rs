@@ -2,7 +2,6 @@
 //! is a transaction that compares the lease of the lock and the revision of the login, so that a host that was paused and
 //! has lost the lock writes nothing.
 
-use crate::client::ClientRegistration;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::fleet::etcd::EtcdStorage;
@@ -166,7 +165,7 @@ impl HeldLogin for EtcdHold<'_> {
         let deadline = Deadline::after(COMMIT_TIMEOUT);
         let committed = self.change(&deadline, |snapshot| match *change {
             Change::Renewed(tokens) => self.plan_renewal(snapshot, replaces, tokens),
-            Change::SignedIn { tokens, by, at, .. } => self.plan_sign_in(snapshot, tokens, by, at),
+            Change::SignedIn { login, .. } => self.plan_sign_in(snapshot, login),
         })?;
         self.etcd.sync()?;
         Ok(committed)
@@ -241,21 +240,12 @@ impl EtcdHold<'_> {
         Ok(Plan::Finished(is_stored))
     }
 
-    fn plan_sign_in(
-        &self,
-        snapshot: &Snapshot,
-        tokens: &TokenResponse,
-        by: &ClientRegistration,
-        at: i64,
-    ) -> Result<Plan> {
-        let stored_at = snapshot.login()?.map(|stored| stored.signed_in_at);
-        let Some(login) = Login::signed_in(tokens, by, at) else {
-            return Ok(Plan::Finished(false));
-        };
+    fn plan_sign_in(&self, snapshot: &Snapshot, login: &Login) -> Result<Plan> {
+        let (stored_at, at) = (snapshot.login()?.map(|it| it.signed_in_at), login.signed_in_at);
         if stored_at >= Some(at) {
             return Ok(Plan::Finished(stored_at == Some(at)));
         }
-        let mut ops = self.write_login(login)?;
+        let mut ops = self.write_login(login.clone())?;
         ops.extend(["pending", "prompt"].map(|name| self.etcd.delete(name)));
         Ok(Plan::Write(ops))
     }

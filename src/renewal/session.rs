@@ -5,7 +5,6 @@ use crate::answer::store::is_current;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::validate::{self, ValidationError};
@@ -82,7 +81,7 @@ pub fn commit(
     let is_stored = hold.commit(replaces, change, deadline)?;
     let (what, login) = match change {
         Change::Renewed(_) => ("renewed login", profile.storage.load().ok().flatten()),
-        Change::SignedIn { tokens, by, .. } => ("new login", Login::from_response(tokens, by)),
+        Change::SignedIn { login, .. } => ("new login", Some((*login).clone())),
     };
     trace::tell(|| Event::Commit { what, stored: is_stored });
     if is_stored {
@@ -211,14 +210,12 @@ pub fn commit_sign_in(
     if let Err(ValidationError::Ended(_)) = &validated {
         storage.end_sign_in()?;
     }
-    let tokens = &validated?;
-    let (by, at, is_default) = (&intent.to, intent.at, intent.rules.account.is_none());
-    let change = Change::SignedIn { tokens, by, at, is_default };
+    let login = &validated?;
+    let change = Change::SignedIn { login, is_default: intent.rules.account.is_none() };
     let replaces = intent.replaces.as_ref();
     commit(profile, hold, Action::SignIn, replaces, &change, &write_patience())?;
     account_policy::pin(profile, &intent.rules)?;
-    let account = Login::from_response(tokens, by).map(|login| login.account()).unwrap_or_default();
-    let signed_in = SignedIn { id: clock::timestamp().to_string(), account };
+    let signed_in = SignedIn { id: clock::timestamp().to_string(), account: login.account() };
     storage.sign_in_dir().signed_in().save(&signed_in)?;
     Ok(storage.end_sign_in()?)
 }

@@ -32,12 +32,12 @@ impl From<ValidationError> for Error {
     }
 }
 
-/// Returns what may be stored of the token response to a sign-in.
+/// Returns the login that may be stored of the token response to a sign-in.
 pub fn signed_in(
     server: &AuthorizationServer,
     tokens: &TokenResponse,
     intent: &Intent,
-) -> Result<TokenResponse, ValidationError> {
+) -> Result<Login, ValidationError> {
     let mut tokens = tokens.clone();
     let false_identity = match server.identity(&tokens)? {
         Identity::Good => None,
@@ -53,7 +53,7 @@ pub fn signed_in(
     };
     let check = || account_policy::check_by(server.profile, &intent.rules, &login);
     false_identity.map_or_else(check, Err).map_err(|error| end(server, &login, error))?;
-    Ok(tokens)
+    Ok(login.signed_in(intent.at))
 }
 
 /// Returns what may be stored of the token response to a refresh request for `stored`. An ID token that proves nothing is

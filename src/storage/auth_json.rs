@@ -109,36 +109,38 @@ fn is_token(token: &str) -> bool {
 pub fn after_renewal(document: &[u8], response: &TokenResponse) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = serde_json::from_slice(document)?;
     let tokens = document.entry("tokens").or_insert_with(|| json!({}));
-    if let Some(tokens) = tokens.as_object_mut() {
-        replace_tokens(tokens, response);
+    let new = [
+        ("id_token", &response.id_token),
+        ("access_token", &response.access_token),
+        ("refresh_token", &response.refresh_token),
+    ];
+    for (name, token) in new {
+        if let (Some(tokens), Some(token)) = (tokens.as_object_mut(), token) {
+            replace_member(tokens, name, token.expose().as_str().into());
+        }
     }
     document.insert("last_refresh".into(), clock::timestamp().to_string().into());
     serialize(document)
 }
 
-/// Returns `document` with the login of `response`. Of the earlier content only unknown top-level members stay.
-pub fn after_sign_in(
-    document: Option<&[u8]>,
-    response: &TokenResponse,
-    registration: &ClientRegistration,
-) -> serde_json::Result<Vec<u8>> {
+/// Returns `document` with `login`. Of the earlier content only unknown top-level members stay.
+pub fn after_sign_in(document: Option<&[u8]>, login: &Login) -> serde_json::Result<Vec<u8>> {
     let mut document: Map<String, Value> = match document {
         Some(bytes) => serde_json::from_slice(bytes)?,
         None => Map::new(),
     };
-    let mut tokens = Map::new();
-    replace_tokens(&mut tokens, response);
-    let with_claims = [&response.id_token, &response.access_token].into_iter().flatten();
-    let account = Account::from_tokens(with_claims.map(|token| token.expose().as_str()));
+    let access_token = login.access_token.expose().as_str();
     // Codex reads no login without an id token that is a JWT and a refresh token, which may be empty.
-    let access_token = tokens.get("access_token").cloned().unwrap_or_default();
-    tokens.entry("id_token").or_insert(access_token);
-    tokens.entry("refresh_token").or_insert("".into());
-    tokens.insert("account_id".into(), account.account_id.into());
-    tokens.insert("oauth_provenance".into(), json!(registration));
+    let tokens = json!({
+        "id_token": login.id_token.as_ref().map_or(access_token, |token| token.expose()),
+        "access_token": access_token,
+        "refresh_token": login.refresh_token.as_ref().map_or("", |token| token.expose()),
+        "account_id": login.account().account_id,
+        "oauth_provenance": login.registration,
+    });
     document.insert("auth_mode".into(), "chatgpt".into());
     document.entry("OPENAI_API_KEY").or_insert(Value::Null);
-    replace_member(&mut document, "tokens", tokens.into());
+    replace_member(&mut document, "tokens", tokens);
     document.insert("last_refresh".into(), clock::timestamp().to_string().into());
     serialize(document)
 }
@@ -159,19 +161,6 @@ fn replace_member(members: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn replace_tokens(tokens: &mut Map<String, Value>, response: &TokenResponse) {
-    let members = [
-        ("id_token", &response.id_token),
-        ("access_token", &response.access_token),
-        ("refresh_token", &response.refresh_token),
-    ];
-    for (name, token) in members {
-        if let Some(token) = token {
-            replace_member(tokens, name, token.expose().as_str().into());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,13 +170,14 @@ mod tests {
         let before = br#"{"future":true,"tokens":{"access_token":"a","refresh_token":"r","login_owner_id":"o"}}"#;
         let response = TokenResponse { access_token: Some("b".into()), ..TokenResponse::default() };
         let registration = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
-        let after = after_sign_in(Some(before), &response, &registration).unwrap();
+        let login = Login::from_response(&response, &registration).unwrap();
+        let after = after_sign_in(Some(before), &login).unwrap();
         let after: Value = serde_json::from_slice(&after).unwrap();
         assert_eq!(after["future"], true);
         let tokens = after["tokens"].as_object().unwrap();
         let names: Vec<_> = tokens.keys().map(String::as_str).collect();
         let expected =
-            ["access_token", "id_token", "refresh_token", "account_id", "oauth_provenance"];
+            ["id_token", "access_token", "refresh_token", "account_id", "oauth_provenance"];
         assert_eq!(names, expected);
         assert_eq!(tokens["id_token"], "b", "Codex requires an id token");
         assert_eq!(tokens["refresh_token"], "", "Codex requires the member");

@@ -4,7 +4,6 @@
 //! it finds `auth.json.lock` taken, it loses the tokens. So we do the same: `auth.json.lock` is taken only for a write, and
 //! only by a process that holds `auth.lock`.
 
-use crate::client::ClientRegistration;
 use crate::clock::Deadline;
 use crate::error::{Kind, Result};
 use crate::login::{Login, significant_skew};
@@ -100,7 +99,7 @@ impl HeldLogin for HeldCodexLogin<'_> {
         }
         match *change {
             Change::Renewed(tokens) => self.write_renewal(tokens),
-            Change::SignedIn { tokens, by, .. } => self.write_sign_in(tokens, by).map(|()| true),
+            Change::SignedIn { login, .. } => self.write_sign_in(login).map(|()| true),
         }
     }
 
@@ -145,13 +144,13 @@ impl HeldCodexLogin<'_> {
     }
 
     /// Writes the login to where Codex would store a new one.
-    fn write_sign_in(&self, tokens: &TokenResponse, by: &ClientRegistration) -> Result<()> {
+    fn write_sign_in(&self, login: &Login) -> Result<()> {
         let document = self.document_or_set_aside()?;
         let location = self.home.location_of_new_login()?;
         let document = document.as_deref().map(Vec::as_slice);
-        let document = auth_json::after_sign_in(document, tokens, by);
+        let document = auth_json::after_sign_in(document, login);
         write(&location, document)?;
-        self.record_skew(tokens.skew)?;
+        self.record_skew(Some(login.skew))?;
         self.home.login_dir().failure().remove()?;
         if location != self.home.file() {
             // Codex does the same, so that the keyring's login is the only one.

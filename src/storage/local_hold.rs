@@ -99,7 +99,7 @@ impl LocalStorage {
     }
 
     /// Replaces the earlier login of the same account, and none of another account.
-    fn sign_in(&self, login: Login, is_default: bool) -> Result<bool> {
+    fn sign_in(&self, login: &Login, is_default: bool) -> Result<bool> {
         let account = login.stored_account.clone();
         let key = key_of(&account);
         let stored_at = self.stored_login(&key)?.map(|stored| stored.signed_in_at);
@@ -108,7 +108,7 @@ impl LocalStorage {
         }
         // A sign-in that is recovered after its commit may have been renewed since.
         if stored_at != Some(login.signed_in_at) {
-            self.write(&key, login)?;
+            self.write(&key, login.clone())?;
         }
         self.login_dir_of(&key).failure().remove()?;
         let mut accounts = self.stored_accounts()?;
@@ -140,12 +140,7 @@ impl HeldLogin for &LocalStorage {
         let _lock = Lock::acquire_or_busy(&self.write_lock()?, deadline)?;
         match *change {
             Change::Renewed(tokens) => self.renew(replaces, tokens),
-            Change::SignedIn { tokens, by, at, is_default } => {
-                match Login::signed_in(tokens, by, at) {
-                    Some(login) => self.sign_in(login, is_default),
-                    None => Ok(false),
-                }
-            }
+            Change::SignedIn { login, is_default } => self.sign_in(login, is_default),
         }
     }
 

@@ -21,7 +21,6 @@ pub mod shared;
 pub mod watch;
 
 use crate::account::Account;
-use crate::client::ClientRegistration;
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::login::Login;
@@ -209,10 +208,7 @@ pub trait HeldLogin {
 pub enum Change<'a> {
     Renewed(&'a TokenResponse),
     SignedIn {
-        tokens: &'a TokenResponse,
-        by: &'a ClientRegistration,
-        /// When the sign-in began, in seconds since the epoch.
-        at: i64,
+        login: &'a Login,
         /// Whether the login becomes the default one of its storage.
         is_default: bool,
     },

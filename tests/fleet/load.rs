@@ -9,6 +9,7 @@ use codex_credential::clock::{self, Deadline};
 use codex_credential::fleet::local::LocalFiles;
 use codex_credential::fleet::storage::LazyEtcd;
 use codex_credential::folders::Folders;
+use codex_credential::login::Login;
 use codex_credential::storage::Change;
 use codex_credential::storage::journal::{Intent, Request};
 use codex_credential::tokens::TokenResponse;
@@ -100,7 +101,8 @@ pub fn due_token_costs_one_request_for_each_host(_: &Cluster) {
     let by = ClientRegistration { issuer: fleet.issuer.url(), client_id: "load".into() };
     let (old, new) = (tokens(1), tokens(2));
     let first = host(&fleet, folder.path());
-    let change = Change::SignedIn { tokens: &old, by: &by, at: 1, is_default: true };
+    let login = Login::from_response(&old, &by).unwrap().signed_in(1);
+    let change = Change::SignedIn { login: &login, is_default: true };
     let deadline = Deadline::after(Duration::from_secs(10));
     assert!(first.hold(&deadline).unwrap().commit(None, &change, &deadline).unwrap());
     let before = requests(&cluster);
