@@ -7,7 +7,6 @@ use crate::fleet::{local::LocalFiles, storage::LazyEtcd};
 use crate::folders::Folders;
 use crate::profile::profile_table::{Cache, ProfileTable};
 use crate::storage::codex_home::CodexHome;
-use crate::storage::etcd_settings::Settings;
 use crate::storage::local::LocalStorage;
 use crate::storage::{CachedLogin, Storage, StorageKind};
 use std::ops::Deref;
@@ -35,44 +34,30 @@ pub fn open(
 ) -> Result<LoginStorage> {
     let timeout = places.keyring_timeout;
     let cache = settings.cache.unwrap_or_default() == Cache::Runtime;
-    if kind == StorageKind::Codex {
-        let home = CodexHome::new(places.codex_home.clone(), timeout);
-        return Ok(LoginStorage::Codex(Rc::new(home)));
-    }
-    if kind == StorageKind::Keyring && cfg!(windows) {
-        return Err(no_keyring_on_windows());
-    }
-    let folders = Folders::of_user()?;
+    let folders = Folders::of_user();
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
     let requested = requested.map(|part| part.as_deref().unwrap_or_default());
     let identity = [&[&*client.issuer, &client.client_id], &requested[..]].concat();
-    if kind == StorageKind::Etcd {
-        let settings = settings.etcd.as_ref().ok_or_else(no_etcd)?;
-        return open_etcd(settings, &folders, &identity, cache, timeout);
-    }
-    let local = LocalStorage::new(kind, &folders, &identity, account, cache, timeout)?;
-    Ok(LoginStorage::Local(Rc::new(local)))
-}
-
-#[cfg(feature = "etcd")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
-fn open_etcd(
-    settings: &Settings,
-    folders: &Folders,
-    identity: &[&str],
-    cache: bool,
-    timeout: Duration,
-) -> Result<LoginStorage> {
-    let local = LocalFiles::new(settings.clone(), folders, identity, cache, timeout);
-    Ok(LoginStorage::Etcd(Rc::new(LazyEtcd::new(local))))
-}
-
-#[cfg(not(feature = "etcd"))]
-fn open_etcd(_: &Settings, _: &Folders, _: &[&str], _: bool, _: Duration) -> Result<LoginStorage> {
-    let what = "the profile stores its login in etcd, and this program was built without etcd";
-    Err(Error::new(Kind::Configuration, what)
-        .hint("build it with: cargo install --path . --features etcd"))
+    Ok(match kind {
+        StorageKind::Codex => {
+            let home = CodexHome::new(places.codex_home.clone(), timeout);
+            LoginStorage::Codex(Rc::new(home))
+        }
+        #[cfg(feature = "etcd")]
+        StorageKind::Etcd => {
+            let settings = settings.etcd.clone().ok_or_else(no_etcd)?;
+            let local = LocalFiles::new(settings, &folders?, &identity, cache, timeout);
+            LoginStorage::Etcd(Rc::new(LazyEtcd::new(local)))
+        }
+        #[cfg(not(feature = "etcd"))]
+        StorageKind::Etcd => return Err(no_etcd()),
+        StorageKind::Keyring if cfg!(windows) => return Err(no_keyring_on_windows()),
+        StorageKind::File | StorageKind::Keyring | StorageKind::Memory => {
+            let local = LocalStorage::new(kind, &folders?, &identity, account, cache, timeout)?;
+            LoginStorage::Local(Rc::new(local))
+        }
+    })
 }
 
 /// An item of Credential Manager holds 2,560 bytes, and a login is longer.
@@ -81,9 +66,17 @@ fn no_keyring_on_windows() -> Error {
         .hint("set storage = \"file\": the file is in your own %LOCALAPPDATA%")
 }
 
+#[cfg(feature = "etcd")]
 fn no_etcd() -> Error {
     let what = "storage = \"etcd\" needs a table etcd in the profile";
     Error::new(Kind::Configuration, what).hint("docs/fleet.md shows one")
+}
+
+#[cfg(not(feature = "etcd"))]
+fn no_etcd() -> Error {
+    let what = "the profile stores its login in etcd, and this program was built without etcd";
+    Error::new(Kind::Configuration, what)
+        .hint("build it with: cargo install --path . --features etcd")
 }
 
 /// The storage of a profile's login.

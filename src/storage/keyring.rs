@@ -126,7 +126,7 @@ impl Item {
         });
         if let Ok(answer) = receiver.recv_timeout(timeout) {
             thread::sleep(PAUSE_AFTER_CALL);
-            return answer.map_err(|error| self.failed(what, &reason(&error)));
+            return answer.map_err(|error| self.failed(what, &error.to_string()));
         }
         let seconds = timeout.as_secs_f32();
         let reason = format!("it did not answer in {seconds:.1} s; it may be locked");
@@ -160,15 +160,5 @@ impl Item {
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the keyring item \"{}\" of {}", self.service, self.user)
-    }
-}
-
-/// Returns the crate's own text, except where it would list the items.
-fn reason(error: &keyring::Error) -> String {
-    match error {
-        keyring::Error::Ambiguous(items) => {
-            format!("{} items have this name; remove all but one", items.len())
-        }
-        error => error.to_string(),
     }
 }
