@@ -1,7 +1,7 @@
 //! A configuration file of another tool: read whole, shown as a difference, replaced whole.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::storage::files::{follow_links, read, replace, replace_with_permissions};
+use crate::storage::files::{follow_links, read, replace_and_open};
 use crate::storage::login_dir::create_private;
 use crate::ui;
 use std::fs;
@@ -58,12 +58,8 @@ impl TextFile {
             create_private(folder)?;
         }
         // A file keeps its permissions; only the owner can read a new one.
-        match fs::metadata(&self.target) {
-            Ok(metadata) => {
-                replace_with_permissions(&self.target, text.as_bytes(), &metadata.permissions())
-            }
-            Err(_) => replace(&self.target, text.as_bytes()),
-        }
+        let permissions = fs::metadata(&self.target).ok().map(|metadata| metadata.permissions());
+        replace_and_open(&self.target, text.as_bytes(), permissions.as_ref()).map(drop)
     }
 
     fn refuse_concurrent_change(&self) -> Result<()> {

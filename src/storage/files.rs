@@ -64,41 +64,30 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Replaces the file at `path`, or creates it. It is 0600 from creation, and on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace_and_open(path, &[bytes]).map(drop)
+    replace_and_open(path, bytes, None).map(drop)
 }
 
-/// As [`replace`], with `permissions`: for a file without secrets.
-pub fn replace_with_permissions(
+/// As [`replace`], with `permissions` for a file without secrets. Returns the file, open for writing.
+pub fn replace_and_open(
     path: &Path,
     bytes: &[u8],
-    permissions: &Permissions,
-) -> Result<()> {
-    write(path, &[bytes], Some(permissions)).map(drop).context("write", path)
-}
-
-/// As [`replace`], with the content in parts. Returns the file, open for writing.
-pub fn replace_and_open(path: &Path, parts: &[&[u8]]) -> Result<File> {
-    write(path, parts, None).context("write", path)
-}
-
-fn write(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
+    permissions: Option<&Permissions>,
+) -> Result<File> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match write_once(path, parts, permissions) {
+        match write_once(path, bytes, permissions) {
             // Another process has swept the temporary file before it was renamed.
             Err(error) if error.kind() == ErrorKind::NotFound && attempts < MAX_ATTEMPTS => {}
-            written => return written,
+            written => return written.context("write", path),
         }
     }
 }
 
-fn write_once(path: &Path, parts: &[&[u8]], permissions: Option<&Permissions>) -> io::Result<File> {
+fn write_once(path: &Path, bytes: &[u8], permissions: Option<&Permissions>) -> io::Result<File> {
     let folder = folder_of(path);
     let mut file = temporary_file(folder)?;
-    for part in parts {
-        file.as_file_mut().write_all(part)?;
-    }
+    file.as_file_mut().write_all(bytes)?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions.clone())?;
     }

@@ -70,10 +70,12 @@ impl Journal {
     pub fn begin(path: &Path, intent: &Intent, seal: Option<Seal>) -> Result<Self> {
         let mut line = serde_json::to_vec(intent).expect("intents serialize");
         line.push(b'\n');
+        let line_2 = line.len() as u64;
+        line.resize(line.len() + RESERVED, b' ');
         // Replaces a link instead of following it.
-        let file = replace_and_open(path, &[&line, &vec![b' '; RESERVED]])?;
+        let file = replace_and_open(path, &line, None)?;
         trace::tell(|| Event::Journal { step: "intent" });
-        Ok(Self { file, path: path.to_owned(), line_2: line.len() as u64, seal })
+        Ok(Self { file, path: path.to_owned(), line_2, seal })
     }
 
     /// Records the answer, in one write.
