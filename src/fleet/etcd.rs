@@ -1,12 +1,12 @@
 //! One login in etcd: its key names, how it is read, and the operations that write it.
 
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::fleet::client::EtcdClient;
 use crate::fleet::encryption;
 use crate::fleet::local::LocalFiles;
 use crate::fleet::snapshot::{Sealed, Snapshot};
-use crate::storage::etcd_settings::{Role, Settings};
+use crate::storage::etcd_settings::Settings;
 use crate::storage::records::Record;
 use crate::storage::seal::Seal;
 use crate::storage::shared::{Host, HostAction};
@@ -44,21 +44,6 @@ impl EtcdStorage {
     /// Waits until the login has changed since `snapshot`, or until the deadline. May return early.
     pub fn wait(&self, snapshot: &Snapshot, deadline: &Deadline) -> Result<()> {
         self.client.wait(&self.local.prefix, snapshot.revision, deadline)
-    }
-
-    /// # Errors
-    /// `Usage` on a host that only reads.
-    pub fn check_writer(&self) -> Result<()> {
-        match self.local.settings.role {
-            Role::Writer => Ok(()),
-            Role::Reader => Err(Error::new(
-                Kind::Usage,
-                "this host only reads the login (role = \"reader\"); nothing was changed",
-            )
-            .hint(
-                "run it on a host that renews; to list them, run: codex-credential fleet status",
-            )),
-        }
     }
 
     /// Returns the identity of this host. Creates it on first use and keeps it in the login directory.

@@ -8,6 +8,7 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::snapshot::Snapshot;
 use crate::login::Login;
+use crate::storage::etcd_settings::Role;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
 use crate::storage::shared::HostAction;
@@ -49,7 +50,9 @@ impl<'a> EtcdHold<'a> {
     /// # Errors
     /// `Busy` when another host holds the lock until `deadline`; `Usage` on a host that only reads.
     pub fn new(etcd: &'a EtcdStorage, deadline: &Deadline) -> Result<Self> {
-        etcd.check_writer()?;
+        if etcd.local.settings.role == Role::Reader {
+            return Err(only_reads());
+        }
         let this_host = etcd.host()?;
         let mut snapshot = etcd.snapshot()?;
         let before = snapshot.modified("login");
@@ -261,6 +264,13 @@ impl EtcdHold<'_> {
         ops.extend(["intent", "invalid-token"].map(|name| etcd.delete(name)));
         Ok(ops)
     }
+}
+
+fn only_reads() -> Error {
+    let what = "this host only reads the login (role = \"reader\"); nothing was changed";
+    Error::new(Kind::Usage, what).hint(
+        "run it on a host that renews; to see the last one, run: codex-credential fleet status",
+    )
 }
 
 /// Returns the error that names the host with the lock.

@@ -68,12 +68,8 @@ impl LocalFiles {
         if !self.is_cached {
             return None;
         }
-        let login = self.read_copy()?.login;
+        let AccessCopy { login, .. } = self.copy_record().load().ok()??;
         Some(CachedLogin { login, login_dir: self.login_dir.clone() })
-    }
-
-    pub fn read_copy(&self) -> Option<AccessCopy> {
-        self.copy_record().load().ok()?
     }
 
     pub fn copy_record(&self) -> Record<AccessCopy> {

@@ -132,7 +132,8 @@ impl Snapshot {
 
     fn write_copy(&self) -> Result<()> {
         let login = self.login()?;
-        let (revision, before) = (self.modified("access"), self.local.read_copy());
+        let revision = self.modified("access");
+        let before = self.local.copy_record().load().ok().flatten();
         if before.as_ref().map(|copy| copy.revision) == Some(revision) {
             return Ok(());
         }

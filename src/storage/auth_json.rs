@@ -1,13 +1,11 @@
 //! The content of Codex's `auth.json`. Unknown members are preserved, at every level and in their order.
 
 use crate::account::Account;
-use crate::client::ClientRegistration;
 use crate::clock::{self, parse_rfc3339};
 use crate::login::{Login, Token};
 use crate::tokens::{BUFFER_SIZE, Secret, TokenResponse, valid_token, wipe};
+use serde::Deserialize;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
@@ -26,8 +24,9 @@ struct Tokens {
     refresh_token: Option<Secret<String>>,
     id_token: Option<Secret<String>>,
     account_id: Option<String>,
-    #[serde(default, deserialize_with = "none_if_malformed")]
-    oauth_provenance: Option<ClientRegistration>,
+    /// A client registration. A malformed one, which another program wrote, counts as none.
+    #[serde(default)]
+    oauth_provenance: Value,
 }
 
 /// What Codex would use of an `auth.json`.
@@ -72,14 +71,6 @@ impl AuthJson {
     }
 }
 
-/// Reads a registration. A malformed one, which another program wrote, counts as none.
-fn none_if_malformed<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<ClientRegistration>, D::Error> {
-    let member = <&RawValue>::deserialize(from)?;
-    Ok(serde_json::from_str(member.get()).ok())
-}
-
 impl Tokens {
     fn login(self, last_refresh: Option<i64>) -> Login {
         Login {
@@ -93,7 +84,7 @@ impl Tokens {
             expires_at: None,
             skew: 0,
             signed_in_at: 0,
-            registration: self.oauth_provenance,
+            registration: serde_json::from_value(self.oauth_provenance).ok(),
         }
     }
 }
@@ -164,6 +155,7 @@ fn replace_member(members: &mut Map<String, Value>, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::ClientRegistration;
 
     #[test]
     fn sign_in_keeps_no_token_of_the_earlier_login() {
