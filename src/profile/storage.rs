@@ -34,7 +34,6 @@ pub fn open(
 ) -> Result<LoginStorage> {
     let timeout = places.keyring_timeout;
     let cache = settings.cache.unwrap_or_default() == Cache::Runtime;
-    let folders = Folders::of_user();
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
     let requested = requested.map(|part| part.as_deref().unwrap_or_default());
@@ -47,14 +46,15 @@ pub fn open(
         #[cfg(feature = "etcd")]
         StorageKind::Etcd => {
             let settings = settings.etcd.clone().ok_or_else(no_etcd)?;
-            let local = LocalFiles::new(settings, &folders?, &identity, cache, timeout);
+            let local = LocalFiles::new(settings, &Folders::of_user()?, &identity, cache, timeout);
             LoginStorage::Etcd(Rc::new(LazyEtcd::new(local)))
         }
         #[cfg(not(feature = "etcd"))]
         StorageKind::Etcd => return Err(no_etcd()),
         StorageKind::Keyring if cfg!(windows) => return Err(no_keyring_on_windows()),
         StorageKind::File | StorageKind::Keyring | StorageKind::Memory => {
-            let local = LocalStorage::new(kind, &folders?, &identity, account, cache, timeout)?;
+            let local =
+                LocalStorage::new(kind, &Folders::of_user()?, &identity, account, cache, timeout)?;
             LoginStorage::Local(Rc::new(local))
         }
     })
