@@ -51,19 +51,12 @@ pub fn open(
         }
         #[cfg(not(feature = "etcd"))]
         StorageKind::Etcd => return Err(no_etcd()),
-        StorageKind::Keyring if cfg!(windows) => return Err(no_keyring_on_windows()),
         StorageKind::File | StorageKind::Keyring | StorageKind::Memory => {
             let local =
                 LocalStorage::new(kind, &Folders::of_user()?, &identity, account, cache, timeout)?;
             LoginStorage::Local(Rc::new(local))
         }
     })
-}
-
-/// An item of Credential Manager holds 2,560 bytes, and a login is longer.
-fn no_keyring_on_windows() -> Error {
-    Error::new(Kind::Configuration, "storage = \"keyring\" is not supported on Windows")
-        .hint("set storage = \"file\": the file is in your own %LOCALAPPDATA%")
 }
 
 #[cfg(feature = "etcd")]

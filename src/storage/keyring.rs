@@ -29,12 +29,20 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 /// arrived; the keyring needs time to notice.
 const PAUSE_AFTER_CALL: Duration = Duration::from_millis(30);
 
+/// The longest value of one item, in bytes: `CRED_MAX_CREDENTIAL_BLOB_SIZE` of Credential Manager.
+const MAX_LENGTH: usize = if cfg!(windows) { 2560 } else { usize::MAX };
+
+/// Begins the value of an item whose secret is split into parts.
+const PARTS: &str = "codex-credential parts ";
+
 const SERVICE: &str = "codex-credential";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     service: String,
     user: String,
+    /// The longest value that is not split, in bytes.
+    max_length: usize,
     /// For one call: first for other codex-credential processes that use the keyring, then for the answer.
     timeout: Duration,
 }
@@ -50,16 +58,21 @@ pub fn is_available(timeout: Duration) -> bool {
 }
 
 impl Item {
-    /// Returns the item in which Codex keeps the login of `codex_home`.
+    /// Returns the item in which Codex keeps the login of `codex_home`. Codex does not split values.
     pub fn of_codex(codex_home: &Path, timeout: Duration) -> Self {
         let path = codex_home.canonicalize().unwrap_or_else(|_| codex_home.to_owned());
         let hash = Fingerprint::of(path.to_string_lossy().as_bytes());
         let user = format!("cli|{}", hash.prefix(16));
-        Self { service: "Codex Auth".into(), user, timeout }
+        Self { service: "Codex Auth".into(), user, max_length: usize::MAX, timeout }
     }
 
     pub fn own(user: impl Into<String>, timeout: Duration) -> Self {
-        Self { service: SERVICE.into(), user: user.into(), timeout }
+        Self { service: SERVICE.into(), user: user.into(), max_length: MAX_LENGTH, timeout }
+    }
+
+    /// Splits values longer than `max_length` bytes.
+    pub fn with_max_length(self, max_length: usize) -> Self {
+        Self { max_length, ..self }
     }
 
     /// Returns the item with the key that seals the journal of `request` for the login in this item.
@@ -80,6 +93,69 @@ impl Item {
 
     /// Returns the secret; `None` when the keyring answered that there is no such item.
     pub fn load(&self) -> Result<Option<Bytes>> {
+        let Some(value) = self.read()? else { return Ok(None) };
+        let parts = self.parts(&value);
+        if parts.is_empty() {
+            return Ok(Some(value));
+        }
+        let mut secret = Zeroizing::new(Vec::with_capacity(parts.len() * self.max_length));
+        for part in parts {
+            let part =
+                part.read()?.ok_or_else(|| self.failed("read", "a part of it is missing"))?;
+            secret.extend_from_slice(&part);
+        }
+        Ok(Some(secret))
+    }
+
+    /// Writes the secret, and reads it back to prove that the keyring has stored it. The parts of a long secret are
+    /// written before the item that names them, so that a reader finds all parts of one secret.
+    pub fn save(&self, secret: &[u8]) -> Result<()> {
+        let old = self.stored_parts()?;
+        let header = self.header(secret);
+        let value = header.as_ref().map_or(secret, String::as_bytes);
+        let new = self.parts(value);
+        for (part, bytes) in new.iter().zip(secret.chunks(self.max_length)) {
+            part.write(bytes)?;
+        }
+        self.write(value)?;
+        if self.load()?.is_none_or(|stored| *stored != secret) {
+            return Err(self.failed("write", "the keyring did not store the new value"));
+        }
+        delete_all(old.iter().filter(|part| !new.contains(part)))
+    }
+
+    /// Removes the item. Returns false when there was none.
+    pub fn remove(&self) -> Result<bool> {
+        let parts = self.stored_parts()?;
+        let existed = self.delete()?;
+        delete_all(&parts)?;
+        Ok(existed)
+    }
+
+    fn stored_parts(&self) -> Result<Vec<Self>> {
+        if self.max_length == usize::MAX {
+            return Ok(Vec::new());
+        }
+        Ok(self.read()?.map(|value| self.parts(&value)).unwrap_or_default())
+    }
+
+    /// Returns the value that names the parts of a secret; `None` for a secret that fits into one item. The names contain
+    /// a hash of the secret, so that parts of two secrets are never mixed.
+    fn header(&self, secret: &[u8]) -> Option<String> {
+        let count = secret.len().div_ceil(self.max_length);
+        (count > 1).then(|| format!("{PARTS}{} {count}", Fingerprint::of(secret).prefix(16)))
+    }
+
+    /// Returns the parts that `value` names, in order; none for a value that is a secret itself.
+    fn parts(&self, value: &[u8]) -> Vec<Self> {
+        let header = std::str::from_utf8(value).ok().filter(|_| self.max_length != usize::MAX);
+        let header = header.and_then(|text| text.strip_prefix(PARTS)?.split_once(' '));
+        let Some((hash, count)) = header else { return Vec::new() };
+        let part = |number| Self { user: format!("{}|{hash}|{number}", self.user), ..self.clone() };
+        (0..count.parse::<u16>().unwrap_or(0)).map(part).collect()
+    }
+
+    fn read(&self) -> Result<Option<Bytes>> {
         self.call("read", |entry| match entry.get_secret() {
             Ok(secret) => Ok(Some(Zeroizing::new(secret))),
             Err(keyring::Error::NoEntry) => Ok(None),
@@ -87,18 +163,12 @@ impl Item {
         })
     }
 
-    /// Writes the secret, and reads it back to prove that the keyring has stored it.
-    pub fn save(&self, secret: &[u8]) -> Result<()> {
-        let written = Zeroizing::new(secret.to_vec());
-        self.call("write", move |entry| entry.set_secret(&written))?;
-        match self.load()? {
-            Some(stored) if *stored == secret => Ok(()),
-            _ => Err(self.failed("write", "the keyring did not store the new value")),
-        }
+    fn write(&self, value: &[u8]) -> Result<()> {
+        let value = Zeroizing::new(value.to_vec());
+        self.call("write", move |entry| entry.set_secret(&value))
     }
 
-    /// Removes the item. Returns false when there was none.
-    pub fn remove(&self) -> Result<bool> {
+    fn delete(&self) -> Result<bool> {
         self.call("remove", |entry| match entry.delete_credential() {
             Ok(()) => Ok(true),
             Err(keyring::Error::NoEntry) => Ok(false),
@@ -155,6 +225,10 @@ impl Item {
             "unlock the keyring (log in to the desktop, or run gnome-keyring-daemon --unlock), or {alternative}"
         ))
     }
+}
+
+fn delete_all<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<()> {
+    items.into_iter().try_for_each(|item| item.delete().map(drop))
 }
 
 impl fmt::Display for Item {

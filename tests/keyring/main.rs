@@ -2,7 +2,7 @@
 //!
 //! `.ci/keyring` installs gnome-keyring and runs these tests. Without gnome-keyring they are skipped.
 
-#![expect(clippy::disallowed_methods, reason = "PATH")]
+#![expect(clippy::disallowed_methods, reason = "PATH, and the variable that long_values.rs sets")]
 
 #[path = "../it/git/mod.rs"]
 #[macro_use]
@@ -16,6 +16,7 @@ mod keyring;
 mod machine;
 
 mod login;
+mod long_values;
 mod other_hosts;
 mod unavailable;
 
@@ -32,6 +33,10 @@ macro_rules! trials {
 }
 
 fn main() -> ExitCode {
+    if long_values::is_child() {
+        long_values::write_and_read();
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
     let is_installed = Command::new("gnome-keyring-daemon").arg("--version").output().is_ok();
     if !is_installed && !arguments.list {
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         login::many_callers_cost_one_sign_in_and_one_refresh,
         login::callers_with_different_homes_share_the_renewal_lock,
         login::move_to_the_keyring_and_back_keeps_the_login,
+        long_values::long_values_are_split_into_parts,
         unavailable::locked_keyring_is_an_error_and_starts_no_sign_in,
         unavailable::absent_keyring_is_an_error_and_starts_no_sign_in,
         unavailable::hung_keyring_fails_within_the_wait,
