@@ -9,6 +9,8 @@ use std::io::{self, BufRead, Read, Write};
 const LINE_LIMIT: usize = 65_535;
 /// The longest request, in bytes.
 const INPUT_LIMIT: u64 = 1024 * 1024;
+/// What some programs on Windows write before the first line.
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
 /// The prefix of our own `state[]` values. git passes the values of all helpers to each helper.
 const OUR_STATE: &[u8] = b"codex-credential:";
 
@@ -35,16 +37,20 @@ pub struct Credential {
     pub authtype_capable: bool,
     /// Whether `capability[]=state` was sent.
     pub state_capable: bool,
+    /// How many attributes other than capabilities were sent, known or not.
+    pub attributes: usize,
 }
 
 impl Credential {
     /// Reads up to a blank line or the end.
     ///
     /// # Errors
-    /// `BadInput` with the line number and the rule. It contains no value, because a value may be a secret.
+    /// `BadInput` with the line number and the rule. It contains no value, because a value may be a secret. Unknown
+    /// attributes are ignored, but not if nothing else was sent: a misspelled host must not get the default token.
     pub fn read(input: impl BufRead) -> Result<Self> {
         let mut input = input.take(INPUT_LIMIT + 1);
         let mut credential = Self::default();
+        let mut unknown = None;
         let mut line = Secret::new(Vec::new());
         for number in 1.. {
             let bad = |rule: &str| Error::new(Kind::BadInput, format!("line {number}: {rule}"));
@@ -54,6 +60,7 @@ impl Credential {
                 return Err(bad("the request is longer than 1 MiB"));
             }
             let text = without_line_end(line.expose());
+            let text = if number == 1 { text.strip_prefix(BOM).unwrap_or(text) } else { text };
             if text.len() > LINE_LIMIT {
                 return Err(bad("longer than 65535 bytes"));
             }
@@ -61,12 +68,23 @@ impl Credential {
                 break;
             }
             let (key, value) = split(text).map_err(bad)?;
-            credential.set(key, value).map_err(bad)?;
+            let is_known = credential.set(key, value).map_err(bad)?;
+            credential.attributes += usize::from(key != b"capability[]");
+            if !is_known && unknown.is_none() {
+                unknown =
+                    Some(bad("is an unknown attribute, and no other names a login").hint(
+                        "name the login with lines such as protocol=https and host=chatgpt.com",
+                    ));
+            }
         }
-        Ok(credential)
+        match unknown {
+            Some(error) if !credential.is_specific() => Err(error),
+            _ => Ok(credential),
+        }
     }
 
-    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
+    /// Returns false for an unknown key.
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<bool, &'static str> {
         let secret = || Some(Secret::new(value.to_vec()));
         match key {
             b"protocol" => self.protocol = Some(value.to_vec()),
@@ -82,9 +100,9 @@ impl Credential {
             b"state[]" => self.set_state(value),
             b"capability[]" => self.set_capability(value),
             b"url" => *self = credential_url::parse(value)?.into(),
-            _ => {}
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// An empty value resets the list.
@@ -129,8 +147,13 @@ impl Credential {
         line("state[]", state.as_deref())
     }
 
-    /// Tells whether any attribute selects a credential.
+    /// Tells whether the request is not empty: an empty one is for the login of the profile.
     pub fn names_something(&self) -> bool {
+        self.attributes > 0 || self.is_specific()
+    }
+
+    /// Tells whether any attribute selects a credential.
+    fn is_specific(&self) -> bool {
         [&self.protocol, &self.host, &self.path, &self.username].into_iter().any(Option::is_some)
             || self.secret().is_some()
     }
@@ -219,6 +242,7 @@ mod tests {
         let expected = Credential {
             protocol: Some("https".into()),
             host: Some("a.example".into()),
+            attributes: 2,
             ..Credential::default()
         };
         assert_eq!(read("protocol=https\nhost=a.example"), expected);
@@ -233,7 +257,18 @@ mod tests {
         assert_eq!(read(b"path=\xff\x01\n").path, Some(vec![0xff, 1]));
         assert_eq!(read("path=\n").path, Some(vec![]));
         assert_eq!(read("host=a\nhost=b\n").host, Some("b".into()), "the last one wins");
-        assert_eq!(read("future=1\nnew[]=2\n"), Credential::default());
+        assert_eq!(read("host=a\nfuture=1\nnew[]=2\n").host, Some("a".into()));
+    }
+
+    #[test]
+    fn only_an_empty_request_or_capabilities_name_nothing() {
+        assert!(!read("").names_something());
+        assert!(!read("capability[]=authtype\ncapability[]=state\n").names_something());
+        for input in ["host=\n", "path=a\n", "ephemeral=1\n", "protocol=https\nHost=a\n"] {
+            assert!(read(input).names_something(), "{input:?}");
+        }
+        let message = read_error("capability[]=state\nHost=a\n");
+        assert_eq!(message, "line 2: is an unknown attribute, and no other names a login");
     }
 
     #[test]
@@ -276,7 +311,8 @@ mod tests {
     #[test]
     fn url_clears_earlier_attributes() {
         let expected = read("protocol=https\nhost=a.example\npath=b\n");
-        assert_eq!(read("username=u\npassword=p\nurl=https://a.example/b\n"), expected);
+        let after_url = read("username=u\npassword=p\nurl=https://a.example/b\n");
+        assert_eq!(Credential { attributes: 3, ..after_url }, expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reads a request in the protocol of the program that asks: git, Bazel or Docker.
 
-use crate::answer::credential::Credential;
+use crate::answer::credential::{BOM, Credential};
 use crate::answer::credential_url;
 use crate::answer::docker;
 use crate::answer::formats::Format;
@@ -33,10 +33,9 @@ impl Request {
             return Ok(Self { format: Format::ExecCredential, ..Self::default() });
         }
         let mut blank = Vec::new();
-        let (credential, own_format) = match is_json(&mut input, &mut blank) {
-            Some(true) => (bazel(blank.chain(input))?, Format::Bazel),
-            Some(false) => (Credential::read(blank.chain(input))?, Format::Git),
-            None => (Credential::default(), Format::Git),
+        let (credential, own_format) = match start_of(&mut input, &mut blank) {
+            Start::Json => (bazel(input)?, Format::Bazel),
+            start => (read_attributes(&start, blank.chain(input))?, Format::Git),
         };
         Ok(Self { credential, format: format.unwrap_or(own_format), server_url: String::new() })
     }
@@ -67,31 +66,68 @@ impl Request {
     }
 }
 
-/// Tells whether `{` follows the white space that the input starts with; `None` for an empty input. `blank` receives the
-/// white space that had to be taken out of the input.
-fn is_json(input: &mut impl BufRead, blank: &mut Vec<u8>) -> Option<bool> {
+/// Reads git's attributes alone, for `store` and `erase`.
+///
+/// # Errors
+/// As [`Request::read`].
+pub fn read_credential(mut input: impl BufRead) -> Result<Credential> {
+    let mut blank = Vec::new();
+    let start = start_of(&mut input, &mut blank);
+    read_attributes(&start, blank.chain(input))
+}
+
+fn read_attributes(start: &Start, input: impl BufRead) -> Result<Credential> {
+    match start {
+        Start::Empty => Ok(Credential::default()),
+        Start::BlankLine => {
+            Err(Error::new(Kind::BadInput, "line 1: is blank, and attributes follow"))
+        }
+        Start::Json | Start::Attributes => Credential::read(input),
+    }
+}
+
+/// How an input starts.
+enum Start {
+    Empty,
+    Json,
+    Attributes,
+    /// A blank line ends a request in git's protocol, but this one has attributes after it.
+    BlankLine,
+}
+
+/// Tells how the input starts, after a byte order mark and white space. `blank` receives the white space that had to be
+/// taken out of the input.
+fn start_of(input: &mut impl BufRead, blank: &mut Vec<u8>) -> Start {
     while blank.len() < JSON_LIMIT {
-        let buffer = match input.fill_buf() {
+        let mut buffer = match input.fill_buf() {
             Ok(buffer) => buffer,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             // The reader of attributes gets the error again and reports it.
-            Err(_) => return Some(false),
+            Err(_) => return Start::Attributes,
         };
-        if let Some(first) = buffer.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            return Some(*first == b'{');
+        if blank.is_empty() && buffer.starts_with(BOM) {
+            input.consume(BOM.len());
+            buffer = input.fill_buf().unwrap_or_default();
         }
-        // A blank line ends a request in git's protocol. Its sender may keep the pipe open.
-        if buffer.is_empty() && blank.is_empty() {
-            return None;
-        }
-        if buffer.is_empty() || buffer.contains(&b'\n') {
-            return Some(false);
+        let first = buffer.iter().position(|byte| !byte.is_ascii_whitespace());
+        let has_line_end = buffer[..first.unwrap_or(buffer.len())].contains(&b'\n');
+        match first {
+            Some(first) if buffer[first] == b'{' => {
+                input.consume(first);
+                return Start::Json;
+            }
+            Some(_) if has_line_end => return Start::BlankLine,
+            Some(_) => return Start::Attributes,
+            None if buffer.is_empty() && blank.is_empty() => return Start::Empty,
+            // The sender of a blank line may keep the pipe open.
+            None if buffer.is_empty() || has_line_end => return Start::Attributes,
+            None => {}
         }
         blank.extend_from_slice(buffer);
         let length = buffer.len();
         input.consume(length);
     }
-    Some(false)
+    Start::Attributes
 }
 
 /// Reads `{"uri": "https://…"}`.
@@ -122,9 +158,24 @@ mod tests {
         assert_eq!(host(" \t{\"uri\":\"HTTPS://A.example:443/x\"}").as_deref(), Some("A.example"));
         assert_eq!(host("host=b.example\n").as_deref(), Some("b.example"));
         assert_eq!(host(""), None);
-        assert_eq!(host("\nhost=b.example\n"), None, "a blank line ends the request");
-        let error = Request::read(None, "  \nhost=b\n".as_bytes()).unwrap_err();
-        assert_eq!(error.text(), "line 1: is not key=value");
+        assert_eq!(host("\n"), None, "a blank line ends the request");
+    }
+
+    #[test]
+    fn request_after_a_blank_line_is_an_error() {
+        for input in ["\nhost=b.example\n", "\r\n\r\nhost=b.example\n\n", "  \nhost=b\n"] {
+            let error = Request::read(None, input.as_bytes()).unwrap_err();
+            assert_eq!(error.text(), "line 1: is blank, and attributes follow", "{input:?}");
+        }
+    }
+
+    #[test]
+    fn byte_order_mark_is_skipped() {
+        let read = |input: &str| Request::read(None, input.as_bytes()).unwrap();
+        assert_eq!(read("\u{feff}host=b.example\n").credential.host, Some("b.example".into()));
+        assert!(!read("\u{feff}").credential.names_something());
+        assert!(!read("\u{feff}\r\n").credential.names_something());
+        assert_eq!(read("\u{feff} {\"uri\":\"https://a.example\"}").format, Format::Bazel);
     }
 
     #[test]

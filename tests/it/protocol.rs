@@ -68,6 +68,26 @@ fn empty_request_gets_the_default_profiles_token() {
 }
 
 #[test]
+fn request_that_names_something_never_gets_the_default_token() {
+    let (machine, _) = Machine::signed_in(3600);
+    for input in [
+        "protocol=https\nHost=evil.example\n",
+        "path=x\nhostname=chatgpt.com\n",
+        "ephemeral=1\n",
+        "state[]=x\n",
+        "{\"uri\": \"https://evil.example\"}",
+        "\u{feff}protocol=https\nhost=evil.example\n",
+        "\u{feff}{\"uri\": \"https://evil.example\"}",
+    ] {
+        let output = machine.command("get").write_stdin(input).output().unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(!answer.contains("password="), "{input:?}");
+    }
+    let with_mark = machine.command("get").write_stdin(format!("\u{feff}{OURS}")).assert();
+    with_mark.success().stdout(contains("password="));
+}
+
+#[test]
 fn json_answer_has_account_and_expiry() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format json").assert().success();
@@ -115,11 +135,20 @@ fn bad_input_is_reported_with_its_line_and_changes_nothing() {
         ("url=https://chatgpt.com/%0ahost=x\n", "line 1: "),
         ("url=chatgpt.com\n", "line 1: "),
         (&long, "line 1: "),
+        // Unknown attributes alone, and white space before the first one.
+        ("Host=evil.example\n", "line 1: "),
+        ("PROTOCOL=https\nHOST=evil.example\n", "line 1: "),
+        ("hostname=evil.example\n", "line 1: "),
+        ("URL=https://evil.example\n\n", "line 1: "),
+        ("capability[]=authtype\nserver=evil.example\n", "line 2: "),
+        ("\nprotocol=https\nhost=evil.example\n", "line 1: "),
+        ("\r\nhost=evil.example\n", "line 1: "),
     ] {
         for operation in ["get", "store", "erase"] {
             let output = machine.command(operation).write_stdin(input).assert().code(2);
             let line = predicate::str::starts_with(format!("codex-credential: {prefix}"));
-            output.stdout(is_empty()).stderr(line.and(contains("\n").count(1)));
+            let hint = contains("\nhint: ").count(1).and(contains("\n").count(2));
+            output.stdout(is_empty()).stderr(line.and(contains("\n").count(1).or(hint)));
         }
     }
     assert_eq!(machine.auth_json(), before);

@@ -1,6 +1,7 @@
 //! Standard input, read until a deadline, and standard output.
 
 use codex_credential::answer::credential::Credential;
+use codex_credential::answer::request;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::stdin::TimedStdin;
@@ -14,7 +15,15 @@ pub fn input(deadline: Deadline) -> Option<impl BufRead> {
 
 /// Reads a request in git's protocol. A terminal is an empty request.
 pub fn read_credential(deadline: Deadline) -> Result<Credential> {
-    input(deadline).map_or(Ok(Credential::default()), Credential::read)
+    input(deadline).map_or(Ok(Credential::default()), request::read_credential)
+}
+
+/// Closes standard output. What is written afterwards is lost.
+pub fn close_output() {
+    #[cfg(unix)]
+    if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
 }
 
 pub fn print(text: &str) -> Result<()> {

@@ -71,7 +71,7 @@ fn request_of_nearly_a_megabyte_needs_little_memory() {
     process.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut process = process.spawn().unwrap();
     let mut stdin = process.stdin.take().unwrap();
-    let request = "future=attribute\n".repeat(61_000);
+    let request = format!("{}{}", OURS.trim_end(), "\nfuture=attribute".repeat(61_000));
     stdin.write_all(request.as_bytes()).unwrap();
     // The program has read all but the content of the pipe and waits for more.
     let peak = peak_memory(&process);
