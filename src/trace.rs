@@ -72,6 +72,10 @@ pub enum Event<'a> {
         what: &'a str,
         stored: bool,
     },
+    /// `store` was called with a token that is not kept.
+    StoreIgnored {
+        why: &'a str,
+    },
     /// After failures, no request is sent before `until`.
     BackOff {
         until: i64,

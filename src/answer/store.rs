@@ -1,19 +1,19 @@
-//! `store`: takes a newer access token that the caller has used, or a credential of another host.
+//! `store`: takes a credential of another host, or a login of a host of the profile.
 
-use crate::account::{Account, Claims};
 use crate::answer::credential::Credential;
 use crate::answer::other_hosts::OtherHosts;
 use crate::answer::target::Target;
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::profile::Profile;
 use crate::tokens::{Secret, is_valid_token};
+use crate::trace::{self, Event};
 
-/// Stores a credential of another host. For a host of the profile, returns the access token in `request` if it is newer
-/// than the stored one, for `renewal::session::store_token`. git sends back old tokens too; they are ignored.
+/// Stores a credential of another host. For a host of the profile, returns the refresh token in `request`, for
+/// [`store_login`](crate::renewal::store_login::store_login), if its access token is not the stored one.
 ///
-/// # Errors
-/// `BadInput` if the token is not one of the signed-in account, `LoginRequired` if nobody is signed in.
+/// git calls `store` with each token that worked, and with what a repository's URL names. An access token alone is
+/// ignored: it cannot be renewed, and its claims are not verified.
 pub fn store(
     profile: &Profile,
     other_hosts: &OtherHosts,
@@ -28,44 +28,22 @@ pub fn store(
         Target::Default | Target::Nothing => return Ok(None),
     }
     let Some(secret) = request.secret() else { return Ok(None) };
-    let token = parse_token(secret).ok_or_else(not_a_token)?;
-    // This check takes no lock: git nearly always sends back the token that it got.
-    Ok(if is_current(profile, &token)? { None } else { Some(token) })
-}
-
-/// Tells whether the stored token is `token` or a newer one.
-///
-/// # Errors
-/// As [`store`].
-pub fn is_current(profile: &Profile, token: &Secret<String>) -> Result<bool> {
-    let Some(Claims { iat: Some(issued_at), .. }) = Claims::from_jwt(token.expose()) else {
-        return Err(not_a_token());
+    let stored = profile.storage.load()?;
+    if stored.as_ref().is_some_and(|login| login.access_token.expose().as_bytes() == secret) {
+        return Ok(None);
+    }
+    let offered =
+        request.oauth_refresh_token.as_ref().and_then(|token| parse_token(token.expose()));
+    let why = match (&stored, &offered) {
+        (_, None) => "it has no refresh token",
+        (None, _) => "nobody is signed in",
+        (Some(_), Some(_)) => return Ok(offered),
     };
-    let Some(login) = profile.storage.load()? else { return Err(not_signed_in()) };
-    if *login.access_token == *token {
-        return Ok(true);
-    }
-    let account = Account::from_tokens([token.expose().as_str()]);
-    if !login.account().is_same_as(&account) {
-        return Err(Error::new(
-            Kind::BadInput,
-            "the token was not stored: it belongs to another account than the login",
-        ));
-    }
-    Ok(login.lifetime().issued_at.is_some_and(|stored| stored >= issued_at))
+    trace::tell(|| Event::StoreIgnored { why });
+    Ok(None)
 }
 
 fn parse_token(bytes: &[u8]) -> Option<Secret<String>> {
     let token = std::str::from_utf8(bytes).ok()?;
     is_valid_token(token).then(|| Secret::from(token))
-}
-
-fn not_a_token() -> Error {
-    Error::new(Kind::BadInput, "the password was not stored: it is not a ChatGPT access token")
-}
-
-fn not_signed_in() -> Error {
-    let message =
-        "the token was not stored: nobody is signed in, and a login needs a refresh token too";
-    Error::new(Kind::LoginRequired, message).sign_in_again()
 }

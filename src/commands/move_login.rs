@@ -82,7 +82,7 @@ fn is_same(into: &dyn Storage, login: &Login) -> Result<bool> {
 }
 
 fn put(target: &Profile, login: &Login, action: Action, deadline: &Deadline) -> Result<()> {
-    let registration = Some(target.registration_of(login));
+    let registration = Some(target.registration_of(login)?);
     let moved = Login { registration, ..login.clone() }.signed_in(clock::now());
     let hold = target.storage.hold(deadline)?;
     hold.probe()?;

@@ -34,15 +34,21 @@ impl Profile {
             || self.serves(url.scheme().as_bytes(), format!("{host}{port}").as_bytes())
     }
 
-    /// Returns the client registration that `login` was granted to: the recorded one, else the issuer that its access
-    /// token claims, else the profile's.
-    pub fn registration_of(&self, login: &Login) -> ClientRegistration {
+    /// Returns the client registration that `login` was granted to: the recorded one, else the profile's.
+    ///
+    /// # Errors
+    /// `Configuration` if the access token claims another issuer than the profile's, and no token endpoint is configured.
+    /// A claim is not verified: it can keep a token from being sent, but never chooses where it is sent.
+    pub fn registration_of(&self, login: &Login) -> Result<ClientRegistration> {
         if let Some(recorded) = &login.registration {
-            return recorded.clone();
+            return Ok(recorded.clone());
         }
-        let claimed = login.access_token.claims().iss.clone();
-        let issuer = claimed.unwrap_or_else(|| self.client.issuer.clone());
-        ClientRegistration { issuer, client_id: self.client.client_id.clone() }
+        let own = self.client.issuer.trim_end_matches('/');
+        let claimed = login.access_token.claims().iss.as_deref();
+        match claimed.filter(|claimed| claimed.trim_end_matches('/') != own) {
+            Some(claimed) if self.settings.token_endpoint.is_none() => Err(other_issuer(claimed)),
+            _ => Ok(self.client.clone()),
+        }
     }
 
     /// Returns where to send refresh requests for a login of `registration`: the token endpoint, or the issuer itself
@@ -52,7 +58,7 @@ impl Profile {
     /// `Usage` or `Configuration` if no token may be sent to that issuer.
     pub fn token_endpoint(&self, registration: &ClientRegistration) -> Result<String> {
         match (&self.standard, &self.settings.token_endpoint) {
-            (Some(_), _) if *registration != self.client => Err(other_issuer(registration)),
+            (Some(_), _) if *registration != self.client => Err(other_issuer(&registration.issuer)),
             (Some(_), _) => Ok(self.client.issuer.clone()),
             (None, Some(url)) => Ok(url.to_string()),
             (None, None) => Ok(endpoint(registration, "/oauth/token")?.into()),
@@ -92,11 +98,9 @@ fn endpoint(registration: &ClientRegistration, path: &str) -> Result<EndpointUrl
     })
 }
 
-fn other_issuer(registration: &ClientRegistration) -> Error {
-    let what = format!(
-        "the login was granted by {}, which is not the issuer of this profile",
-        registration.issuer
-    );
+fn other_issuer(issuer: &str) -> Error {
+    let what =
+        format!("the login was granted by {issuer}, which is not the issuer of this profile");
     Error::new(Kind::Configuration, what).sign_in_again()
 }
 

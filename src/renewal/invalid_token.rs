@@ -1,4 +1,6 @@
-//! Remembers a refresh token that was refused for good, so that it is never sent again.
+//! Remembers refresh tokens that are never sent again: the one that was refused for good, and those that were used up by a
+//! renewal. A backup or an account switcher may put one of them back, and the server may end every copy of the login when it
+//! sees the token a second time.
 
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -6,7 +8,10 @@ use crate::profile::Profile;
 use crate::storage::HeldLogin;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
-use crate::tokens::Secret;
+use crate::tokens::{Secret, TokenResponse};
+
+/// How many used tokens are remembered: those of years.
+const MAX_SPENT: usize = 100;
 
 impl InvalidToken {
     /// Records that `refresh_token` of `login` was refused for good. No host sends it again.
@@ -18,7 +23,7 @@ impl InvalidToken {
         refresh_token: &Secret<String>,
         reason: String,
     ) -> Result<Self> {
-        let client = profile.registration_of(login);
+        let client = profile.registration_of(login)?;
         let url = profile.token_endpoint(&client)?;
         let refresh_token = refresh_token.fingerprint();
         let invalid = Self { refresh_token, url, client_id: client.client_id, reason };
@@ -27,16 +32,44 @@ impl InvalidToken {
         Ok(invalid)
     }
 
+    /// Records that the answer of a refresh request with `used` has arrived. A server that returns no other refresh token
+    /// lets it be used again.
+    pub fn record_spent(
+        login_dir: &LoginDir,
+        used: &Secret<String>,
+        tokens: &TokenResponse,
+    ) -> Result<()> {
+        if tokens.refresh_token.as_ref().is_none_or(|new| new == used) {
+            return Ok(());
+        }
+        let mut spent = login_dir.spent_tokens().load()?.unwrap_or_default();
+        spent.retain(|token| *token != used.fingerprint());
+        spent.insert(0, used.fingerprint());
+        spent.truncate(MAX_SPENT);
+        login_dir.spent_tokens().save(&spent)
+    }
+
     pub fn error(&self) -> Error {
         Error::new(Kind::LoginDead, self.reason.clone()).sign_in_again()
     }
 
-    /// Returns the record, if it is about the refresh token of `login` and the server that would get the token.
+    /// Returns why the refresh token of `login` must not be sent. A refusal counts only for the server that refused.
     pub fn of(profile: &Profile, login: &Login) -> Result<Option<Self>> {
         let Some(refresh_token) = &login.refresh_token else { return Ok(None) };
-        let client = profile.registration_of(login);
+        let client = profile.registration_of(login)?;
         let url = profile.token_endpoint(&client)?;
         let Some(login_dir) = profile.storage.login_dir()? else { return Ok(None) };
+        let spent = login_dir.spent_tokens().load()?.unwrap_or_default();
+        if spent.contains(&refresh_token.fingerprint()) {
+            let reason =
+                "the stored login is an older copy: its refresh token has been used already".into();
+            return Ok(Some(Self {
+                refresh_token: refresh_token.fingerprint(),
+                url,
+                client_id: client.client_id,
+                reason,
+            }));
+        }
         let invalid = login_dir.invalid_token().load()?;
         Ok(invalid.filter(|invalid| {
             invalid.refresh_token == refresh_token.fingerprint()

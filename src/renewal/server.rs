@@ -115,7 +115,7 @@ impl<'a> AuthorizationServer<'a> {
             Some(token) => (token, "refresh_token"),
             None => (&*login.access_token, "access_token"),
         };
-        self.server(&self.profile.registration_of(login))?.revoke(token, hint)
+        self.server(&self.profile.registration_of(login)?)?.revoke(token, hint)
     }
 
     /// Asks the issuer who signed in, where no ID token says it.

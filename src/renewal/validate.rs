@@ -69,11 +69,8 @@ pub fn renewed(
         tokens.id_token = None;
     }
     let login = stored.clone().renewed(&tokens);
-    let is_standard = server.profile.standard.is_some();
-    let allowed = match same_user(&tokens, stored) {
-        Err(error) if is_standard => Err(error),
-        _ => account_policy::check_by(server.profile, rules, &login),
-    };
+    let allowed = same_user(&tokens, stored)
+        .and_then(|()| account_policy::check_by(server.profile, rules, &login));
     allowed.map_err(|error| end(server, &login, error))?;
     Ok(tokens)
 }
@@ -93,6 +90,19 @@ fn same_user(tokens: &TokenResponse, stored: &Login) -> Result<()> {
         )
         .sign_in_again()),
         _ => Ok(()),
+    }
+}
+
+/// Revokes the login of a token response that is not stored because of `error`.
+pub fn revoked(
+    server: &AuthorizationServer,
+    tokens: &TokenResponse,
+    by: &ClientRegistration,
+    error: Error,
+) -> ValidationError {
+    match Login::from_response(tokens, by) {
+        Some(login) => end(server, &login, error),
+        None => ValidationError::Ended(error),
     }
 }
 

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 /// journal        the refresh request in flight, and its answer
 /// failure        how the last renewal failed
 /// invalid-token  the refresh token that the issuer refused for good
+/// spent-tokens   the refresh tokens that this program has renewed with
 /// rejected       the access token that a resource server rejected
 /// skew           how far the issuer's clock is ahead, in seconds, where the login has no room for it
 /// pinned         the account that the login must be of
@@ -94,6 +95,10 @@ impl LoginDir {
 
     pub fn invalid_token(&self) -> Record<InvalidToken> {
         self.record("invalid-token")
+    }
+
+    pub fn spent_tokens(&self) -> Record<Vec<Fingerprint>> {
+        self.record("spent-tokens")
     }
 
     pub fn rejected(&self) -> Record<Fingerprint> {

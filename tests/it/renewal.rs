@@ -249,10 +249,9 @@ fn configured_issuer_gets_no_token_of_another_issuer() {
     let (machine, tokens) = Machine::signed_in(-1);
     let wrong = issuer::Issuer::start();
     let mut command = machine.command("get --format token --wait 20s");
-    let output = command.env("CODEX_CREDENTIAL_ISSUER", wrong.url()).assert().success();
-    let token = String::from_utf8(output.get_output().stdout.clone()).unwrap();
-    assert!(machine.issuer.is_live_access_token(token.trim_end()));
-    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+    let output = command.env("CODEX_CREDENTIAL_ISSUER", wrong.url()).assert().code(2);
+    output.stderr(contains(machine.issuer.url()));
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 0);
     assert_eq!(wrong.counts(), issuer::Counts::default());
 }
 
