@@ -39,10 +39,6 @@ pub struct Cli {
     #[command(flatten)]
     pub global: GlobalOptions,
 
-    /// Write errors to standard error in this format
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
-    pub error_format: ErrorFormat,
-
     /// Report each step on standard error
     #[arg(short, long, global = true)]
     pub verbose: bool,
@@ -67,6 +63,10 @@ pub struct GlobalOptions {
     /// logout, move and import]
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
+
+    /// Write errors to standard error in this format
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub error_format: ErrorFormat,
 }
 
 #[derive(Debug, Subcommand)]

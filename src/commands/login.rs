@@ -1,9 +1,11 @@
 //! `login`: a new sign-in, also where a login is stored. The stored login stays until the new one replaces it.
 
-use crate::error::{Kind, Result};
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
+use crate::renewal::session::recover_sign_in;
 use crate::renewal::wait;
 use crate::ui;
 
@@ -26,10 +28,29 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     })
 }
 
-/// Cancels the pending sign-in, for all callers that wait for it.
-pub fn cancel(profile: &Profile) -> Result<()> {
-    let was_pending = profile.storage.sign_in_dir().cancel()?;
+/// Cancels the pending sign-in, for all callers that wait for it. Returns when no process exchanges or stores it any more.
+///
+/// # Errors
+/// `Busy` when that takes longer than until `deadline`.
+pub fn cancel(profile: &Profile, deadline: &Deadline) -> Result<()> {
+    let dir = profile.storage.sign_in_dir();
+    let before = dir.signed_in().load()?;
+    let was_pending = dir.cancel()?;
     profile.storage.shared().withdraw_pending()?;
-    ui::say(if was_pending { "the sign-in was cancelled" } else { "no sign-in is pending" });
+    let Some(_lock) = dir.acquire(deadline)? else {
+        let what = "the sign-in is being completed; it was not cancelled";
+        return Err(Error::new(Kind::Busy, what)
+            .run("to sign out when it is done", "codex-credential logout"));
+    };
+    recover_sign_in(profile, deadline)?;
+    match dir.signed_in().load()?.filter(|last| Some(last) != before.as_ref()) {
+        Some(last) => {
+            let user = last.account.username();
+            ui::say(&format!("not cancelled: {user} has signed in already"));
+            ui::line("hint: to sign out, run: codex-credential logout");
+        }
+        None if was_pending => ui::say("the sign-in was cancelled"),
+        None => ui::say("no sign-in is pending"),
+    }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
-use crate::ui::screen::Screen;
-use crate::ui::time_left;
+use crate::ui::screen::{self, Screen};
 use crate::verification::Verification;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// How long a user at a prompt has without `--wait`: the lifetime of a device code.
@@ -18,40 +18,49 @@ pub struct Caller {
     /// A sign-in may be started for this caller. It joins the sign-in of another caller in any case.
     pub may_sign_in: bool,
     pub screen: Screen,
+    pub early_renewal: Option<EarlyRenewal>,
+}
+
+/// A renewal that runs while this caller has its answer already.
+pub struct EarlyRenewal {
+    pub(super) ended: Receiver<Option<Error>>,
 }
 
 impl Caller {
+    /// Waits for the early renewal that this caller has started, until the deadline. A container or a service ends with
+    /// its main process, and would take the renewal with it before the answer of the refresh request is recorded.
+    pub fn finish(&self) {
+        if let Some(renewal) = &self.early_renewal {
+            let _ = renewal.ended.recv_timeout(self.deadline.remaining());
+        }
+    }
+
     /// Shows a pending device authorization.
     ///
     /// # Errors
-    /// `LoginPending` for a caller that shows nothing and named no time: it does not wait for the user.
+    /// `LoginPending` for a caller that does not ask the user and named no time: it does not wait for the user.
     pub(super) fn show(&mut self, pending: &DeviceAuthorization) -> Result<()> {
-        if !self.screen.asks() {
-            if self.wait_is_explicit {
-                return Ok(());
+        match (self.wait_is_explicit, self.screen.asks()) {
+            (true, _) => {}
+            (false, false) => return Err(self.login_pending(&pending.verification)),
+            (false, true) => {
+                // A little longer than the code lives, to hear that it has expired.
+                let left = pending.verification.expires_at - clock::now();
+                let left = u64::try_from(left).unwrap_or(0);
+                self.deadline = Deadline::after(Duration::from_secs(left + 10));
             }
-            return Err(login_pending(pending.verification.clone()));
-        }
-        if !self.wait_is_explicit {
-            // A little longer than the code lives, to hear that it has expired.
-            let left = u64::try_from(pending.verification.expires_at - clock::now()).unwrap_or(0);
-            self.deadline = Deadline::after(Duration::from_secs(left + 10));
         }
         self.screen.show(&pending.verification);
         Ok(())
     }
-}
 
-/// Says in one line all that the user needs to sign in.
-pub(super) fn login_pending(verification: Verification) -> Error {
-    let left = time_left(verification.expires_at - clock::now());
-    let reason = verification.reason.as_ref().map(|reason| format!("{reason}; "));
-    let reason = reason.unwrap_or_default();
-    let message = format!(
-        "{reason}sign in at {} with the code {} ({left} left)",
-        verification.verification_uri, verification.user_code
-    );
-    Error::new(Kind::LoginPending, message)
-        .hint("then run the same command again; never share the code")
-        .verification(verification)
+    /// The error of a caller that does not wait any longer. Where nobody may be asked, it has no code.
+    pub(super) fn login_pending(&self, verification: &Verification) -> Error {
+        if !self.may_sign_in {
+            return Error::new(Kind::LoginPending, "a sign-in waits for the user's approval")
+                .run("to see its code", "codex-credential status");
+        }
+        screen::login_pending(verification)
+            .hint("then run the same command again; never share the code")
+    }
 }

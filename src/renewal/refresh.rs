@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
+use crate::renewal::process::begin_exchange;
 use crate::renewal::request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{
@@ -86,6 +87,7 @@ pub(super) fn refresh(
     {
         return Err(error);
     }
+    let _exchange = begin_exchange();
     let Some(journal) = hold.begin_refresh(&intent)? else { return Ok(Refreshed::Superseded) };
     let outcome = server.refresh(&intent.to, refresh_token);
     if let Some(error) = outcome.error() {
@@ -111,7 +113,7 @@ pub(super) fn refresh(
 }
 
 fn intent(profile: &Profile, login: &Login, unanswered: Option<&Intent>) -> Result<Intent> {
-    let to = profile.registration_of(login);
+    let to = profile.registration_of(login)?;
     // Fails now, before the request, if this token may be sent nowhere.
     profile.token_endpoint(&to)?;
     Ok(Intent {
@@ -160,6 +162,7 @@ impl Answered<'_> {
         tokens: &TokenResponse,
     ) -> Result<Refreshed> {
         let store = || {
+            InvalidToken::record_spent(self.login_dir, self.refresh_token, tokens)?;
             let tokens = validate::renewed(self.server, tokens, self.login, &intent.rules)?;
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
             let deadline = write_patience();

@@ -49,11 +49,18 @@ impl From<PathText> for OsString {
     }
 }
 
+/// The renewal process has another working folder.
+fn absolute(path: &Path) -> PathText {
+    PathText::from(&*std::path::absolute(path).unwrap_or_else(|_| path.into()))
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Renew the stored login until its access token is `Validity`.
     Renew(Validity),
+    /// Commit the answer that a killed sign-in left, and start none.
+    RecoverSignIn,
     SignIn {
         /// The sign-in ends when another program stores a login whose access token is that valid. `None` asks for a new
         /// login in any case.
@@ -78,7 +85,7 @@ impl RenewalRequest {
         Self {
             goal,
             profile: profile.name.clone(),
-            config: profile.config_file.as_deref().map(PathText::from),
+            config: profile.config_file.as_deref().map(absolute),
             account: profile.account.clone(),
             codex_home: profile.codex_home().into(),
             caller: audit::Caller::own(),

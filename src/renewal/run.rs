@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::refresh::{Refreshed, refresh};
 use crate::renewal::request::{Goal, Validity};
-use crate::renewal::session::{lock_patience, not_signed_in, recover};
+use crate::renewal::session::{lock_patience, not_signed_in, recover, recover_sign_in};
 use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
@@ -26,6 +26,11 @@ pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
             login_dir.create()?;
             under_lock(&login_dir.lock(), &login_dir.failure(), true, || {
                 renew(profile, &login_dir, *validity)
+            })
+        }
+        Goal::RecoverSignIn => {
+            under_lock(&sign_in_dir.lock(), &sign_in_dir.failure(), false, || {
+                recover_sign_in(profile, &lock_patience()).map(drop)
             })
         }
         Goal::SignIn { unless, reason } => {

@@ -1,7 +1,6 @@
 //! What renewals, sign-ins and commands share: the locks, the commit, and the recovery of what a killed process left.
 
 use crate::account_policy;
-use crate::answer::store::is_current;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
@@ -12,7 +11,7 @@ use crate::storage::journal::{self, Intent, Unfinished};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{InvalidToken, SignedIn};
 use crate::storage::{Change, HeldLogin};
-use crate::tokens::{Fingerprint, Secret, TokenResponse};
+use crate::tokens::{Fingerprint, TokenResponse};
 use crate::trace::{self, Event};
 use std::thread;
 use std::time::Duration;
@@ -141,6 +140,9 @@ fn commit_left_refresh(
     if Some(login.fingerprint()) != intent.replaces {
         return Ok(());
     }
+    if let Some(used) = &login.refresh_token {
+        InvalidToken::record_spent(login_dir, used, tokens)?;
+    }
     let server = AuthorizationServer::new(profile)?;
     match validate::renewed(&server, tokens, &login, &intent.rules) {
         Ok(tokens) => {
@@ -228,27 +230,4 @@ pub fn not_signed_in() -> Error {
 pub fn cancelled() -> Error {
     Error::new(Kind::LoginCancelled, "the sign-in was cancelled")
         .run("to start again", "codex-credential login")
-}
-
-/// Stores an access token that `answer::store` has found to be a newer one of the signed-in account.
-pub fn store_token(profile: &Profile, token: Secret<String>, deadline: &Deadline) -> Result<()> {
-    let storage = &profile.storage;
-    let Some(login_dir) = storage.login_dir()? else {
-        return is_current(profile, &token).map(drop);
-    };
-    let Some(_lock) = login_dir.acquire(deadline)? else { return Err(not_stored()) };
-    recover(profile, &login_dir, deadline)?;
-    let hold = hold_to_renew(profile, deadline)?;
-    if is_current(profile, &token)? {
-        return Ok(());
-    }
-    // Only the access token: a refresh token is never handed out, so no caller can vouch for one.
-    let tokens = TokenResponse { access_token: Some(token), ..TokenResponse::default() };
-    let (replaces, change) = (storage.fingerprint(), Change::Renewed(&tokens));
-    commit(profile, &*hold, Action::Store, replaces.as_ref(), &change, deadline).map(drop)
-}
-
-fn not_stored() -> Error {
-    Error::new(Kind::Busy, "another process is renewing the login; the token was not stored")
-        .hint("try again, or wait longer with --wait")
 }

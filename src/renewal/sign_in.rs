@@ -9,18 +9,22 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{Approval, PollResponse, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
+use crate::renewal::process::begin_exchange;
 use crate::renewal::request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::session::{
     LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal, recover_sign_in,
 };
 use crate::renewal::store_answer::until_recorded_or_stored;
+use crate::renewal::validate::{self, ValidationError};
+use crate::storage::HeldLogin;
 use crate::storage::codex_config::LoginMethod;
 use crate::storage::journal::{Intent, Request};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
+use std::sync::MutexGuard;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -106,14 +110,14 @@ fn ask(
         joined,
         expires_at: pending.verification.expires_at,
     });
-    let approval = match pending.approval.clone() {
-        Some(code) => Some(Approval::Code(code)),
+    let approved = match pending.approval.clone() {
+        Some(code) => Some((Approval::Code(code), begin_exchange())),
         None => sign_in.wait_for_approval(&pending)?,
     };
+    let Some((approval, _exchange)) = approved else { return sign_in.dir.cancel().map(drop) };
     match approval {
-        Some(Approval::Code(code)) => sign_in.exchange(pending, &code),
-        Some(Approval::Tokens(tokens)) => sign_in.receive(&pending, &tokens),
-        None => sign_in.dir.cancel().map(drop),
+        Approval::Code(code) => sign_in.exchange(pending, &code),
+        Approval::Tokens(tokens) => sign_in.receive(&pending, &tokens),
     }
 }
 
@@ -150,8 +154,12 @@ impl SignIn<'_> {
         Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
     }
 
-    /// Polls until the user approves. Returns `None` if another program has stored a login that will do.
-    fn wait_for_approval(&self, pending: &DeviceAuthorization) -> Result<Option<Approval>> {
+    /// Polls until the user approves. Returns the approval with the exchange that ends when its tokens are recorded;
+    /// `None` if another program has stored a login that will do.
+    fn wait_for_approval(
+        &self,
+        pending: &DeviceAuthorization,
+    ) -> Result<Option<(Approval, MutexGuard<'static, ()>)>> {
         let mut polling = Polling::new(pending.interval);
         if self.was_polled(pending)? {
             polling = polling.after_unknown();
@@ -160,9 +168,11 @@ impl SignIn<'_> {
             if self.sleep(pending, polling.pause())? == Awake::NotNeeded {
                 return Ok(None);
             }
+            // Where a poll brings tokens, it is the exchange.
+            let exchange = begin_exchange();
             match polling.next_step(self.poll(pending)?) {
                 Ok(None) => {}
-                Ok(approval) => return Ok(approval),
+                Ok(Some(approval)) => return Ok(Some((approval, exchange))),
                 Err(error) => {
                     self.dir.device_authorization().remove()?;
                     return Err(error);
@@ -195,10 +205,7 @@ impl SignIn<'_> {
                 record.remove()?;
                 return Err(expired());
             }
-            let user_code = record.load()?.map(|recorded| recorded.verification.user_code);
-            if user_code.as_ref() != Some(&pending.verification.user_code) {
-                return Err(cancelled());
-            }
+            self.check_not_cancelled(pending)?;
             if may_have_changed
                 && let Some(validity) = self.unless
                 && validity.is_met(self.profile).unwrap_or(false)
@@ -213,21 +220,30 @@ impl SignIn<'_> {
         }
     }
 
+    /// Cancelling removes the record.
+    fn check_not_cancelled(&self, pending: &DeviceAuthorization) -> Result<()> {
+        let recorded = self.dir.device_authorization().load()?;
+        let is_recorded =
+            recorded.is_some_and(|it| it.verification.user_code == pending.verification.user_code);
+        if is_recorded { Ok(()) } else { Err(cancelled()) }
+    }
+
     fn exchange(
         &self,
         mut pending: DeviceAuthorization,
         approval: &AuthorizationCode,
     ) -> Result<()> {
+        let hold = hold(self.profile)?;
+        hold.probe()?;
+        self.check_not_cancelled(&pending)?;
         // From here on a new process exchanges the code, and does not poll.
         pending.approval = Some(approval.clone());
         self.save(&pending)?;
-        let hold = hold(self.profile)?;
-        hold.probe()?;
         let intent = self.intent(&pending);
         let mut journal = self.profile.storage.begin(&self.dir, &intent)?;
         match self.server.exchange(&pending, approval) {
             TokenOutcome::Tokens(tokens) => {
-                let store = || commit_sign_in(&self.server, &*hold, &intent, &tokens);
+                let store = || self.commit(&*hold, &pending, &intent, &tokens);
                 Ok(until_recorded_or_stored(|| journal.answer(&tokens), store)?)
             }
             TokenOutcome::NotProcessed(error) => {
@@ -247,8 +263,24 @@ impl SignIn<'_> {
     fn receive(&self, pending: &DeviceAuthorization, tokens: &TokenResponse) -> Result<()> {
         let intent = self.intent(pending);
         let record = || self.profile.storage.begin(&self.dir, &intent)?.answer(tokens);
-        let store = || commit_sign_in(&self.server, &*hold(self.profile)?, &intent, tokens);
+        let store = || self.commit(&*hold(self.profile)?, pending, &intent, tokens);
         Ok(until_recorded_or_stored(record, store)?)
+    }
+
+    /// Stores the login, or revokes it if the sign-in was cancelled meanwhile.
+    fn commit(
+        &self,
+        hold: &dyn HeldLogin,
+        pending: &DeviceAuthorization,
+        intent: &Intent,
+        tokens: &TokenResponse,
+    ) -> Result<(), ValidationError> {
+        if let Err(error) = self.check_not_cancelled(pending) {
+            let ended = validate::revoked(&self.server, tokens, &intent.to, error);
+            self.profile.storage.end_sign_in()?;
+            return Err(ended);
+        }
+        commit_sign_in(&self.server, hold, intent, tokens)
     }
 
     /// The login is judged by the rules of the request that started the device authorization.

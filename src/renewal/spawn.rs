@@ -11,14 +11,15 @@ use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// Starts this program as the renewal process. It holds `lock` as its standard input. Its process group is a new one, so
-/// that signals to the caller's group do not reach it.
+/// Starts this program as the renewal process. It holds `lock` as its standard input, and detaches itself from this process
+/// (see [`detach`](crate::renewal::process::detach)).
 pub(super) fn start(profile: &Profile, goal: Goal, lock: Lock) -> Result<Child> {
     let cannot =
         |error| Error::new(Kind::Interrupted, "cannot start the renewal process").caused_by(error);
     let name = match &goal {
         Goal::Renew(Validity::AtLeast(_)) => "a token",
         Goal::Renew(Validity::NotDue) => "an early renewal",
+        Goal::RecoverSignIn => "the recovery of a sign-in",
         Goal::SignIn { .. } => "a new sign-in",
     };
     let mut command = Command::new(programs::full().map_err(cannot)?);
@@ -28,8 +29,6 @@ pub(super) fn start(profile: &Profile, goal: Goal, lock: Lock) -> Result<Child> 
     if trace::is_verbose() {
         command.arg("--verbose").stderr(Stdio::piped());
     }
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     #[cfg(windows)]
     {
         const DETACHED_PROCESS: u32 = 0x8;

@@ -18,7 +18,7 @@ pub(super) enum WithLock {
     Fail(Error),
     /// Starts a process and hands the lock over to it.
     Start,
-    /// Recovers what a killed sign-in left; starts none.
+    /// Has a process recover what a killed sign-in left, if anything; starts no sign-in.
     Recover,
     /// Gives up: the processes that were started have ended without a result.
     GiveUp,
@@ -42,8 +42,8 @@ pub(super) fn with_lock(
         (_, None) => {}
     }
     match phase {
-        Phase::SignIn { .. } if !may_sign_in => WithLock::Recover,
         _ if starts >= STARTS => WithLock::GiveUp,
+        Phase::SignIn { .. } if !may_sign_in => WithLock::Recover,
         _ => WithLock::Start,
     }
 }

@@ -9,18 +9,22 @@ use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::caller::{Caller, PROMPT_WAIT, login_pending};
+use crate::renewal::caller::{Caller, EarlyRenewal, PROMPT_WAIT};
 use crate::renewal::failure::is_held_back;
 use crate::renewal::request::{Goal, Validity};
-use crate::renewal::session::{cancelled, not_signed_in, recover_sign_in};
+use crate::renewal::session::{cancelled, not_signed_in};
 use crate::renewal::spawn;
 use crate::renewal::step::{Phase, STARTS, WithLock, after_failure, offers_fresh_code, with_lock};
+use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
 use crate::storage::watch::watch;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
+
+/// How long a user who cancels a sign-in waits for a request of it that is under way.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
 enum Event {
     Locked(Result<Lock>),
@@ -80,16 +84,18 @@ pub fn signed_in(
     Waiter::new(profile, None, caller, &mut find)?.wait()
 }
 
-/// Starts a renewal in the background, unless one runs or the last one failed a moment ago. Errors are not reported: a
-/// caller that needs a token meets them again.
-pub fn renew_in_background(profile: &Profile) {
-    let Ok(Some(login_dir)) = profile.storage.login_dir() else { return };
+/// Starts a renewal, unless one runs or the last one failed a moment ago. Its failure is not reported: a caller that needs
+/// a new token meets it again.
+fn start_early_renewal(profile: &Profile) -> Option<EarlyRenewal> {
+    let login_dir = profile.storage.login_dir().ok()??;
     if is_held_back(&login_dir) {
-        return;
+        return None;
     }
-    if let Ok(Some(lock)) = login_dir.try_acquire() {
-        let _ = spawn::start(profile, Goal::Renew(Validity::NotDue), lock);
-    }
+    let lock = login_dir.try_acquire().ok()??;
+    let child = spawn::start(profile, Goal::Renew(Validity::NotDue), lock).ok()?;
+    let (sender, ended) = mpsc::channel();
+    spawn::report(child, move |error| drop(sender.send(error)));
+    Some(EarlyRenewal { ended })
 }
 
 impl Renewals for Caller {
@@ -98,7 +104,7 @@ impl Renewals for Caller {
     }
 
     fn renew_early(&mut self, profile: &Profile) {
-        renew_in_background(profile);
+        self.early_renewal = start_early_renewal(profile);
     }
 
     fn renew(
@@ -200,7 +206,7 @@ impl<'a> Waiter<'a> {
                 }
                 Ok(Event::Ended(Some(error))) => Some(Outcome::Failed(error)),
                 Ok(Event::Ended(None)) => Some(self.found()?.unwrap_or(Outcome::Again)),
-                Ok(Event::Interrupted) => return Err(self.interrupt(phase)?),
+                Ok(Event::Interrupted) => return self.interrupt(phase),
                 Ok(Event::Changed) => self.found()?,
                 Ok(Event::FreshCode) | Err(_) => None,
             };
@@ -238,22 +244,26 @@ impl<'a> Waiter<'a> {
         if let Some(found) = self.found()? {
             return Ok(Some(found));
         }
+        let sign_in_journal = self.profile.storage.sign_in_dir().journal();
         match with_lock(phase, self.caller.may_sign_in, error, self.starts) {
             WithLock::Fail(error) => Ok(Some(Outcome::Failed(error))),
             WithLock::GiveUp => Err(no_result()),
+            WithLock::Recover if journal::is_answered(&sign_in_journal)? => {
+                self.start(Goal::RecoverSignIn, lock)
+            }
             WithLock::Recover => {
-                recover_sign_in(self.profile, &self.caller.deadline)?;
-                let without_login = || Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in));
-                Ok(Some(self.found()?.unwrap_or_else(without_login)))
+                Ok(Some(Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in))))
             }
-            WithLock::Start => {
-                self.starts += 1;
-                let child = spawn::start(self.profile, self.goal(phase), lock)?;
-                let events = self.sender.clone();
-                spawn::report(child, move |error| drop(events.send(Event::Ended(error))));
-                Ok(None)
-            }
+            WithLock::Start => self.start(self.goal(phase), lock),
         }
+    }
+
+    fn start(&mut self, goal: Goal, lock: Lock) -> Result<Option<Outcome>> {
+        self.starts += 1;
+        let child = spawn::start(self.profile, goal, lock)?;
+        let events = self.sender.clone();
+        spawn::report(child, move |error| drop(events.send(Event::Ended(error))));
+        Ok(None)
     }
 
     fn goal(&self, phase: &Phase) -> Goal {
@@ -275,16 +285,27 @@ impl<'a> Waiter<'a> {
         Lock::acquire_in_background(lock, move |lock| drop(events.send(Event::Locked(lock))));
     }
 
-    /// Ctrl-C at the prompt cancels the sign-in for all callers. A renewal goes on.
-    fn interrupt(&self, phase: &Phase) -> Result<Error> {
+    /// Ctrl-C at the prompt cancels the sign-in for all callers, unless it is complete already. A renewal goes on.
+    fn interrupt(&mut self, phase: &Phase) -> Result<Outcome> {
         if let Phase::SignIn { .. } = phase
             && self.profile.storage.sign_in_dir().cancel()?
         {
             self.profile.storage.shared().withdraw_pending()?;
-            return Ok(cancelled());
+            self.wait_for_cancelled_sign_in();
+            return self.found()?.ok_or_else(cancelled);
         }
         let what = "interrupted; the renewal goes on in the background";
-        Ok(Error::new(Kind::Interrupted, what))
+        Err(Error::new(Kind::Interrupted, what))
+    }
+
+    /// Waits until no process works on the sign-in that was cancelled.
+    fn wait_for_cancelled_sign_in(&self) {
+        let deadline = Deadline::after(CANCEL_PATIENCE);
+        while let Ok(event) = self.events.recv_timeout(deadline.remaining()) {
+            if let Event::Locked(_) | Event::Ended(_) = event {
+                break;
+            }
+        }
     }
 
     /// Offers the user a fresh code, and waits for the answer.
@@ -317,7 +338,7 @@ impl<'a> Waiter<'a> {
         if let Phase::SignIn { .. } = phase
             && let Some(pending) = usable_pending(self.profile)
         {
-            return login_pending(pending.verification);
+            return self.caller.login_pending(&pending.verification);
         }
         let what = if let Phase::SignIn { .. } = phase { "sign-in" } else { "renewal" };
         let why = self.profile.storage.holder().unwrap_or_else(|| "it goes on".into());

@@ -33,6 +33,14 @@ pub enum ErrorFormat {
 }
 
 impl ErrorFormat {
+    /// Returns the format that `arguments` name, for errors before the arguments are parsed.
+    pub fn named_in(arguments: impl Iterator<Item = OsString>) -> Self {
+        let arguments: Vec<OsString> = arguments.collect();
+        let wants_json = arguments.windows(2).any(|pair| pair == ["--error-format", "json"])
+            || arguments.iter().any(|argument| argument == "--error-format=json");
+        if wants_json { Self::Json } else { Self::Text }
+    }
+
     /// Writes `error` to stderr.
     pub fn show(self, error: &Error) {
         match self {

@@ -6,7 +6,7 @@
 use crate::account::Account;
 use crate::clock;
 use crate::error::{Error, Kind};
-use crate::ui::{Interactive, say, time_left, when_typed};
+use crate::ui::{ErrorFormat, Interactive, say, time_left, when_typed};
 use crate::verification::Verification;
 use console::{Term, truncate_str};
 use qrcode::QrCode;
@@ -20,6 +20,8 @@ const EVENT_INTERVAL: i64 = 5;
 enum Mode {
     /// Show nothing.
     Silent,
+    /// Write one line for each code, for a reader of the log, and go on.
+    Line(ErrorFormat),
     /// Write text to stderr, which need not be a terminal.
     Text(Term),
     /// Write JSON lines to stdout.
@@ -49,12 +51,17 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new(interactive: Interactive, options: PromptOptions) -> Self {
+    pub fn new(
+        interactive: Interactive,
+        options: PromptOptions,
+        error_format: ErrorFormat,
+    ) -> Self {
         let term = Term::stderr();
         let mode = match interactive {
             Interactive::Always => Mode::Text(term),
             Interactive::Auto if term.is_term() => Mode::Text(term),
-            Interactive::Auto | Interactive::Never => Mode::Silent,
+            Interactive::Auto => Mode::Line(error_format),
+            Interactive::Never => Mode::Silent,
         };
         Self { mode, options, shown: None, is_live: false, last_event: 0 }
     }
@@ -64,9 +71,9 @@ impl Screen {
         Self { mode: Mode::Events, options, shown: None, is_live: false, last_event: 0 }
     }
 
-    /// Whether the sign-in is shown here, so that the caller waits for it.
+    /// Whether the user is asked here, so that the caller waits for the sign-in.
     pub fn asks(&self) -> bool {
-        !matches!(self.mode, Mode::Silent)
+        matches!(self.mode, Mode::Text(_) | Mode::Events)
     }
 
     fn terminal(&self) -> Option<&Term> {
@@ -106,6 +113,7 @@ impl Screen {
     fn show_new(&mut self, verification: &Verification) {
         match &self.mode {
             Mode::Silent => {}
+            Mode::Line(format) => format.show(&login_pending(verification)),
             Mode::Events => self.event("code", &json!(verification)),
             Mode::Text(term) => {
                 let _ = term.write_line(&prompt(verification));
@@ -186,6 +194,21 @@ impl Screen {
             self.last_event = clock::now();
         }
     }
+}
+
+/// Says in one line all that the user needs to sign in.
+pub fn login_pending(verification: &Verification) -> Error {
+    let left = time_left(verification.expires_at - clock::now());
+    let reason = verification.reason.as_ref().map(|reason| format!("{reason}; "));
+    let message = format!(
+        "{}sign in at {} with the code {} ({left} left)",
+        reason.unwrap_or_default(),
+        verification.verification_uri,
+        verification.user_code
+    );
+    Error::new(Kind::LoginPending, message)
+        .hint("never share the code")
+        .verification(verification.clone())
 }
 
 fn prompt(verification: &Verification) -> String {

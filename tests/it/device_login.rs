@@ -4,6 +4,7 @@ use crate::machine::{Machine, PATIENCE, eventually, token_of, told};
 use issuer::{Endpoint, Fault, Interval};
 use predicates::prelude::*;
 use predicates::str::contains;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,9 +52,48 @@ fn caller_out_of_time_reports_the_pending_sign_in_and_the_next_caller_joins_it()
 fn pending_sign_in_is_reported_as_json_with_its_code() {
     let machine = Machine::new();
     let output = machine.command("get --wait 2s --error-format json").assert().code(3);
-    let error: serde_json::Value = serde_json::from_slice(&output.get_output().stderr).unwrap();
+    let error = told(output.get_output());
     assert_eq!(error["kind"], "login_pending");
     assert_eq!(error["user_code"], machine.issuer.user_codes()[0]);
+}
+
+#[test]
+fn caller_that_waits_without_a_terminal_writes_the_code_before_it_waits() {
+    let machine = Machine::new();
+    for format in ["text", "json"] {
+        let line = format!("get --format token --wait 60s --error-format {format}");
+        let mut caller = machine.start(&line);
+        let mut line = String::new();
+        let mut errors = BufReader::new(caller.stderr.take().unwrap());
+        errors.read_line(&mut line).unwrap();
+        let code = machine.issuer.user_codes()[0].clone();
+        assert!(line.contains(&code) && line.contains("/codex/device"), "{line}");
+        assert_eq!(line.starts_with('{'), format == "json", "{line}");
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+    }
+    machine.command("login --cancel").assert().success();
+}
+
+#[test]
+fn caller_that_may_not_ask_writes_no_code() {
+    let machine = Machine::new();
+    let mut asking = machine.start("get --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    eventually(|| machine.sign_in_file("device-authorization").exists());
+    let lines = ["get --interactive never", "get --interactive never --wait 1s", "renew"];
+    for line in lines {
+        let output = machine.command(line).timeout(PATIENCE).assert().code(3);
+        let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(
+            !text.contains(&code) && text.contains("codex-credential status"),
+            "{line}: {text}"
+        );
+    }
+    let output = machine.command("get").env("CI", "true").assert().code(3);
+    output.stderr(contains(code).not());
+    asking.kill().unwrap();
+    asking.wait().unwrap();
 }
 
 #[test]

@@ -242,6 +242,7 @@ fn renewal_removes_temporary_files_of_killed_processes() {
         fs::write(path, "half").unwrap();
     }
     machine.token();
+    eventually(|| machine.renewers().is_empty());
     assert!(!leftovers.iter().any(|path| path.exists()));
     let mut names: Vec<_> = fs::read_dir(machine.codex_home()).unwrap().flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);

@@ -6,10 +6,11 @@ use clap::error::ErrorKind;
 use codex_credential::cli::{Cli, Operation};
 use std::process::Output;
 
-/// Asserts that the program wrote one line to stderr and at most one hint, and that the parser accepts each command in
+/// Asserts that the program wrote one line to stderr and at most one hint, after the lines that showed a user code, and that the parser accepts each command in
 /// the hint. Returns the hint.
 pub fn assert_one_line_and_hint(output: &Output) -> Option<String> {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let text = text.rsplit("hint: never share the code\n").next().unwrap();
     let messages = text.lines().filter(|line| line.starts_with("codex-credential: ")).count();
     let hints: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
     assert!(

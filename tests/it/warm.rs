@@ -8,7 +8,7 @@ use codex_credential::cli::simple_get::SimpleGet;
 use codex_credential::cli::{Cli, Operation};
 use std::fmt::Write as _;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 const FORBIDDEN: [&str; 12] = [
     "socket",
@@ -111,6 +111,12 @@ fn clock_skew_is_read_before_the_login() {
 
 /// Runs `arguments` with a copy of the answering program that has no full program beside it. `limits` is a shell command.
 fn answer_without_the_full_program(machine: &Machine, limits: &str, arguments: &str) -> String {
+    let output = run_without_the_full_program(machine, limits, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn run_without_the_full_program(machine: &Machine, limits: &str, arguments: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("codex-credential");
     // Not fs::copy: a process that another test starts would inherit the open file, which then cannot be run.
@@ -123,9 +129,20 @@ fn answer_without_the_full_program(machine: &Machine, limits: &str, arguments: &
     for (name, value) in machine.std_command("get").get_envs() {
         command.env(name, value.unwrap());
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    command.output().unwrap()
+}
+
+#[test]
+fn missing_full_program_is_reported_in_the_format_that_the_caller_names() {
+    let (machine, _) = Machine::signed_in(-1);
+    for arguments in ["get --error-format json", "--error-format=json status"] {
+        let output = run_without_the_full_program(&machine, "", arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(error["kind"], "storage");
+    }
+    let output = run_without_the_full_program(&machine, "", "token");
+    assert!(output.stderr.starts_with(b"codex-credential: cannot run codex-credential-full"));
 }
 
 #[test]

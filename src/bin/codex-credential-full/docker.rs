@@ -3,7 +3,7 @@
 
 use crate::options::profile;
 use crate::stdio::{input, print, write};
-use crate::use_token::{format_answer, obtain};
+use crate::use_token::{finish, format_answer, obtain};
 use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
 use codex_credential::answer::get::{self, Answer};
 use codex_credential::answer::request::Request;
@@ -79,11 +79,14 @@ fn get() -> Result<()> {
             .hint("to see it, run: codex-credential get --show"));
     }
     let (global, options) = (GlobalOptions::default(), TokenOptions::default());
-    let (request, answer) = obtain(&global, &options, |_| Request::read_docker(standard_input()))?;
+    let (request, answer, caller) =
+        obtain(&global, &options, |_| Request::read_docker(standard_input()))?;
     if !matches!(answer, Answer::Login(_)) {
         return Err(Error::new(Kind::LoginRequired, NOT_FOUND));
     }
-    write(&format_answer(&request, &answer)?)
+    let written = write(&format_answer(&request, &answer)?);
+    finish(&caller);
+    written
 }
 
 /// Prints each host of the default profile with the user name of its login.

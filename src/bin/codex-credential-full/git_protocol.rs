@@ -2,7 +2,7 @@
 
 use crate::options::{deadline, other_hosts, profile_for};
 use crate::stdio::{input, read_credential};
-use crate::use_token::{obtain, print_answer};
+use crate::use_token::obtain_and_print;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory};
 use codex_credential::answer;
@@ -12,18 +12,17 @@ use codex_credential::cli::{Cli, DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands::logout::{self, Removal};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::renewal::caller::PROMPT_WAIT;
-use codex_credential::renewal::session;
+use codex_credential::renewal::store_login::store_login;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 pub const CAPABILITIES: &str = "version 0\ncapability authtype\ncapability state\n";
 
 pub fn get(global: &GlobalOptions, options: &Get) -> Result<()> {
-    let (request, answer) = obtain(global, &options.token, |deadline| match input(deadline) {
+    obtain_and_print(global, &options.token, options.show, |deadline| match input(deadline) {
         Some(input) => Request::read(options.format, input),
         None => Ok(Request { format: options.format.unwrap_or_default(), ..Request::default() }),
-    })?;
-    print_answer(&request, &answer, options.show)
+    })
 }
 
 pub fn store(global: &GlobalOptions) -> Result<()> {
@@ -32,7 +31,7 @@ pub fn store(global: &GlobalOptions) -> Result<()> {
     let profile = profile_for(global, &request)?;
     let other_hosts = other_hosts(&profile, global);
     match answer::store::store(&profile, &other_hosts, &request, &deadline)? {
-        Some(newer) => session::store_token(&profile, newer, &deadline),
+        Some(refresh_token) => store_login(&profile, &refresh_token, &deadline),
         None => Ok(()),
     }
 }

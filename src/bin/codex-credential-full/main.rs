@@ -13,6 +13,7 @@ use clap::Parser;
 use codex_credential::cli::{Cli, Fleet, GlobalOptions, Operation};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::hardening;
+use codex_credential::renewal::process;
 use codex_credential::trace;
 use codex_credential::ui::{self, ErrorFormat};
 use options::variable;
@@ -34,20 +35,22 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return show_clap_error(&error, &arguments),
+        Err(error) => return show_clap_error(&error),
     };
+    if let Operation::Renew { request: Some(_) } = cli.operation {
+        process::detach();
+    }
     start_trace(cli.verbose);
     run(cli.operation, &cli.global).unwrap_or_else(|error| {
-        cli.error_format.show(&error);
+        cli.global.error_format.show(&error);
         ExitCode::from(error.kind.exit_code())
     })
 }
 
 /// Shows clap's error or help. The arguments may ask for errors in JSON although clap did not accept them.
-fn show_clap_error(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let wants_json = arguments.windows(2).any(|pair| pair == ["--error-format", "json"])
-        || arguments.iter().any(|argument| argument == "--error-format=json");
-    if !(error.use_stderr() && wants_json) {
+fn show_clap_error(error: &clap::Error) -> ExitCode {
+    let format = ErrorFormat::named_in(std::env::args_os());
+    if !error.use_stderr() || format == ErrorFormat::Text {
         let _ = error.print();
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     }
@@ -55,7 +58,7 @@ fn show_clap_error(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let error = Error::new(Kind::Usage, message)
         .hint("to list commands and options, run: codex-credential --help");
-    ErrorFormat::Json.show(&error);
+    format.show(&error);
     ExitCode::from(error.kind.exit_code())
 }
 

@@ -70,5 +70,6 @@ pub fn caller(
         wait_is_explicit: global.wait.is_some(),
         may_sign_in: interactive != Interactive::Never,
         screen,
+        early_renewal: None,
     }
 }

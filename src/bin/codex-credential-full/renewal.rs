@@ -21,11 +21,10 @@ pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<
     if let Some(request) = request {
         return run(request);
     }
-    let screen = Screen::new(Interactive::Never, PromptOptions::default());
-    let global = GlobalOptions { wait: global.wait.or(Some(RENEW_WAIT)), ..global.clone() };
-    let profile = profile(&global)?;
-    let deadline = deadline(&global, RENEW_WAIT);
-    let mut caller = caller(&global, deadline, Interactive::Never, screen);
+    let screen = Screen::new(Interactive::Never, PromptOptions::default(), global.error_format);
+    let profile = profile(global)?;
+    let deadline = deadline(global, RENEW_WAIT);
+    let mut caller = caller(global, deadline, Interactive::Never, screen);
     commands::renew::renew(&profile, &mut caller)
 }
 

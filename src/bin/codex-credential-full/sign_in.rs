@@ -20,11 +20,14 @@ pub const CHANGE_WAIT: Duration = Duration::from_secs(30);
 pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
     let profile = profile(global)?;
     if options.cancel {
-        return commands::login::cancel(&profile);
+        return commands::login::cancel(&profile, &deadline(global, CHANGE_WAIT));
     }
     let interactive = Interactive::Always;
-    let screen =
-        if options.json { Screen::events() } else { Screen::new(interactive, options.prompt) };
+    let screen = if options.json {
+        Screen::events()
+    } else {
+        Screen::new(interactive, options.prompt, global.error_format)
+    };
     let mut caller = caller(global, deadline(global, DEFAULT_WAIT), interactive, screen);
     commands::login::login(&profile, &mut caller).map(drop)
 }

@@ -2,7 +2,7 @@
 //! Docker.
 
 use crate::options::{caller, other_hosts, profile, profile_for, variable};
-use crate::stdio::write;
+use crate::stdio::{close_output, write};
 use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
 use codex_credential::answer::get::{self, Answer};
@@ -15,6 +15,7 @@ use codex_credential::commands;
 use codex_credential::commands::exec::Variable;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::login::Login;
+use codex_credential::renewal::caller::Caller;
 use codex_credential::storage::host_credentials::GitStorage;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
@@ -25,39 +26,43 @@ use zeroize::Zeroizing;
 
 pub fn token(global: &GlobalOptions, options: &Token) -> Result<()> {
     let request = Request { format: Format::Token, ..Request::default() };
-    let (request, answer) = obtain(global, &options.token, |_| Ok(request))?;
-    print_answer(&request, &answer, options.show)
+    obtain_and_print(global, &options.token, options.show, |_| Ok(request))
 }
 
 pub fn exec(global: &GlobalOptions, options: &Exec) -> Result<ExitCode> {
-    let login = obtain_login(global, &options.token)?;
+    let (login, caller) = obtain_login(global, &options.token)?;
+    caller.finish();
     let default = [Variable::default()];
     let variables = if options.env.is_empty() { &default[..] } else { &options.env };
     commands::exec::exec(&login, variables, &options.command)
 }
 
 pub fn export(global: &GlobalOptions, Export { token: options, .. }: &Export) -> Result<()> {
-    let login = obtain_login(global, &options.token)?;
-    if io::stdout().is_terminal() && !options.show {
+    let (login, caller) = obtain_login(global, &options.token)?;
+    let written = if io::stdout().is_terminal() && !options.show {
         ui::say("there is a token; add --show to print it on this terminal");
-        return Ok(());
-    }
-    write(&commands::export::export(&login))
+        Ok(())
+    } else {
+        write(&commands::export::export(&login))
+    };
+    finish(&caller);
+    written
 }
 
-fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<Login> {
+fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<(Login, Caller)> {
     match obtain(global, options, |_| Ok(Request::default()))? {
-        (_, Answer::Login(login)) => Ok(login),
+        (_, Answer::Login(login), caller) => Ok((login, caller)),
         _ => unreachable!("a request that names nothing is for the login of the profile"),
     }
 }
 
-/// Reads a request with `read`, which has to end before the deadline it gets, and obtains the answer.
+/// Reads a request with `read`, which has to end before the deadline it gets, and obtains the answer. Call [`finish`] when
+/// the answer is used.
 pub fn obtain(
     global: &GlobalOptions,
     options: &TokenOptions,
     read: impl FnOnce(Deadline) -> Result<Request>,
-) -> Result<(Request, Answer)> {
+) -> Result<(Request, Answer, Caller)> {
     let wait = options.remaining.or(global.wait).unwrap_or(DEFAULT_WAIT);
     let deadline = Deadline::after(wait);
     let request = read(deadline)?;
@@ -68,7 +73,7 @@ pub fn obtain(
         None if request.format == Format::Bazel => Interactive::Never,
         None => Interactive::from_environment(variable, profile.settings.interactive)?,
     };
-    let screen = Screen::new(interactive, options.prompt);
+    let screen = Screen::new(interactive, options.prompt, global.error_format);
     let mut caller = caller(global, deadline, interactive, screen);
     if let Some(rejected) = &options.rejected_sha256
         && let Some((login, _)) = get::load(&profile)?
@@ -86,7 +91,7 @@ pub fn obtain(
     if let Answer::Login(login) = &answer {
         audit::note(&profile, Action::HandOut, Some(login), None);
     }
-    Ok((request, answer))
+    Ok((request, answer, caller))
 }
 
 /// Adds the profile to the command in the hint of `error`, unless the command means that profile without it.
@@ -97,8 +102,29 @@ fn with_profile(error: Error, global: &GlobalOptions, name: &str) -> Error {
     }
 }
 
-/// Prints the answer completely or not at all. On a terminal, prints it only if `show` is set.
-pub fn print_answer(request: &Request, answer: &Answer, show: bool) -> Result<()> {
+/// Obtains the answer to the request of `read` and prints it, completely or not at all. On a terminal, prints it only if
+/// `show` is set.
+pub fn obtain_and_print(
+    global: &GlobalOptions,
+    options: &TokenOptions,
+    show: bool,
+    read: impl FnOnce(Deadline) -> Result<Request>,
+) -> Result<()> {
+    let (request, answer, caller) = obtain(global, options, read)?;
+    let printed = print_answer(&request, &answer, show);
+    finish(&caller);
+    printed
+}
+
+/// Closes standard output, so that its reader goes on, and waits for an early renewal.
+pub fn finish(caller: &Caller) {
+    if caller.early_renewal.is_some() {
+        close_output();
+        caller.finish();
+    }
+}
+
+fn print_answer(request: &Request, answer: &Answer, show: bool) -> Result<()> {
     if let Some(found) = answer.describe()
         && io::stdout().is_terminal()
         && !show

@@ -57,7 +57,7 @@ pub fn run(input: Option<RecordedInput>) -> ExitCode {
             return ExitCode::FAILURE;
         }
         let error = Error::new(Kind::Storage, message).caused_by(error).hint(hint);
-        ErrorFormat::Text.show(&error);
+        ErrorFormat::named_in(std::env::args_os()).show(&error);
         ExitCode::from(error.kind.exit_code())
     })
 }
@@ -106,7 +106,7 @@ fn set_program_name(command: &mut Command, name: &OsStr) {
 fn relay(mut command: Command, input: RecordedInput) -> io::Result<ExitCode> {
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     let mut pipe = child.stdin.take();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let RecordedInput { mut stdin, bytes, .. } = input;
         let Some(pipe_to_child) = &mut pipe else { return };
         let copied = pipe_to_child.write_all(&bytes);
@@ -114,6 +114,6 @@ fn relay(mut command: Command, input: RecordedInput) -> io::Result<ExitCode> {
             // The pipe stays open, so that the child does not take a failed read for the end of the input.
             mem::forget(pipe);
         }
-    });
+    })?;
     wait(child)
 }
