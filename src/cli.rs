@@ -9,7 +9,7 @@ use crate::cli::options::{Audit, Doctor, Erase, Exec, Export, Get, Import, Json,
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
-use crate::renewal::request::RenewalRequest;
+use crate::renewal::renewal_request::RenewalRequest;
 use crate::storage::StorageKind;
 use crate::ui::ErrorFormat;
 use crate::values::ProfileName;

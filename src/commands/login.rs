@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
-use crate::renewal::session::recover_sign_in;
+use crate::renewal::recover::recover_sign_in;
 use crate::renewal::wait;
 use crate::ui;
 

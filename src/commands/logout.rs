@@ -5,8 +5,8 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::renewal::recover::recover_sign_in;
 use crate::renewal::revoke::revoke;
-use crate::renewal::session::recover_sign_in;
 use crate::storage::lock::Lock;
 use crate::ui;
 

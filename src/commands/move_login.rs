@@ -5,7 +5,8 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::session::{self, recover, recover_sign_in};
+use crate::renewal::commit;
+use crate::renewal::recover::{recover, recover_sign_in};
 use crate::storage::lock::Lock;
 use crate::storage::{Change, Storage, StorageKind};
 use crate::ui;
@@ -88,7 +89,7 @@ fn put(target: &Profile, login: &Login, action: Action, deadline: &Deadline) -> 
     hold.probe()?;
     let replaces = target.storage.fingerprint();
     let change = Change::SignedIn { login: &moved, is_default: target.account.is_none() };
-    session::commit(target, &*hold, action, replaces.as_ref(), &change, deadline)?;
+    commit::commit(target, &*hold, action, replaces.as_ref(), &change, deadline)?;
     match target.storage.load()? {
         Some(stored) if stored.version() == login.version() => Ok(()),
         _ => Err(Error::new(

@@ -4,7 +4,7 @@ use crate::answer::get::{is_due, load_valid};
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
-use crate::renewal::request::Validity;
+use crate::renewal::renewal_request::Validity;
 use crate::renewal::wait;
 
 pub fn renew(profile: &Profile, caller: &mut Caller) -> Result<()> {

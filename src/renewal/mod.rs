@@ -1,16 +1,17 @@
 //! Gets new tokens: one renewal of a login and one sign-in at a time, each in a process of its own.
 
 pub mod caller;
+pub mod commit;
 mod environment;
 pub mod failure;
 mod invalid_token;
 pub mod process;
+pub mod recover;
 mod refresh;
-pub mod request;
+pub mod renewal_request;
 pub mod revoke;
 pub mod run;
 pub mod server;
-pub mod session;
 pub mod sign_in;
 mod spawn;
 mod step;

@@ -7,12 +7,11 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
+use crate::renewal::commit::{commit, lock_deadline, not_signed_in, write_deadline};
 use crate::renewal::process::begin_exchange;
-use crate::renewal::request::Validity;
+use crate::renewal::recover::hold_to_renew;
+use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
-use crate::renewal::session::{
-    commit, hold_to_renew, lock_patience, not_signed_in, write_patience,
-};
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{Intent, Journal, Request};
@@ -61,7 +60,7 @@ pub(super) fn refresh(
     unanswered: Option<&Intent>,
 ) -> Result<Refreshed> {
     let server = AuthorizationServer::new(profile)?;
-    let hold = hold_to_renew(profile, &lock_patience())?;
+    let hold = hold_to_renew(profile, &lock_deadline())?;
     if profile.storage.login_dir()?.as_ref() != Some(login_dir) {
         return Ok(Refreshed::Superseded);
     }
@@ -165,7 +164,7 @@ impl Answered<'_> {
             InvalidToken::record_spent(self.login_dir, self.refresh_token, tokens)?;
             let tokens = validate::renewed(self.server, tokens, self.login, &intent.rules)?;
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
-            let deadline = write_patience();
+            let deadline = write_deadline();
             let is_stored =
                 commit(self.profile, hold, Action::Renewal, replaces, &change, &deadline)?;
             Ok((tokens, is_stored))

@@ -6,9 +6,10 @@
 
 use crate::error::Result;
 use crate::profile::Profile;
+use crate::renewal::commit::{lock_deadline, not_signed_in};
+use crate::renewal::recover::{recover, recover_sign_in};
 use crate::renewal::refresh::{Refreshed, refresh};
-use crate::renewal::request::{Goal, Validity};
-use crate::renewal::session::{lock_patience, not_signed_in, recover, recover_sign_in};
+use crate::renewal::renewal_request::{Goal, Validity};
 use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
@@ -30,7 +31,7 @@ pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
         }
         Goal::RecoverSignIn => {
             under_lock(&sign_in_dir.lock(), &sign_in_dir.failure(), false, || {
-                recover_sign_in(profile, &lock_patience()).map(drop)
+                recover_sign_in(profile, &lock_deadline()).map(drop)
             })
         }
         Goal::SignIn { unless, reason } => {
@@ -73,7 +74,7 @@ fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
     }
-    let unanswered = recover(profile, login_dir, &lock_patience())?;
+    let unanswered = recover(profile, login_dir, &lock_deadline())?;
     loop {
         if profile.storage.login_dir()?.as_ref() != Some(login_dir) || validity.is_met(profile)? {
             return Ok(());

@@ -9,12 +9,11 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{Approval, PollResponse, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
+use crate::renewal::commit::{cancelled, commit_sign_in, hold, lock_deadline};
 use crate::renewal::process::begin_exchange;
-use crate::renewal::request::Validity;
+use crate::renewal::recover::{LeftSignIn, recover_renewal, recover_sign_in};
+use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
-use crate::renewal::session::{
-    LeftSignIn, cancelled, commit_sign_in, hold, lock_patience, recover_renewal, recover_sign_in,
-};
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::HeldLogin;
@@ -54,29 +53,32 @@ pub(super) fn sign_in(
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return Err(error);
     }
-    let Some(is_cut_off) = recover(profile)? else { return Ok(()) };
-    let result = ask(profile, unless, reason, is_cut_off);
+    let left = recover(profile)?;
+    if left == LeftSignIn::Committed {
+        return Ok(());
+    }
+    let result = ask(profile, unless, reason, left == LeftSignIn::CutOff);
     if let Err(error) = &result {
         audit::note(profile, Action::SignIn, None, Some(error));
     }
     result
 }
 
-/// Commits what killed processes left, before the user is asked. Returns whether an exchange was cut off; `None` where a
-/// sign-in was committed. An answer that cannot be stored any more does not keep the user from signing in.
-fn recover(profile: &Profile) -> Result<Option<bool>> {
-    let is_cut_off = match recover_sign_in(profile, &lock_patience()) {
-        Ok(LeftSignIn::Committed) => return Ok(None),
-        Ok(left) => matches!(left, LeftSignIn::CutOff),
+/// Commits what killed processes left, before the user is asked. Returns what a killed sign-in left. An answer that can never
+/// be stored does not keep the user from signing in.
+fn recover(profile: &Profile) -> Result<LeftSignIn> {
+    let left = match recover_sign_in(profile, &lock_deadline()) {
+        Ok(LeftSignIn::Committed) => return Ok(LeftSignIn::Committed),
+        Ok(left) => left,
         Err(error) if error.advises_sign_in() => {
             profile.storage.end_sign_in()?;
-            false
+            LeftSignIn::Nothing
         }
         Err(error) => return Err(error),
     };
-    match recover_renewal(profile, &lock_patience()) {
+    match recover_renewal(profile, &lock_deadline()) {
         Err(error) if !error.advises_sign_in() => Err(error),
-        _ => Ok(Some(is_cut_off)),
+        _ => Ok(left),
     }
 }
 
@@ -127,7 +129,7 @@ impl SignIn<'_> {
         if let Some(mut pending) = self.dir.device_authorization().load()?
             && pending.is_usable(&self.profile.client, clock::now())
         {
-            if self.was_polled(&pending)? {
+            if self.poll_was_cut_off(&pending)? {
                 pending.verification.reason = Some(POLL_CUT_OFF.into());
                 self.save(&pending)?;
             }
@@ -148,8 +150,8 @@ impl SignIn<'_> {
         self.dir.device_authorization().save(pending)
     }
 
-    /// Whether the answer to the last poll is not known, where a second answer may not come.
-    fn was_polled(&self, pending: &DeviceAuthorization) -> Result<bool> {
+    /// Whether the last poll was sent and its answer is not known.
+    fn poll_was_cut_off(&self, pending: &DeviceAuthorization) -> Result<bool> {
         let polled = self.dir.polled().load()?;
         Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
     }
@@ -161,7 +163,7 @@ impl SignIn<'_> {
         pending: &DeviceAuthorization,
     ) -> Result<Option<(Approval, MutexGuard<'static, ()>)>> {
         let mut polling = Polling::new(pending.interval);
-        if self.was_polled(pending)? {
+        if self.poll_was_cut_off(pending)? {
             polling = polling.after_unknown();
         }
         loop {

@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::programs;
 use crate::renewal::environment;
-use crate::renewal::request::{Goal, RenewalRequest, Validity};
+use crate::renewal::renewal_request::{Goal, RenewalRequest, Validity};
 use crate::storage::lock::Lock;
 use crate::trace;
 use std::io::{self, Read};

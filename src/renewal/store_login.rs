@@ -9,9 +9,10 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
+use crate::renewal::commit::{commit, write_deadline};
 use crate::renewal::process::begin_exchange;
+use crate::renewal::recover::{hold_to_renew, recover};
 use crate::renewal::server::AuthorizationServer;
-use crate::renewal::session::{commit, hold_to_renew, recover, write_patience};
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::Change;
@@ -68,7 +69,7 @@ pub fn store_login(
         InvalidToken::record_spent(&login_dir, refresh_token, &tokens)?;
         let tokens = of_same_account(&server, &tokens, &stored, &intent)?;
         let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
-        commit(profile, &*hold, Action::Store, replaces, &change, &write_patience())?;
+        commit(profile, &*hold, Action::Store, replaces, &change, &write_deadline())?;
         Ok(())
     };
     match until_recorded_or_stored(|| journal.answer(&tokens), store) {

@@ -7,7 +7,7 @@ use codex_credential::commands;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::renewal;
-use codex_credential::renewal::request::RenewalRequest;
+use codex_credential::renewal::renewal_request::RenewalRequest;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::{PromptOptions, Screen};
 use std::ffi::OsString;

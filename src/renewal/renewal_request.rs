@@ -1,4 +1,4 @@
-//! What a caller orders from the renewal process. The process gets it as one argument, so it holds no secret.
+//! What a caller requests from the renewal process. The process gets it as one argument, so it holds no secret.
 
 use crate::account_policy;
 use crate::audit;
@@ -57,7 +57,7 @@ fn absolute(path: &Path) -> PathText {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// Renew the stored login until its access token is `Validity`.
+    /// Renew the stored login unless its access token already meets `Validity`.
     Renew(Validity),
     /// Commit the answer that a killed sign-in left, and start none.
     RecoverSignIn,

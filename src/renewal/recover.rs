@@ -1,92 +1,28 @@
-//! What renewals, sign-ins and commands share: the locks, the commit, and the recovery of what a killed process left.
+//! Recovers what killed processes left: commits the answers that their journals hold.
 
-use crate::account_policy;
-use crate::audit::{self, Action};
-use crate::clock::{self, Deadline};
+use crate::audit::Action;
+use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use crate::renewal::commit::{commit, commit_sign_in, write_deadline};
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{self, Intent, Unfinished};
 use crate::storage::login_dir::LoginDir;
-use crate::storage::records::{InvalidToken, SignedIn};
+use crate::storage::records::InvalidToken;
 use crate::storage::{Change, HeldLogin};
-use crate::tokens::{Fingerprint, TokenResponse};
-use crate::trace::{self, Event};
+use crate::tokens::TokenResponse;
 use std::thread;
 use std::time::Duration;
 
-/// Other programs hold the lock of a storage for moments.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-/// Codex's second lock is held for a write alone.
-const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// What a killed sign-in left.
+#[derive(PartialEq)]
 pub enum LeftSignIn {
     Nothing,
     /// A request whose answer is not known.
     CutOff,
     /// An answer, which is committed now.
     Committed,
-}
-
-/// Takes the lock of the storage, for a request and its commit.
-pub fn hold(profile: &Profile) -> Result<Box<dyn HeldLogin + '_>> {
-    profile.storage.hold(&lock_patience())
-}
-
-/// Takes the lock of the storage to renew the login. The recorded answer of a killed sign-in is committed first: its
-/// commit succeeds only while the login that it replaces is unchanged.
-pub fn hold_to_renew<'a>(
-    profile: &'a Profile,
-    deadline: &Deadline,
-) -> Result<Box<dyn HeldLogin + 'a>> {
-    loop {
-        let hold = profile.storage.hold(deadline)?;
-        // Only Codex's storage compares the login that a sign-in replaces.
-        let is_codex = profile.storage.as_codex().is_some();
-        if !is_codex || !journal::is_answered(&profile.storage.sign_in_dir().journal())? {
-            return Ok(hold);
-        }
-        drop(hold);
-        if !recover_sign_in_if_free(profile, deadline)? {
-            if deadline.is_over() {
-                let what = "a sign-in is being stored; the login was not renewed";
-                return Err(Error::new(Kind::Busy, what).hint("try again"));
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-pub fn lock_patience() -> Deadline {
-    Deadline::after(LOCK_PATIENCE)
-}
-
-pub fn write_patience() -> Deadline {
-    Deadline::after(WRITE_PATIENCE)
-}
-
-/// Changes the stored login, if it still is the one that the change `replaces`. Every renewed and every new login goes
-/// through here, and gets its line in the audit log and its trace event here. Returns false where another login is stored.
-pub fn commit(
-    profile: &Profile,
-    hold: &dyn HeldLogin,
-    action: Action,
-    replaces: Option<&Fingerprint>,
-    change: &Change,
-    deadline: &Deadline,
-) -> Result<bool> {
-    let is_stored = hold.commit(replaces, change, deadline)?;
-    let (what, login) = match change {
-        Change::Renewed(_) => ("renewed login", profile.storage.load().ok().flatten()),
-        Change::SignedIn { login, .. } => ("new login", Some((*login).clone())),
-    };
-    trace::tell(|| Event::Commit { what, stored: is_stored });
-    if is_stored {
-        audit::note(profile, action, login.as_ref(), None);
-    }
-    Ok(is_stored)
 }
 
 /// Commits what killed processes left of a sign-in and of a renewal. Returns the intent of a refresh request whose answer
@@ -147,7 +83,7 @@ fn commit_left_refresh(
     match validate::renewed(&server, tokens, &login, &intent.rules) {
         Ok(tokens) => {
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
-            commit(profile, hold, Action::Renewal, replaces, &change, &write_patience())?;
+            commit(profile, hold, Action::Renewal, replaces, &change, &write_deadline())?;
             Ok(())
         }
         Err(ValidationError::Ended(error)) => {
@@ -198,36 +134,26 @@ fn recover_sign_in_if_free(profile: &Profile, deadline: &Deadline) -> Result<boo
     Ok(true)
 }
 
-/// Commits the answer of a sign-in, which is recorded in the journal. An answer that its request does not allow is revoked
-/// and not stored.
-pub fn commit_sign_in(
-    server: &AuthorizationServer,
-    hold: &dyn HeldLogin,
-    intent: &Intent,
-    tokens: &TokenResponse,
-) -> Result<(), ValidationError> {
-    let profile = server.profile;
-    let storage = &profile.storage;
-    let validated = validate::signed_in(server, tokens, intent);
-    if let Err(ValidationError::Ended(_)) = &validated {
-        storage.end_sign_in()?;
+/// Prepares a renewal of the stored login, as [`hold`](crate::renewal::commit::hold) does. First commits the recorded answer
+/// of a killed sign-in, which can be stored only while the login that it replaces is unchanged.
+pub fn hold_to_renew<'a>(
+    profile: &'a Profile,
+    deadline: &Deadline,
+) -> Result<Box<dyn HeldLogin + 'a>> {
+    loop {
+        let hold = profile.storage.hold(deadline)?;
+        // Only Codex's storage compares the login that a sign-in replaces.
+        let is_codex = profile.storage.as_codex().is_some();
+        if !is_codex || !journal::is_answered(&profile.storage.sign_in_dir().journal())? {
+            return Ok(hold);
+        }
+        drop(hold);
+        if !recover_sign_in_if_free(profile, deadline)? {
+            if deadline.is_over() {
+                let what = "a sign-in is being stored; the login was not renewed";
+                return Err(Error::new(Kind::Busy, what).hint("try again"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
-    let login = &validated?;
-    let change = Change::SignedIn { login, is_default: intent.rules.account.is_none() };
-    let replaces = intent.replaces.as_ref();
-    commit(profile, hold, Action::SignIn, replaces, &change, &write_patience())?;
-    account_policy::pin(profile, &intent.rules)?;
-    let signed_in = SignedIn { id: clock::timestamp().to_string(), account: login.account() };
-    storage.sign_in_dir().signed_in().save(&signed_in)?;
-    Ok(storage.end_sign_in()?)
-}
-
-pub fn not_signed_in() -> Error {
-    Error::new(Kind::LoginRequired, "nobody is signed in").sign_in_again()
-}
-
-/// The user, or a logout, has removed the pending device authorization.
-pub fn cancelled() -> Error {
-    Error::new(Kind::LoginCancelled, "the sign-in was cancelled")
-        .run("to start again", "codex-credential login")
 }
