@@ -191,7 +191,7 @@ impl HeldLogin for EtcdHold<'_> {
         Ok(removed)
     }
 
-    fn unanswered_request(&self) -> Option<Error> {
+    fn other_host_error(&self) -> Option<Error> {
         let action = self.unanswered.as_ref()?;
         let (name, at) = (&action.host.name, clock::rfc3339(action.at));
         let what = format!("{name} sent a refresh request at {at} and may have the answer");

@@ -36,16 +36,16 @@ pub struct LocalFiles {
 }
 
 impl LocalFiles {
-    /// `granted_by` names the issuer, the client, the scope and everything else that tells two logins apart; the issuer
-    /// comes first. `timeout` is how long the caller waits for a storage.
+    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource.
+    /// `timeout` is how long the caller waits for a storage.
     pub fn new(
         settings: Settings,
         folders: &Folders,
-        granted_by: &[&str],
+        identity: &[&str],
         is_cached: bool,
         timeout: Duration,
     ) -> Self {
-        let name = folder_name(granted_by);
+        let name = folder_name(identity);
         let prefix = format!("{}/{name}/", settings.prefix.trim_end_matches('/'));
         let address = format!("{}\0{prefix}", settings.endpoints.join("\0"));
         let hash = Fingerprint::of(address.as_bytes());

@@ -12,7 +12,7 @@ use crate::fleet::sign_in;
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::login::Login;
 use crate::storage::etcd_settings::{Role, Settings};
-use crate::storage::journal::Request;
+use crate::storage::journal::RequestKind;
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::shared::{FleetStatus, SharedStorage, SignInLock};
@@ -71,7 +71,7 @@ impl Storage for EtcdStorage {
     }
 
     /// The journal on this host is enough until the commit.
-    fn target(&self, _request: Request) -> Result<Option<Location>> {
+    fn write_location(&self, _request: RequestKind) -> Result<Option<Location>> {
         Ok(None)
     }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
 use crate::profile::profile_table::ProfileTable;
-use crate::profile::storage::{LoginStorage, Places, open};
+use crate::profile::storage::{LoginStorage, StorageOptions, open};
 use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
@@ -38,7 +38,7 @@ pub struct Profile {
     /// What to request of a server that follows the RFCs; `None` for auth.openai.com.
     pub standard: Option<Standard>,
     pub storage: LoginStorage,
-    places: Places,
+    storage_options: StorageOptions,
     /// The account that the command, the request or the profile names.
     pub account: Option<String>,
     pub other_hosts_storage: GitStorage,
@@ -87,10 +87,11 @@ impl Profile {
         };
         let account = selection.account.or_else(|| settings.account.clone().map(Into::into));
         let keyring_timeout = selection.keyring_timeout;
-        let places = Places { codex_home: variables.codex_home()?, keyring_timeout };
+        let storage_options =
+            StorageOptions { codex_home: variables.codex_home()?, keyring_timeout };
         let kind = *settings.storage.get_or_insert(StorageKind::File);
         Ok(Self {
-            storage: open(kind, &settings, &client, account.clone(), &places)?,
+            storage: open(kind, &settings, &client, account.clone(), &storage_options)?,
             other_hosts_storage: variables
                 .choice("CODEX_CREDENTIAL_GIT_STORAGE")?
                 .unwrap_or(config.git.storage),
@@ -101,14 +102,14 @@ impl Profile {
             settings,
             client,
             standard,
-            places,
+            storage_options,
             account,
         })
     }
 
     /// `$CODEX_HOME` or its default, as an absolute path.
     pub fn codex_home(&self) -> &Path {
-        &self.places.codex_home
+        &self.storage_options.codex_home
     }
 
     pub fn storage_kind(&self) -> StorageKind {
@@ -124,7 +125,7 @@ impl Profile {
             return Err(error.hint("use the storage file, keyring, memory or etcd"));
         }
         let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
-        let storage = open(kind, &settings, &self.client, account, &self.places)?;
+        let storage = open(kind, &settings, &self.client, account, &self.storage_options)?;
         Ok(Self { settings, storage, ..self.clone() })
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Where Codex's login lies, and how long a keyring may take.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct StorageOptions {
     pub codex_home: PathBuf,
     pub keyring_timeout: Duration,
 }
@@ -30,9 +30,9 @@ pub fn open(
     settings: &ProfileTable,
     client: &ClientRegistration,
     account: Option<String>,
-    places: &Places,
+    options: &StorageOptions,
 ) -> Result<LoginStorage> {
-    let timeout = places.keyring_timeout;
+    let timeout = options.keyring_timeout;
     let cache = settings.cache.unwrap_or_default() == Cache::Runtime;
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
@@ -40,7 +40,7 @@ pub fn open(
     let identity = [&[&*client.issuer, &client.client_id], &requested[..]].concat();
     Ok(match kind {
         StorageKind::Codex => {
-            let home = CodexHome::new(places.codex_home.clone(), timeout);
+            let home = CodexHome::new(options.codex_home.clone(), timeout);
             LoginStorage::Codex(Rc::new(home))
         }
         #[cfg(feature = "etcd")]

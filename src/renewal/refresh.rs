@@ -14,7 +14,7 @@ use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
-use crate::storage::journal::{Intent, Journal, Request};
+use crate::storage::journal::{Intent, Journal, RequestKind};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
 use crate::storage::watch::watch;
@@ -80,7 +80,7 @@ pub(super) fn refresh(
     let unanswered = unanswered.filter(|intent| intent.replaces == Some(login.fingerprint()));
     let intent = intent(profile, &login, unanswered)?;
     // Another host may have used this refresh token. While the access token is valid, leave the renewal to that host.
-    if let Some(error) = hold.unanswered_request()
+    if let Some(error) = hold.other_host_error()
         && login.lifetime().covers(0, clock::now())
         && !login_dir.has_rejected(&login.access_token)?
     {
@@ -93,7 +93,7 @@ pub(super) fn refresh(
         audit::note(profile, Action::Renewal, Some(&login), Some(error));
     }
     let request = Answered { profile, login_dir, server: &server, login: &login, refresh_token };
-    let other_host = hold.unanswered_request();
+    let other_host = hold.other_host_error();
     match next(outcome, unanswered.map(|intent| intent.at), other_host.as_ref()) {
         Next::Commit(tokens) => request.store(&*hold, journal, &intent, &tokens),
         Next::Forget(error) => {
@@ -116,7 +116,7 @@ fn intent(profile: &Profile, login: &Login, unanswered: Option<&Intent>) -> Resu
     // Fails now, before the request, if this token may be sent nowhere.
     profile.token_endpoint(&to)?;
     Ok(Intent {
-        request: Request::Refresh,
+        request: RequestKind::Refresh,
         replaces: Some(login.fingerprint()),
         to,
         rules: account_policy::rules(profile),

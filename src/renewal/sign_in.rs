@@ -18,7 +18,7 @@ use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::HeldLogin;
 use crate::storage::codex_config::LoginMethod;
-use crate::storage::journal::{Intent, Request};
+use crate::storage::journal::{Intent, RequestKind};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
@@ -288,7 +288,7 @@ impl SignIn<'_> {
     /// The login is judged by the rules of the request that started the device authorization.
     fn intent(&self, pending: &DeviceAuthorization) -> Intent {
         Intent {
-            request: Request::SignIn,
+            request: RequestKind::SignIn,
             replaces: self.profile.storage.fingerprint(),
             to: self.profile.client.clone(),
             rules: pending.rules.clone(),

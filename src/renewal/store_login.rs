@@ -16,7 +16,7 @@ use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::Change;
-use crate::storage::journal::{Intent, Request};
+use crate::storage::journal::{Intent, RequestKind};
 use crate::storage::records::InvalidToken;
 use crate::tokens::{Secret, TokenResponse};
 use crate::trace::{self, Event};
@@ -52,7 +52,7 @@ pub fn store_login(
     let server = AuthorizationServer::new(profile)?;
     server.prepare()?;
     let intent = Intent {
-        request: Request::Refresh,
+        request: RequestKind::Refresh,
         replaces: Some(stored.fingerprint()),
         to: profile.client.clone(),
         rules: account_policy::rules(profile),

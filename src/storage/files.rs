@@ -151,7 +151,7 @@ pub fn temporary_path(folder: &Path) -> PathBuf {
     folder.join(format!("{TEMPORARY_PREFIX}process-{}", std::process::id()))
 }
 
-/// Removes the temporary files that killed processes left in `folder`, and those of running ones, which write anew.
+/// Removes all our temporary files in `folder`. A running process that loses its file writes it again.
 pub fn sweep_temporary_files(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

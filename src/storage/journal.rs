@@ -21,7 +21,7 @@ const RESERVED: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Request {
+pub enum RequestKind {
     Refresh,
     SignIn,
 }
@@ -29,7 +29,7 @@ pub enum Request {
 /// What is about to be sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Intent {
-    pub request: Request,
+    pub request: RequestKind,
     /// The login that the answer replaces; `None` where no login is stored.
     pub replaces: Option<Fingerprint>,
     /// The client registration whose server gets the request.
@@ -121,7 +121,7 @@ pub fn is_answered(path: &Path) -> Result<bool> {
 /// `Storage` when there is an answer and its key cannot be had: the answer must not be given up.
 pub fn unfinished(
     path: &Path,
-    seal: impl FnOnce(Request) -> Result<Option<Seal>>,
+    seal: impl FnOnce(RequestKind) -> Result<Option<Seal>>,
 ) -> Result<Option<Unfinished>> {
     let Some((intent, answer)) = lines(path)? else { return Ok(None) };
     let tokens = match answer {
@@ -163,7 +163,7 @@ mod tests {
         let to = ClientRegistration { issuer: "https://i".into(), client_id: "c".into() };
         let rules = AccountRules::default();
         Intent {
-            request: Request::Refresh,
+            request: RequestKind::Refresh,
             replaces: Some(Fingerprint::of(b"r")),
             to,
             rules,

@@ -8,7 +8,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::storage::files::Bytes;
-use crate::storage::journal::Request;
+use crate::storage::journal::RequestKind;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::create_private;
 use crate::tokens::Fingerprint;
@@ -76,10 +76,10 @@ impl Item {
     }
 
     /// Returns the item with the key that seals the journal of `request` for the login in this item.
-    pub fn journal_key(&self, request: Request) -> Self {
+    pub fn journal_key(&self, request: RequestKind) -> Self {
         let name = match request {
-            Request::Refresh => "journal",
-            Request::SignIn => "sign-in-journal",
+            RequestKind::Refresh => "journal",
+            RequestKind::SignIn => "sign-in-journal",
         };
         Self::own(format!("{}|{name}", self.user), self.timeout)
     }

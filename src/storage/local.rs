@@ -55,7 +55,7 @@ pub(super) struct Accounts {
 type Reading = fn(&Location) -> Result<Option<Bytes>>;
 
 impl LocalStorage {
-    /// `granted_by` names issuer, client, scope and whatever else makes one login another. The issuer comes first.
+    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource.
     /// `cache` says whether copies of keyring items may lie in memory.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl LocalStorage {
     pub fn new(
         kind: StorageKind,
         folders: &Folders,
-        granted_by: &[&str],
+        identity: &[&str],
         account: Option<String>,
         cache: bool,
         keyring_timeout: Duration,
@@ -74,7 +74,7 @@ impl LocalStorage {
             return Err(no_memory_folder());
         }
         let storage = if kind == StorageKind::File { "logins" } else { kind.name() };
-        let folder = folder_name(granted_by);
+        let folder = folder_name(identity);
         Ok(Self {
             dir: runtime.unwrap_or(&folders.state).join(storage).join(&folder),
             folder,
@@ -184,11 +184,11 @@ impl Accounts {
 }
 
 /// Returns the name of the folder of an issuer, a client and a scope: the issuer's host, and a hash of all of them.
-pub fn folder_name(granted_by: &[&str]) -> String {
-    let host = granted_by[0].split("://").last().unwrap_or_default();
+pub fn folder_name(identity: &[&str]) -> String {
+    let host = identity[0].split("://").last().unwrap_or_default();
     let host: String =
         host.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-    let hash = Fingerprint::of(granted_by.join("\0").as_bytes());
+    let hash = Fingerprint::of(identity.join("\0").as_bytes());
     format!("{host}-{}", hash.prefix(16))
 }
 

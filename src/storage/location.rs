@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::error::{IoResultExt, Result};
 use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
-use crate::storage::journal::Request;
+use crate::storage::journal::RequestKind;
 use crate::storage::keyring::Item;
 use crate::storage::login_dir::create_private;
 use crate::storage::seal::Seal;
@@ -80,7 +80,7 @@ impl Location {
     /// Removes the file or the item, its copy, and the key of its journal. Returns whether there was a file or an item.
     pub fn remove(&self) -> Result<bool> {
         self.remove_copy()?;
-        self.remove_seal(Request::Refresh)?;
+        self.remove_seal(RequestKind::Refresh)?;
         match self {
             Self::Keyring { item, .. } => item.remove(),
             Self::File(path) => remove(&follow_links(path)),
@@ -100,7 +100,7 @@ impl Location {
 
     /// Proves that [`Location::write`] can write now, before `request` is sent. Returns the key that seals the answer in
     /// the journal of `request`; `None` for a file, whose answer is not sealed.
-    pub fn new_seal(&self, request: Request) -> Result<Option<Seal>> {
+    pub fn new_seal(&self, request: RequestKind) -> Result<Option<Seal>> {
         let Self::Keyring { item, .. } = self else { return self.probe().map(|()| None) };
         let seal = Seal::new()?;
         item.journal_key(request).save(seal.bytes())?;
@@ -108,14 +108,14 @@ impl Location {
     }
 
     /// Returns the key of the last [`Location::new_seal`] for `request`.
-    pub fn seal(&self, request: Request) -> Result<Option<Seal>> {
+    pub fn seal(&self, request: RequestKind) -> Result<Option<Seal>> {
         let Self::Keyring { item, .. } = self else { return Ok(None) };
         let key = item.journal_key(request).load()?;
         Ok(key.and_then(|key| Seal::from_bytes(&key)))
     }
 
     /// Removes the key that [`Location::new_seal`] made for `request`, if there is one.
-    pub fn remove_seal(&self, request: Request) -> Result<()> {
+    pub fn remove_seal(&self, request: RequestKind) -> Result<()> {
         let Self::Keyring { item, .. } = self else { return Ok(()) };
         item.journal_key(request).remove().map(drop)
     }

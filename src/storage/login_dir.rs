@@ -61,7 +61,7 @@ impl LoginDir {
     pub fn create(&self) -> Result<()> {
         create_private(&self.dir)?;
         #[cfg(unix)]
-        close(&self.dir);
+        make_private(&self.dir);
         Ok(())
     }
 
@@ -140,9 +140,9 @@ impl LoginDir {
     }
 }
 
-/// Every file inside is 0600, so a folder of another owner may stay open.
+/// Makes the folder private. Ignores errors: we cannot change another owner's folder, and each file in it is 0600.
 #[cfg(unix)]
-fn close(dir: &Path) {
+fn make_private(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let is_open = dir.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
     if is_open {

@@ -3,15 +3,15 @@
 pub mod audit_log;
 pub mod auth_json;
 pub mod codex_config;
-mod codex_hold;
 pub mod codex_home;
+mod codex_write;
 pub mod etcd_settings;
 pub mod files;
 pub mod host_credentials;
 pub mod journal;
 pub mod keyring;
 pub mod local;
-mod local_hold;
+mod local_write;
 pub mod location;
 pub mod lock;
 pub mod login_dir;
@@ -25,7 +25,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::login::Login;
 use crate::storage::files::sweep_temporary_files;
-use crate::storage::journal::{Intent, Journal, Request, Unfinished};
+use crate::storage::journal::{Intent, Journal, RequestKind, Unfinished};
 use crate::storage::location::Location;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
@@ -77,7 +77,7 @@ pub trait Storage: std::fmt::Debug {
     fn watched(&self) -> Vec<PathBuf>;
 
     /// Returns where on this machine the tokens of `request` will be stored; `None` for a login in etcd.
-    fn target(&self, request: Request) -> Result<Option<Location>>;
+    fn write_location(&self, request: RequestKind) -> Result<Option<Location>>;
 
     /// Returns the stored login. Takes no lock: a login is replaced, never edited.
     ///
@@ -96,8 +96,8 @@ pub trait Storage: std::fmt::Debug {
     /// Says where the login is, or would be.
     fn describe(&self) -> Result<String>;
 
-    /// Prepares a change of the login. Keeps programs that do not know our renewal lock, such as Codex, from changing the
-    /// login, for a request and its commit.
+    /// Prepares a change of the login, for a request and its commit. Codex's storage holds `auth.lock` meanwhile, because
+    /// Codex does not know our renewal lock; local storage locks each write.
     ///
     /// # Errors
     /// `Busy` when another process keeps us from it until `deadline`.
@@ -118,15 +118,15 @@ pub trait Storage: std::fmt::Debug {
     /// Records a request that is about to be sent in the journal of `dir`, and proves that its answer can be stored. The
     /// caller holds the lock of `dir`.
     fn begin(&self, dir: &LoginDir, intent: &Intent) -> Result<Journal> {
-        let target = self.target(intent.request)?;
-        let seal = target.map_or(Ok(None), |target| target.new_seal(intent.request))?;
+        let location = self.write_location(intent.request)?;
+        let seal = location.map_or(Ok(None), |location| location.new_seal(intent.request))?;
         Journal::begin(&dir.journal(), intent, seal)
     }
 
     /// Returns what a killed process left in the journal of `dir`. The caller holds the lock of `dir`.
     fn unfinished(&self, dir: &LoginDir) -> Result<Option<Unfinished>> {
         journal::unfinished(&dir.journal(), |request| {
-            self.target(request)?.map_or(Ok(None), |target| target.seal(request))
+            self.write_location(request)?.map_or(Ok(None), |location| location.seal(request))
         })
     }
 
@@ -137,8 +137,8 @@ pub trait Storage: std::fmt::Debug {
         dir.cancel()?;
         journal::clear(&dir.journal())?;
         // A key without a journal is harmless, and the next sign-in replaces it.
-        if let Ok(Some(target)) = self.target(Request::SignIn) {
-            let _ = target.remove_seal(Request::SignIn);
+        if let Ok(Some(location)) = self.write_location(RequestKind::SignIn) {
+            let _ = location.remove_seal(RequestKind::SignIn);
         }
         Ok(())
     }
@@ -165,7 +165,7 @@ pub struct CachedLogin {
     pub login_dir: LoginDir,
 }
 
-/// A login that no other process changes.
+/// Changes the stored login. Codex's storage holds `auth.lock` meanwhile; local storage locks each write.
 pub trait HeldLogin {
     /// Proves that a commit could write. Changes nothing that recovery needs.
     fn probe(&self) -> Result<()>;
@@ -191,9 +191,8 @@ pub trait HeldLogin {
     /// nothing, unless `is_meant` accepts the login that is stored.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
 
-    /// Returns an error that names another host whose refresh request has no known answer: that host may have spent the
-    /// refresh token, and may still store the answer.
-    fn unanswered_request(&self) -> Option<Error> {
+    /// Returns the error to report if another host sent a refresh request and has not stored the answer.
+    fn other_host_error(&self) -> Option<Error> {
         None
     }
 

@@ -11,7 +11,7 @@ use codex_credential::fleet::storage::LazyEtcd;
 use codex_credential::folders::Folders;
 use codex_credential::login::Login;
 use codex_credential::storage::Change;
-use codex_credential::storage::journal::{Intent, Request};
+use codex_credential::storage::journal::{Intent, RequestKind};
 use codex_credential::tokens::TokenResponse;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,7 +75,7 @@ fn renew(
         }
         let replaces = Some(login.fingerprint());
         let intent = Intent {
-            request: Request::Refresh,
+            request: RequestKind::Refresh,
             replaces: replaces.clone(),
             to: by.clone(),
             rules: AccountRules::default(),

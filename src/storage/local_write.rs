@@ -1,13 +1,13 @@
-//! [`LocalStorage`] as a [`Storage`]. Each change takes the lock `write` and compares under it.
+//! Changes the logins of [`LocalStorage`]. Each change takes the lock `write` and compares the stored login under it.
 //!
-//! A hold takes no lock, so it is the storage itself: the renewal lock of an account already keeps other processes from
-//! renewing its login, and a lock of the whole storage would make the accounts wait for each other's requests.
+//! Nothing is locked during a request: the renewal lock of an account already keeps other processes from renewing its login,
+//! and a lock of the whole storage would make the accounts wait for each other's requests.
 
 use crate::account::Account;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::login::Login;
-use crate::storage::journal::{self, Intent, Journal, Request};
+use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::local::{Key, LocalStorage, key_of};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
@@ -29,9 +29,9 @@ impl Storage for LocalStorage {
         vec![self.dir.clone()]
     }
 
-    /// The account of a sign-in is not known yet: its target only proves that a login can be written.
-    fn target(&self, request: Request) -> Result<Option<Location>> {
-        let key = if request == Request::Refresh { self.key()? } else { None };
+    /// The account of a sign-in is not known yet: this location only proves that a login can be written.
+    fn write_location(&self, request: RequestKind) -> Result<Option<Location>> {
+        let key = if request == RequestKind::Refresh { self.key()? } else { None };
         Ok(Some(self.login_location(&key.unwrap_or_else(|| "sign-in".into()))))
     }
 
@@ -123,7 +123,7 @@ impl LocalStorage {
 
 impl HeldLogin for &LocalStorage {
     fn probe(&self) -> Result<()> {
-        self.target(Request::Refresh)?.map_or(Ok(()), |target| target.probe())
+        self.write_location(RequestKind::Refresh)?.map_or(Ok(()), |location| location.probe())
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {

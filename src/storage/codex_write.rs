@@ -1,8 +1,8 @@
 //! Changes Codex's login: the only code that writes `auth.json` or Codex's keyring item.
 //!
-//! Codex holds `auth.lock` from before a request until the tokens are written, and takes `auth.json.lock` for the write. If
-//! it finds `auth.json.lock` taken, it loses the tokens. So we do the same: `auth.json.lock` is taken only for a write, and
-//! only by a process that holds `auth.lock`.
+//! Codex holds no lock during a refresh request. To write, it takes `auth.lock`, then tries `auth.json.lock` without waiting
+//! and discards its new tokens if that one is taken. So we take `auth.json.lock` only for a write, and only while holding
+//! `auth.lock`. We hold `auth.lock` during our refresh requests too, so that Codex writes no login meanwhile.
 
 use crate::clock::Deadline;
 use crate::error::{Kind, Result};
@@ -10,7 +10,7 @@ use crate::login::{Login, significant_skew};
 use crate::storage::auth_json::{self, AuthJson};
 use crate::storage::codex_home::{CodexHome, malformed};
 use crate::storage::files::{Bytes, folder_of};
-use crate::storage::journal::{self, Intent, Journal, Request};
+use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::{LoginDir, create_private};
@@ -35,10 +35,10 @@ impl Storage for CodexHome {
         folders
     }
 
-    fn target(&self, request: Request) -> Result<Option<Location>> {
+    fn write_location(&self, request: RequestKind) -> Result<Option<Location>> {
         match request {
-            Request::Refresh => self.location().map(Some),
-            Request::SignIn => self.location_of_new_login().map(Some),
+            RequestKind::Refresh => self.location().map(Some),
+            RequestKind::SignIn => self.location_of_new_login().map(Some),
         }
     }
 
