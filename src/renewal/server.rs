@@ -23,14 +23,14 @@ pub struct AuthorizationServer<'a> {
     discovered: OnceCell<ServerMetadata>,
 }
 
-/// Whether an ID token is the issuer's.
-pub enum Identity {
-    /// It is, or there is no ID token.
-    Good,
+/// Whether the issuer signed the ID token for this client.
+pub enum IdTokenCheck {
+    /// The ID token is valid, or there is none to check.
+    ValidOrAbsent,
     /// The issuer publishes no keys.
-    Unproven,
-    /// It is not, and why.
-    False(String),
+    NoKeys,
+    /// The ID token is invalid, for this reason.
+    Invalid(String),
 }
 
 impl<'a> AuthorizationServer<'a> {
@@ -89,8 +89,8 @@ impl<'a> AuthorizationServer<'a> {
         server.map_or(PollResponse::Unavailable, |server| server.poll(pending))
     }
 
-    /// Whether only one poll is answered with success.
-    pub fn polls_once(&self) -> bool {
+    /// Whether the server returns the tokens to one poll only.
+    pub fn returns_tokens_once(&self) -> bool {
         self.profile.standard.is_some()
     }
 
@@ -138,17 +138,17 @@ impl<'a> AuthorizationServer<'a> {
     ///
     /// # Errors
     /// Why the issuer's keys cannot be had now.
-    pub fn identity(&self, tokens: &TokenResponse) -> Result<Identity> {
+    pub fn check_id_token(&self, tokens: &TokenResponse) -> Result<IdTokenCheck> {
         let (Some(_), Some(token)) = (&self.profile.standard, &tokens.id_token) else {
-            return Ok(Identity::Good);
+            return Ok(IdTokenCheck::ValidOrAbsent);
         };
         let Some(url) = self.endpoints()?.0.jwks_uri else {
-            return Ok(Identity::Unproven);
+            return Ok(IdTokenCheck::NoKeys);
         };
         let keys = id_token::keys(&self.http, &url)?;
         Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew) {
-            Ok(()) => Identity::Good,
-            Err(why) => Identity::False(why),
+            Ok(()) => IdTokenCheck::ValidOrAbsent,
+            Err(why) => IdTokenCheck::Invalid(why),
         })
     }
 }

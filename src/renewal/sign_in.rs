@@ -186,7 +186,7 @@ impl SignIn<'_> {
     /// Polls once. Where a success is answered only once (RFC 8628), the poll is on disk before it is sent and until its
     /// answer is known.
     fn poll(&self, pending: &DeviceAuthorization) -> Result<PollResponse> {
-        if !self.server.polls_once() {
+        if !self.server.returns_tokens_once() {
             return Ok(self.server.poll(pending));
         }
         self.dir.polled().save(&pending.device_code.fingerprint())?;

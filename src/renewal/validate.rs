@@ -6,7 +6,7 @@ use crate::account_policy;
 use crate::client::ClientRegistration;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
-use crate::renewal::server::{AuthorizationServer, Identity};
+use crate::renewal::server::{AuthorizationServer, IdTokenCheck};
 use crate::storage::journal::Intent;
 use crate::tokens::TokenResponse;
 use crate::urls::host;
@@ -39,25 +39,27 @@ pub fn signed_in(
     intent: &Intent,
 ) -> Result<Login, ValidationError> {
     let mut tokens = tokens.clone();
-    let false_identity = match server.identity(&tokens)? {
-        Identity::Good => None,
-        Identity::Unproven => {
+    let invalid_id_token = match server.check_id_token(&tokens)? {
+        IdTokenCheck::ValidOrAbsent => None,
+        IdTokenCheck::NoKeys => {
             tokens.id_token = None;
             None
         }
-        Identity::False(why) => Some(false_identity(&intent.to, &why)),
+        IdTokenCheck::Invalid(why) => Some(invalid_id_token(&intent.to, &why)),
     };
     tokens.account = server.account(&tokens)?;
     let Some(login) = Login::from_response(&tokens, &intent.to) else {
         return Err(ValidationError::Ended(no_access_token()));
     };
     let check = || account_policy::check_by(server.profile, &intent.rules, &login);
-    false_identity.map_or_else(check, Err).map_err(|error| end(server, &login, error))?;
+    invalid_id_token
+        .map_or_else(check, Err)
+        .map_err(|error| revoke_disallowed(server, &login, error))?;
     Ok(login.signed_in(intent.at))
 }
 
-/// Returns what may be stored of the token response to a refresh request for `stored`. An ID token that proves nothing is
-/// left out: the stored one goes on to say who the user is.
+/// Returns what may be stored of the token response to a refresh request for `stored`. Drops an ID token that cannot
+/// be verified; the stored one is kept.
 pub fn renewed(
     server: &AuthorizationServer,
     tokens: &TokenResponse,
@@ -65,13 +67,13 @@ pub fn renewed(
     rules: &AccountRules,
 ) -> Result<TokenResponse, ValidationError> {
     let mut tokens = tokens.clone();
-    if !matches!(server.identity(&tokens), Ok(Identity::Good)) {
+    if !matches!(server.check_id_token(&tokens), Ok(IdTokenCheck::ValidOrAbsent)) {
         tokens.id_token = None;
     }
     let login = stored.clone().renewed(&tokens);
     let allowed = same_user(&tokens, stored)
         .and_then(|()| account_policy::check_by(server.profile, rules, &login));
-    allowed.map_err(|error| end(server, &login, error))?;
+    allowed.map_err(|error| revoke_disallowed(server, &login, error))?;
     Ok(tokens)
 }
 
@@ -101,13 +103,13 @@ pub fn revoked(
     error: Error,
 ) -> ValidationError {
     match Login::from_response(tokens, by) {
-        Some(login) => end(server, &login, error),
+        Some(login) => revoke_disallowed(server, &login, error),
         None => ValidationError::Ended(error),
     }
 }
 
-/// Ends a login that is not allowed. A rule that cannot be read now ends no login.
-fn end(server: &AuthorizationServer, login: &Login, error: Error) -> ValidationError {
+/// Revokes a login that the rules do not allow. If a rule cannot be read, the answer stays in the journal.
+fn revoke_disallowed(server: &AuthorizationServer, login: &Login, error: Error) -> ValidationError {
     if matches!(error.kind, Kind::Storage | Kind::Busy) {
         return ValidationError::NotNow(error);
     }
@@ -119,7 +121,7 @@ fn end(server: &AuthorizationServer, login: &Login, error: Error) -> ValidationE
     })
 }
 
-fn false_identity(by: &ClientRegistration, why: &str) -> Error {
+fn invalid_id_token(by: &ClientRegistration, why: &str) -> Error {
     let what = format!("the ID token of {} proves nothing: {why}", host(&by.issuer));
     Error::new(Kind::Server, what).hint("check issuer and client_id of the profile")
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 /// Space that is reserved on the disk for the answer, in bytes.
 const RESERVED: usize = 64 * 1024;
 
+/// Which request a journal records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestKind {
