@@ -1,4 +1,4 @@
-//! Writes the audit log: who did what with a login, and how it ended. A log that cannot be written is no error.
+//! The entries of the audit log. `storage::audit_log` writes the file.
 
 use crate::clock;
 use crate::error::Error;
@@ -76,7 +76,7 @@ impl Caller {
     }
 }
 
-/// Logs that `action` was done with `login`, or failed.
+/// Logs that `action` was done with `login`, or failed. Does nothing if the log cannot be written.
 pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Option<&Error>) {
     let needed = if action == Action::HandOut { AuditLevel::All } else { AuditLevel::Changes };
     if profile.audit < needed {

@@ -33,8 +33,8 @@ impl Answer {
     }
 }
 
-/// How `get` has a login renewed, or the user signed in.
-pub trait Renewals {
+/// Renews or signs in for `get`. A trait, because `answer` may not use `renewal`; `Caller` implements it.
+pub trait Renewer {
     /// Returns when the caller stops waiting.
     fn deadline(&self) -> &Deadline;
 
@@ -81,7 +81,7 @@ pub fn get(
     other_hosts: &OtherHosts,
     request: &Credential,
     min_validity: i64,
-    renewals: &mut impl Renewals,
+    renewer: &mut impl Renewer,
 ) -> Result<Answer> {
     let target = Target::of(profile, request);
     trace::tell(|| profile_event(profile, request, target));
@@ -90,10 +90,10 @@ pub fn get(
         Target::ApiKey => {
             return match load_api_key(profile)? {
                 Some(key) => Ok(Answer::Login(key)),
-                None => get_for_other_host(other_hosts, request, renewals.deadline()),
+                None => get_for_other_host(other_hosts, request, renewer.deadline()),
             };
         }
-        Target::OtherHosts => return get_for_other_host(other_hosts, request, renewals.deadline()),
+        Target::OtherHosts => return get_for_other_host(other_hosts, request, renewer.deadline()),
         Target::Nothing => return Ok(Answer::Nothing),
     }
     if profile.storage.read_cached()?.is_none() {
@@ -104,13 +104,13 @@ pub fn get(
         let is_due = is_due(&login);
         trace::tell(|| login_event(if is_due { "due" } else { "warm" }, Some(&login)));
         if is_due {
-            renewals.renew_early(profile);
+            renewer.renew_early(profile);
         }
         let is_answer = matches_username(&login, request);
         return Ok(if is_answer { Answer::Login(login) } else { Answer::Nothing });
     }
     trace::tell(|| login_event("stale", None));
-    let login = renew(profile, min_validity, renewals)?;
+    let login = renew(profile, min_validity, renewer)?;
     if !matches_username(&login, request) {
         let account = login.account();
         ui::say(&format!("signed in as {}, not as the requested user", account.username()));
@@ -128,8 +128,8 @@ fn get_for_other_host(
 }
 
 /// Renews the login. If that fails for now, returns the stored login as long as its token is valid at all.
-fn renew(profile: &Profile, min_validity: i64, renewals: &mut impl Renewals) -> Result<Login> {
-    let error = match renewals.renew(profile, min_validity, &|| load_valid(profile, min_validity)) {
+fn renew(profile: &Profile, min_validity: i64, renewer: &mut impl Renewer) -> Result<Login> {
+    let error = match renewer.renew(profile, min_validity, &|| load_valid(profile, min_validity)) {
         Ok(login) => return Ok(login),
         Err(error) => error,
     };

@@ -83,8 +83,8 @@ fn is_expired(stored: &StoredCredential, now: i64) -> bool {
     stored.password_expiry_utc.is_some_and(|expiry| expiry <= now)
 }
 
-/// Returns what `get` answers with `stored`; `None` where the caller could not use it. Of an expired credential that is
-/// only the refresh token, with which another helper gets a new one.
+/// Returns what `get` answers with `stored`; `None` where the caller could not use it. For an expired credential,
+/// returns only its refresh token, so that another helper can get a new one.
 fn answer(request: &Credential, stored: &StoredCredential, now: i64) -> Option<Credential> {
     let mut answer = Credential {
         username: to_bytes(stored.username.as_ref()),

@@ -1,4 +1,4 @@
-//! Reads a request in the protocol of the program that asks: git, Bazel or Docker.
+//! Reads a request in the protocol of the program that asks: git, Bazel or Docker. `docker.rs` reads Docker's input.
 
 use crate::answer::credential::{BOM, Credential};
 use crate::answer::credential_url;

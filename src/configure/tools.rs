@@ -1,4 +1,5 @@
-//! What `configure` writes for each tool. The pages in helpers/ say what each tool does with it.
+//! What `configure` writes for each tool. To add a tool: a value in `options::Tool`, and a function here. The pages in
+//! helpers/ say what each tool does with it.
 
 use crate::configure::context::Context;
 use crate::configure::entry::Entry;

@@ -14,8 +14,8 @@ const EARLY_PAUSE: i64 = 60;
 impl Failure {
     pub fn of(error: &Error, earlier: Option<&Self>) -> Self {
         let count = earlier.map_or(1, |earlier| earlier.count.saturating_add(1));
-        // A network comes back at once; a server in trouble needs time. An error that only another setting cures is
-        // not worth a request of each caller either.
+        // Retry soon after a network error and later after a server error. Pause after a configuration error too, so
+        // that callers do not each send a request.
         let own_pause = match error.kind {
             Kind::Network | Kind::Configuration | Kind::DeviceLoginDisabled => {
                 1 << (count - 1).min(5)

@@ -1,8 +1,8 @@
 //! The renewal process: recovers what a killed process left, then renews the login or signs in. It outlives a caller that is
 //! killed.
 //!
-//! Each refresh token is sent at most once where its answer arrived, and a kill at any instruction leaves a readable login:
-//! the intent is on disk before the request, the answer before it is used.
+//! A refresh token whose answer arrived is never sent again. A kill at any point leaves a readable login: the
+//! intent is on disk before the request, the answer before it is used.
 
 use crate::error::Result;
 use crate::profile::Profile;

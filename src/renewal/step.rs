@@ -1,4 +1,4 @@
-//! What a waiting caller does next: decisions without a process, a lock or a file.
+//! Decides what a waiting caller does next. Pure functions: they do no I/O.
 
 use crate::error::{Error, Kind};
 
@@ -13,7 +13,7 @@ pub(super) enum Phase {
 
 /// What the caller does with the lock that it has got.
 #[derive(Debug)]
-pub(super) enum WithLock {
+pub(super) enum LockAction {
     /// Takes the failure of the process that held the lock before as its own.
     Fail(Error),
     /// Starts a process and hands the lock over to it.
@@ -34,17 +34,17 @@ pub(super) fn with_lock(
     may_sign_in: bool,
     failure: Option<Error>,
     starts: u32,
-) -> WithLock {
+) -> LockAction {
     match (phase, failure) {
         // A sign-in that was cut off is followed by a new one.
         (Phase::SignIn { .. }, Some(error)) if may_sign_in && error.is_cured_by_sign_in() => {}
-        (_, Some(error)) => return WithLock::Fail(error),
+        (_, Some(error)) => return LockAction::Fail(error),
         (_, None) => {}
     }
     match phase {
-        _ if starts >= STARTS => WithLock::GiveUp,
-        Phase::SignIn { .. } if !may_sign_in => WithLock::Recover,
-        _ => WithLock::Start,
+        _ if starts >= STARTS => LockAction::GiveUp,
+        Phase::SignIn { .. } if !may_sign_in => LockAction::Recover,
+        _ => LockAction::Start,
     }
 }
 
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn caller_with_the_lock_starts_a_process_until_three_have_ended_without_a_result() {
         for phase in [Phase::Renewal, SIGN_IN] {
-            assert!(matches!(with_lock(&phase, true, None, 0), WithLock::Start));
-            assert!(matches!(with_lock(&phase, true, None, STARTS - 1), WithLock::Start));
-            assert!(matches!(with_lock(&phase, true, None, STARTS), WithLock::GiveUp));
+            assert!(matches!(with_lock(&phase, true, None, 0), LockAction::Start));
+            assert!(matches!(with_lock(&phase, true, None, STARTS - 1), LockAction::Start));
+            assert!(matches!(with_lock(&phase, true, None, STARTS), LockAction::GiveUp));
         }
     }
 
@@ -86,21 +86,21 @@ mod tests {
         for (phase, may_sign_in) in [(Phase::Renewal, true), (SIGN_IN, true), (SIGN_IN, false)] {
             let failure = Some(error(Kind::Network));
             let step = with_lock(&phase, may_sign_in, failure, 0);
-            assert!(matches!(step, WithLock::Fail(error) if error.kind == Kind::Network));
+            assert!(matches!(step, LockAction::Fail(error) if error.kind == Kind::Network));
         }
     }
 
     #[test]
     fn sign_in_that_was_cut_off_is_started_again() {
         let failure = || Some(error(Kind::LoginRequired));
-        assert!(matches!(with_lock(&SIGN_IN, true, failure(), 0), WithLock::Start));
-        assert!(matches!(with_lock(&SIGN_IN, false, failure(), 0), WithLock::Fail(_)));
+        assert!(matches!(with_lock(&SIGN_IN, true, failure(), 0), LockAction::Start));
+        assert!(matches!(with_lock(&SIGN_IN, false, failure(), 0), LockAction::Fail(_)));
     }
 
     #[test]
     fn caller_that_may_not_sign_in_renews_and_recovers_and_starts_no_sign_in() {
-        assert!(matches!(with_lock(&Phase::Renewal, false, None, 0), WithLock::Start));
-        assert!(matches!(with_lock(&SIGN_IN, false, None, 0), WithLock::Recover));
+        assert!(matches!(with_lock(&Phase::Renewal, false, None, 0), LockAction::Start));
+        assert!(matches!(with_lock(&SIGN_IN, false, None, 0), LockAction::Recover));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Waits for a renewal, and for a sign-in where only a sign-in helps: joins the process that is at work, or starts one.
 //!
-//! Waiting callers sleep on the renewal lock or the sign-in lock. A caller that gets the lock reads the login again and,
-//! if it is still not good enough, starts a renewal process and hands the lock over to it. The lock is never free in between.
+//! Waiting callers sleep on the renewal lock or the sign-in lock. A caller that gets the lock reads the login again. If the
+//! stored login is still not good enough, the caller starts a renewal process and hands the lock over to it. The lock is
+//! never free in between.
 
-use crate::answer::get::{Renewals, load};
+use crate::answer::get::{Renewer, load};
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
@@ -14,7 +15,9 @@ use crate::renewal::commit::{cancelled, not_signed_in};
 use crate::renewal::failure::is_held_back;
 use crate::renewal::renewal_request::{Goal, Validity};
 use crate::renewal::spawn;
-use crate::renewal::step::{Phase, STARTS, WithLock, after_failure, offers_fresh_code, with_lock};
+use crate::renewal::step::{
+    LockAction, Phase, STARTS, after_failure, offers_fresh_code, with_lock,
+};
 use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
@@ -98,7 +101,7 @@ fn start_early_renewal(profile: &Profile) -> Option<EarlyRenewal> {
     Some(EarlyRenewal { ended })
 }
 
-impl Renewals for Caller {
+impl Renewer for Caller {
     fn deadline(&self) -> &Deadline {
         &self.deadline
     }
@@ -246,15 +249,15 @@ impl<'a> Waiter<'a> {
         }
         let sign_in_journal = self.profile.storage.sign_in_dir().journal();
         match with_lock(phase, self.caller.may_sign_in, error, self.starts) {
-            WithLock::Fail(error) => Ok(Some(Outcome::Failed(error))),
-            WithLock::GiveUp => Err(no_result()),
-            WithLock::Recover if journal::is_answered(&sign_in_journal)? => {
+            LockAction::Fail(error) => Ok(Some(Outcome::Failed(error))),
+            LockAction::GiveUp => Err(no_result()),
+            LockAction::Recover if journal::is_answered(&sign_in_journal)? => {
                 self.start(Goal::RecoverSignIn, lock)
             }
-            WithLock::Recover => {
+            LockAction::Recover => {
                 Ok(Some(Outcome::Failed(cause(phase).unwrap_or_else(not_signed_in))))
             }
-            WithLock::Start => self.start(self.goal(phase), lock),
+            LockAction::Start => self.start(self.goal(phase), lock),
         }
     }
 
