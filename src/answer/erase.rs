@@ -4,11 +4,16 @@ use crate::answer::credential::Credential;
 use crate::answer::other_hosts::OtherHosts;
 use crate::answer::target::Target;
 use crate::audit::{self, Action};
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::records::Rejected;
 use crate::tokens::Fingerprint;
+use crate::ui::{self, time_left};
+
+/// In seconds.
+const DAY: i64 = 24 * 3600;
 
 /// Erases what `request` names. With a token, rejects the stored token if it is the same one, and the next `get` renews
 /// the login. Without a token, removes the login. A request without a host erases nothing.
@@ -51,14 +56,34 @@ fn remove(
     Ok(())
 }
 
-/// Records that a resource server rejected the access token with this fingerprint, if `login` still has that token.
+/// Records that a resource server rejected the access token with this fingerprint, if `login` still has that token. The next
+/// `get` renews the login.
+///
+/// A token that is rejected soon after the last one was is not at fault: another one would be rejected as well. It is kept,
+/// so that a server that rejects every token does not cost a renewal for each request.
 pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<()> {
     if login.access_token.fingerprint() != *token {
         return Ok(());
     }
     let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };
     login_dir.create()?;
-    login_dir.rejected().save(token)?;
+    let now = clock::now();
+    // A clock that was set back forgets what it has seen.
+    let last = login_dir.rejected().load()?.filter(|last| last.at <= now);
+    if let Some(last) =
+        last.as_ref().filter(|last| last.access_token != *token && now < last.next_at())
+    {
+        let left = time_left(last.next_at() - now);
+        ui::say("the server rejects new tokens too, so the token is kept");
+        ui::line(&format!(
+            "hint: check that {} may use this server; the token is renewed for a rejection again in {left}",
+            login.username()
+        ));
+        return Ok(());
+    }
+    let count =
+        last.filter(|last| now - last.at < DAY).map_or(1, |last| last.count.saturating_add(1));
+    login_dir.rejected().save(&Rejected { access_token: token.clone(), at: now, count })?;
     audit::note(profile, Action::Rejection, Some(login), None);
     Ok(())
 }

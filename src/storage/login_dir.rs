@@ -8,7 +8,7 @@ use crate::clock::Deadline;
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{IoResultExt, Result};
 use crate::storage::lock::Lock;
-use crate::storage::records::{Failure, InvalidToken, Record, SignedIn};
+use crate::storage::records::{Failure, InvalidToken, Record, Rejected, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,13 +101,14 @@ impl LoginDir {
         self.record("spent-tokens")
     }
 
-    pub fn rejected(&self) -> Record<Fingerprint> {
+    pub fn rejected(&self) -> Record<Rejected> {
         self.record("rejected")
     }
 
     /// Whether a caller has reported `access_token` as rejected by a resource server.
     pub fn has_rejected(&self, access_token: &Secret<String>) -> Result<bool> {
-        Ok(self.rejected().load()?.is_some_and(|rejected| rejected == access_token.fingerprint()))
+        let rejected = self.rejected().load()?;
+        Ok(rejected.is_some_and(|rejected| rejected.access_token == access_token.fingerprint()))
     }
 
     pub fn skew(&self) -> Record<i64> {

@@ -61,6 +61,24 @@ pub struct InvalidToken {
     pub reason: String,
 }
 
+/// The access token that a resource server rejected last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    pub access_token: Fingerprint,
+    /// Seconds since the epoch.
+    pub at: i64,
+    /// Rejections, each within a day of the one before.
+    pub count: u32,
+}
+
+impl Rejected {
+    /// Returns when another rejection costs another renewal, in seconds since the epoch: half a minute later, and twice as
+    /// long after each further rejection, up to an hour.
+    pub fn next_at(&self) -> i64 {
+        self.at + (30 << self.count.saturating_sub(1).min(7)).min(3600)
+    }
+}
+
 /// The last sign-in that ended with a login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedIn {

@@ -103,3 +103,66 @@ fn erase_with_a_held_lock_fails_after_wait() {
     drop(stuck);
     assert!(machine.path("auth.json").exists());
 }
+
+fn report_rejection(machine: &Machine, token: &str) -> String {
+    let input = format!("{}password={token}\n", OURS.trim_end().to_owned() + "\n");
+    let output = machine.command("erase").write_stdin(input).assert().success();
+    String::from_utf8(output.get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn server_that_rejects_every_token_costs_one_renewal() {
+    let (machine, _) = Machine::signed_in(864_000);
+    let mut messages = Vec::new();
+    for _ in 0..15 {
+        messages.push(report_rejection(&machine, &machine.token()));
+    }
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+    assert_eq!(messages[0], "");
+    assert!(
+        messages[1..].iter().all(|text| text.contains("rejects new tokens too")),
+        "{messages:?}"
+    );
+    assert!(messages[1].contains("hint: check that ada@example.com may use this server"));
+}
+
+#[test]
+fn repeated_rejections_of_one_token_count_once() {
+    let (machine, tokens) = Machine::signed_in(864_000);
+    for _ in 0..3 {
+        assert_eq!(report_rejection(&machine, &tokens.access_token), "");
+    }
+    assert_ne!(machine.token(), tokens.access_token);
+}
+
+#[test]
+fn pause_after_a_rejection_ends_and_grows() {
+    let (machine, _) = Machine::signed_in(864_000);
+    report_rejection(&machine, &machine.token());
+    machine.token();
+    let path = machine.own("rejected");
+    // As if the last rejection was that long ago, in seconds; then how many rejections it was, and whether one more is kept.
+    for (age, count, is_braked) in [
+        (31, 1, false),
+        (29, 1, true),
+        (59, 2, true),
+        (61, 2, false),
+        (3599, 20, true),
+        (3601, 20, false),
+    ] {
+        let mut record: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        record["at"] = (codex_credential::clock::now() - age).into();
+        record["count"] = count.into();
+        std::fs::write(&path, record.to_string()).unwrap();
+        let text = report_rejection(&machine, &machine.token());
+        assert_eq!(text.contains("rejects new tokens too"), is_braked, "{age} s, {count}: {text}");
+        machine.token();
+    }
+    // A clock that was set back, and a clock in the future, do not brake for long.
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    record["at"] = (codex_credential::clock::now() + 86_400).into();
+    std::fs::write(&path, record.to_string()).unwrap();
+    assert_eq!(report_rejection(&machine, &machine.token()), "");
+}

@@ -150,8 +150,9 @@ impl Machine {
         callers.into_iter().map(token_of).collect()
     }
 
-    /// Reports with `erase` that a resource server rejected `token`.
+    /// Reports with `erase` that a resource server rejected `token`, long after the last rejection.
     pub fn refuse(&self, token: &str) {
+        let _ = fs::remove_file(self.own("rejected"));
         let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
         self.command("erase").write_stdin(erase).assert().success();
     }

@@ -78,8 +78,16 @@ fn restored_file_of_our_own_storage_is_recognized() {
     private.machine.refuse(&token);
     private.machine.token();
     fs::write(&snapshot[0].0, &snapshot[0].1).unwrap();
+    clear_rejection(&private);
     private.machine.refuse(&token);
     let output = private.machine.command("get --wait 5s").assert().code(3);
     output.stderr(contains("older copy"));
     assert_no_reuse(&private.machine);
+}
+
+/// The last rejection is long ago.
+fn clear_rejection(private: &Private) {
+    for path in files(private.state.path()).into_iter().filter(|path| path.ends_with("rejected")) {
+        fs::remove_file(path).unwrap();
+    }
 }
