@@ -156,8 +156,11 @@ impl Fleet {
 }
 
 impl Host {
-    /// Reports the access token as rejected, as git does.
+    /// Reports the access token as rejected, as git does, long after the last rejection.
     pub fn reject(&self, token: &str) {
+        for path in self.files().into_iter().filter(|path| path.ends_with("rejected")) {
+            fs::remove_file(path).unwrap();
+        }
         let erase = format!("protocol=https\nhost=chatgpt.com\npassword={token}\n\n");
         let mut command = assert_cmd::Command::from_std(self.command("erase"));
         command.write_stdin(erase).assert().success();

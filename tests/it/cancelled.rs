@@ -71,6 +71,7 @@ fn cancel_without_a_pending_sign_in_says_so() {
     let caller = machine.start("get --format token --wait 60s");
     machine.approve_next();
     assert!(caller.wait_with_output().unwrap().status.success());
+    eventually(|| machine.renewers().is_empty());
     let output = machine.command("login --cancel").assert().success();
     let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(text.contains("no sign-in is pending"), "{text}");

@@ -93,8 +93,13 @@ impl Gateway {
         String::from_utf8(output.get_output().stdout.clone()).unwrap().trim_end().to_owned()
     }
 
-    /// Reports that the resource server rejected `token`.
+    /// Reports that the resource server rejected `token`, long after the last rejection.
     pub fn erase(&self, token: &str) {
+        for path in crate::machine::files(&self.state()) {
+            if path.ends_with("rejected") {
+                fs::remove_file(path).unwrap();
+            }
+        }
         let erase = format!("protocol=https\nhost={HOST}\npassword={token}\n\n");
         self.machine.command("erase").write_stdin(erase).assert().success();
     }

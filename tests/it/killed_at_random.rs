@@ -159,7 +159,7 @@ impl<'a> Victim<'a> {
         let rejected = Sha256::digest(self.stored("access_token"));
         let rejected = rejected.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let line = format!("get --interactive never --wait 30s --rejected-sha256 {rejected}");
-        let _ = std::fs::remove_file(self.machine.own("rejected"));
+        let _ = fs::remove_file(self.machine.own("rejected"));
         let answer = self.run(&line);
         assert_eq!(answer.status.code(), Some(3), "{}", stderr(&answer));
         let said = stderr(&answer);

@@ -114,8 +114,14 @@ impl Home {
         token_of(self.run("get --format token --wait 60s"))
     }
 
-    /// Reports with `erase` that a resource server rejected `token`, so that the next `get` renews.
+    /// Reports with `erase` that a resource server rejected `token`, long after the last rejection, so that the next `get`
+    /// renews.
     pub fn reject(&self, token: &str) {
+        for path in
+            self.files_with("access_token").into_iter().filter(|path| path.ends_with("rejected"))
+        {
+            fs::remove_file(path).unwrap();
+        }
         let mut erase = self.command("erase").stdin(Stdio::piped()).spawn().unwrap();
         let request = format!("protocol=https\nhost=gateway.example\npassword={token}\n\n");
         erase.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();

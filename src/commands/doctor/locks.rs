@@ -27,13 +27,38 @@ pub fn check(report: &mut Report, profile: &Profile) {
     for folder in folders {
         match try_folder(folder.clone()) {
             Ok(()) => {
-                let folder = folder.display();
+                let others = shared_file_system(&folder)
+                    .map(|kind| format!("; other machines on {kind} were not tried"));
+                let (folder, others) = (folder.display(), others.unwrap_or_default());
                 let found = format!("a lock in {folder} excludes a second process of this machine");
-                report.ok("locks", found);
+                report.ok("locks", found + &others);
             }
             Err(error) => report.fail("locks", &error),
         }
     }
+}
+
+/// Returns the kind of a file system that other machines may share.
+#[cfg(target_os = "linux")]
+fn shared_file_system(folder: &Path) -> Option<&'static str> {
+    // The numbers are in statfs(2).
+    match rustix::fs::statfs(folder).ok()?.f_type {
+        0x0102_1997 => Some("9p"),
+        0x5346_414f => Some("afs"),
+        0x00c3_6400 => Some("ceph"),
+        0xff53_4d42 | 0xfe53_4d42 => Some("cifs"),
+        0x6573_5546 => Some("fuse"),
+        0x0116_1970 => Some("gfs2"),
+        0x0bd0_0bd0 => Some("lustre"),
+        0x6969 => Some("nfs"),
+        0x7461_636f => Some("ocfs2"),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn shared_file_system(_folder: &Path) -> Option<&'static str> {
+    None
 }
 
 fn try_folder(folder: PathBuf) -> Result<()> {
