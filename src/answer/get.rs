@@ -110,7 +110,12 @@ pub fn get(
         return Ok(if is_answer { Answer::Login(login) } else { Answer::Nothing });
     }
     trace::tell(|| login_event("stale", None));
+    let before = load(profile)?.map(|(login, _)| login.account());
     let login = renew(profile, min_validity, renewer)?;
+    if let Some(before) = before.filter(|before| !before.is_same_as(&login.account())) {
+        let (before, now) = (before.username(), login.username());
+        ui::say(&format!("the login of {before} was replaced meanwhile; the token is {now}'s"));
+    }
     if !matches_username(&login, request) {
         let account = login.account();
         ui::say(&format!("signed in as {}, not as the requested user", account.username()));

@@ -1,8 +1,9 @@
 //! Recovers what killed processes left: commits the answers that their journals hold.
 
-use crate::audit::Action;
+use crate::audit::{self, Action};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::commit::{commit, commit_sign_in, write_deadline};
 use crate::renewal::server::AuthorizationServer;
@@ -40,6 +41,7 @@ pub fn recover(
     if !is_default(profile, login_dir)? {
         return Ok(None);
     }
+    journal::restore_kept(&login_dir.journal(), profile.storage.fingerprint().as_ref())?;
     match profile.storage.unfinished(login_dir)? {
         None => Ok(None),
         Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
@@ -49,10 +51,14 @@ pub fn recover(
                 return Ok(None);
             }
             let committed = commit_left_refresh(profile, login_dir, &*hold, &intent, &tokens);
-            if let Err(ValidationError::NotNow(error)) = committed {
-                return Err(error);
+            match committed {
+                Err(ValidationError::NotNow(error)) => return Err(error),
+                Ok(true) => {
+                    note_superseded(profile, &tokens, &intent);
+                    journal::keep(&login_dir.journal())?;
+                }
+                Ok(false) | Err(ValidationError::Ended(_)) => journal::clear(&login_dir.journal())?,
             }
-            journal::clear(&login_dir.journal())?;
             committed?;
             Ok(None)
         }
@@ -64,17 +70,19 @@ fn is_default(profile: &Profile, login_dir: &LoginDir) -> Result<bool> {
     Ok(profile.storage.login_dir()?.as_ref() == Some(login_dir))
 }
 
+/// Returns whether another login than the renewed one is stored.
 fn commit_left_refresh(
     profile: &Profile,
     login_dir: &LoginDir,
     hold: &dyn HeldLogin,
     intent: &Intent,
     tokens: &TokenResponse,
-) -> Result<(), ValidationError> {
-    let Some(login) = profile.storage.load()? else { return Ok(()) };
-    // The answer is for a login that is gone.
+) -> Result<bool, ValidationError> {
+    let Some(login) = profile.storage.load()? else { return Ok(true) };
     if Some(login.fingerprint()) != intent.replaces {
-        return Ok(());
+        let is_committed =
+            tokens.refresh_token.is_some() && login.refresh_token == tokens.refresh_token;
+        return Ok(!is_committed);
     }
     if let Some(used) = &login.refresh_token {
         InvalidToken::record_spent(login_dir, used, tokens)?;
@@ -83,8 +91,9 @@ fn commit_left_refresh(
     match validate::renewed(&server, tokens, &login, &intent.rules) {
         Ok(tokens) => {
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
-            commit(profile, hold, Action::Renewal, replaces, &change, &write_deadline())?;
-            Ok(())
+            let deadline = write_deadline();
+            let is_stored = commit(profile, hold, Action::Renewal, replaces, &change, &deadline)?;
+            Ok(!is_stored)
         }
         Err(ValidationError::Ended(error)) => {
             if let Some(token) = &login.refresh_token {
@@ -95,6 +104,14 @@ fn commit_left_refresh(
         }
         Err(not_now) => Err(not_now),
     }
+}
+
+/// Notes that another login was stored during the request. The answer is kept, because the login that it renews may be put
+/// back, and its refresh token is used up.
+pub fn note_superseded(profile: &Profile, tokens: &TokenResponse, intent: &Intent) {
+    let login = Login::from_response(tokens, &intent.to);
+    let error = Error::new(Kind::Busy, "another login was stored during the renewal");
+    audit::note(profile, Action::Renewal, login.as_ref(), Some(&error));
 }
 
 /// Commits the answer that a killed renewal left, or waits until the renewal process has committed it. The caller holds the

@@ -9,7 +9,7 @@ use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
 use crate::renewal::commit::{commit, lock_deadline, not_signed_in, write_deadline};
 use crate::renewal::process::begin_exchange;
-use crate::renewal::recover::hold_to_renew;
+use crate::renewal::recover::{hold_to_renew, note_superseded};
 use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
@@ -178,10 +178,12 @@ impl Answered<'_> {
                 return Err(error);
             }
         };
-        journal.clear()?;
         if !is_stored {
+            note_superseded(self.profile, &tokens, intent);
+            journal.keep()?;
             return Ok(Refreshed::Superseded);
         }
+        journal.clear()?;
         match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
             Some(lifetime) if lifetime.covers(0, clock::now()) => Ok(Refreshed::Done),
             Some(_) => Err(expired_on_arrival()),

@@ -12,7 +12,7 @@ use crate::storage::seal::Seal;
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 use crate::trace::{self, Event};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -96,10 +96,40 @@ impl Journal {
         Ok(())
     }
 
+    /// See [`keep`].
+    pub fn keep(self) -> Result<()> {
+        keep(&self.path)
+    }
+
     /// Removes the journal: the answer is committed, or the request changed nothing.
     pub fn clear(self) -> Result<()> {
         clear(&self.path)
     }
+}
+
+/// Keeps the answer in the journal at `path`, whose login is not stored any more, in case that login is put back. Replaces
+/// an answer that was kept earlier.
+pub fn keep(path: &Path) -> Result<()> {
+    let kept = kept_path(path);
+    fs::rename(path, &kept).context("rename", path)?;
+    trace::tell(|| Event::Journal { step: "kept" });
+    Ok(())
+}
+
+/// Makes a kept answer the journal at `path` again, if it is for the stored login and there is no other journal.
+pub fn restore_kept(path: &Path, stored: Option<&Fingerprint>) -> Result<()> {
+    let kept = kept_path(path);
+    match lines(&kept)? {
+        Some((intent, _)) if intent.replaces.as_ref() == stored && lines(path)?.is_none() => {
+            fs::rename(&kept, path).context("rename", &kept)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns where [`keep`] keeps the answer of the journal at `path`.
+pub fn kept_path(path: &Path) -> PathBuf {
+    path.with_file_name("kept-answer")
 }
 
 /// See [`Journal::clear`]. Succeeds without a journal.

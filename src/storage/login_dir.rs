@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 /// ```text
 /// lock           the renewal lock; empty, never deleted
 /// journal        the refresh request in flight, and its answer
+/// kept-answer    the answer for a login that another login replaced during the request
 /// failure        how the last renewal failed
 /// invalid-token  the refresh token that the issuer refused for good
 /// spent-tokens   the refresh tokens that this program has renewed with

@@ -58,6 +58,7 @@ mod proxies;
 mod raw_server;
 mod recipes;
 mod renewal;
+mod replaced;
 mod restored;
 mod rules;
 mod secrets;

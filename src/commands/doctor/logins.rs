@@ -5,6 +5,7 @@ use crate::commands::doctor::report::Report;
 use crate::commands::status::Status;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
 use crate::ui::time_left;
@@ -25,6 +26,14 @@ fn check_all(report: &mut Report, profile: &Profile) -> Result<()> {
     if let Some(login_dir) = &login_dir {
         check_lock(report, &login_dir.lock(), &login_dir.journal(), "renewal");
         check_failure(report, &login_dir.failure(), "renewal")?;
+        if journal::kept_path(&login_dir.journal()).exists() {
+            let found = "another login was stored while the earlier one was renewed; the renewed one is kept";
+            report.warn(
+                "kept answer",
+                found,
+                "it is used as soon as the earlier login is put back",
+            );
+        }
     }
     check_lock(report, &sign_in_dir.lock(), &sign_in_dir.journal(), "sign-in");
     check_failure(report, &sign_in_dir.failure(), "sign-in")?;

@@ -1,0 +1,118 @@
+//! Another login is moved into place while one is renewed, as an account switcher does it. The renewed login is not lost.
+
+use crate::machine::{Machine, PATIENCE, eventually, lock, token_of};
+use issuer::{Endpoint, Fault, Issuer, Tokens};
+use serde_json::{Value, json};
+use std::fs;
+use std::time::Duration;
+
+/// Writes the login of Grace to auth.json. Returns its tokens.
+fn switch_to_grace(machine: &Machine) -> Tokens {
+    let grace = machine.issuer.grant(&Issuer::accounts()[2], 3600);
+    let mut document = machine.auth_json();
+    document["tokens"] = json!({
+        "id_token": grace.id_token, "access_token": grace.access_token,
+        "refresh_token": grace.refresh_token, "account_id": grace.account_id,
+    });
+    machine.write_auth_json(&document);
+    grace
+}
+
+fn audit(machine: &Machine) -> Vec<Value> {
+    let output = machine.command("audit --json").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Puts Ada's login back. It is answered with the token that the renewal brought, and nothing is sent.
+fn put_back(machine: &Machine, ada: &Value) {
+    let refreshes = machine.issuer.counts().refreshes;
+    machine.write_auth_json(ada);
+    let token = machine.token();
+    assert!(machine.issuer.is_live_access_token(&token));
+    eventually(|| machine.renewers().is_empty());
+    let refresh_token = machine.auth_json()["tokens"]["refresh_token"].as_str().unwrap().to_owned();
+    assert!(machine.issuer.is_live_refresh_token(&refresh_token));
+    assert_eq!(machine.auth_json()["tokens"]["account_id"], ada["tokens"]["account_id"]);
+    assert_eq!(machine.issuer.counts().refreshes, refreshes);
+    assert!(!machine.own("kept-answer").exists());
+    assert_eq!(machine.issuer.counts().reuses, 0);
+}
+
+#[test]
+fn login_replaced_during_the_request_is_kept_until_it_is_put_back() {
+    let (machine, _) = Machine::signed_in(-1);
+    let ada = machine.auth_json();
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let caller = machine.start("get --format token --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    let grace = switch_to_grace(&machine);
+    let output = caller.wait_with_output().unwrap();
+    assert_eq!(output.stdout, format!("{}\n", grace.access_token).as_bytes());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the login of ada@example.com was replaced"), "{said}");
+    eventually(|| machine.renewers().is_empty());
+    let lines = audit(&machine);
+    let line = lines.iter().find(|line| line["action"] == "renewal").expect("an audit line");
+    assert_eq!((&line["outcome"], &line["account"]), (&json!("busy"), &json!("ada@example.com")));
+    let doctor = machine.command("doctor").output().unwrap();
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("kept answer"));
+    put_back(&machine, &ada);
+}
+
+#[test]
+fn caller_that_names_the_account_gets_no_token_of_another() {
+    let (machine, _) = Machine::signed_in(-1);
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 2);
+    let by_option = machine.start("get --format token --account ada@example.com --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    let grace = switch_to_grace(&machine);
+    let output = by_option.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(output.stdout.is_empty());
+    let request = "protocol=https\nhost=chatgpt.com\nusername=ada@example.com\n";
+    let output = machine.command("get").write_stdin(request).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(&grace.access_token));
+}
+
+#[test]
+fn login_replaced_before_the_recovery_of_its_answer_is_kept() {
+    let (machine, _) = Machine::signed_in(-1);
+    let ada = machine.auth_json();
+    let write_lock = lock(&machine.path("auth.json.lock"));
+    let mut caller = machine.start("get --wait 60s");
+    let is_answered = |journal: Vec<u8>| journal.iter().filter(|&&byte| byte == b'\n').count() == 2;
+    eventually(|| fs::read(machine.own("journal")).is_ok_and(is_answered));
+    machine.kill_renewer();
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    let grace = switch_to_grace(&machine);
+    drop(write_lock);
+    // Grace's own renewal recovers Ada's answer first.
+    machine.refuse(&grace.access_token);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    eventually(|| machine.renewers().is_empty());
+    put_back(&machine, &ada);
+}
+
+#[test]
+fn journal_of_a_committed_renewal_does_not_bring_an_older_login_back() {
+    let (machine, _) = Machine::signed_in(-1);
+    let write_lock = lock(&machine.path("auth.json.lock"));
+    let caller = machine.start("get --format token --wait 60s");
+    let is_answered = |journal: Vec<u8>| journal.iter().filter(|&&byte| byte == b'\n').count() == 2;
+    eventually(|| fs::read(machine.own("journal")).is_ok_and(is_answered));
+    let journal = fs::read(machine.own("journal")).unwrap();
+    drop(write_lock);
+    let token = token_of(caller);
+    eventually(|| machine.renewers().is_empty());
+    // As if the process was killed between commit and clearing.
+    fs::write(machine.own("journal"), journal).unwrap();
+    let renewed = machine.auth_json();
+    machine.refuse(&token);
+    machine.token();
+    eventually(|| machine.renewers().is_empty());
+    assert!(!machine.own("kept-answer").exists());
+    assert_ne!(machine.auth_json(), renewed);
+    assert_eq!(machine.issuer.counts().reuses, 0);
+}
