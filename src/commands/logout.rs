@@ -1,5 +1,6 @@
 //! `logout`: revokes the login at the server and removes it here. `erase` by hand: removes it here.
 
+use crate::account::Account;
 use crate::audit::{self, Action};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
@@ -40,7 +41,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     if removal.ask && !ui::confirm(&format!("remove {what}{codex_too}?"), deadline) {
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
-    let _signing_in = end_sign_in(profile, deadline)?;
+    let _signing_in = end_sign_in(profile, &login.account(), deadline)?;
     let Some(login_dir) = storage.login_dir()? else { return Err(changed()) };
     let Some(_renewing) = login_dir.acquire(deadline)? else { return Err(busy()) };
     let hold = storage.hold(deadline)?;
@@ -65,21 +66,38 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     report(&login, revoked)
 }
 
+/// Cancels the pending sign-in. With `--account`, only one that was started for that account.
 fn cancel_sign_in(profile: &Profile) -> Result<()> {
-    profile.storage.sign_in_dir().cancel()?;
-    profile.storage.shared().withdraw_pending()
+    let dir = profile.storage.sign_in_dir();
+    let pending = dir.device_authorization().load()?;
+    let is_meant =
+        |wanted: Option<&String>| profile.account.is_none() || wanted == profile.account.as_ref();
+    if pending.is_some_and(|pending| is_meant(pending.rules.account.as_ref())) {
+        dir.cancel()?;
+        profile.storage.shared().withdraw_pending()?;
+        ui::say("the pending sign-in was cancelled");
+    }
+    Ok(())
 }
 
-/// Ends the sign-in that is under way: it would bring a login back. Stores the login of a killed sign-in first: it is
-/// removed with the login, or stays if it belongs to another account.
-fn end_sign_in(profile: &Profile, deadline: &Deadline) -> Result<Lock> {
-    cancel_sign_in(profile)?;
-    let lock = profile.storage.sign_in_dir().acquire(deadline)?.ok_or_else(busy)?;
+/// Ends the sign-in that is under way: it would bring a login back. One that was started for another account goes on. Stores
+/// the login of a killed sign-in first: it is removed with the login, or stays if it belongs to another account.
+fn end_sign_in(profile: &Profile, account: &Account, deadline: &Deadline) -> Result<Option<Lock>> {
+    let dir = profile.storage.sign_in_dir();
+    let is_cancelled = dir.cancel_for(account)?;
+    let lock = if is_cancelled {
+        profile.storage.shared().withdraw_pending()?;
+        dir.acquire(deadline)?.ok_or_else(busy)?
+    } else {
+        let Some(lock) = dir.try_acquire()? else { return Ok(None) };
+        lock
+    };
     match recover_sign_in(profile, deadline) {
         Err(error) if !error.advises_sign_in() => return Err(error),
-        _ => profile.storage.end_sign_in()?,
+        _ if is_cancelled => profile.storage.end_sign_in()?,
+        _ => {}
     }
-    Ok(lock)
+    Ok(Some(lock))
 }
 
 fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {

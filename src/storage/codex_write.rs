@@ -105,11 +105,9 @@ impl HeldLogin for HeldCodexLogin<'_> {
 
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let _write_lock = Lock::acquire_or_busy(&self.write_lock_path, deadline)?;
-        if !self.home.load_login()?.is_some_and(|login| is_meant(&login)) {
-            return Ok(false);
-        }
-        self.home.sign_in_dir().cancel()?;
-        journal::clear(&self.home.login_dir().journal())?;
+        let Some(login) = self.home.load_login()?.filter(is_meant) else { return Ok(false) };
+        self.home.sign_in_dir().cancel_for(&login.account())?;
+        journal::clear_for(&self.home.login_dir().journal(), &login.fingerprint())?;
         self.home.login_dir().pinned().remove()?;
         let mut removed = false;
         for location in self.home.locations()? {

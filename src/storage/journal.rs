@@ -132,6 +132,14 @@ pub fn kept_path(path: &Path) -> PathBuf {
     path.with_file_name("kept-answer")
 }
 
+/// Removes the journal at `path` if it is about `login`.
+pub fn clear_for(path: &Path, login: &Fingerprint) -> Result<()> {
+    match lines(path)? {
+        Some((intent, _)) if intent.replaces.as_ref() != Some(login) => Ok(()),
+        _ => clear(path),
+    }
+}
+
 /// See [`Journal::clear`]. Succeeds without a journal.
 pub fn clear(path: &Path) -> Result<()> {
     if remove(path)? {

@@ -148,11 +148,8 @@ impl HeldLogin for &LocalStorage {
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool> {
         let _lock = Lock::acquire_or_busy(&self.write_lock()?, deadline)?;
         let Some(key) = self.key()? else { return Ok(false) };
-        let stored = self.stored_login(&key)?;
-        if !stored.is_some_and(|login| is_meant(&login)) {
-            return Ok(false);
-        }
-        self.sign_in_dir().cancel()?;
+        let Some(login) = self.stored_login(&key)?.filter(is_meant) else { return Ok(false) };
+        self.sign_in_dir().cancel_for(&login.account())?;
         journal::clear(&self.login_dir_of(&key).journal())?;
         let mut accounts = self.stored_accounts()?;
         if accounts.default.as_ref() == Some(&key) {

@@ -4,6 +4,7 @@
 //! Lock order: the sign-in lock, the renewal lock, the storage's own locks. No process waits for an earlier one while it
 //! holds a later one.
 
+use crate::account::Account;
 use crate::clock::Deadline;
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{IoResultExt, Result};
@@ -130,6 +131,18 @@ impl LoginDir {
 
     pub fn signed_in(&self) -> Record<SignedIn> {
         self.record("signed-in")
+    }
+
+    /// Cancels the pending device authorization, unless it was started for another account than `account`. Returns false if
+    /// it goes on.
+    pub fn cancel_for(&self, account: &Account) -> Result<bool> {
+        let pending = self.device_authorization().load()?;
+        let named = pending.and_then(|pending| pending.rules.account);
+        let is_for_other = named.is_some_and(|name| !account.is_named(&name));
+        if !is_for_other {
+            self.cancel()?;
+        }
+        Ok(!is_for_other)
     }
 
     /// Cancels the pending device authorization: the process that polls for it ends. Returns whether there was one.

@@ -187,7 +187,7 @@ pub trait HeldLogin {
         deadline: &Deadline,
     ) -> Result<bool>;
 
-    /// Removes the login with the journal of its renewals, and cancels the pending sign-in. Returns false, and removes
+    /// Removes the login with the journal of its renewals, and cancels a pending sign-in that may bring it back. Returns false, and removes
     /// nothing, unless `is_meant` accepts the login that is stored.
     fn remove(&self, is_meant: &dyn Fn(&Login) -> bool, deadline: &Deadline) -> Result<bool>;
 

@@ -1,7 +1,7 @@
 //! `logout` ends the login at the server and here; `erase` by hand, here.
 
-use crate::machine::{Machine, PATIENCE, eventually, told};
-use issuer::{Endpoint, Fault};
+use crate::machine::{Machine, PATIENCE, Private, ada, eventually, told};
+use issuer::{Account, Endpoint, Fault, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::time::Duration;
@@ -75,4 +75,31 @@ fn codexs_overrides_of_the_revocation_url_are_obeyed() {
     let url = format!("{}/oauth/token", machine.issuer.url());
     command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url).assert().success();
     assert!(!machine.issuer.is_live_refresh_token(&tokens.refresh_token));
+}
+
+#[test]
+fn logout_of_one_account_leaves_the_sign_in_and_the_login_of_another_alone() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    let grace = Issuer::accounts()[2].clone();
+    private.sign_in(&ada(), "--account ada@example.com --wait 60s");
+    private.sign_in(&grace, &format!("--account {} --wait 60s", grace.email));
+    let carol = &Account {
+        email: "carol@example.com".into(),
+        account_id: "carol's workspace".into(),
+        user_id: "user-carol".into(),
+        plan: "plus".into(),
+    };
+    let login = machine.start(&format!("login --account {} --wait 60s", carol.email));
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.command("logout --account ada@example.com").assert().success();
+    let absent = machine.command("logout --account nobody@example.com").assert().success();
+    absent.stderr(contains("nothing").and(contains("cancelled").not()));
+    machine.issuer.approve_as(&code, carol);
+    let output = login.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let token = |account: &str| machine.command(&format!("token --account {account}")).assert();
+    token(&grace.email).success();
+    token(&carol.email).success();
+    token("ada@example.com --interactive never").code(3);
 }

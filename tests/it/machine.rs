@@ -298,6 +298,11 @@ pub fn token_of(caller: Child) -> String {
     token.strip_suffix('\n').expect("a newline after the token").to_owned()
 }
 
+/// Whether the journal at `path` holds the answer of its request.
+pub fn is_answered(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|content| content.split(|&byte| byte == b'\n').count() == 3)
+}
+
 /// Polls `condition` until it is true. Panics after [`PATIENCE`].
 pub fn eventually(condition: impl Fn() -> bool) {
     for _ in 0..PATIENCE.as_millis() / 5 {

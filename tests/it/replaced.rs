@@ -1,6 +1,6 @@
 //! Another login is moved into place while one is renewed, as an account switcher does it. The renewed login is not lost.
 
-use crate::machine::{Machine, PATIENCE, eventually, lock, token_of};
+use crate::machine::{Machine, PATIENCE, eventually, is_answered, lock, token_of};
 use issuer::{Endpoint, Fault, Issuer, Tokens};
 use serde_json::{Value, json};
 use std::fs;
@@ -81,8 +81,7 @@ fn login_replaced_before_the_recovery_of_its_answer_is_kept() {
     let ada = machine.auth_json();
     let write_lock = lock(&machine.path("auth.json.lock"));
     let mut caller = machine.start("get --wait 60s");
-    let is_answered = |journal: Vec<u8>| journal.iter().filter(|&&byte| byte == b'\n').count() == 2;
-    eventually(|| fs::read(machine.own("journal")).is_ok_and(is_answered));
+    eventually(|| is_answered(&machine.own("journal")));
     machine.kill_renewer();
     caller.kill().unwrap();
     caller.wait().unwrap();
@@ -100,8 +99,7 @@ fn journal_of_a_committed_renewal_does_not_bring_an_older_login_back() {
     let (machine, _) = Machine::signed_in(-1);
     let write_lock = lock(&machine.path("auth.json.lock"));
     let caller = machine.start("get --format token --wait 60s");
-    let is_answered = |journal: Vec<u8>| journal.iter().filter(|&&byte| byte == b'\n').count() == 2;
-    eventually(|| fs::read(machine.own("journal")).is_ok_and(is_answered));
+    eventually(|| is_answered(&machine.own("journal")));
     let journal = fs::read(machine.own("journal")).unwrap();
     drop(write_lock);
     let token = token_of(caller);

@@ -1,6 +1,8 @@
 //! Sign-ins and renewals have separate locks and journals.
 
-use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files, lock, token_of};
+use crate::machine::{
+    Machine, PATIENCE, Private, ada, eventually, files, is_answered, lock, token_of,
+};
 use codex_credential::tokens::Fingerprint;
 use issuer::{Account, Endpoint, Fault, Issuer};
 use predicates::prelude::*;
@@ -20,10 +22,6 @@ fn sign_in_file(private: &Private, name: &str) -> PathBuf {
     let find = || files(private.state.path()).into_iter().find(|file| file.ends_with(&end));
     eventually(|| find().is_some());
     find().unwrap()
-}
-
-fn is_answered(journal: &PathBuf) -> bool {
-    fs::read(journal).is_ok_and(|content| content.split(|&byte| byte == b'\n').count() == 3)
 }
 
 /// The path of the folder of `account` in our own storage, which is named by a hash of user and workspace.
