@@ -50,7 +50,7 @@ pub fn check(profile: &Profile, login: &Login) -> Result<()> {
 /// the login and what its tokens claim must both be allowed.
 pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Result<()> {
     check_method(profile, LoginMethod::ChatGpt)?;
-    for (wanted, said_by) in wanted_accounts(profile, rules)? {
+    for (wanted, said_by) in wanted_accounts(profile, rules) {
         let account = login.account();
         if account.is_unknown() {
             return Err(unknown_account(&wanted, said_by));
@@ -70,18 +70,19 @@ pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Resul
 }
 
 /// Returns each wanted account with the place that names it.
-fn wanted_accounts(profile: &Profile, rules: &AccountRules) -> Result<Vec<(String, &'static str)>> {
+fn wanted_accounts(profile: &Profile, rules: &AccountRules) -> Vec<(String, &'static str)> {
     let required = rules.required_account.clone().map(|it| (it, "account in config.toml"));
     let named = rules.account.clone().filter(|name| Some(name) != rules.required_account.as_ref());
     let mut named = named.map(|wanted| (wanted, BY_OPTION));
     if named.is_none()
         && let Some(home) = profile.storage.as_codex()
     {
-        let pinned = home.login_dir().pinned().load()?;
+        // The pin of another user, whose login this user may read, cannot be read and does not count.
+        let pinned = home.login_dir().pinned().load().ok().flatten();
         named =
             pinned.map(|wanted| (wanted, "login --account; another login --account changes that"));
     }
-    Ok(required.into_iter().chain(named).collect())
+    required.into_iter().chain(named).collect()
 }
 
 /// Pins Codex's login to the account that its sign-in named. Our own storages keep each account by itself.

@@ -203,7 +203,7 @@ fn is_valid(
 ) -> Result<bool> {
     account_policy::check(profile, login)?;
     Ok(login.lifetime().covers(min_validity, clock::now())
-        && !login_dir.has_rejected(&login.access_token)?)
+        && !login_dir.has_rejected(&login.access_token))
 }
 
 /// Whether a renewal of `login` is due.

@@ -37,7 +37,7 @@ impl Status {
         let mut cannot_renew = None;
         if let Some(login) = &login {
             if let Some(login_dir) = storage.login_dir()? {
-                is_rejected = login_dir.has_rejected(&login.access_token)?;
+                is_rejected = login_dir.has_rejected(&login.access_token);
             }
             cannot_renew = match login.refresh_token {
                 Some(_) => InvalidToken::of(profile, login)?.map(|invalid| invalid.reason),

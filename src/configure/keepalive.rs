@@ -6,7 +6,7 @@ use crate::configure::program::one_line;
 use crate::configure::quote::{shell, systemd, xml};
 use crate::error::{Error, Kind, Result};
 use crate::storage::files::{folder_of, remove, replace};
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::ui;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -84,7 +84,7 @@ impl Keepalive {
             return print(&format!("{}\n", self.cron_line));
         }
         for (path, text) in &self.files {
-            create_private(folder_of(path))?;
+            private::create_dir(folder_of(path))?;
             replace(path, text.as_bytes())?;
             changed.push(path.clone());
             ui::say(&format!("wrote {}", path.display()));

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::storage::files::{follow_links, read, replace_and_open};
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::ui;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ impl TextFile {
     pub fn write(&self, text: &str) -> Result<()> {
         self.refuse_concurrent_change()?;
         if let Some(folder) = self.target.parent().filter(|folder| !folder.exists()) {
-            create_private(folder)?;
+            private::create_dir(folder)?;
         }
         // A file keeps its permissions; only the owner can read a new one.
         let permissions = fs::metadata(&self.target).ok().map(|metadata| metadata.permissions());

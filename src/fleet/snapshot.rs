@@ -7,7 +7,7 @@ use crate::fleet::local::{AccessCopy, LocalFiles};
 use crate::login::Login;
 use crate::storage::etcd_settings::Role;
 use crate::storage::files::folder_of;
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::storage::records::{InvalidToken, Record, SignedIn};
 use crate::storage::shared::HostAction;
 use etcd_client::{GetResponse, KeyValue, ResponseHeader};
@@ -143,7 +143,7 @@ impl Snapshot {
         let signed_in_at = login.signed_in_at;
         let account = login.account();
         if self.local.is_cached {
-            create_private(folder_of(&self.local.copy))?;
+            private::create_dir(folder_of(&self.local.copy))?;
             let login = login.without_long_lived();
             self.local.copy_record().save(&AccessCopy { revision, login })?;
         }

@@ -82,7 +82,7 @@ pub(super) fn refresh(
     // Another host may have used this refresh token. While the access token is valid, leave the renewal to that host.
     if let Some(error) = hold.other_host_error()
         && login.lifetime().covers(0, clock::now())
-        && !login_dir.has_rejected(&login.access_token)?
+        && !login_dir.has_rejected(&login.access_token)
     {
         return Err(error);
     }

@@ -115,7 +115,7 @@ impl Validity {
             Self::NotDue => login.renew_at().is_none_or(|due| now < due),
         };
         let Some(login_dir) = profile.storage.login_dir()? else { return Ok(false) };
-        Ok(is_valid && !login_dir.has_rejected(&login.access_token)?)
+        Ok(is_valid && !login_dir.has_rejected(&login.access_token))
     }
 
     /// Whether the stored login meets it.

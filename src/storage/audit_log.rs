@@ -3,12 +3,12 @@
 
 use crate::error::{Error, IoResultExt, Result};
 use crate::folders::Folders;
-use crate::storage::files::{folder_of, read};
+use crate::storage::files::{folder_of, read_own};
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::create_private;
+use crate::storage::private::{self, Access};
 use serde::Deserialize;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// The length at which the log is rotated, in bytes: some thousand lines.
@@ -42,24 +42,18 @@ impl Log {
     /// Says whether a line can be appended, without creating the file.
     pub fn probe(&self) -> Result<String> {
         let shown = self.path.display();
-        match OpenOptions::new().append(true).open(&self.path) {
-            Ok(_) => Ok(format!("{shown} can be written")),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(format!("{shown} does not exist yet"))
-            }
-            Err(error) => Err(Error::io("write", &self.path, error)),
+        if self.path.symlink_metadata().is_err() {
+            return Ok(format!("{shown} does not exist yet"));
         }
+        private::open(&self.path, Access::Append).context("write", &self.path)?;
+        Ok(format!("{shown} can be written"))
     }
 
     /// Appends `line`, which has no line break.
     pub fn append(&self, line: &str) -> Result<()> {
-        create_private(folder_of(&self.path))?;
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        private::create_dir(folder_of(&self.path))?;
         let cannot = |error| Error::io("write", &self.path, error);
-        let mut file = options.open(&self.path).map_err(cannot)?;
+        let mut file = private::open(&self.path, Access::Append).map_err(cannot)?;
         file.write_all(format!("{line}\n").as_bytes()).map_err(cannot)?;
         if file.metadata().is_ok_and(|file| file.len() > ROTATION_LENGTH) {
             self.rotate()
@@ -87,7 +81,7 @@ impl Log {
     pub fn lines(&self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for path in [self.previous(), self.path.clone()] {
-            let bytes = read(&path)?.unwrap_or_default();
+            let bytes = read_own(&path)?.unwrap_or_default();
             lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
         }
         Ok(lines)

@@ -54,7 +54,7 @@ impl CodexHome {
             return Ok(None);
         }
         // Not by `load_login`, which would link the keyring into the answering program.
-        let skew = self.skew()?;
+        let skew = self.skew();
         let Some(document) = read(&self.dir.join("auth.json"))? else { return Ok(None) };
         Ok(match AuthJson::parse(&document).map(AuthJson::content) {
             Ok(Ok(Content::ChatGpt(login))) => Some(CachedLogin {
@@ -70,7 +70,7 @@ impl CodexHome {
     /// # Errors
     /// `LoginRequired` when Codex uses an API key instead.
     pub fn load_login(&self) -> Result<Option<Login>> {
-        let skew = self.skew()?;
+        let skew = self.skew();
         match self.content()? {
             Some((_, Content::ChatGpt(login))) => Ok(Some(Login { skew, ..login })),
             Some((location, Content::ApiKey(_))) => Err(holds_api_key(&location)),
@@ -95,8 +95,9 @@ impl CodexHome {
 
     /// Returns how far the server's clock is ahead, in seconds. A commit records it after the login, so it must be read
     /// before the login: a login is never judged by the skew of an older one.
-    fn skew(&self) -> Result<i64> {
-        Ok(self.login_dir.skew().load()?.unwrap_or(0))
+    fn skew(&self) -> i64 {
+        // One that cannot be read, such as that of another user, must not keep a good token back.
+        self.login_dir.skew().load().ok().flatten().unwrap_or(0)
     }
 
     /// Returns the document that Codex would read, and its location.

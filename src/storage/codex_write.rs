@@ -13,7 +13,8 @@ use crate::storage::files::{Bytes, folder_of};
 use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, create_private};
+use crate::storage::login_dir::LoginDir;
+use crate::storage::private;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ impl Storage for CodexHome {
 
     /// Takes Codex's `auth.lock`.
     fn hold(&self, deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        create_private(self.dir())?;
+        private::create_dir(self.dir())?;
         let auth_lock = Lock::acquire_or_busy(&self.dir().join("auth.lock"), deadline)?;
         let mut write_lock_path = self.linked_file().into_os_string();
         write_lock_path.push(".lock");

@@ -4,7 +4,8 @@
 #[cfg(target_os = "linux")]
 use crate::error::{Error, Kind};
 use crate::error::{IoResultExt, Result};
-use std::fs::{self, File, Permissions};
+use crate::storage::private::{self, Access};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
@@ -37,8 +38,19 @@ fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// As [`read`], for a file of our own. A link counts as no file; the next write replaces it.
+pub fn read_own(path: &Path) -> Result<Option<Bytes>> {
+    match private::open(path, Access::Read).and_then(read_file) {
+        Err(_) if path.is_symlink() => Ok(None),
+        result => none_if_missing(result).context("read", path),
+    }
+}
+
 fn read_whole(path: &Path) -> io::Result<Bytes> {
-    let file = open(path)?;
+    read_file(open(path)?)
+}
+
+fn read_file(file: File) -> io::Result<Bytes> {
     // Room for all of it, because a growing buffer leaves unerased copies behind.
     let length = file.metadata()?.len().min(MAX_LENGTH);
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length + 1).unwrap_or(0)));
@@ -62,7 +74,8 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Replaces the file at `path`, or creates it. It is 0600 from creation, and on disk when this returns.
+/// Replaces the file at `path`, or creates it. It is 0600 from creation; then it gets the owner and
+/// the group of the file before it. It is on disk when this returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_and_open(path, bytes, None).map(drop)
 }
@@ -88,13 +101,36 @@ fn write_once(path: &Path, bytes: &[u8], permissions: Option<&Permissions>) -> i
     let folder = folder_of(path);
     let mut file = temporary_file(folder)?;
     file.as_file_mut().write_all(bytes)?;
-    if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions.clone())?;
-    }
+    keep_owner(file.as_file(), path, permissions)?;
     file.as_file().sync_all()?;
     let file = file.persist(path)?;
     sync_folder(folder)?;
     Ok(file)
+}
+
+/// Gives the new file the owner and the group of the file that it replaces, and the permissions of the group. Where there is
+/// none yet, root gives it to the owner of the folder.
+#[cfg(unix)]
+fn keep_owner(new: &File, path: &Path, permissions: Option<&Permissions>) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let Some(old) = path.symlink_metadata().ok().filter(Metadata::is_file) else {
+        if let Ok(folder) = folder_of(path).metadata() {
+            let _ = private::give_to_owner_of(new, &folder);
+        }
+        return permissions.map_or(Ok(()), |permissions| new.set_permissions(permissions.clone()));
+    };
+    private::give_to_owner_of(new, &old)?;
+    let has_group =
+        new.metadata()?.gid() == old.gid() || fchown(new, None, Some(old.gid())).is_ok();
+    // Access for everybody is an accident; access for a group is meant.
+    let is_for_group = has_group && old.mode() & 0o007 == 0;
+    let mode = if is_for_group { old.mode() & 0o770 | 0o600 } else { 0o600 };
+    new.set_permissions(permissions.cloned().unwrap_or(Permissions::from_mode(mode)))
+}
+
+#[cfg(not(unix))]
+fn keep_owner(new: &File, _path: &Path, permissions: Option<&Permissions>) -> io::Result<()> {
+    permissions.map_or(Ok(()), |permissions| new.set_permissions(permissions.clone()))
 }
 
 /// Creates a private file in `folder`. Its errors do not name it: the user knows only the file it is to replace.
@@ -111,6 +147,7 @@ pub fn probe_replace(path: &Path) -> Result<()> {
     let write = || {
         let mut file = temporary_file(folder_of(path))?;
         file.as_file_mut().write_all(&[0; 16 * 1024])?;
+        keep_owner(file.as_file(), path, None)?;
         file.as_file().sync_all()
     };
     write().context("write", path)?;

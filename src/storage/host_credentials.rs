@@ -15,7 +15,7 @@ use crate::storage::files::{self, sweep_temporary_files};
 use crate::storage::keyring::Item;
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::tokens::{Fingerprint, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -158,7 +158,7 @@ impl HostCredentials {
         if change(&self.read(deadline)?).is_none() {
             return Ok(false);
         }
-        create_private(&self.folder)?;
+        private::create_dir(&self.folder)?;
         let _lock = Lock::acquire_or_busy(&self.folder.join("lock"), deadline)?;
         let Some(credentials) = change(&self.read(deadline)?) else { return Ok(false) };
         sweep_temporary_files(&self.folder);

@@ -7,7 +7,7 @@
 use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::storage::files::{read, remove, replace_and_open};
+use crate::storage::files::{read_own, remove, replace_and_open};
 use crate::storage::seal::Seal;
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 use crate::trace::{self, Event};
@@ -179,7 +179,7 @@ pub fn unfinished(
 }
 
 fn lines(path: &Path) -> Result<Option<(Intent, Option<Answer>)>> {
-    let Some(content) = read(path)? else { return Ok(None) };
+    let Some(content) = read_own(path)? else { return Ok(None) };
     let mut lines = content.split_inclusive(|&byte| byte == b'\n');
     let Some(intent) = lines.next().and_then(complete) else { return Ok(None) };
     Ok(Some((intent, lines.next().and_then(complete))))

@@ -10,7 +10,7 @@ use crate::folders::Folders;
 use crate::storage::files::Bytes;
 use crate::storage::journal::RequestKind;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::tokens::Fingerprint;
 use std::fmt;
 use std::path::Path;
@@ -207,7 +207,7 @@ impl Item {
     /// has a keyring that no other session uses.
     fn lock_keyring(&self, what: &str, deadline: &Deadline) -> Result<Option<Lock>> {
         let folder = Folders::of_user().ok().map(|it| it.runtime.unwrap_or(it.state));
-        let folder = folder.filter(|folder| create_private(folder).is_ok());
+        let folder = folder.filter(|folder| private::create_dir(folder).is_ok());
         let Some(folder) = folder else { return Ok(None) };
         match Lock::acquire(&folder.join("keyring.lock"), deadline)? {
             None => Err(self.failed(what, "other processes are using the keyring")),

@@ -11,7 +11,8 @@ use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::local::{Key, LocalStorage, key_of};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::login_dir::{LoginDir, create_private};
+use crate::storage::login_dir::LoginDir;
+use crate::storage::private;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse, to_json};
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ impl Storage for LocalStorage {
     }
 
     fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        create_private(&self.dir)?;
+        private::create_dir(&self.dir)?;
         Ok(Box::new(self))
     }
 
@@ -67,7 +68,7 @@ impl Storage for LocalStorage {
 impl LocalStorage {
     /// Returns the path of the lock of every change in this folder.
     fn write_lock(&self) -> Result<PathBuf> {
-        create_private(&self.dir)?;
+        private::create_dir(&self.dir)?;
         Ok(self.dir.join("write"))
     }
 

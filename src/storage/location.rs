@@ -5,7 +5,7 @@ use crate::error::{IoResultExt, Result};
 use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
 use crate::storage::journal::RequestKind;
 use crate::storage::keyring::Item;
-use crate::storage::login_dir::create_private;
+use crate::storage::private;
 use crate::storage::seal::Seal;
 use std::fmt;
 use std::fs;
@@ -52,7 +52,7 @@ impl Location {
         match self {
             Self::Keyring { item, .. } => item.save(value),
             Self::File(path) => {
-                create_private(folder_of(path))?;
+                private::create_dir(folder_of(path))?;
                 replace(&follow_links(path), value)
             }
         }
@@ -68,7 +68,7 @@ impl Location {
     /// Writes the copy of a value that was read under the lock that the caller still holds.
     pub fn write_copy(&self, copy: &[u8]) -> Result<()> {
         let Self::Keyring { copy: Some(path), .. } = self else { return Ok(()) };
-        create_private(folder_of(path))?;
+        private::create_dir(folder_of(path))?;
         replace(path, copy)
     }
 
@@ -91,7 +91,7 @@ impl Location {
     pub fn probe(&self) -> Result<()> {
         match self {
             Self::File(path) => {
-                create_private(folder_of(path))?;
+                private::create_dir(folder_of(path))?;
                 probe_replace(&follow_links(path))
             }
             Self::Keyring { item, .. } => item.probe(),

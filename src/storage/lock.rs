@@ -3,9 +3,10 @@
 
 use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
+use crate::storage::private::{self, Access};
 use crate::trace::{self, Event};
 use fs4::{FileExt, TryLockError};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -106,12 +107,7 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    // Some network file systems lock only files that are open for writing.
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).context("open the lock file", path)
+    private::open(path, Access::Lock).context("open the lock file", path)
 }
 
 fn try_lock(file: File, path: &Path) -> Result<Option<Lock>> {

@@ -7,8 +7,9 @@
 use crate::account::Account;
 use crate::clock::Deadline;
 use crate::device_authorization::DeviceAuthorization;
-use crate::error::{IoResultExt, Result};
+use crate::error::Result;
 use crate::storage::lock::Lock;
+use crate::storage::private;
 use crate::storage::records::{Failure, InvalidToken, Record, Rejected, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
 use serde::Serialize;
@@ -61,7 +62,7 @@ impl LoginDir {
 
     /// Creates the directory, and makes it private again where others can look into it.
     pub fn create(&self) -> Result<()> {
-        create_private(&self.dir)?;
+        private::create_dir(&self.dir)?;
         #[cfg(unix)]
         make_private(&self.dir);
         Ok(())
@@ -108,9 +109,10 @@ impl LoginDir {
     }
 
     /// Whether a caller has reported `access_token` as rejected by a resource server.
-    pub fn has_rejected(&self, access_token: &Secret<String>) -> Result<bool> {
-        let rejected = self.rejected().load()?;
-        Ok(rejected.is_some_and(|rejected| rejected.access_token == access_token.fingerprint()))
+    pub fn has_rejected(&self, access_token: &Secret<String>) -> bool {
+        // A record that cannot be read, such as that of another user, must not keep a good token back.
+        let rejected = self.rejected().load().ok().flatten();
+        rejected.is_some_and(|rejected| rejected.access_token == access_token.fingerprint())
     }
 
     pub fn skew(&self) -> Record<i64> {
@@ -163,13 +165,4 @@ fn make_private(dir: &Path) {
     if is_open {
         let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
     }
-}
-
-/// Creates `dir` and its missing parents, each 0700.
-pub fn create_private(dir: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).context("create the folder", dir)
 }

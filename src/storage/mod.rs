@@ -15,6 +15,7 @@ mod local_write;
 pub mod location;
 pub mod lock;
 pub mod login_dir;
+pub mod private;
 pub mod records;
 pub mod seal;
 pub mod shared;

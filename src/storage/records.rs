@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::error::{Error, Result};
-use crate::storage::files::{read, remove, replace};
+use crate::storage::files::{read_own, remove, replace};
 use crate::tokens::Fingerprint;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 
     /// Returns the content. A record that cannot be parsed, such as one of another version, counts as none.
     pub fn load(&self) -> Result<Option<T>> {
-        let bytes = read(&self.path)?;
+        let bytes = read_own(&self.path)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 

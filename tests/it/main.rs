@@ -50,6 +50,7 @@ mod killed_at_random;
 mod logout;
 mod messages;
 mod outputs;
+mod owners;
 mod pins;
 mod private;
 mod profiles;
