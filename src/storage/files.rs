@@ -123,7 +123,8 @@ fn keep_owner(new: &File, path: &Path, permissions: Option<&Permissions>) -> io:
     let has_group =
         new.metadata()?.gid() == old.gid() || fchown(new, None, Some(old.gid())).is_ok();
     // Access for everybody is an accident; access for a group is meant.
-    let is_for_group = has_group && old.mode() & 0o007 == 0;
+    let is_for_everybody = old.mode() & 0o007 != 0;
+    let is_for_group = has_group && !is_for_everybody;
     let mode = if is_for_group { old.mode() & 0o770 | 0o600 } else { 0o600 };
     new.set_permissions(permissions.cloned().unwrap_or(Permissions::from_mode(mode)))
 }
