@@ -228,3 +228,48 @@ fn login_for_one_account_is_not_answered_by_the_sign_in_of_another() {
     let counts = machine.issuer.counts();
     assert_eq!((counts.user_codes, counts.exchanges_granted, counts.revocations), (2, 2, 0));
 }
+
+/// Ada's renewal is answered and not stored. A sign-in of Grace and a move commit it first, and judge it by Ada's rules.
+#[test]
+fn unstored_renewal_is_not_judged_by_the_account_of_the_next_command() {
+    for next in ["login --account grace@example.org --wait 60s", "move --to file --wait 20s"] {
+        let (mut machine, old) = Machine::signed_in(-1);
+        machine.set("HOME", machine.codex_home().to_owned().to_str().unwrap());
+        let write_lock = lock(&machine.path("auth.json.lock"));
+        let mut caller = machine.start("get --wait 60s");
+        eventually(|| is_answered(&machine.own("journal")));
+        machine.kill_renewer();
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+        drop(write_lock);
+        let command = machine.start(next);
+        if next.starts_with("login") {
+            let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+            eventually(|| !is_answered(&machine.own("journal")));
+            assert_ne!(machine.auth_json()["tokens"]["access_token"], old.access_token);
+            machine.issuer.approve_as(&code, &grace());
+        }
+        succeeds(command);
+        let counts = machine.issuer.counts();
+        assert_eq!((counts.refreshes, counts.revocations, counts.reuses), (1, 0, 0), "{next}");
+    }
+}
+
+/// The commit of an approved sign-in was busy, and the next sign-in names another account.
+#[test]
+fn unstored_sign_in_is_stored_before_a_sign_in_of_another_account() {
+    let private = Private::new("file");
+    let machine = &private.machine;
+    answered_sign_in(&private, "--account grace@example.org --wait 60s", &grace());
+    let login = machine.start("login --account ada@example.com --wait 60s");
+    machine.approve_next();
+    succeeds(login);
+    eventually(|| machine.renewers().is_empty());
+    let journals = files(private.state.path()).into_iter().filter(|path| path.ends_with("journal"));
+    assert_eq!(journals.count(), 0);
+    assert_eq!(machine.issuer.counts().revocations, 0);
+    for account in ["grace@example.org", "ada@example.com"] {
+        let get = format!("get --account {account} --interactive never");
+        machine.command(&get).assert().success();
+    }
+}

@@ -1,7 +1,7 @@
 //! A login in the keyring, with a copy of its access token in memory.
 
 use crate::keyring::Keyring;
-use crate::machine::{Private, ada, eventually, files, token_of};
+use crate::machine::{Private, ada, eventually, files, is_answered, lock, token_of};
 use issuer::{Endpoint, Fault};
 use serde_json::Value;
 use std::fs;
@@ -164,4 +164,30 @@ pub fn move_to_the_keyring_and_back_keeps_the_login() {
     private.machine.command("move --to codex").assert().success();
     assert_eq!(private.machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
     assert_eq!(keyring.secret("/login"), None);
+}
+
+/// A probe uses an item of its own, and not the key that seals an answer.
+pub fn sealed_answer_survives_probes_and_is_stored() {
+    let (private, keyring) = private();
+    let machine = &private.machine;
+    let token = private.sign_in(&ada(), "");
+    let all = || files(private.state.path()).into_iter().chain(files(private.runtime.path()));
+    let write_lock = lock(&all().find(|file| file.ends_with("write")).unwrap());
+    machine.refuse(&token);
+    let mut caller = machine.start("get --wait 60s");
+    let journal = || all().find(|file| file.ends_with("journal") && is_answered(file));
+    eventually(|| journal().is_some());
+    machine.kill_renewer();
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    let sealed = fs::read(journal().unwrap()).unwrap();
+    for probe in ["doctor", "profile test codex", "status"] {
+        machine.command(probe).output().unwrap();
+    }
+    assert!(fs::read(journal().unwrap()).unwrap() == sealed);
+    drop(write_lock);
+    let renewed = machine.token();
+    assert!(renewed != token && machine.issuer.is_live_access_token(&renewed));
+    assert!(machine.issuer.is_live_refresh_token(&refresh_token(&keyring)));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
 }

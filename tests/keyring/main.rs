@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         login::many_callers_cost_one_sign_in_and_one_refresh,
         login::callers_with_different_homes_share_the_renewal_lock,
         login::move_to_the_keyring_and_back_keeps_the_login,
+        login::sealed_answer_survives_probes_and_is_stored,
         long_values::long_values_are_split_into_parts,
         unavailable::locked_keyring_is_an_error_and_starts_no_sign_in,
         unavailable::absent_keyring_is_an_error_and_starts_no_sign_in,
