@@ -9,6 +9,7 @@ pub mod process;
 pub mod recover;
 mod refresh;
 pub mod renewal_request;
+pub mod renewer;
 pub mod revoke;
 pub mod run;
 pub mod server;

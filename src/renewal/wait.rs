@@ -4,15 +4,14 @@
 //! stored login is still not good enough, the caller starts a renewal process and hands the lock over to it. The lock is
 //! never free in between.
 
-use crate::answer::get::{Renewer, load};
+use crate::answer::get::load;
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::caller::{Caller, EarlyRenewal, PROMPT_WAIT};
+use crate::renewal::caller::{Caller, PROMPT_WAIT};
 use crate::renewal::commit::{cancelled, not_signed_in};
-use crate::renewal::failure::is_held_back;
 use crate::renewal::renewal_request::{Goal, Validity};
 use crate::renewal::spawn;
 use crate::renewal::step::{
@@ -85,39 +84,6 @@ pub fn signed_in(
     mut find: impl FnMut() -> Result<Option<Login>>,
 ) -> Result<Login> {
     Waiter::new(profile, None, caller, &mut find)?.wait()
-}
-
-/// Starts a renewal, unless one runs or the last one failed a moment ago. Its failure is not reported: a caller that needs
-/// a new token meets it again.
-fn start_early_renewal(profile: &Profile) -> Option<EarlyRenewal> {
-    let login_dir = profile.storage.login_dir().ok()??;
-    if is_held_back(&login_dir) {
-        return None;
-    }
-    let lock = login_dir.try_acquire().ok()??;
-    let child = spawn::start(profile, Goal::Renew(Validity::NotDue), lock).ok()?;
-    let (sender, ended) = mpsc::channel();
-    spawn::report(child, move |error| drop(sender.send(error)));
-    Some(EarlyRenewal { ended })
-}
-
-impl Renewer for Caller {
-    fn deadline(&self) -> &Deadline {
-        &self.deadline
-    }
-
-    fn renew_early(&mut self, profile: &Profile) {
-        self.early_renewal = start_early_renewal(profile);
-    }
-
-    fn renew(
-        &mut self,
-        profile: &Profile,
-        min_validity: i64,
-        find: &dyn Fn() -> Result<Option<Login>>,
-    ) -> Result<Login> {
-        renewed(profile, Validity::AtLeast(min_validity), self, find)
-    }
 }
 
 impl<'a> Waiter<'a> {
