@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::choose_native_strategy;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const NAME: &str = "codex-credential";
 
@@ -41,14 +41,41 @@ pub fn config() -> Result<PathBuf> {
     Ok(strategy()?.config_dir().join(NAME))
 }
 
+/// Returns the user's home directory.
+///
+/// # Errors
+/// `Usage` if there is none, or if the variable is not an absolute path.
+pub fn home() -> Result<PathBuf> {
+    let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    let none = || Error::new(Kind::Usage, "there is no home directory");
+    absolute(variable, home.ok_or_else(|| none().hint(format!("set {variable}")))?)
+}
+
+/// Returns `path`, the value of `variable`, if it is absolute. A relative path, which includes an unexpanded `~` or `$HOME`,
+/// would put a login into the caller's working folder, or read a file that somebody else put there.
+pub fn absolute(variable: &str, path: PathBuf) -> Result<PathBuf> {
+    let problem = if path.as_os_str().to_string_lossy().contains(char::is_control) {
+        "contains a control character"
+    } else if path.is_absolute() {
+        return Ok(path);
+    } else {
+        "is not an absolute path"
+    };
+    let hint = "write the whole path: ~ and variables in it are not expanded";
+    Err(Error::new(Kind::Usage, format!("{variable} {problem}: {path:?}")).hint(hint))
+}
+
+/// The XDG strategy ignores relative XDG variables, as the specification demands.
 fn strategy() -> Result<impl BaseStrategy> {
+    home()?;
     choose_native_strategy()
         .map_err(|_| Error::new(Kind::Usage, "there is no home directory").hint("set HOME"))
 }
 
 /// Returns whether `folder` is in memory and only this user can enter it.
 #[cfg(target_os = "linux")]
-fn is_private_memory(folder: &std::path::Path) -> bool {
+fn is_private_memory(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
@@ -62,7 +89,7 @@ fn is_private_memory(folder: &std::path::Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_private_memory(_folder: &std::path::Path) -> bool {
+fn is_private_memory(_folder: &Path) -> bool {
     false
 }
 
@@ -70,7 +97,9 @@ fn is_private_memory(_folder: &std::path::Path) -> bool {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
     use std::fs::{self, Permissions};
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -84,5 +113,31 @@ mod tests {
         assert!(!is_private_memory(&on_tmpfs.path().join("missing")));
         let on_disk = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         assert!(!is_private_memory(on_disk.path()));
+    }
+
+    #[test]
+    fn path_that_is_not_absolute_is_refused_with_its_variable() {
+        for path in
+            ["", ".", ".codex", "~", "~/.codex", "$HOME/.codex", "${HOME}", "%USERPROFILE%\\x"]
+                .into_iter()
+                .chain([
+                    "C:\\codex",
+                    " /home",
+                    "\"/home/ada\"",
+                    "/home/ada\r",
+                    "/home\n/ada",
+                    "/home\u{9b}",
+                ])
+        {
+            let error = absolute("CODEX_HOME", path.into()).unwrap_err();
+            assert_eq!(error.kind, Kind::Usage, "{path:?}");
+            assert!(error.text().starts_with("CODEX_HOME "), "{}", error.text());
+            assert!(!error.text().contains(char::is_control), "{}", error.text());
+        }
+        for path in ["/", "/home/a b", "/home/~ada/$x", "/home/\u{e9}"] {
+            assert_eq!(absolute("CODEX_HOME", path.into()).unwrap(), Path::new(path));
+        }
+        let not_text = Path::new(OsStr::from_bytes(b"/home/\xff"));
+        assert_eq!(absolute("CODEX_HOME", not_text.into()).unwrap(), not_text);
     }
 }

@@ -1,6 +1,7 @@
 //! Values of the configuration, checked when they are read.
 
 use crate::urls::is_secure;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Borrow;
 use std::fmt;
@@ -20,7 +21,7 @@ macro_rules! checked_string {
         impl TryFrom<String> for $name {
             type Error = &'static str;
 
-            fn try_from(text: String) -> Result<Self, Self::Error> {
+            fn try_from(text: String) -> Result<Self, &'static str> {
                 if $is_valid(&text) { Ok(Self(text)) } else { Err($message) }
             }
         }
@@ -107,7 +108,11 @@ fn is_profile_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('-')
 }
 
-/// Deserializes the path of a file.
+/// Deserializes the path of a file, which is absolute or relative to the folder of `config.toml`.
 pub fn file<'de, D: Deserializer<'de>, T: From<PathBuf>>(value: D) -> Result<T, D::Error> {
-    OneLine::deserialize(value).map(|text| PathBuf::from(String::from(text)).into())
+    let text = String::from(OneLine::deserialize(value)?);
+    if text.starts_with(['~', '$', '%']) {
+        return Err(D::Error::custom("expected a whole path: ~ and variables are not expanded"));
+    }
+    Ok(PathBuf::from(text).into())
 }

@@ -62,9 +62,8 @@ impl Keepalive {
                 systemd(&format!("CODEX_HOME={home}")),
             ),
         );
-        let (folder, timer) =
-            (context.path_or("XDG_CONFIG_HOME", ".config"), format!("{UNIT}{suffix}.timer"));
-        let folder = folder.join("systemd/user");
+        let timer = format!("{UNIT}{suffix}.timer");
+        let folder = context.xdg_config().join("systemd/user");
         let service = (folder.join(format!("{UNIT}{suffix}.service")), service);
         let files = vec![service, (folder.join(&timer), TIMER.to_owned())];
         Ok(Self { files, timer, cron_line, undo })

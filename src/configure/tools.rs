@@ -32,11 +32,11 @@ pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
             .hint(format!("add hosts = [\"…\"] to [profiles.{}] in config.toml", profile.name)));
     }
     match context.tool {
-        Tool::Git => Ok(git(context)),
-        Tool::Codex => Ok(codex(context, base_url.unwrap_or(CODEX_URL))),
-        Tool::ClaudeCode => Ok(claude_code(context)),
-        Tool::Pi => Ok(pi(context, base_url.unwrap_or(PI_URL))),
-        Tool::Docker => Ok(docker(context)),
+        Tool::Git => git(context),
+        Tool::Codex => codex(context, base_url.unwrap_or(CODEX_URL)),
+        Tool::ClaudeCode => claude_code(context),
+        Tool::Pi => pi(context, base_url.unwrap_or(PI_URL)),
+        Tool::Docker => docker(context),
         Tool::Bazel => bazel(context),
         Tool::Keepalive => unreachable!("keepalive has no tool's file"),
     }
@@ -44,12 +44,12 @@ pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
 
 /// A credential helper for each host. An empty helper first clears the list for that host, so that git does not give
 /// the token to another helper (`store`, `cache`) to keep.
-fn git(context: &Context) -> Setup {
+fn git(context: &Context) -> Result<Setup> {
     // The file that `git config --global` writes.
-    let xdg = context.path_or("XDG_CONFIG_HOME", ".config").join("git/config");
+    let xdg = context.xdg_config().join("git/config");
     let home = context.home.join(".gitconfig");
     let default = if !home.exists() && xdg.exists() { xdg } else { home };
-    let path = context.path_in("GIT_CONFIG_GLOBAL").unwrap_or(default);
+    let path = context.path_in("GIT_CONFIG_GLOBAL")?.unwrap_or(default);
     let program = &context.program;
     // git runs an absolute path, or a shell command after `!` if the path needs quotes.
     let quoted = quote::shell(&program.path);
@@ -63,12 +63,12 @@ fn git(context: &Context) -> Setup {
         entry(context, &path, lines, Format::Git { host, helper })
     });
     let entries = entries.collect();
-    Setup { path, entries, ..Setup::default() }
+    Ok(Setup { path, entries, ..Setup::default() })
 }
 
 /// A model provider with a command that prints its token.
-fn codex(context: &Context, base_url: &str) -> Setup {
-    let path = context.path_or("CODEX_HOME", ".codex").join("config.toml");
+fn codex(context: &Context, base_url: &str) -> Result<Setup> {
+    let path = context.path_or("CODEX_HOME", ".codex")?.join("config.toml");
     let program = &context.program;
     let name = format!("codex-credential{}", program.suffix());
     let args = format!("token{}", program.profile_option());
@@ -86,12 +86,12 @@ fn codex(context: &Context, base_url: &str) -> Setup {
     let lines = entry(context, &path, lines, Format::Toml);
     let note = Some(format!("to use it, run: codex -c model_provider={name}"));
     let token_url = Some(base_url.to_owned());
-    Setup { path, entries: vec![lines], note, token_url, ..Setup::default() }
+    Ok(Setup { path, entries: vec![lines], note, token_url, ..Setup::default() })
 }
 
 /// `apiKeyHelper`, a shell command that prints the key.
-fn claude_code(context: &Context) -> Setup {
-    let path = context.path_or("CLAUDE_CONFIG_DIR", ".claude").join("settings.json");
+fn claude_code(context: &Context) -> Result<Setup> {
+    let path = context.path_or("CLAUDE_CONFIG_DIR", ".claude")?.join("settings.json");
     let program = context.program.clone();
     let member = JsonMember {
         path: path.clone(),
@@ -104,12 +104,12 @@ fn claude_code(context: &Context) -> Setup {
     let note = "Claude Code sends the token to ANTHROPIC_BASE_URL: set it to a gateway that accepts a ChatGPT \
                 token (Anthropic's own API does not)";
     let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
-    Setup { path, entries, note, ..Setup::default() }
+    Ok(Setup { path, entries, note, ..Setup::default() })
 }
 
 /// The provider openai-codex, with a shell command that prints its key.
-fn pi(context: &Context, base_url: &str) -> Setup {
-    let path = context.path_or("PI_CODING_AGENT_DIR", ".pi/agent").join("models.json");
+fn pi(context: &Context, base_url: &str) -> Result<Setup> {
+    let path = context.path_or("PI_CODING_AGENT_DIR", ".pi/agent")?.join("models.json");
     let program = context.program.clone();
     let member = JsonMember {
         path: path.clone(),
@@ -124,12 +124,12 @@ fn pi(context: &Context, base_url: &str) -> Setup {
     let note = "pi prefers its own login for openai-codex, which /logout in pi removes; then choose a model of \
                 openai-codex";
     let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
-    Setup { path, entries, note, token_url: Some(base_url.to_owned()), ..Setup::default() }
+    Ok(Setup { path, entries, note, token_url: Some(base_url.to_owned()), ..Setup::default() })
 }
 
 /// `credHelpers`, and a link to this program by the name that Docker calls.
-fn docker(context: &Context) -> Setup {
-    let path = context.path_or("DOCKER_CONFIG", ".docker").join("config.json");
+fn docker(context: &Context) -> Result<Setup> {
+    let path = context.path_or("DOCKER_CONFIG", ".docker")?.join("config.json");
     let members = context.profile.settings.hosts.iter().map(|host| JsonMember {
         path: path.clone(),
         names: vec!["credHelpers".into(), host.to_string()],
@@ -140,7 +140,7 @@ fn docker(context: &Context) -> Setup {
     let link = HelperLink::new(&context.program);
     let folder = link.path.parent().unwrap_or(&link.path).display();
     let note = Some(format!("Docker finds the link only if {folder} is on its PATH"));
-    Setup { path, entries, link: Some(link), note, ..Setup::default() }
+    Ok(Setup { path, entries, link: Some(link), note, ..Setup::default() })
 }
 
 /// A `--credential_helper` flag for each host. Bazel calls the program with one argument, `get`.

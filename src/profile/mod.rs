@@ -97,7 +97,7 @@ impl Profile {
                 .unwrap_or(config.git.storage),
             audit: config.audit,
             config_file: config.path,
-            extra_ca: variables.raw("CODEX_CA_CERTIFICATE").map(PathBuf::from),
+            extra_ca: variables.path("CODEX_CA_CERTIFICATE")?,
             name,
             settings,
             client,

@@ -1,6 +1,6 @@
 //! Environment variables of a profile, and the paths that they name.
 
-use crate::error::{Error, IoResultExt, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::folders;
 use crate::profile::config::Config;
 use clap::ValueEnum;
@@ -37,35 +37,42 @@ impl Variables<'_> {
         })
     }
 
-    /// Returns `$CODEX_HOME` or `~/.codex`, absolute: another process may have another working directory.
+    /// Returns the absolute path that a variable names.
+    pub fn path(&self, name: &str) -> Result<Option<PathBuf>> {
+        self.raw(name).map(|path| folders::absolute(name, path.into())).transpose()
+    }
+
+    /// Returns `$CODEX_HOME` or `~/.codex`.
     pub fn codex_home(&self) -> Result<PathBuf> {
-        let of_user = || {
-            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-            home.map(|home| home.join(".codex"))
-        };
-        let path = self.raw("CODEX_HOME").map(PathBuf::from).or_else(of_user).ok_or_else(|| {
-            Error::new(Kind::Usage, "there is no home directory").hint("set CODEX_HOME")
-        })?;
-        std::path::absolute(&path).context("find", &path)
+        match self.path("CODEX_HOME")? {
+            Some(path) => Ok(path),
+            None => Ok(folders::home()?.join(".codex")),
+        }
     }
 }
 
 /// Returns the path of `config.toml`, and whether the user named it.
+///
+/// # Errors
+/// `Usage` if a variable is not an absolute path. The option `--config` may be relative.
 pub fn config_path(
     variable: impl Fn(&str) -> Option<OsString>,
     named: Option<PathBuf>,
-) -> (Option<PathBuf>, bool) {
+) -> Result<(Option<PathBuf>, bool)> {
     let variables = Variables(&variable);
-    let named = named.or_else(|| variables.raw("CODEX_CREDENTIAL_CONFIG").map(PathBuf::from));
+    let named = match named {
+        Some(option) => Some(option),
+        None => variables.path("CODEX_CREDENTIAL_CONFIG")?,
+    };
     if named.is_some() {
-        return (named, true);
+        return Ok((named, true));
     }
     // Without these variables, finding the home directory can open a socket.
     let has_home = ["HOME", "XDG_CONFIG_HOME"].iter().any(|name| variables.raw(name).is_some());
     if !has_home && !cfg!(windows) {
-        return (None, false);
+        return Ok((None, false));
     }
-    (folders::config().ok().map(|folder| folder.join("config.toml")), false)
+    Ok((Some(folders::config()?.join("config.toml")), false))
 }
 
 /// Loads the configuration, which is empty if there is no file.
@@ -76,7 +83,7 @@ pub fn config(
     variable: impl Fn(&str) -> Option<OsString>,
     named: Option<PathBuf>,
 ) -> Result<Config> {
-    match config_path(variable, named) {
+    match config_path(variable, named)? {
         (Some(path), is_named) => Config::load(&path, is_named),
         (None, _) => Ok(Config::default()),
     }

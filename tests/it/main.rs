@@ -69,6 +69,7 @@ mod storage;
 mod store;
 mod terminal;
 mod trace;
+mod variable_paths;
 mod version;
 mod waiting;
 mod warm;

@@ -82,7 +82,7 @@ pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCod
 }
 
 fn add(options: &GlobalOptions, added: cli::Add) -> Result<()> {
-    let (path, _) = config_path(variable, options.config.clone());
+    let (path, _) = config_path(variable, options.config.clone())?;
     let path = path.ok_or_else(|| {
         Error::new(Kind::Usage, "there is no home directory for a configuration file")
             .hint("name a file with --config")

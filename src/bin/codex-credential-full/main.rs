@@ -12,13 +12,13 @@ mod use_token;
 use clap::Parser;
 use codex_credential::cli::{Cli, Fleet, GlobalOptions, Operation};
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::folders::absolute;
 use codex_credential::hardening;
 use codex_credential::renewal::process;
 use codex_credential::trace;
 use codex_credential::ui::{self, ErrorFormat};
 use options::variable;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// musl's own allocator asks the kernel for each block of medium size.
@@ -30,8 +30,8 @@ fn main() -> ExitCode {
     hardening::protect_process();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(arguments) = docker::arguments(&arguments) {
-        start_trace(false);
-        return docker::run(arguments);
+        return start_trace(false)
+            .map_or_else(|error| show(ErrorFormat::Text, &error), |()| docker::run(arguments));
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -40,11 +40,14 @@ fn main() -> ExitCode {
     if let Operation::Renew { request: Some(_) } = cli.operation {
         process::detach();
     }
-    start_trace(cli.verbose);
-    run(cli.operation, &cli.global).unwrap_or_else(|error| {
-        cli.global.error_format.show(&error);
-        ExitCode::from(error.kind.exit_code())
-    })
+    start_trace(cli.verbose)
+        .and_then(|()| run(cli.operation, &cli.global))
+        .unwrap_or_else(|error| show(cli.global.error_format, &error))
+}
+
+fn show(format: ErrorFormat, error: &Error) -> ExitCode {
+    format.show(error);
+    ExitCode::from(error.kind.exit_code())
 }
 
 /// Shows clap's error or help. The arguments may ask for errors in JSON although clap did not accept them.
@@ -90,12 +93,17 @@ fn run(operation: Operation, global: &GlobalOptions) -> Result<ExitCode> {
 }
 
 /// Starts the trace. A trace that cannot be written is reported and does not prevent an answer.
-fn start_trace(verbose: bool) {
-    let file = variable("CODEX_CREDENTIAL_TRACE").filter(|file| !file.is_empty());
+///
+/// # Errors
+/// `Usage` if `CODEX_CREDENTIAL_TRACE` is not an absolute path.
+fn start_trace(verbose: bool) -> Result<()> {
+    const VARIABLE: &str = "CODEX_CREDENTIAL_TRACE";
+    let file = variable(VARIABLE).filter(|file| !file.is_empty());
+    let file = file.map(|file| absolute(VARIABLE, file.into())).transpose()?;
     if (verbose || file.is_some())
-        && let Err(error) = trace::start(verbose, file.as_ref().map(Path::new))
+        && let Err(error) = trace::start(verbose, file.as_deref())
     {
-        let file = file.unwrap_or_default();
-        ui::say(&Error::io("write the trace", Path::new(&file), error).text());
+        ui::say(&Error::io("write the trace", &file.unwrap_or_default(), error).text());
     }
+    Ok(())
 }
