@@ -47,12 +47,43 @@ fn text(value: &Value) -> Option<String> {
     text.map(str::to_owned)
 }
 
+/// The user name of an account without a name and without an id.
+const UNKNOWN: &str = "codex";
+
+fn is_address(name: &str) -> bool {
+    name.contains('@')
+}
+
+/// Returns the e-mail address, and whether the issuer says that it is the user's: `email_verified` is true (OpenID Connect
+/// Core 1.0 §5.1; some issuers send it as text), or OpenAI's own claim has the address and does not say otherwise. A missing
+/// `email_verified` says nothing: Microsoft Entra ID lets any tenant's administrator enter any address, and sends none.
+fn email(claims: &Value) -> (Option<String>, bool) {
+    let own = &claims["https://api.openai.com/profile"];
+    let says = |value: &Value, expected: bool| {
+        value.as_bool() == Some(expected)
+            || value.as_str() == Some(if expected { "true" } else { "false" })
+    };
+    let standard = (text(&claims["email"]), says(&claims["email_verified"], true));
+    let own = (text(&own["email"]), !says(&own["email_verified"], false));
+    let is_verified = |found: &(Option<String>, bool)| found.0.is_some() && found.1;
+    if is_verified(&standard) {
+        standard
+    } else if is_verified(&own) {
+        own
+    } else {
+        (standard.0.or(own.0), false)
+    }
+}
+
 /// The user and workspace of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// `preferred_username` of a standard issuer.
+    /// Whether the issuer says that the address is the user's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_verified: bool,
+    /// `preferred_username` of a standard issuer. Users may be able to choose it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
@@ -69,9 +100,10 @@ impl Account {
     /// Reads the account from the claims of a token, or of a userinfo endpoint (OpenID Connect Core 1.0 §5.3.2).
     pub fn from_claims(claims: &Value) -> Self {
         let auth = &claims["https://api.openai.com/auth"];
-        let profile = &claims["https://api.openai.com/profile"];
+        let (email, email_verified) = email(claims);
         Self {
-            email: text(&claims["email"]).or_else(|| text(&profile["email"])),
+            email,
+            email_verified,
             name: text(&claims["preferred_username"]),
             account_id: text(&auth["chatgpt_account_id"]),
             user_id: [&auth["chatgpt_user_id"], &auth["user_id"], &claims["sub"]]
@@ -89,8 +121,16 @@ impl Account {
 
     /// Fills members that are missing here from `other`.
     pub fn or(self, other: Self) -> Self {
+        let is_other_better =
+            self.email.is_none() || (other.email_verified && !self.email_verified);
+        let (email, email_verified) = if is_other_better && other.email.is_some() {
+            (other.email, other.email_verified)
+        } else {
+            (self.email, self.email_verified)
+        };
         Self {
-            email: self.email.or(other.email),
+            email,
+            email_verified,
             name: self.name.or(other.name),
             account_id: self.account_id.or(other.account_id),
             user_id: self.user_id.or(other.user_id),
@@ -98,24 +138,38 @@ impl Account {
         }
     }
 
-    /// Returns the user name in the git-credential format: the e-mail address, or the first other name or id.
+    /// Returns the user name in the git-credential format: the verified e-mail address, or the first other name or id.
+    /// [`Account::is_named`] accepts it.
     pub fn username(&self) -> &str {
-        let names = [&self.email, &self.name, &self.account_id, &self.user_id];
-        names.into_iter().flatten().next().map_or("codex", String::as_str)
+        let email = self.email.as_deref().filter(|_| self.email_verified);
+        email.or_else(|| self.other_names().next()).unwrap_or(UNKNOWN)
     }
 
-    /// Whether `username` names this account.
+    /// Whether `username` names this account. An e-mail address does so only if the issuer says that it is the user's:
+    /// elsewhere anybody may enter the address of somebody else.
     pub fn is_named(&self, username: &str) -> bool {
-        self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(username))
-            || [&self.name, &self.account_id, &self.user_id]
-                .iter()
-                .any(|id| id.as_deref() == Some(username))
-            || self.username() == username
+        if is_address(username) {
+            let email = self.email.as_deref().filter(|_| self.email_verified);
+            return email.is_some_and(|email| email.eq_ignore_ascii_case(username));
+        }
+        self.other_names().any(|name| name == username) || self.username() == username
     }
 
-    /// Whether the account has no name and no id.
+    /// Returns user name and ids. One that looks like an e-mail address is left out: nobody has verified it.
+    fn other_names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.name, &self.account_id, &self.user_id];
+        names.into_iter().flatten().map(String::as_str).filter(|name| !is_address(name))
+    }
+
+    /// Whether the account has no address, no name and no id.
     pub fn is_unknown(&self) -> bool {
-        self.username() == Self::default().username()
+        [&self.email, &self.name, &self.account_id, &self.user_id].iter().all(|name| name.is_none())
+    }
+
+    /// Whether the issuer sent the address `username` and does not say that it is the user's.
+    pub fn has_unverified(&self, username: &str) -> bool {
+        let email = self.email.as_deref().filter(|_| !self.email_verified);
+        email.is_some_and(|email| email.eq_ignore_ascii_case(username))
     }
 
     /// Whether both are the same user in the same workspace.
@@ -164,6 +218,50 @@ mod tests {
         let claims = Claims::from_jwt(&twice).unwrap();
         assert_eq!(claims.exp, Some(1_500_000_000));
         assert_eq!(claims.account.email.as_deref(), Some("b@b.example"));
+    }
+
+    #[test]
+    fn address_names_an_account_only_if_the_issuer_verified_it() {
+        let own = "https://api.openai.com/profile";
+        let address = "ada@a.example";
+        for claims in [
+            json!({"email": address, "email_verified": true}),
+            json!({"email": "ADA@a.example", "email_verified": "true"}),
+            json!({"email": address, own: {"email": address}}),
+            json!({own: {"email": address, "email_verified": true}}),
+        ] {
+            assert!(Account::from_claims(&claims).is_named(address), "{claims}");
+        }
+        for claims in [
+            json!({"email": address}),
+            json!({"email": address, "email_verified": false}),
+            json!({"email": address, "email_verified": "false"}),
+            json!({"email": address, "email_verified": 1}),
+            json!({"email": address, "email_verified": null}),
+            json!({"email": [address], "email_verified": true}),
+            json!({"email": "eve@a.example", "email_verified": true, "preferred_username": address}),
+            json!({"email": address, "email_verified": false, own: {"email": "eve@a.example"}}),
+            json!({own: {"email": address, "email_verified": false}}),
+            json!({own: {"email": address, "email_verified": "false"}}),
+            json!({"email_verified": true, "preferred_username": address}),
+            json!({"email_verified": true, "sub": address}),
+            json!({"email_verified": true, "https://api.openai.com/auth": {"chatgpt_account_id": address}}),
+        ] {
+            let account = Account::from_claims(&claims);
+            assert!(!account.is_named(address), "{claims}");
+            assert_ne!(account.username(), address, "{claims}");
+            assert!(account.is_named(account.username()), "{claims}");
+        }
+    }
+
+    #[test]
+    fn verified_address_of_another_token_replaces_an_unverified_one() {
+        let unverified = token(&json!({"email": "eve@a.example", "preferred_username": "eve"}));
+        let verified = token(&json!({"email": "ada@a.example", "email_verified": true}));
+        for tokens in [[&unverified, &verified], [&verified, &unverified]] {
+            let account = Account::from_tokens(tokens.map(String::as_str));
+            assert_eq!(account.username(), "ada@a.example");
+        }
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Resul
         if account.is_unknown() {
             return Err(unknown_account(&wanted, said_by));
         }
+        if account.has_unverified(&wanted) {
+            return Err(unverified_address(&account, &wanted, said_by));
+        }
         if !account.is_named(&wanted) {
             return Err(wrong_account(&account, &wanted, said_by));
         }
@@ -124,6 +127,17 @@ fn wrong_account(used: &Account, wanted: &str, said_by: &str) -> Error {
     Error::new(Kind::WrongAccount, message).hint(format!(
         "run codex-credential login{again}, open the page in a private window, and sign in as {wanted}"
     ))
+}
+
+fn unverified_address(used: &Account, wanted: &str, said_by: &str) -> Error {
+    let message = format!(
+        "the issuer does not say that {wanted} was verified (email_verified), and {wanted} is wanted ({said_by})"
+    );
+    let hint = match used.user_id.as_deref() {
+        Some(id) => format!("if this is the right user, name the account by its id: {id}"),
+        None => "ask the issuer's administrator to verify the address".to_owned(),
+    };
+    Error::new(Kind::WrongAccount, message).hint(hint)
 }
 
 fn unknown_account(wanted: &str, said_by: &str) -> Error {

@@ -142,3 +142,55 @@ fn request_for_another_account_leaves_the_login_alone() {
     assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
     machine.command("status --account ada@example.com").assert().success();
 }
+
+/// Claims of ID tokens that have Ada's address, which the issuer does not confirm.
+#[test]
+fn address_that_the_issuer_does_not_confirm_satisfies_no_pin() {
+    use serde_json::{Value, json};
+    for (claim, value) in [
+        ("email_verified", json!(false)),
+        ("email_verified", json!("false")),
+        ("email_verified", Value::Null),
+        ("email_verified", json!(1)),
+        ("email", json!("eve@example.com")),
+    ] {
+        let gateway = Gateway::with("account = \"ada@example.com\"", |s| {
+            s.standard
+                .id_token_claims
+                .insert("preferred_username".into(), json!("ada@example.com"));
+            s.standard.id_token_claims.insert(claim.into(), value.clone());
+        });
+        let (code, says) = gateway.sign_in_as(&ada(), "");
+        assert_eq!(code, Some(4), "{claim} {value}: {says}");
+        assert_eq!(gateway.machine.issuer.counts().revocations, 1);
+        assert!(gateway.logins().is_empty(), "{claim} {value}");
+        if claim == "email_verified" {
+            assert!(
+                says.contains("email_verified") && says.contains(ada().user_id.as_str()),
+                "{says}"
+            );
+        }
+        // The id of the user pins the account instead.
+        gateway.configure(&format!("account = \"{}\"", ada().user_id));
+        let (code, says) = gateway.sign_in_as(&ada(), "");
+        assert_eq!(code, Some(0), "{claim} {value}: {says}");
+    }
+}
+
+#[test]
+fn username_that_get_answers_selects_the_login_again() {
+    let gateway = Gateway::with("", |s| {
+        s.standard.id_token_claims.insert("email_verified".into(), false.into());
+        s.standard.id_token_claims.insert("preferred_username".into(), "eve@example.com".into());
+    });
+    let token = gateway.sign_in();
+    let answer = gateway.command("get").write_stdin(crate::gateway::REQUEST).unwrap();
+    let answer = String::from_utf8(answer.stdout).unwrap();
+    let username = answer.lines().find(|line| line.starts_with("username=")).unwrap();
+    assert!(!username.contains('@'), "{username}");
+    let request = format!("protocol=https\nhost=gateway.example\n{username}\n\n");
+    let answer = gateway.command("get").write_stdin(request).assert().success();
+    answer.stdout(contains(format!("password={token}")));
+    let request = "protocol=https\nhost=gateway.example\nusername=ada@example.com\n\n";
+    gateway.command("get --interactive never").write_stdin(request).assert().stdout("");
+}

@@ -212,6 +212,7 @@ fn tokens(state: &mut State, grant: &Grant, with_id_token: bool) -> Value {
         claims["exp"] = json!(now + 3600);
         claims["aud"] = json!(grant.client_id);
         claims["email"] = json!(grant.account.email);
+        claims["email_verified"] = json!(true);
         claims["preferred_username"] = json!(grant.account.email.split('@').next());
         for (name, value) in standard.id_token_claims {
             claims[name] = value;

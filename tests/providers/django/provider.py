@@ -52,7 +52,7 @@ class Validator(OAuth2Validator):
     oidc_claim_scope = None
 
     def get_additional_claims(self, request):
-        return {"email": request.user.email, "preferred_username": request.user.username}
+        return {"email": request.user.email, "email_verified": True, "preferred_username": request.user.username}
 
 
 class Server(DeviceApplicationServer):

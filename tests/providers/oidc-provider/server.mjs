@@ -34,7 +34,7 @@ function client(id, more) {
 
 // `login` is the name that was typed into the page.
 function findAccount(_, login) {
-  const claims = { sub: login, email: `${login}@example.com`, preferred_username: login };
+  const claims = { sub: login, email: `${login}@example.com`, email_verified: true, preferred_username: login };
   return { accountId: login, claims: () => claims };
 }
 
@@ -49,7 +49,7 @@ const configuration = {
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'a' }] },
   cookies: { keys: ['loopback'] },
   findAccount,
-  claims: { openid: ['sub'], email: ['email'], profile: ['preferred_username'] },
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['preferred_username'] },
   // The ID token has the claims as well, not only the userinfo endpoint.
   conformIdTokenClaims: false,
   rotateRefreshToken: true,
