@@ -54,7 +54,8 @@ pub struct Login {
     pub stored_account: Account,
     /// When the tokens were last renewed, seconds since the epoch.
     pub last_refresh: Option<i64>,
-    /// The access token's lifetime from the token response, seconds since the epoch. The token's own claims override it.
+    /// The access token's lifetime from the token response, seconds since the epoch. Where the token claims another expiry,
+    /// the earlier one counts.
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,
     /// Seconds that the server's clock is ahead of this machine's.
@@ -123,7 +124,8 @@ impl Login {
         let claims = self.access_token.claims();
         let by_our_clock = |at: Option<i64>| at.map(|at| at.saturating_sub(self.skew));
         let issued_at = by_our_clock(claims.iat).or(self.issued_at).or(self.last_refresh);
-        let expires_at = by_our_clock(claims.exp).or(self.expires_at);
+        let ends = [by_our_clock(claims.exp), self.expires_at];
+        let expires_at = ends.into_iter().flatten().min();
         Lifetime {
             issued_at: issued_at.map(clock::within_calendar),
             expires_at: expires_at.map(clock::within_calendar),
@@ -157,9 +159,13 @@ fn valid_access_token<'de, D: Deserializer<'de>>(from: D) -> Result<Token, D::Er
     valid_token(from).map(|text: Secret<String>| text.into())
 }
 
-/// Returns the clock skew in seconds, or 0 up to 30 seconds: a slow response looks the same.
+/// The most seconds that a server's clock may be behind: more than any wrong time zone.
+pub const FURTHEST_BEHIND: i64 = 24 * 3600;
+
+/// Returns the clock skew in seconds, or 0 up to 30 seconds: a slow response looks the same. Also 0 for a clock that is days
+/// behind, which would make a token last longer than it claims.
 pub fn significant_skew(skew: Option<i64>) -> i64 {
-    skew.filter(|skew| skew.unsigned_abs() > 30).unwrap_or(0)
+    skew.filter(|skew| skew.unsigned_abs() > 30 && *skew >= -FURTHEST_BEHIND).unwrap_or(0)
 }
 
 #[cfg(test)]

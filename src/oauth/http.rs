@@ -32,7 +32,7 @@ pub struct Response {
     /// `Retry-After` (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
     /// Seconds that the server's clock is ahead of this machine's, from `Date`.
-    pub skew: Option<i64>,
+    pub date_skew: Option<i64>,
     /// Whether Cloudflare answered with a bot check (`cf-mitigated`).
     pub is_challenge: bool,
 }
@@ -191,7 +191,7 @@ impl Http {
             let head = Response {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),
-                skew: skew(&response),
+                date_skew: date_skew(&response),
                 is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
                 ..Response::default()
             };
@@ -244,7 +244,7 @@ fn http_date(value: &str) -> Option<i64> {
     at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok()
 }
 
-fn skew(response: &reqwest::Response) -> Option<i64> {
+fn date_skew(response: &reqwest::Response) -> Option<i64> {
     Some(http_date(header(response, "date")?)? - clock::now())
 }
 

@@ -1,7 +1,9 @@
 //! Reads a response: its tokens, its error code, and the error to show.
 
+use crate::account::Claims;
 use crate::clock;
 use crate::error::{Error, Kind};
+use crate::login::FURTHEST_BEHIND;
 use crate::oauth::http::Response;
 use crate::tokens::{Secret, TokenResponse, is_valid_token, wipe};
 use crate::urls::host;
@@ -37,14 +39,18 @@ impl Response {
             (!token.is_empty() && is_valid_token(token)).then(|| Secret::from(token))
         };
         let now = clock::now();
+        let (id_token, access_token) = (token("id_token"), token("access_token"));
+        let tokens = access_token.iter().chain(&id_token);
+        let iat = tokens.filter_map(|token| Claims::from_jwt(token.expose())?.iat).next();
         let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());
         let tokens = TokenResponse {
-            id_token: token("id_token"),
-            access_token: token("access_token"),
+            // A token response without an access token says nothing about the stored one.
+            skew: access_token.is_some().then(|| skew(self.date_skew, iat, now)),
+            id_token,
+            access_token,
             refresh_token: token("refresh_token"),
             issued_at: Some(now),
             expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
-            skew: self.skew,
             account: None,
         };
         (tokens.access_token.is_some() || tokens.refresh_token.is_some()).then_some(tokens)
@@ -101,6 +107,25 @@ impl Response {
     }
 }
 
+/// How far `Date` and `iat` may differ, in seconds: some servers date tokens back a little.
+const DATE_TOLERANCE: u64 = 60;
+
+/// Returns how many seconds the clock by which the server issued a token at `iat` is ahead of this machine's.
+///
+/// A clock that is ahead makes the token expire sooner here, so the token's own `iat` suffices. One that is behind makes it
+/// last longer here than its `exp` says. `Date`, which a proxy may have set, must then agree with `iat`.
+fn skew(date_skew: Option<i64>, iat: Option<i64>, now: i64) -> i64 {
+    let Some(by_token) = iat.map(|iat| iat.saturating_sub(now)) else { return 0 };
+    let is_behind = |skew: &i64| {
+        (-FURTHEST_BEHIND..0).contains(skew) && skew.abs_diff(by_token) <= DATE_TOLERANCE
+    };
+    if by_token >= 0 {
+        by_token
+    } else {
+        date_skew.filter(is_behind).map_or(0, |skew| skew.max(by_token))
+    }
+}
+
 /// Reads a number, which some servers send as a string.
 pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
@@ -124,6 +149,34 @@ mod tests {
 
     fn response(body: &str) -> Response {
         Response::of(400, body)
+    }
+
+    #[test]
+    fn date_counts_only_where_the_new_token_agrees() {
+        const NOW: i64 = 1_800_000_000;
+        const HOUR: i64 = 3600;
+        // The skew by `Date`, the token's `iat` relative to now, and the skew that counts.
+        for (date, iat, expected) in [
+            (Some(0), 0, 0),
+            (Some(HOUR), HOUR, HOUR),
+            (Some(-HOUR), -HOUR, -HOUR),
+            (Some(-8 * HOUR), -8 * HOUR, -8 * HOUR),
+            (Some(-300), -330, -300),
+            (Some(-330), -300, -300),
+            (None, HOUR, HOUR),
+            (None, -HOUR, 0),
+            (Some(0), -HOUR, 0),
+            (Some(-HOUR), 0, 0),
+            (Some(-HOUR), -2 * HOUR, 0),
+            (Some(-27 * 365 * 24 * HOUR), 0, 0),
+            (Some(-27 * 365 * 24 * HOUR), -27 * 365 * 24 * HOUR, 0),
+            (Some(72 * 365 * 24 * HOUR), 0, 0),
+            (Some(-25 * HOUR), -25 * HOUR, 0),
+            (Some(i64::MIN), i64::MIN, 0),
+        ] {
+            assert_eq!(skew(date, Some(NOW.saturating_add(iat)), NOW), expected, "{date:?} {iat}");
+        }
+        assert_eq!(skew(Some(-HOUR), None, NOW), 0, "a token without iat");
     }
 
     #[test]

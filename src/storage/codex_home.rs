@@ -1,7 +1,7 @@
 //! Finds and reads Codex's login: the file `auth.json` in `CODEX_HOME`, or an item of the keyring.
 
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
+use crate::login::{Login, significant_skew};
 use crate::storage::CachedLogin;
 use crate::storage::auth_json::{AuthJson, Content};
 use crate::storage::codex_config::{CodexConfig, Store};
@@ -97,7 +97,7 @@ impl CodexHome {
     /// before the login: a login is never judged by the skew of an older one.
     fn skew(&self) -> i64 {
         // One that cannot be read, such as that of another user, must not keep a good token back.
-        self.login_dir.skew().load().ok().flatten().unwrap_or(0)
+        significant_skew(self.login_dir.skew().load().ok().flatten())
     }
 
     /// Returns the document that Codex would read, and its location.

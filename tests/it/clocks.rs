@@ -78,3 +78,96 @@ fn clock_difference_of_seconds_is_ignored() {
     assert_eq!(status(&gateway.machine, "--profile company")["clock_skew"], 0);
     assert_eq!(read(&gateway.logins()[0])["skew"], 0);
 }
+
+/// `Date` headers of proxies, and of servers whose clock lost its battery.
+const WRONG_DATES: [&str; 8] = [
+    "Sat, 01 Jan 2000 00:00:00 GMT",
+    "Thu, 31 Dec 2099 23:59:59 GMT",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "yesterday",
+    "0",
+    "\u{e9}",
+    "",
+];
+
+#[test]
+fn wrong_or_missing_date_does_not_change_the_lifetime_of_codexs_token() {
+    for date in WRONG_DATES {
+        let machine = Machine::with(|s| {
+            s.date = Some(date.into());
+            s.access_token_lifetime = Duration::from_secs(1800);
+        });
+        machine.sign_in(-2 * HOUR);
+        let token = machine.token();
+        let status = status(&machine, "");
+        assert_eq!(status["clock_skew"], 0, "{date}");
+        let end = jwt_claim(&token, "exp");
+        assert_eq!(seconds(&status["expires_at"]), end, "{date}");
+        assert!(!machine.own("skew").exists(), "{date}");
+    }
+}
+
+#[test]
+fn wrong_or_missing_date_does_not_change_the_lifetime_of_our_token() {
+    for (date, form) in
+        WRONG_DATES.into_iter().flat_map(|date| [(date, TokenForm::Jwt), (date, TokenForm::Opaque)])
+    {
+        let gateway = Gateway::with("", |s| {
+            s.date = Some(date.into());
+            s.access_token_lifetime = Duration::from_secs(1800);
+            s.standard.access_tokens = form;
+        });
+        gateway.sign_in();
+        let status = status(&gateway.machine, "--profile company");
+        assert_eq!(status["clock_skew"], 0, "{date}");
+        let left = seconds(&status["expires_at"]) - jiff::Timestamp::now().as_second();
+        assert!((1700..=1800).contains(&left), "{date} {form:?}: {left}");
+    }
+}
+
+/// A server whose whole clock is years behind or ahead issues tokens that do not last longer than they say.
+#[test]
+fn token_of_a_server_in_another_year_lasts_no_longer_than_it_says() {
+    let year = 365 * 24 * HOUR;
+    for ahead in [-26 * year, 73 * year, -25 * HOUR] {
+        let machine = Machine::with(|s| {
+            s.clock_ahead = ahead;
+            s.access_token_lifetime = Duration::from_secs(1800);
+        });
+        machine.sign_in(-2 * HOUR - year);
+        // A clock that is years behind is an error with a hint.
+        machine.std_command("get --wait 20s").output().unwrap();
+        let end = seconds(&status(&machine, "")["expires_at"]);
+        assert!(end - jiff::Timestamp::now().as_second() <= 1800, "{ahead}: {end}");
+    }
+}
+
+/// An older renewal recorded that the clock is behind; the next one has no `Date`.
+#[test]
+fn skew_of_an_older_token_does_not_lengthen_a_new_one() {
+    for date in ["", "Sat, 01 Jan 2000 00:00:00 GMT"] {
+        let machine = Machine::with(|s| s.clock_ahead = -HOUR);
+        machine.sign_in(-2 * HOUR);
+        let token = machine.token();
+        let skew = status(&machine, "")["clock_skew"].as_i64().unwrap();
+        assert!((skew + HOUR).abs() < 60, "{skew}");
+        machine.issuer.set(|s| (s.clock_ahead, s.date) = (0, Some(date.into())));
+        machine.refuse(&token);
+        let token = machine.token();
+        let status = status(&machine, "");
+        assert_eq!(status["clock_skew"], 0);
+        assert_eq!(seconds(&status["expires_at"]), jwt_claim(&token, "exp"));
+    }
+}
+
+fn seconds(rfc3339: &Value) -> i64 {
+    rfc3339.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
+fn jwt_claim(token: &str, name: &str) -> i64 {
+    use base64::Engine;
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    serde_json::from_slice::<Value>(&payload).unwrap()[name].as_i64().unwrap()
+}

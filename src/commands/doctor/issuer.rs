@@ -3,7 +3,6 @@
 use crate::commands::doctor::report::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
-use crate::login::significant_skew;
 use crate::oauth::http::{Http, Response};
 use crate::oauth::network_error::proxy_for;
 use crate::profile::Profile;
@@ -39,9 +38,9 @@ fn check_status(report: &mut Report, url: &str, response: &Response) {
 }
 
 fn check_clock(report: &mut Report, url: &str, response: &Response) {
-    match response.skew {
+    match response.date_skew {
         None => report.ok("clock", format!("{} sends no time to compare with", host(url))),
-        Some(skew) if significant_skew(Some(skew)) == 0 => {
+        Some(skew) if skew.unsigned_abs() <= 30 => {
             report.ok("clock", "the same as the issuer's");
         }
         Some(skew) => report.warn("clock", wrong_clock(skew), "to see the time here, run: date"),

@@ -72,7 +72,10 @@ async fn connection(
 ) {
     let service = service_fn(|request| serve(shared.clone(), request));
     // An error means that the client hung up, or is an injected fault.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Returns an error to make hyper close the connection without a byte.
@@ -115,9 +118,12 @@ async fn answer(shared: Arc<Shared>, mut request: Request) -> io::Result<Respons
     shared.finish(&request, endpoint, answer.as_ref().map(|a| a.status), outcome);
 
     let mut answer = answer.ok_or(io::ErrorKind::ConnectionAborted)?;
-    let ahead = shared.lock().settings.clock_ahead;
-    if ahead != 0 {
-        answer.headers.push(("Date".into(), date(ahead)));
+    let date = {
+        let settings = &shared.lock().settings;
+        settings.date.clone().unwrap_or_else(|| date(settings.clock_ahead))
+    };
+    if !date.is_empty() {
+        answer.headers.push(("Date".into(), date));
     }
     let spent = answer.spends.take();
     reply(answer, |body| {

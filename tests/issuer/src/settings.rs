@@ -86,6 +86,8 @@ pub struct Settings {
     pub introspection: Option<Introspection>,
     /// Seconds that this server's clock is ahead, in `Date` and in tokens.
     pub clock_ahead: i64,
+    /// `Date` in responses instead of that clock's time; the empty text sends none.
+    pub date: Option<String>,
     /// Settings of the standard dialect.
     pub standard: Standard,
 }
@@ -180,6 +182,7 @@ impl Default for Settings {
             access_token_age: Duration::ZERO,
             introspection: None,
             clock_ahead: 0,
+            date: None,
             standard: Standard::default(),
         }
     }
