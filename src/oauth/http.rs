@@ -4,7 +4,8 @@
 
 use crate::clock::{self, Stopwatch};
 use crate::error::{Error, Kind, Result};
-use crate::oauth::network_error::{no_response, proxy_for};
+use crate::oauth::network_error::no_response;
+use crate::oauth::proxy::Proxies;
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::host;
@@ -69,10 +70,11 @@ impl From<RequestError> for Error {
 pub type Field<'a> = (&'a str, &'a str);
 
 pub struct Http {
-    /// Uses the proxies of the environment.
     client: reqwest::Client,
     /// Uses no proxy: for servers on this machine.
     local: reqwest::Client,
+    /// The proxies that `client` uses.
+    proxies: Proxies,
     /// For one request, including the response body.
     timeout: Duration,
     runtime: Option<Runtime>,
@@ -92,7 +94,7 @@ impl Http {
     /// It takes proxies from the environment and follows no redirects, so that no token reaches another host.
     ///
     /// # Errors
-    /// `Usage` if `extra_ca` has no certificates, `Network` if HTTPS cannot be set up.
+    /// `Usage` if `extra_ca` has no certificates or a proxy variable cannot be read, `Network` if HTTPS cannot be set up.
     pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -108,14 +110,17 @@ impl Http {
                 .caused_by(error)
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
-        let client = builder().tls_certs_merge(extra_ca).build().map_err(cannot)?;
+        let proxies = Proxies::from_environment()?;
+        let of_url = proxies.clone();
+        let proxy = reqwest::Proxy::custom(move |url| of_url.for_url(url.as_str()));
+        let client = builder().proxy(proxy).tls_certs_merge(extra_ca).build().map_err(cannot)?;
         // Plain http needs no certificates, and loading the platform's takes longer than a local renewal.
         let local = builder().no_proxy().tls_certs_only([]).build().map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
-        Ok(Self { client, local, timeout: TIMEOUT, runtime: Some(runtime) })
+        Ok(Self { client, local, proxies, timeout: TIMEOUT, runtime: Some(runtime) })
     }
 
     /// Chooses the client for `url`. Plain http is allowed only for loopback, see [`crate::urls::is_secure`].
@@ -167,7 +172,7 @@ impl Http {
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
         let watch = Stopwatch::start();
         let request = request.header("accept", "application/json").timeout(self.timeout);
-        let request = request.build().map_err(|error| failed(url, error))?;
+        let request = request.build().map_err(|error| self.failed(url, error))?;
         let (method, target) = (request.method().clone(), request.url().clone());
         let result = self.execute(url, request);
         trace::tell(|| Event::Request {
@@ -187,7 +192,7 @@ impl Http {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         runtime.block_on(async {
             let response = self.client(url).execute(request).await;
-            let response = response.map_err(|error| failed(url, error))?;
+            let response = response.map_err(|error| self.failed(url, error))?;
             let head = Response {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),
@@ -199,13 +204,14 @@ impl Http {
             Ok(Response { body, ..head })
         })
     }
-}
 
-fn failed(url: &str, error: reqwest::Error) -> RequestError {
-    if error.is_connect() || error.is_builder() {
-        return RequestError::NotSent(no_response(url, error, proxy_for(url).as_ref()));
+    fn failed(&self, url: &str, error: reqwest::Error) -> RequestError {
+        if error.is_connect() || error.is_builder() {
+            let proxy = self.proxies.for_url(url);
+            return RequestError::NotSent(no_response(url, error, proxy.as_ref()));
+        }
+        RequestError::NoResponse(no_response(url, error, None))
     }
-    RequestError::NoResponse(no_response(url, error, None))
 }
 
 async fn body(

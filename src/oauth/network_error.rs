@@ -2,26 +2,14 @@
 
 use crate::clock::rfc3339;
 use crate::error::{Error, Kind};
+use crate::oauth::proxy::without_password;
 use crate::urls::host;
-use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as Tls};
 use std::io;
 use url::Url;
 
 type Cause = dyn std::error::Error + 'static;
-
-/// Returns the URL of the proxy for `url`, without user and password. Plain http uses no proxy, because it is allowed only
-/// for servers on this machine.
-pub fn proxy_for(url: &str) -> Option<Url> {
-    let target = url.parse().ok().filter(|_| !url.starts_with("http://"))?;
-    let proxy = Matcher::from_system().intercept(&target)?;
-    let mut proxy = Url::parse(&proxy.uri().to_string()).ok()?;
-    // Both fail only for URLs without a host.
-    let _ = proxy.set_username("");
-    let _ = proxy.set_password(None);
-    Some(proxy)
-}
 
 /// Returns the error for a request to `url` that failed with `failed`. `proxy` is the proxy that failed to connect us.
 pub fn no_response(
@@ -35,7 +23,8 @@ pub fn no_response(
         let (what, hint) = tls_failure(failure);
         return error(format!("no answer from {host}: {what}")).hint(hint);
     }
-    let Some(proxy) = proxy.map(|proxy| crate::urls::host(proxy.as_str())) else {
+    let proxy = proxy.map(without_password);
+    let Some(proxy) = proxy.as_ref().map(|proxy| crate::urls::host(proxy.as_str())) else {
         return error(format!("no answer from {host}"))
             .caused_by(failed)
             .hint("check the network, and HTTPS_PROXY if you need a proxy; then try again");

@@ -222,3 +222,59 @@ fn tinyproxy_connects_with_its_password_only() {
     assert!(log.contains(&format!("CONNECT localhost:{server}")), "{log}");
     attack.tries(1);
 }
+
+#[test]
+fn variable_that_names_no_proxy_is_refused_before_a_request() {
+    let proxy = Proxy::start(Policy::Connect);
+    let address = proxy.url().replace("http://", "");
+    for (variable, value) in [
+        ("HTTPS_PROXY", format!("\"{}\"", proxy.url())),
+        ("https_proxy", format!("{}\r", proxy.url())),
+        ("https_proxy", format!("{} ", proxy.url())),
+        ("ALL_PROXY", format!("socks://ada:hidden@{address}")),
+        ("all_proxy", format!("http://ada:hid/den@{address}")),
+        ("NO_PROXY", "'localhost'".to_owned()),
+    ] {
+        let mut machine = trusting_machine();
+        machine.set(variable, &value);
+        for line in ["get --wait 20s --error-format json", "login --error-format json"] {
+            let output = machine.std_command(line).output().unwrap();
+            let says = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{variable} {line}: {says}");
+            assert!(says.contains(variable) && !says.contains("hid"), "{says}");
+        }
+        let doctor = machine.command("doctor").unwrap_err();
+        let says = String::from_utf8_lossy(&doctor.as_output().unwrap().stdout).into_owned();
+        assert!(says.contains(variable) && !says.contains("hid"), "{says}");
+        assert_eq!(machine.issuer.counts(), issuer::Counts::default(), "{variable}");
+        // The next call after the correction sends its request at once.
+        machine.set(variable, "");
+        assert!(machine.issuer.is_live_access_token(&machine.token()), "{variable}");
+        // A token that is valid is answered: the answer needs no network.
+        machine.set(variable, &value);
+        machine.token();
+    }
+    assert!(proxy.seen().is_empty());
+}
+
+#[test]
+fn patterns_and_ports_in_no_proxy_bypass_the_proxy() {
+    for (host, is_direct) in [
+        ("localhost:PORT", true),
+        ("*:PORT", true),
+        ("localhost:1", false),
+        ("*.localhost:1", false),
+    ] {
+        let (mut machine, proxy) = (trusting_machine(), Proxy::start(Policy::Connect));
+        let port = machine.issuer.url().rsplit(':').next().unwrap().to_owned();
+        machine.set("HTTPS_PROXY", &proxy.url());
+        machine.set("NO_PROXY", &host.replace("PORT", &port));
+        machine.token();
+        assert_eq!(proxy.seen().is_empty(), is_direct, "{host}");
+        let doctor = machine.command("doctor").unwrap();
+        let says = String::from_utf8(doctor.stdout).unwrap();
+        let expected =
+            if is_direct { "use no proxy".into() } else { format!("go through {}", proxy.url()) };
+        assert!(says.contains(&expected), "{says}");
+    }
+}

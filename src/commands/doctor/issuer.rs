@@ -4,7 +4,7 @@ use crate::commands::doctor::report::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
 use crate::oauth::http::{Http, Response};
-use crate::oauth::network_error::proxy_for;
+use crate::oauth::proxy::{Proxies, without_password};
 use crate::profile::Profile;
 use crate::urls::host;
 
@@ -15,9 +15,16 @@ pub fn check(report: &mut Report, profile: &Profile) {
     let Some(url) = report.value("issuer", profile.token_endpoint(&profile.client)) else { return };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
-    if let Some(proxy) = proxy_for(&url) {
-        report.ok("proxy", format!("requests to {} go through {proxy}", host(&url)));
-    }
+    let Some(proxies) = report.value("proxy", Proxies::from_environment()) else { return };
+    report.ok(
+        "proxy",
+        match proxies.for_url(&url) {
+            Some(proxy) => {
+                format!("requests to {} go through {}", host(&url), without_password(&proxy))
+            }
+            None => format!("requests to {} use no proxy", host(&url)),
+        },
+    );
     let http = Http::new(profile.extra_ca.as_deref());
     let Some(http) = report.value("https", http) else { return };
     match http.get(&url) {
