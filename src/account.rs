@@ -3,6 +3,7 @@
 //! Signatures are not checked here: the tokens came from the issuer over TLS or from the user's own files. ID tokens
 //! of standard issuers are validated before they are stored, see [`crate::oauth::id_token`].
 
+use crate::visible::{is_hidden, without_hidden};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -41,9 +42,9 @@ fn numeric_date(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
 }
 
-/// Text without control characters, because it is shown on terminals and written into protocol lines.
+/// Text without hidden characters, because it is shown on terminals and written into protocol lines.
 fn text(value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|text| !text.is_empty() && !text.contains(char::is_control));
+    let text = value.as_str().filter(|text| !text.is_empty() && !text.contains(is_hidden));
     text.map(str::to_owned)
 }
 
@@ -78,21 +79,21 @@ fn email(claims: &Value) -> (Option<String>, bool) {
 /// The user and workspace of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub email: Option<String>,
     /// Whether the issuer says that the address is the user's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub email_verified: bool,
     /// `preferred_username` of a standard issuer. Users may be able to choose it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub name: Option<String>,
     /// The workspace: `chatgpt_account_id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub account_id: Option<String>,
     /// The user: `chatgpt_user_id`, or `sub` of other issuers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub user_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub plan: Option<String>,
 }
 
@@ -265,8 +266,10 @@ mod tests {
     }
 
     #[test]
-    fn name_with_control_characters_is_dropped() {
-        for email in ["a\nb", "a\u{1b}[2Jb", "a\u{9b}b", ""] {
+    fn name_with_hidden_characters_is_dropped() {
+        for email in
+            ["a\nb", "a\u{1b}[2Jb", "a\u{9b}b", "a\u{202e}b", "a\u{200b}b", "\u{2066}a", ""]
+        {
             let account = Account::from_tokens([token(&json!({"email": email})).as_str()]);
             assert_eq!(account.email, None, "{email:?}");
         }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
+use crate::visible::is_hidden;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
@@ -96,5 +97,5 @@ pub fn note(profile: &Profile, action: Action, login: Option<&Login>, failed: Op
 }
 
 fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    text.chars().filter(|c| !is_hidden(*c)).take(100).collect()
 }

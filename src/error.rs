@@ -1,6 +1,7 @@
 //! What can fail: the kind that a program acts on, the message and hint that the user reads, and the cause.
 
 use crate::verification::Verification;
+use crate::visible::visible;
 use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
@@ -101,7 +102,7 @@ impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: visible(&message.into()),
             source: None,
             hint: None,
             command: None,
@@ -125,7 +126,8 @@ impl Error {
         while let (false, Some(inner)) = (cause.is::<Self>(), cause.source()) {
             cause = inner;
         }
-        self.message = format!("{}: {}", self.message, without_error_number(&cause.to_string()));
+        let cause = visible(&without_error_number(&cause.to_string()));
+        self.message = format!("{}: {cause}", self.message);
         self.source = Some(source);
         self
     }
@@ -137,12 +139,12 @@ impl Error {
 
     /// Changes the whole text.
     pub fn map_text(mut self, change: impl FnOnce(&str) -> String) -> Self {
-        self.message = change(&self.message);
+        self.message = visible(&change(&self.message));
         self
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(visible(&hint.into()));
         self
     }
 

@@ -40,3 +40,4 @@ pub mod trace;
 pub mod urls;
 pub mod values;
 pub mod verification;
+pub mod visible;

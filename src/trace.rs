@@ -4,6 +4,7 @@
 
 use crate::clock;
 use crate::error::Kind;
+use crate::visible::visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -140,8 +141,8 @@ impl Outputs {
         if self.stderr {
             let known = fields.iter().filter(|(_, value)| !value.is_null());
             let text = known.map(text).collect::<Vec<_>>().join(" ");
-            let text = text.replace(char::is_control, "?");
-            let _ = stderr().write_all(format!("codex-credential: {text}\n").as_bytes());
+            let _ =
+                stderr().write_all(format!("codex-credential: {}\n", visible(&text)).as_bytes());
         }
         if let Some(mut file) = self.file.as_ref() {
             let at = clock::timestamp().to_string();

@@ -1,6 +1,7 @@
 //! Values of the configuration, checked when they are read.
 
 use crate::urls::is_secure;
+use crate::visible::is_hidden;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Borrow;
@@ -93,7 +94,7 @@ checked_string!(
 );
 
 fn is_one_line(text: &str) -> bool {
-    !text.is_empty() && !text.contains(char::is_control)
+    !text.is_empty() && !text.contains(is_hidden)
 }
 
 fn is_host(host: &str) -> bool {

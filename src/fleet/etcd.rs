@@ -11,6 +11,8 @@ use crate::storage::records::Record;
 use crate::storage::seal::Seal;
 use crate::storage::shared::{Host, HostAction};
 use crate::tokens::Fingerprint;
+#[cfg(unix)]
+use crate::visible::visible;
 use etcd_client::{PutOptions, TxnOp};
 use serde::Serialize;
 use std::rc::Rc;
@@ -104,7 +106,7 @@ fn to_json(value: &impl Serialize) -> Vec<u8> {
 
 #[cfg(unix)]
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    visible(&rustix::system::uname().nodename().to_string_lossy())
 }
 
 #[cfg(not(unix))]

@@ -9,11 +9,10 @@ use crate::oauth::http::Response;
 use crate::oauth::response::number;
 use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
-use crate::verification::Verification;
+use crate::verification::{Verification, is_user_code, is_web_page};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-use url::Url;
 
 /// Lifetime of a device code, if the response has none, and pause between two polls (RFC 8628 §3.2), in seconds.
 /// RFC 8628 requires a lifetime; some servers omit it.
@@ -72,20 +71,6 @@ pub(super) fn device_authorization(
         rules: AccountRules::default(),
         approval: None,
     })
-}
-
-/// Whether `code` fits on one line of a terminal and in a one-line error.
-fn is_user_code(code: &str) -> bool {
-    (1..=64).contains(&code.len())
-        && code.chars().all(|c| c == ' ' || c.is_ascii_graphic())
-        && code.trim().len() == code.len()
-}
-
-/// Whether `url` can be shown on one line and opened in a browser.
-fn is_web_page(url: &str) -> bool {
-    let scheme = Url::parse(url).map(|url| url.scheme().to_owned());
-    let is_one_line = !url.contains(|c: char| c.is_control() || c.is_whitespace());
-    is_one_line && scheme.is_ok_and(|scheme| ["https", "http"].contains(&scheme.as_str()))
 }
 
 /// What the user's approval brought.
@@ -231,15 +216,6 @@ mod tests {
             pause(&mut polling, PollResponse::Unavailable);
         }
         assert_eq!(pause(&mut polling, PollResponse::Unavailable), 60);
-    }
-
-    #[test]
-    fn verification_url_that_is_not_a_web_page_is_rejected() {
-        assert!(is_web_page("https://a.example/device?user_code=A-B"));
-        for url in ["file:///etc/passwd", "javascript:alert(1)", "https://a.example/\u{1b}[2J", ""]
-        {
-            assert!(!is_web_page(url), "{url}");
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::login::FURTHEST_BEHIND;
 use crate::oauth::http::Response;
 use crate::tokens::{Secret, TokenResponse, is_valid_token, wipe};
 use crate::urls::host;
+use crate::visible::visible;
 use serde_json::Value;
 
 impl Response {
@@ -131,10 +132,9 @@ pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// Returns at most 200 characters of a server's text that are safe on a terminal. Error codes, descriptions and URLs
-/// consist of these (RFC 6749 §5.2).
+/// Returns at most 200 characters of a server's text, safe on a terminal.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()).take(200).collect()
+    visible(text).chars().take(200).collect()
 }
 
 /// Like [`printable`], without words of more than 40 characters: a server may repeat a token that we sent.
@@ -188,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn text_of_a_server_is_shown_without_secrets_and_control_characters() {
+    fn text_of_a_server_is_shown_without_secrets_and_with_visible_control_characters() {
         let token = "rt_0123456789012345678901234567890123456789";
         let text = format!("the token {token} is used");
         assert_eq!(without_secrets(&text), "the token ... is used");
-        assert_eq!(without_secrets("a\u{1b}[2J\u{202e}b\nc"), "a[2Jb c");
+        assert_eq!(without_secrets("a\u{1b}[2J\u{202e}b\nc"), r"a\u{1b}[2J\u{202e}b c");
     }
 }

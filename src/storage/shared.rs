@@ -3,6 +3,7 @@
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Result};
 use crate::verification::Verification;
+use crate::visible::made_visible;
 use serde::{Deserialize, Serialize};
 
 /// A storage that several hosts share. The defaults are those of a storage of this machine.
@@ -58,7 +59,9 @@ impl<T> SignInLock for T {}
 /// A machine, or a container that has its own state folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
+    #[serde(deserialize_with = "made_visible")]
     pub id: String,
+    #[serde(deserialize_with = "made_visible")]
     pub name: String,
 }
 

@@ -63,6 +63,7 @@ mod replaced;
 mod restored;
 mod rules;
 mod secrets;
+mod server_text;
 mod sign_in_locks;
 mod status;
 mod storage;

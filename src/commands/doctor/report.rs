@@ -1,6 +1,7 @@
 //! What the checks found, as text or as JSON.
 
 use crate::error::{Error, Result};
+use crate::visible::visible;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write;
@@ -62,7 +63,7 @@ impl Report {
         for Check { name, level, found, next } in &self.0 {
             let level = level.replace("failure", "FAILURE");
             let next = next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
-            let line = format!("{level:<9}{name:<13}{found}{next}").replace(char::is_control, "?");
+            let line = visible(&format!("{level:<9}{name:<13}{found}{next}"));
             writeln!(text, "{line}").expect("writing to a string does not fail");
         }
         (text, code)
