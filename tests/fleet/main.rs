@@ -88,6 +88,7 @@ fn main() -> ExitCode {
         keys::keys_can_be_replaced_while_the_fleet_runs,
         guide::documented_setup_works,
         reports::doctor_checks_endpoints_identity_and_role,
+        reports::hidden_characters_of_another_host_are_visible_or_refused,
         reports::renewal_is_traced_and_in_the_audit_log_of_its_host_only,
         connections::host_without_client_certificate_gets_no_token,
         connections::wrong_etcd_password_is_a_configuration_error,

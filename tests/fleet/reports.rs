@@ -73,3 +73,44 @@ pub fn renewal_is_traced_and_in_the_audit_log_of_its_host_only(cluster: &Cluster
     assert!(audit(&host).contains("renewal"), "{}", audit(&host));
     assert!(!audit(&other).contains("renewal"), "{}", audit(&other));
 }
+
+/// Records of a host, or of somebody who can write to etcd and knows the recipients.
+pub fn hidden_characters_of_another_host_are_visible_or_refused(cluster: &Cluster) {
+    use base64::Engine;
+    use serde_json::json;
+    let fleet = Fleet::new(cluster.endpoints());
+    let host = fleet.host();
+    fleet.sign_in(&host, 3600);
+    let keys = cluster.keys(&fleet.prefix);
+    let key = keys.iter().find(|key| key.ends_with("/access")).unwrap();
+    let mut record: Value = serde_json::from_str(&cluster.value(key)).unwrap();
+    record["name"] = "other\u{1b}[2J\u{202e}host".into();
+    cluster.ctl(&["put", key, &record.to_string()]).unwrap();
+    let report = String::from_utf8(host.run("fleet status").stdout).unwrap();
+    assert!(report.contains(r"other\u{1b}[2J\u{202e}host"), "{report:?}");
+    let mut put_pending = |code: &str, uri: &str| {
+        let pending = json!({
+            "issuer": fleet.issuer.url(), "client_id": "c", "device_code": "d", "interval": 5, "rules": {
+                "account": null, "required_account": null, "required_workspace": null,
+            }, "approval": null, "verification_uri": uri, "user_code": code,
+            "expires_at": "2099-01-01T00:00:00Z",
+        });
+        let sealed = age::encrypt(&fleet.writers.to_public(), pending.to_string().as_bytes());
+        record["sealed"] = base64::engine::general_purpose::STANDARD.encode(sealed.unwrap()).into();
+        let key = key.replace("/access", "/pending");
+        cluster.ctl(&["put", &key, &record.to_string()]).unwrap();
+        host.json("fleet status --json")["pending"].clone()
+    };
+    let page = "https://a.example/device";
+    assert_eq!(put_pending("ABCD-1234", page)["user_code"], "ABCD-1234");
+    for (code, uri) in [
+        ("ABCD\u{202e}1234", page),
+        ("ABCD\u{1b}[2J", page),
+        ("ABCD\u{200b}", page),
+        ("ABCD-1234", "https://a.example/\u{2066}"),
+        ("ABCD-1234", "https://a.example@evil.example/"),
+        ("ABCD-1234", "javascript:alert(1)"),
+    ] {
+        assert!(put_pending(code, uri).is_null(), "{code:?} {uri:?}");
+    }
+}
