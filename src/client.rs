@@ -1,10 +1,10 @@
 //! This program as a client of an authorization server (RFC 6749 §2).
 
 use crate::error::{Error, Kind, Result};
+use crate::read_file::read_regular;
 use crate::tokens::Secret;
 use crate::values::{EndpointUrl, OneLine};
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::PathBuf;
 
 /// The issuer and the client that a login was granted to: its refresh token goes to this issuer only.
@@ -65,9 +65,9 @@ impl Standard {
                 .hint("write the secret, and nothing else, on one line of that file")
                 .caused_by(cause)
         };
-        let text = fs::read_to_string(path).map_err(|error| unusable(error.into()))?;
-        let text = Secret::new(text);
-        let secret = text.expose().trim_end_matches(['\r', '\n']);
+        let bytes = read_regular(path).map_err(|error| unusable(error.into()))?;
+        let text = str::from_utf8(&bytes).map_err(|_| unusable("it is not valid UTF-8".into()))?;
+        let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() || secret.contains(char::is_control) {
             return Err(unusable("it is not one line".into()));
         }

@@ -63,7 +63,7 @@ pub fn absolute(variable: &str, path: PathBuf) -> Result<PathBuf> {
         "is not an absolute path"
     };
     let hint = "write the whole path: ~ and variables in it are not expanded";
-    Err(Error::new(Kind::Usage, format!("{variable} {problem}: {path:?}")).hint(hint))
+    Err(Error::new(Kind::Usage, format!("{variable} {problem}: {}", path.display())).hint(hint))
 }
 
 /// The XDG strategy ignores relative XDG variables, as the specification demands.

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod answer;
 pub mod commands;
 pub mod configure;
+pub mod read_file;
 pub mod renewal;
 
 pub mod account_policy;

@@ -5,6 +5,7 @@
 
 use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
+use crate::read_file::{Bytes, read_regular};
 use crate::storage::etcd_settings::Settings;
 use crate::trace::{self, Event};
 use etcd_client::{
@@ -12,14 +13,12 @@ use etcd_client::{
     WatchOptions,
 };
 use std::cell::OnceCell;
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 /// How long one endpoint has for one answer.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -250,8 +249,8 @@ fn tls_options(settings: &Settings) -> Result<TlsOptions> {
     Ok(tls)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    fs::read(path).context("read", path).map(Zeroizing::new)
+fn read(path: &Path) -> Result<Bytes> {
+    read_regular(path).context("read", path)
 }
 
 fn no_answer(failures: &[String]) -> Error {

@@ -1,13 +1,13 @@
 //! Encrypts the records in etcd. The only file that uses age.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
+use crate::read_file::read_regular;
 use crate::storage::etcd_settings::Settings;
 use crate::values::OneLine;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, x25519};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -75,8 +75,8 @@ fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 /// # Errors
 /// `Storage` when the file cannot be read, or holds something else.
 pub fn identities(path: &Path) -> Result<Vec<Box<dyn age::Identity + Send + Sync>>> {
-    let file = File::open(path).context("read", path)?;
-    IdentityFile::from_buffer(BufReader::new(file))
+    let file = read_regular(path).context("read", path)?;
+    IdentityFile::from_buffer(file.as_slice())
         .and_then(|file| file.into_identities().map_err(io::Error::other))
         .context("use the identity in", path)
 }

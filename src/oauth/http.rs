@@ -6,13 +6,14 @@ use crate::clock::{self, Stopwatch};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::no_response;
 use crate::oauth::proxy::Proxies;
+use crate::read_file::read_regular;
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::host;
 use bytes::Bytes;
 use reqwest::redirect;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
@@ -98,6 +99,7 @@ impl Http {
     pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        check_platform_certificates()?;
         let extra_ca = extra_ca.map(certificates).transpose()?.unwrap_or_default();
         let builder = || {
             reqwest::Client::builder()
@@ -254,13 +256,24 @@ fn date_skew(response: &reqwest::Response) -> Option<i64> {
     Some(http_date(header(response, "date")?)? - clock::now())
 }
 
+/// The TLS library reads the file of `SSL_CERT_FILE`, and would wait for the writer of a FIFO.
+#[expect(clippy::disallowed_methods, reason = "the library reads this variable, too")]
+fn check_platform_certificates() -> Result<()> {
+    let file = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let Some(file) = file.filter(|file| file.metadata().is_ok_and(|found| !found.is_file())) else {
+        return Ok(());
+    };
+    let what = format!("SSL_CERT_FILE names {}, which is not a regular file", file.display());
+    Err(Error::new(Kind::Usage, what).hint("correct or unset SSL_CERT_FILE"))
+}
+
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(Kind::Usage, format!("cannot use the certificates in {}", path.display()))
             .hint("CODEX_CA_CERTIFICATE names a file of PEM certificates")
             .caused_by(cause)
     };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.into()))?;
+    let pem = read_regular(path).map_err(|error| unusable(error.into()))?;
     let certificates =
         reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.into()))?;
     if certificates.is_empty() {

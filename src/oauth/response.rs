@@ -41,8 +41,8 @@ impl Response {
         };
         let now = clock::now();
         let (id_token, access_token) = (token("id_token"), token("access_token"));
-        let tokens = access_token.iter().chain(&id_token);
-        let iat = tokens.filter_map(|token| Claims::from_jwt(token.expose())?.iat).next();
+        let mut tokens = access_token.iter().chain(&id_token);
+        let iat = tokens.find_map(|token| Claims::from_jwt(token.expose())?.iat);
         let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());
         let tokens = TokenResponse {
             // A token response without an access token says nothing about the stored one.

@@ -40,7 +40,7 @@ enum Event {
 
 /// How a phase of the waiting ended.
 enum Outcome {
-    Found(Login),
+    Found(Box<Login>),
     Failed(Error),
     /// The process ended without an error, and the login does not do.
     Again,
@@ -131,7 +131,7 @@ impl<'a> Waiter<'a> {
         let mut phase = self.first_phase()?;
         loop {
             match self.wait_in_phase(&phase)? {
-                Outcome::Found(login) => return Ok(login),
+                Outcome::Found(login) => return Ok(*login),
                 Outcome::Again => phase = self.first_phase()?,
                 Outcome::Failed(error) => {
                     self.starts = 0;
@@ -246,7 +246,7 @@ impl<'a> Waiter<'a> {
     }
 
     fn found(&mut self) -> Result<Option<Outcome>> {
-        Ok((self.find)()?.map(Outcome::Found))
+        Ok((self.find)()?.map(|login| Outcome::Found(Box::new(login))))
     }
 
     fn queue_for(&self, lock: &Path) {

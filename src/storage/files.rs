@@ -4,22 +4,17 @@
 #[cfg(target_os = "linux")]
 use crate::error::{Error, Kind};
 use crate::error::{IoResultExt, Result};
+pub use crate::read_file::{Bytes, MAX_LENGTH};
+use crate::read_file::{open, read_open};
 use crate::storage::private::{self, Access};
 use std::fs::{self, File, Metadata, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
-use zeroize::Zeroizing;
-
-/// The longest file that is read or written, in bytes: many times the length of a login.
-pub const MAX_LENGTH: u64 = 4 * 1024 * 1024;
 
 const TEMPORARY_PREFIX: &str = ".codex-credential-";
 
 const MAX_ATTEMPTS: u32 = 5;
-
-/// The content of a file, overwritten in memory when it is dropped.
-pub type Bytes = Zeroizing<Vec<u8>>;
 
 /// Reads the file at `path`; `None` when it does not exist.
 ///
@@ -40,38 +35,14 @@ fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 /// As [`read`], for a file of our own. A link counts as no file; the next write replaces it.
 pub fn read_own(path: &Path) -> Result<Option<Bytes>> {
-    match private::open(path, Access::Read).and_then(read_file) {
+    match private::open(path, Access::Read).and_then(read_open) {
         Err(_) if path.is_symlink() => Ok(None),
         result => none_if_missing(result).context("read", path),
     }
 }
 
 fn read_whole(path: &Path) -> io::Result<Bytes> {
-    read_file(open(path)?)
-}
-
-fn read_file(file: File) -> io::Result<Bytes> {
-    // Room for all of it, because a growing buffer leaves unerased copies behind.
-    let length = file.metadata()?.len().min(MAX_LENGTH);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length + 1).unwrap_or(0)));
-    file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_LENGTH {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
-    }
-    Ok(bytes)
-}
-
-/// Opens without waiting, because opening a FIFO would wait for its writer.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
+    read_open(open(path)?)
 }
 
 /// Replaces the file at `path`, or creates it. It is 0600 from creation; then it gets the owner and

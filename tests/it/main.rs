@@ -36,6 +36,7 @@ mod erase;
 mod errors;
 #[macro_use]
 mod git;
+mod fifo;
 mod fuzzed;
 mod git_files;
 mod hostile_caller;
