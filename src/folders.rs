@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "codex-credential";
 
+/// The variable that names the home directory.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
 /// This program's folders. They need not exist yet.
 #[derive(Clone, Debug)]
 pub struct Folders {
@@ -20,14 +23,14 @@ impl Folders {
     /// Returns the folders of the user.
     ///
     /// # Errors
-    /// `Usage` if there is no home directory.
+    /// `Usage` if there is no home directory, or a relative one.
     pub fn of_user() -> Result<Self> {
         let strategy = strategy()?;
         // macOS and Windows have no state folder. On Windows, only the cache folder stays on this machine.
         let fallback = || if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };
         let runtime = strategy.runtime_dir().filter(|folder| is_private_memory(folder));
         Ok(Self {
-            state: strategy.state_dir().unwrap_or_else(fallback).join(NAME),
+            state: absolute(HOME, strategy.state_dir().unwrap_or_else(fallback).join(NAME))?,
             runtime: runtime.map(|folder| folder.join(NAME)),
         })
     }
@@ -36,9 +39,9 @@ impl Folders {
 /// Returns the folder of the configuration file.
 ///
 /// # Errors
-/// `Usage` if there is no home directory.
+/// `Usage` if there is no home directory, or a relative one.
 pub fn config() -> Result<PathBuf> {
-    Ok(strategy()?.config_dir().join(NAME))
+    absolute(HOME, strategy()?.config_dir().join(NAME))
 }
 
 /// Returns the user's home directory.
@@ -46,10 +49,9 @@ pub fn config() -> Result<PathBuf> {
 /// # Errors
 /// `Usage` if there is none, or if the variable is not an absolute path.
 pub fn home() -> Result<PathBuf> {
-    let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let none = || Error::new(Kind::Usage, "there is no home directory");
-    absolute(variable, home.ok_or_else(|| none().hint(format!("set {variable}")))?)
+    absolute(HOME, home.ok_or_else(|| none().hint(format!("set {HOME}")))?)
 }
 
 /// Returns `path`, the value of `variable`, if it is absolute. A relative path, which includes an unexpanded `~` or `$HOME`,
@@ -66,9 +68,8 @@ pub fn absolute(variable: &str, path: PathBuf) -> Result<PathBuf> {
     Err(Error::new(Kind::Usage, format!("{variable} {problem}: {}", path.display())).hint(hint))
 }
 
-/// The XDG strategy ignores relative XDG variables, as the specification demands.
+/// Ignores relative XDG variables, as the specification demands. Their defaults are relative where `HOME` is.
 fn strategy() -> Result<impl BaseStrategy> {
-    home()?;
     choose_native_strategy()
         .map_err(|_| Error::new(Kind::Usage, "there is no home directory").hint("set HOME"))
 }

@@ -72,7 +72,8 @@ pub fn config_path(
     if !has_home && !cfg!(windows) {
         return Ok((None, false));
     }
-    Ok((Some(folders::config()?.join("config.toml")), false))
+    // A home directory that cannot be used prevents no answer from a `CODEX_HOME` that can.
+    Ok((folders::config().ok().map(|folder| folder.join("config.toml")), false))
 }
 
 /// Loads the configuration, which is empty if there is no file.

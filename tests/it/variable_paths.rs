@@ -18,12 +18,15 @@ const NOT_ABSOLUTE: [&str; 9] = [
     "\"/a\"",
 ];
 
-/// Runs the program in `folder`, with the variables of `machine` and others.
+/// Runs the program in `folder`, with the variables of `machine` and others. `HOME` counts only without `CODEX_HOME`.
 fn run(machine: &Machine, folder: &Path, line: &str, changed: &[(&str, &str)]) -> Output {
     let mut command = machine.std_command(line);
     command.current_dir(folder);
     for (name, value) in changed {
         command.env(name, value);
+        if *name == "HOME" {
+            command.env_remove("CODEX_HOME").env_remove("XDG_STATE_HOME");
+        }
     }
     command.output().unwrap()
 }
