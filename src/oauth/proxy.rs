@@ -125,18 +125,15 @@ fn direct_host(entry: &str) -> Result<(String, Option<u16>), String> {
     if !entry.chars().all(is_known) {
         return Err("it contains a quote or another character that is in no host".into());
     }
-    let (host, port) = match (entry.strip_prefix('['), entry.rsplit_once(':')) {
-        (Some(rest), _) => {
-            let (address, after) =
-                rest.split_once(']').ok_or("an address has no closing bracket")?;
-            (address, after.strip_prefix(':'))
-        }
-        (None, Some((host, port))) if !host.contains(':') => (host, Some(port)),
+    // The colons of an address are no ports, unless brackets end the address.
+    let (host, port) = match entry.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
         _ => (entry, None),
     };
+    let host = host.replace(['[', ']'], "");
     let port = port.map(str::parse).transpose().map_err(|_| "a port is not a number")?;
     let below = host.strip_prefix('*').filter(|rest| rest.starts_with('.'));
-    Ok((below.unwrap_or(host).to_owned(), port))
+    Ok((below.unwrap_or(&host).to_owned(), port))
 }
 
 #[cfg(test)]
@@ -249,6 +246,8 @@ mod tests {
             ("::1", "https://[::1]"),
             ("[::1]", "https://[::1]:8443"),
             ("[::1]:8443", "https://[::1]:8443"),
+            ("[fe80::]/10", "https://[fe80::1]"),
+            ("fe80::/10", "https://[fe80::1]"),
             ("<local>,a.example", "https://a.example"),
         ] {
             assert!(is_direct(hosts, url), "{hosts} {url}");
@@ -265,8 +264,15 @@ mod tests {
         ] {
             assert!(!is_direct(hosts, url), "{hosts} {url}");
         }
-        for hosts in ["\"a.example\"", "'a.example,b'", "a.example:https", "a;b", "[::1", "$HOSTS"]
-        {
+        for hosts in [
+            "\"a.example\"",
+            "'a.example,b'",
+            "a.example:https",
+            "a;b",
+            "a:",
+            "https://a",
+            "$HOSTS",
+        ] {
             let error = of(&[("NO_PROXY", hosts)]).unwrap_err();
             assert!(error.text().contains("NO_PROXY"), "{}", error.text());
         }

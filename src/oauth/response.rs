@@ -42,7 +42,11 @@ impl Response {
         let now = clock::now();
         let (id_token, access_token) = (token("id_token"), token("access_token"));
         let mut tokens = access_token.iter().chain(&id_token);
-        let iat = tokens.find_map(|token| Claims::from_jwt(token.expose())?.iat);
+        let iat = tokens.find_map(|token| {
+            let claims = Claims::from_jwt(token.expose())?;
+            // A token that expires before it is issued says nothing about a clock.
+            claims.iat.filter(|iat| claims.exp.is_none_or(|exp| *iat <= exp))
+        });
         let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());
         let tokens = TokenResponse {
             // A token response without an access token says nothing about the stored one.

@@ -78,3 +78,16 @@ pub fn keys_can_be_replaced_while_the_fleet_runs(cluster: &Cluster) {
         );
     }
 }
+
+pub fn identity_that_is_no_regular_file_is_an_error_at_once(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let host = fleet.host();
+    fleet.sign_in(&host, 3600);
+    let identity = host.home.path().join("identity");
+    fs::remove_file(&identity).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &identity, 0o600.into()).unwrap();
+    let output = host.run("status");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(says.contains("identity") && says.contains("regular"), "{says}");
+}

@@ -171,3 +171,15 @@ fn jwt_claim(token: &str, name: &str) -> i64 {
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
     serde_json::from_slice::<Value>(&payload).unwrap()[name].as_i64().unwrap()
 }
+
+/// Some issuers write `iat` in milliseconds.
+#[test]
+fn iat_after_exp_does_not_shorten_the_lifetime() {
+    let gateway = Gateway::with("", |s| {
+        s.access_token_lifetime = Duration::from_secs(1800);
+        s.standard.id_token_claims.insert("iat".into(), 1_900_000_000_000_i64.into());
+    });
+    let token = gateway.sign_in();
+    assert_eq!(gateway.token(), token);
+    assert_eq!(status(&gateway.machine, "--profile company")["clock_skew"], 0);
+}
