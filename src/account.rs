@@ -147,7 +147,7 @@ impl Account {
     }
 
     /// Whether `username` names this account. An e-mail address does so only if the issuer says that it is the user's:
-    /// elsewhere anybody may enter the address of somebody else.
+    /// otherwise a user may have entered the address of another user.
     pub fn is_named(&self, username: &str) -> bool {
         if is_address(username) {
             let email = self.email.as_deref().filter(|_| self.email_verified);
@@ -156,7 +156,7 @@ impl Account {
         self.other_names().any(|name| name == username) || self.username() == username
     }
 
-    /// Returns user name and ids. One that looks like an e-mail address is left out: nobody has verified it.
+    /// Returns user name and ids. A name that looks like an e-mail address is left out, because it is not verified.
     fn other_names(&self) -> impl Iterator<Item = &str> {
         let names = [&self.name, &self.account_id, &self.user_id];
         names.into_iter().flatten().map(String::as_str).filter(|name| !is_address(name))

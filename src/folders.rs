@@ -55,7 +55,7 @@ pub fn home() -> Result<PathBuf> {
 }
 
 /// Returns `path`, the value of `variable`, if it is absolute. A relative path, which includes an unexpanded `~` or `$HOME`,
-/// would put a login into the caller's working folder, or read a file that somebody else put there.
+/// would put a login into the caller's working folder, or read a file that another user put there.
 pub fn absolute(variable: &str, path: PathBuf) -> Result<PathBuf> {
     let problem = if path.as_os_str().to_string_lossy().contains(char::is_control) {
         "contains a control character"

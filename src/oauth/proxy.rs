@@ -93,10 +93,12 @@ fn proxy(text: &str) -> Result<Url, String> {
     let (scheme, _) = text.split_once("://").unwrap_or(("http", text));
     let scheme = scheme.to_ascii_lowercase();
     if !SCHEMES.contains(&&*scheme) {
-        let is_word =
-            (1..=16).contains(&scheme.len()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
-        let scheme = if is_word { format!("{scheme}://") } else { "what it begins with".into() };
-        return Err(format!("{scheme} is no kind of proxy that is supported"));
+        let is_word = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        return Err(if is_word && scheme.len() <= 16 {
+            format!("{scheme}:// is not a supported kind of proxy")
+        } else {
+            "it does not begin with http:// or another kind of proxy".into()
+        });
     }
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let is_host = |host: &str| {

@@ -115,7 +115,7 @@ impl Response {
 /// How far `Date` and `iat` may differ, in seconds: some servers date tokens back a little.
 const DATE_TOLERANCE: u64 = 60;
 
-/// Returns how many seconds the clock by which the server issued a token at `iat` is ahead of this machine's.
+/// Returns how many seconds the server's clock is ahead of this machine's, for a token that the server issued at `iat`.
 ///
 /// A clock that is ahead makes the token expire sooner here, so the token's own `iat` suffices. One that is behind makes it
 /// last longer here than its `exp` says. `Date`, which a proxy may have set, must then agree with `iat`.

@@ -74,7 +74,7 @@ pub fn renewal_is_traced_and_in_the_audit_log_of_its_host_only(cluster: &Cluster
     assert!(!audit(&other).contains("renewal"), "{}", audit(&other));
 }
 
-/// Records of a host, or of somebody who can write to etcd and knows the recipients.
+/// Records of a hostile host, which can write to etcd and knows the recipients.
 pub fn hidden_characters_of_another_host_are_visible_or_refused(cluster: &Cluster) {
     use base64::Engine;
     use serde_json::json;

@@ -1,4 +1,4 @@
-//! Certificate and secret files that are FIFOs, devices or folders: an error at once, although nobody writes to the FIFO.
+//! Certificate and secret files that are FIFOs without a writer, devices or folders: an error at once.
 
 use crate::gateway::Gateway;
 use crate::machine::Machine;

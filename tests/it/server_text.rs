@@ -1,4 +1,5 @@
-//! Text that a server sends and we show: what is invisible, or changes how the rest is shown, is refused or made visible.
+//! Text that a server sends and we show: invisible characters, and those that change how other text is shown, are refused
+//! or made visible.
 
 use crate::gateway::Gateway;
 use crate::machine::{Machine, ada};

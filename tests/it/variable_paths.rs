@@ -1,4 +1,4 @@
-//! Path variables that are relative, or whose `~` or `$HOME` nobody expanded: the caller's working folder stays empty.
+//! Path variables that are relative, or have an unexpanded `~` or `$HOME`: the caller's working folder stays empty.
 
 use crate::machine::{Machine, files};
 use std::fs;
