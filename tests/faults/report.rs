@@ -3,7 +3,7 @@
 use crate::attack::{Table, record};
 use crate::scene::Outcome;
 
-/// Records the outcomes for docs/security.md. Panics if a try lost something.
+/// Records the outcomes. Panics if a try lost something.
 pub fn report(attack: &str, test: &str, results: Vec<Result<Outcome, String>>) {
     let count = |left| results.iter().filter(|result| **result == Ok(left)).count();
     let tried = results.len() - count(Outcome::NotReached);

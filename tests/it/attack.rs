@@ -1,5 +1,5 @@
-//! Records the result of an attack as a row for docs/security.md, appended to the file that `ATTACKS` names. `.ci/attacks`
-//! makes the tables from these rows.
+//! Appends the result of an attack as a row to the file that `ATTACKS` names. `.ci/attack-tables` fails if a row says that
+//! something was lost.
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The tables of docs/security.md.
+/// What is attacked.
 #[derive(Clone, Copy)]
 pub enum Table {
     Faults,

@@ -64,6 +64,7 @@ mod replaced;
 mod restored;
 mod rules;
 mod secrets;
+mod security_page;
 mod server_text;
 mod sign_in_locks;
 mod status;
