@@ -1,4 +1,4 @@
-//! docs/security.md names only tests that exist.
+//! docs/security.md names a test for each kind of attack, and each test that it names exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ fn exists(name: &str, files: &[PathBuf]) -> bool {
 }
 
 #[test]
-fn each_test_that_the_page_names_exists() {
+fn each_test_in_the_security_page_exists() {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let files = rust_files(&root().join("tests"));
     let quoted: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
@@ -47,7 +47,7 @@ fn each_test_that_the_page_names_exists() {
 }
 
 #[test]
-fn each_row_of_the_page_names_a_test() {
+fn each_row_of_the_security_page_names_a_test() {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let is_row =
         |line: &&str| line.starts_with("| ") && !line.starts_with("| kind of attack or accident |");
