@@ -7,7 +7,9 @@ use crate::error::{IoResultExt, Result};
 pub use crate::read_file::{Bytes, MAX_LENGTH};
 use crate::read_file::{open, read_open};
 use crate::storage::private::{self, Access};
-use std::fs::{self, File, Metadata, Permissions};
+#[cfg(unix)]
+use std::fs::Metadata;
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};

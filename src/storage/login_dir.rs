@@ -14,6 +14,7 @@ use crate::storage::records::{Failure, InvalidToken, Record, Rejected, SignedIn}
 use crate::tokens::{Fingerprint, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+#[cfg(unix)]
 use std::fs;
 use std::path::{Path, PathBuf};
 
