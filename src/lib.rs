@@ -35,6 +35,7 @@ pub mod hardening;
 pub mod lifetime;
 pub mod login;
 pub mod programs;
+pub mod quote;
 pub mod stdin;
 pub mod tokens;
 pub mod trace;

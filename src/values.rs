@@ -101,7 +101,9 @@ fn is_host(host: &str) -> bool {
     let Ok(url) = Url::parse(&format!("https://{host}/")) else { return false };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let is_same = url.host_str().is_some_and(|name| format!("{name}{port}") == host);
-    is_same && !host.contains('*')
+    // URLs allow quotes and more in a host. We write hosts to the files of other tools.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    is_same && host.chars().all(is_plain)
 }
 
 fn is_profile_name(name: &str) -> bool {

@@ -4,6 +4,7 @@ use crate::configure::entry::EntryState;
 use crate::configure::program::Program;
 use crate::error::{Error, Kind, Result};
 use crate::programs::{DOCKER_NAME, DOCKER_SUFFIX};
+use crate::quote;
 use crate::storage::files::remove;
 use crate::ui;
 use std::env::consts::EXE_SUFFIX;
@@ -58,10 +59,10 @@ impl HelperLink {
         #[cfg(not(unix))]
         let made = fs::copy(&self.program, &self.path).map(drop);
         made.map_err(|error| {
-            let (path, target) = (self.path.display(), self.target().display());
-            Error::new(Kind::Storage, format!("cannot make the link {path}"))
+            let (target, path) = (self.target().display(), quote::shell_path(&self.path));
+            Error::new(Kind::Storage, format!("cannot make the link {}", self.path.display()))
                 .caused_by(error)
-                .hint(format!("if only root may write there, run: sudo ln -s {target} '{path}'"))
+                .hint(format!("if only root may write there, run: sudo ln -s {target} {path}"))
         })
     }
 

@@ -36,8 +36,25 @@ pub fn git(path: &Path, host: &str) -> Result<Vec<String>> {
 /// Returns the helpers in the text of a `.bazelrc`.
 pub fn bazel(text: &str, host: &str) -> Vec<String> {
     let flag = format!("--credential_helper={host}=");
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let values = lines.filter_map(|line| Some(line.split_once(&flag)?.1));
-    let is_end = |c: char| c.is_whitespace() || "'\"".contains(c);
-    values.map(|value| value.trim_end_matches(is_end).to_owned()).collect()
+    let text = text.replace("\\\r\n", "").replace("\\\n", "");
+    let options = text.lines().flat_map(bazel_options);
+    options.filter_map(|option| option.strip_prefix(&flag).map(str::to_owned)).collect()
+}
+
+/// Splits a line as Bazel does: a backslash makes the next character plain, also between quotes.
+fn bazel_options(line: &str) -> Vec<String> {
+    let (mut options, mut option, mut quote) = (Vec::new(), String::new(), None);
+    let mut characters = line.chars();
+    while let Some(c) = characters.next() {
+        match (c, quote) {
+            ('\\', _) => option.extend(characters.next()),
+            (_, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => quote = Some(c),
+            ('#', None) => break,
+            (' ' | '\t' | '\r', None) => options.push(std::mem::take(&mut option)),
+            _ => option.push(c),
+        }
+    }
+    options.push(option);
+    options
 }

@@ -6,9 +6,9 @@
 //! file that we made has exactly the form of `new_file`.
 
 use crate::configure::entry::{Entry, EntryState};
-use crate::configure::quote;
 use crate::configure::text_file::{line_of, malformed};
 use crate::error::Result;
+use crate::quote;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};

@@ -3,8 +3,8 @@
 
 use crate::configure::context::Context;
 use crate::configure::program::one_line;
-use crate::configure::quote::{shell, systemd, xml};
 use crate::error::{Error, Kind, Result};
+use crate::quote::{crontab, systemd, systemd_argument, xml};
 use crate::storage::files::{folder_of, remove, replace};
 use crate::storage::private;
 use crate::ui;
@@ -31,9 +31,8 @@ impl Keepalive {
         let program = &context.program;
         let home = one_line(context.profile.codex_home(), "set CODEX_HOME to another folder")?;
         let (suffix, option) = (program.suffix(), program.profile_option());
-        let command = format!("CODEX_HOME={} {} renew{option}", shell(&home), shell(&program.path));
-        // In a crontab, % ends the command.
-        let cron_line = format!("17 */6 * * * {}", command.replace('%', r"\%"));
+        let (folder, path) = (crontab(&home), crontab(&program.path));
+        let cron_line = format!("17 */6 * * * CODEX_HOME={folder} {path} renew{option}");
         let undo = context.undo.clone();
         if cfg!(target_os = "macos") {
             let label = format!("codex-credential.keepalive{suffix}");
@@ -58,7 +57,7 @@ impl Keepalive {
             "/usr/bin/codex-credential renew",
             &format!(
                 "{} renew{option}\nEnvironment={}",
-                systemd(&program.path),
+                systemd_command(&program.path),
                 systemd(&format!("CODEX_HOME={home}")),
             ),
         );
@@ -126,6 +125,17 @@ impl Keepalive {
         let verb = if is_on { "enable" } else { "disable" };
         run("systemctl", &["--user", verb, "--now", &self.timer])
     }
+}
+
+/// Returns the words of `ExecStart=` that run a program. systemd refuses a program with a quote or a backslash in its path, so
+/// the shell runs such a program.
+fn systemd_command(program: &str) -> String {
+    if program.contains(['\'', '"', '\\']) {
+        let script = systemd_argument("exec \"$0\" \"$@\"");
+        return format!("/bin/sh -c {script} {}", systemd_argument(program));
+    }
+    // Variables are not expanded in the path of the program.
+    systemd(program)
 }
 
 /// Tells whether this machine has a scheduler that reads files; otherwise the user adds a line to a crontab.

@@ -10,7 +10,6 @@ mod keepalive;
 pub mod lines;
 pub mod options;
 pub mod program;
-pub mod quote;
 mod setup;
 pub(super) mod text_file;
 mod tools;

@@ -1,9 +1,9 @@
 //! The command that other programs run: the absolute path of this program, because a program started from a desktop
 //! may have another PATH.
 
-use crate::configure::quote;
 use crate::error::{Error, Kind, Result};
 use crate::programs;
+use crate::quote;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ fn entry_on_path(own: &Path, path: Option<OsString>) -> Option<PathBuf> {
 /// Returns the path as text. Refuses a path that is not UTF-8 or not one line.
 pub fn one_line(path: &Path, hint: &str) -> Result<String> {
     let Some(text) = path.to_str() else {
-        let message = format!("the path {} is not UTF-8", path.display());
+        let message = format!("the path {:?} is not UTF-8", path.to_string_lossy());
         return Err(Error::new(Kind::Usage, message).hint(hint));
     };
     quote::refuse_control_characters(text)?;

@@ -7,11 +7,11 @@ use crate::configure::helper_link::HelperLink;
 use crate::configure::json_member::JsonMember;
 use crate::configure::lines::{Format, Lines};
 use crate::configure::options::Tool;
-use crate::configure::quote;
 use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::programs::DOCKER_SUFFIX;
+use crate::quote;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -22,8 +22,7 @@ const CODEX_URL: &str = "https://chatgpt.com/backend-api/codex";
 const PI_URL: &str = "https://chatgpt.com/backend-api";
 
 /// # Errors
-/// `Configuration` if the profile has no hosts for a tool that needs them, `Usage` if the tool's file cannot have the path
-/// of this program.
+/// `Configuration` if the profile has no hosts for a tool that needs them.
 pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
     let profile = context.profile;
     if context.tool.asks_by_host() && profile.settings.hosts.is_empty() {
@@ -37,7 +36,7 @@ pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
         Tool::ClaudeCode => claude_code(context),
         Tool::Pi => pi(context, base_url.unwrap_or(PI_URL)),
         Tool::Docker => docker(context),
-        Tool::Bazel => bazel(context),
+        Tool::Bazel => Ok(bazel(context)),
         Tool::Keepalive => unreachable!("keepalive has no tool's file"),
     }
 }
@@ -144,14 +143,9 @@ fn docker(context: &Context) -> Result<Setup> {
 }
 
 /// A `--credential_helper` flag for each host. Bazel calls the program with one argument, `get`.
-fn bazel(context: &Context) -> Result<Setup> {
+fn bazel(context: &Context) -> Setup {
     let path = context.home.join(".bazelrc");
     let program = &context.program.path;
-    if program.contains(['\'', '\\', '%']) {
-        let message =
-            format!("cannot write {program} to a .bazelrc: it has a quote, backslash or %");
-        return Err(Error::new(Kind::Usage, message).hint("install the program in another folder"));
-    }
     // Bazel ignores the port when it chooses a helper.
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let names = context.profile.settings.hosts.iter().map(|host| match host.rsplit_once(':') {
@@ -161,12 +155,12 @@ fn bazel(context: &Context) -> Result<Setup> {
     let mut names: Vec<&str> = names.collect();
     names.dedup();
     let flag = |name: &&str| {
-        let flag = line(&format!("common '--credential_helper={name}="), &format!("{program}'"));
+        let flag = line(&format!("common --credential_helper={name}="), &quote::bazelrc(program));
         let (host, helper) = ((*name).to_owned(), program.clone());
         entry(context, &path, vec![flag], Format::Bazel { host, helper })
     };
     let entries = names.iter().map(flag).collect();
-    Ok(Setup { path, entries, ..Setup::default() })
+    Setup { path, entries, ..Setup::default() }
 }
 
 fn line(key: &str, value: &str) -> (String, String) {

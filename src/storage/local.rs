@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
 use crate::login::Login;
+use crate::quote;
 use crate::storage::files::Bytes;
 use crate::storage::keyring::Item;
 use crate::storage::location::Location;
@@ -174,7 +175,7 @@ impl Accounts {
             }
             [(_, first), (_, second), ..] => {
                 let workspace = |account: &Account| account.account_id.clone().unwrap_or_default();
-                let (first, second) = (workspace(first), workspace(second));
+                let [first, second] = [first, second].map(|it| quote::shell(&workspace(it)));
                 let what = format!("{name} is signed in to more than one workspace");
                 let hint = format!("name one: --account {first}, or {second}");
                 Err(Error::new(Kind::Usage, what).hint(hint))

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         early::callers_and_codex_together_cost_one_refresh,
         early::codex_alone_refreshes_without_coordination,
         bundle::codex_works_with_an_access_only_bundle_until_it_expires,
+        token_command::codex_runs_a_program_in_an_oddly_named_folder,
         token_command::codex_without_login_shows_url_and_code_and_works_after_approval,
         race::refresh_by_codex_first_loses_no_login,
         race::refresh_by_us_first_is_adopted_by_codex,

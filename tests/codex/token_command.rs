@@ -2,12 +2,41 @@
 
 use crate::codex;
 use crate::machine::{Machine, PATIENCE};
+use std::fs;
+use std::path::Path;
 
 fn exec(machine: &Machine) -> std::process::Output {
     let provider = ["-c", "model_provider=codex-credential"];
     let exec = ["exec", "--skip-git-repo-check", "Return OK."];
     let mut command = codex::command(machine, &[&provider[..], &exec[..]].concat());
     command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).output().unwrap()
+}
+
+/// A program in a folder whose name needs quotes.
+pub fn codex_runs_a_program_in_an_oddly_named_folder() {
+    let machine = Machine::new();
+    let tokens = machine.sign_in(864_000);
+    codex::configure(&machine, "file");
+    let folder =
+        machine.path("odd 'name' \"of\" a $HOME $(id) `id` 100% !x; # \\ \\n f\u{f6}lder\\");
+    fs::create_dir(&folder).unwrap();
+    let configure = machine.std_command("");
+    let built = Path::new(configure.get_program()).to_owned();
+    for name in ["codex-credential", "codex-credential-full"] {
+        let (from, into) = (built.with_file_name(name), folder.join(name));
+        fs::hard_link(&from, &into).or_else(|_| fs::copy(&from, &into).map(drop)).unwrap();
+    }
+    let mut odd = std::process::Command::new(folder.join("codex-credential"));
+    for (name, value) in configure.get_envs() {
+        odd.env(name, value.unwrap());
+    }
+    let url = format!("{}/v1", machine.issuer.url());
+    odd.args(["configure", "codex", "--base-url", &url]);
+    assert!(odd.status().unwrap().success());
+    let output = exec(&machine);
+    let answer = String::from_utf8_lossy(&output.stdout);
+    assert!(answer.trim_end().ends_with("OK"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(machine.auth_json()["tokens"]["access_token"], tokens.access_token);
 }
 
 /// What Codex shows is enough for the user to sign in.

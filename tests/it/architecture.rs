@@ -66,6 +66,7 @@ const WORDS: &[&str] = &[
     "lifetime",
     "login",
     "programs",
+    "quote",
     "read_file",
     "tokens",
     "trace",

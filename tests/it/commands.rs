@@ -1,7 +1,8 @@
 //! Runs every command that the documents show, on a machine whose authorization server approves each sign-in. Checks the
 //! help.
 
-use crate::machine::Machine;
+use crate::configure::ODD;
+use crate::machine::{Machine, fill_in};
 use clap::CommandFactory;
 use codex_credential::cli::Cli;
 use std::fs;
@@ -18,9 +19,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("age-keygen ", "needs age: tests/fleet runs it"),
 ];
 
-/// Placeholders that readers replace.
+/// A placeholder that readers replace.
 const ISSUER: &str = "https://id.company.example";
-const PROGRAM: &str = "/absolute/path/to/codex-credential";
 
 struct Block {
     document: PathBuf,
@@ -60,14 +60,14 @@ fn blocks() -> Vec<Block> {
     found
 }
 
-/// Returns a machine with both programs, a home directory, git and a login. Each sign-in is approved.
+/// Returns a machine with both programs in an odd folder, a home directory, git and a login. Each sign-in is approved.
 fn machine_and_program() -> (Machine, PathBuf) {
     let mut machine = Machine::with(|s| {
         s.client_id = None;
         s.auto_approve = Some(Duration::ZERO);
     });
     machine.sign_in(3600);
-    let bin = machine.path("bin");
+    let bin = machine.path(ODD);
     fs::create_dir(&bin).unwrap();
     let built = assert_cmd::cargo::cargo_bin!("codex-credential");
     let program = crate::configure::install(built.parent().unwrap(), &bin);
@@ -99,7 +99,7 @@ fn run(block: &Block) {
     let commands = block.commands.iter().filter(|command| is_run(command));
     let script: Vec<String> = commands.map(|command| without_options(command)).collect();
     let script = script.join("\n");
-    let script = script.replace(PROGRAM, program.to_str().unwrap());
+    let script = fill_in(&script, "sh", &program);
     let script = script.replace(ISSUER, &machine.issuer.url());
     let mut command = Command::new("sh");
     command.args(["-e", "-c", &script]).env_clear();

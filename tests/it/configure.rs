@@ -23,7 +23,8 @@ pub fn install(from: &Path, into: &Path) -> PathBuf {
 }
 
 /// A folder name that needs quotes in every language.
-pub const ODD: &str = "odd 'name' \"of\" a $HOME; # \\ folder";
+pub const ODD: &str =
+    "odd 'name' \"of\" a $HOME ${HOME} $(id) `id` 100% %h \\% !x; # \\ \\n f\u{f6}lder\\";
 
 /// A user with a home folder, and a folder with the program.
 pub struct User {

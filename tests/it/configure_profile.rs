@@ -2,6 +2,7 @@
 
 use crate::configure::{ODD, User};
 use crate::configure_cases::CASES;
+use crate::configure_quote::bazel_options;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ fn entries(user: &User, host: &str) -> [(&'static str, &'static str, String); 3]
             format!("[credential \"https://{host}\"]\n\thelper =\n\thelper = {program}"),
         ),
         ("docker", ".docker/config.json", format!("\"{host}\": \"codex-credential\"")),
-        ("bazel", ".bazelrc", format!("common '--credential_helper={name}={program}'\n")),
+        ("bazel", ".bazelrc", format!("common --credential_helper={name}='{program}'\n")),
     ]
 }
 
@@ -199,16 +200,17 @@ fn url_on_a_host_of_another_profile_is_refused() {
 
 #[test]
 fn written_command_gives_bazel_the_token_of_the_profile() {
-    let user = user("bin with a blank", "default_profile = 'company'");
+    let user = user(ODD, "default_profile = 'company'");
     assert!(user.answer(&user.program, &["login", "--wait", "30s"], "").status.success());
     let token = user.answer(&user.program, &["get", "--format", "token"], "").stdout;
     let token = String::from_utf8(token).unwrap();
     user.run("configure bazel").assert().success();
     let text = user.text(".bazelrc");
-    let mut flags =
-        text.lines().filter_map(|line| line.split_once("--credential_helper=c.example="));
-    let (_, helper) = flags.next_back().unwrap();
-    let helper = Path::new(helper.trim_end_matches('\''));
+    let options: Vec<String> = text.lines().flat_map(bazel_options).collect();
+    let helper =
+        |option: &String| option.strip_prefix("--credential_helper=c.example=").map(str::to_owned);
+    let helper = options.iter().find_map(helper).unwrap();
+    let helper = Path::new(&helper);
     let request = json!({"uri": "HTTPS://c.example:8443/x"}).to_string();
     let answer = user.answer(helper, &["get"], &request);
     let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();

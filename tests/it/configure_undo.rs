@@ -4,7 +4,7 @@ use codex_credential::configure::entry::{Entry, EntryState};
 use codex_credential::configure::json_member::JsonMember;
 use codex_credential::configure::lines::{Format, Lines};
 use codex_credential::configure::program::Program;
-use codex_credential::configure::quote;
+use codex_credential::quote;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::path::{Path, PathBuf};

@@ -270,6 +270,18 @@ pub fn ada() -> Account {
     Issuer::accounts()[0].clone()
 }
 
+const PLACEHOLDER: &str = "/absolute/path/to/codex-credential";
+
+/// Fills in the path of the program, by the rule that the pages give for a path in quotes.
+pub fn fill_in(text: &str, language: &str, program: &Path) -> String {
+    let program = program.to_str().unwrap();
+    let program = match language {
+        "js" | "json" | "python" => program.replace('\\', r"\\").replace('"', "\\\""),
+        _ => program.replace('\'', r"'\''"),
+    };
+    text.replace(PLACEHOLDER, &program)
+}
+
 /// Returns the code blocks in `language` from the README of a tool in helpers/, with the path of the program filled in.
 pub fn recipe(tool: &str, language: &str, program: &Path) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("helpers").join(tool).join("README.md");
@@ -278,9 +290,7 @@ pub fn recipe(tool: &str, language: &str, program: &Path) -> Vec<String> {
         let (block_language, code) = block.split_once('\n')?;
         (block_language == language).then(|| format!("{code}\n"))
     });
-    let placeholder = "/absolute/path/to/codex-credential";
-    let blocks: Vec<String> =
-        blocks.map(|code| code.replace(placeholder, program.to_str().unwrap())).collect();
+    let blocks: Vec<String> = blocks.map(|code| fill_in(&code, language, program)).collect();
     assert!(!blocks.is_empty(), "the page of {tool} has no {language} code");
     blocks
 }

@@ -1,11 +1,17 @@
 //! The recipes in helpers/ that need only a shell and curl. tests/consumers runs all of them with the real tools.
 
+use crate::configure::{ODD, install};
 use crate::machine::{Machine, recipe};
-use std::path::Path;
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
-fn program() -> &'static Path {
-    assert_cmd::cargo::cargo_bin!("codex-credential")
+/// Installs the programs in a folder whose name needs quotes.
+fn program(machine: &Machine) -> PathBuf {
+    let folder = machine.path(ODD);
+    fs::create_dir(&folder).unwrap();
+    let built = assert_cmd::cargo::cargo_bin!("codex-credential");
+    install(built.parent().unwrap(), &folder)
 }
 
 /// Runs `script` in bash and returns its output.
@@ -23,9 +29,9 @@ fn bash(machine: &Machine, script: &str) -> String {
 #[test]
 fn curl_recipe_sends_the_token() {
     let (machine, _) = Machine::signed_in(3600);
+    let program = program(&machine);
     let model = format!("{}/v1/responses", machine.issuer.url());
-    let recipe =
-        recipe("curl", "bash", program()).concat().replace("https://chatgpt.com/…", &model);
+    let recipe = recipe("curl", "bash", &program).concat().replace("https://chatgpt.com/…", &model);
     let curl = r#"curl() { command curl -sS --fail --json '{"model": "gpt-5"}' "$@"; }"#;
     let answer = bash(&machine, &format!("{curl}\n{recipe}"));
     assert!(answer.contains("\"text\":\"OK\""), "{answer}");
@@ -36,14 +42,62 @@ fn curl_recipe_sends_the_token() {
 #[test]
 fn opencode_recipe_renews_a_token_that_expires_within_the_day() {
     let machine = Machine::new();
+    let program = program(&machine);
     let tokens = machine.aged_sign_in(3600, 9 * 24 * 3600);
     let recipe =
-        recipe("opencode", "bash", program()).concat().replace("get --", "get --wait 20s --");
+        recipe("opencode", "bash", &program).concat().replace("get --", "get --wait 20s --");
     let started =
         bash(&machine, &format!("opencode() {{ printenv CODEX_ACCESS_TOKEN; }}\n{recipe}"));
     assert!(started.starts_with("eyJ"));
     assert_ne!(started.trim_end(), tokens.access_token, "the recipe asks for more than an hour");
-    let config = crate::machine::recipe("opencode", "json", program()).concat();
+    let config = crate::machine::recipe("opencode", "json", &program).concat();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["provider"]["NAME"]["options"]["apiKey"], "{env:CODEX_ACCESS_TOKEN}");
+}
+
+/// Runs a recipe in a language whose SDK is replaced by a class that prints the key.
+fn key_of(machine: &Machine, interpreter: &str, extension: &str, script: &str) -> Option<String> {
+    let file = machine.path(&format!("recipe.{extension}"));
+    fs::write(&file, script).unwrap();
+    let mut command = Command::new(interpreter);
+    for (name, value) in machine.std_command("").get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let Ok(output) = command.arg(file).output() else {
+        eprintln!("skipped: {interpreter} is not installed");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
+}
+
+#[test]
+fn python_and_javascript_recipes_get_the_token_of_a_program_in_an_odd_folder() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let program = program(&machine);
+    let python = recipe("openai-python", "python", &program).concat();
+    let python = python.replace(
+        "from openai import OpenAI",
+        "class OpenAI:\n    def __init__(self, base_url, api_key):\n        print(api_key())\n",
+    );
+    let js = recipe("openai-js", "js", &program).concat();
+    let js = js.replace(
+        "import OpenAI from 'openai';",
+        "class OpenAI { constructor(options) { options.apiKey().then(console.log); } }",
+    );
+    for (interpreter, extension, script) in [("python3", "py", python), ("node", "mjs", js)] {
+        if let Some(key) = key_of(&machine, interpreter, extension, &script) {
+            assert_eq!(key, tokens.access_token, "{interpreter}");
+        }
+    }
+}
+
+#[test]
+fn kubectl_recipe_passes_the_path_of_a_program_in_an_odd_folder() {
+    let machine = Machine::new();
+    let program = program(&machine);
+    let recipe = recipe("kubectl", "bash", &program).concat();
+    let arguments = bash(&machine, &format!("kubectl() {{ printf '%s\\n' \"$@\"; }}\n{recipe}"));
+    let command = format!("--exec-command={}", program.display());
+    assert!(arguments.lines().any(|argument| argument == command), "{arguments}");
 }
