@@ -4,14 +4,15 @@
 
 use crate::clock;
 use crate::error::Kind;
+use crate::stderr;
 use crate::visible::visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write, stderr};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One line of a trace. Times are seconds since the epoch; `ms` is milliseconds.
 #[derive(Serialize)]
@@ -97,6 +98,45 @@ struct Outputs {
 
 static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 
+/// One event, as it is written to each output.
+struct Line {
+    stderr: Option<String>,
+    file: Option<String>,
+}
+
+/// The lines that wait for the end of a [`Pause`].
+static WAITING: Mutex<Option<Vec<Line>>> = Mutex::new(None);
+
+fn waiting() -> MutexGuard<'static, Option<Vec<Line>>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps events in memory until it is dropped, or until [`resume`], and then writes them.
+pub struct Pause(());
+
+impl Pause {
+    pub fn begin() -> Self {
+        waiting().get_or_insert_default();
+        Self(())
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        resume();
+    }
+}
+
+/// Ends a [`Pause`].
+pub fn resume() {
+    let lines = waiting().take().unwrap_or_default();
+    if let Some(outputs) = OUTPUTS.get() {
+        for line in &lines {
+            outputs.write(line);
+        }
+    }
+}
+
 /// Starts tracing for the rest of this process.
 ///
 /// # Errors
@@ -114,12 +154,27 @@ pub fn start(verbose: bool, file: Option<&Path>) -> io::Result<()> {
     result
 }
 
+/// Opens the file, or creates it, readable only by its owner. A pipe drops what does not fit.
+///
+/// # Errors
+/// If it is a pipe that nobody reads.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
+    let mut options = File::options();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path).map_err(|error| {
+        #[cfg(unix)]
+        if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) {
+            return io::Error::other("no process reads this pipe");
+        }
+        error
+    })
 }
 
 /// Whether this process traces to stderr.
@@ -130,25 +185,38 @@ pub fn is_verbose() -> bool {
 /// Traces an event. `event` runs only if tracing is on.
 pub fn tell<'a>(event: impl FnOnce() -> Event<'a>) {
     if let Some(outputs) = OUTPUTS.get() {
-        outputs.write(&event());
+        let Some(line) = outputs.line(&event()) else { return };
+        match waiting().as_mut() {
+            Some(lines) => lines.push(line),
+            None => outputs.write(&line),
+        }
     }
 }
 
 impl Outputs {
-    /// Writes each line at once, so that lines of several processes do not mix. Write errors are ignored.
-    fn write(&self, event: &Event) {
-        let Ok(Value::Object(fields)) = serde_json::to_value(event) else { return };
-        if self.stderr {
+    fn line(&self, event: &Event) -> Option<Line> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(event) else { return None };
+        let stderr = self.stderr.then(|| {
             let known = fields.iter().filter(|(_, value)| !value.is_null());
             let text = known.map(text).collect::<Vec<_>>().join(" ");
-            let _ =
-                stderr().write_all(format!("codex-credential: {}\n", visible(&text)).as_bytes());
-        }
-        if let Some(mut file) = self.file.as_ref() {
+            format!("codex-credential: {}\n", visible(&text))
+        });
+        let file = self.file.is_some().then(|| {
             let at = clock::timestamp().to_string();
             let mut line = json!({ "at": at, "pid": std::process::id() });
             line.as_object_mut().expect("an object").extend(fields);
-            let _ = file.write_all(format!("{line}\n").as_bytes());
+            format!("{line}\n")
+        });
+        Some(Line { stderr, file })
+    }
+
+    /// Writes each line at once, so that lines of several processes do not mix. What cannot be written now is dropped.
+    fn write(&self, line: &Line) {
+        if let Some(text) = &line.stderr {
+            stderr::write_now(text.as_bytes());
+        }
+        if let (Some(mut file), Some(text)) = (self.file.as_ref(), &line.file) {
+            let _ = file.write_all(text.as_bytes());
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::read_file::{Bytes, read_regular};
 use crate::storage::etcd_settings::Settings;
+use crate::threads;
 use crate::trace::{self, Event};
 use etcd_client::{
     Certificate, Client, ConnectOptions, GetOptions, GetResponse, Identity, TlsOptions, Txn,
@@ -63,6 +64,8 @@ impl EtcdClient {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
+        // The runtime panics without its threads.
+        threads::probe()?;
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).enable_all().build().map_err(|error| {
             Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)

@@ -7,15 +7,19 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::no_response;
 use crate::oauth::proxy::Proxies;
 use crate::read_file::read_regular;
+use crate::threads;
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::host;
 use bytes::Bytes;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use std::collections::BTreeMap;
+use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -106,6 +110,7 @@ impl Http {
                 .user_agent(USER_AGENT)
                 .redirect(redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
+                .dns_resolver(Resolver)
         };
         let cannot = |error: reqwest::Error| {
             Error::new(Kind::Network, "cannot set up HTTPS")
@@ -213,6 +218,23 @@ impl Http {
             return RequestError::NotSent(no_response(url, error, proxy.as_ref()));
         }
         RequestError::NoResponse(no_response(url, error, None))
+    }
+}
+
+/// Looks up names in a thread of our own: tokio panics where the system refuses a thread.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (sender, addresses) = oneshot::channel();
+        let lookup = threads::try_spawn(move || {
+            let found = (name.as_str(), 0).to_socket_addrs();
+            let _ = sender.send(found.map(|found| -> Addrs { Box::new(found) }));
+        });
+        Box::pin(async {
+            lookup?;
+            Ok(addresses.await??)
+        })
     }
 }
 

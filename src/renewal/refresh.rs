@@ -220,7 +220,9 @@ impl Answered<'_> {
 fn wait_for_other_login(profile: &Profile, login: &Login, patience: Duration) -> bool {
     let deadline = Deadline::after(patience);
     let (sender, changes) = mpsc::channel();
-    watch(&profile.storage.watched(), move || sender.send(()).is_ok());
+    let report = sender.clone();
+    // Without the watch, this loop looks once a second.
+    let _ = watch(&profile.storage.watched(), move || report.send(()).is_ok());
     loop {
         if let Ok(Some(stored)) = profile.storage.load()
             && stored.fingerprint() != login.fingerprint()

@@ -20,9 +20,9 @@ fn start_early_renewal(profile: &Profile) -> Option<EarlyRenewal> {
         return None;
     }
     let lock = login_dir.try_acquire().ok()??;
-    let child = spawn::start(profile, Goal::Renew(Validity::NotDue), lock).ok()?;
     let (sender, ended) = mpsc::channel();
-    spawn::report(child, move |error| drop(sender.send(error)));
+    let report = move |error| drop(sender.send(error));
+    spawn::start(profile, Goal::Renew(Validity::NotDue), lock, report).ok()?;
     Some(EarlyRenewal { ended })
 }
 

@@ -10,7 +10,7 @@ use crate::oauth::device::{Approval, PollResponse, Polling, expired};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::profile::Profile;
 use crate::renewal::commit::{cancelled, commit_sign_in, hold, lock_deadline};
-use crate::renewal::process::begin_exchange;
+use crate::renewal::process::{Exchange, begin_exchange};
 use crate::renewal::recover::{LeftSignIn, recover_renewal, recover_sign_in};
 use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
@@ -23,7 +23,6 @@ use crate::storage::login_dir::LoginDir;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
-use std::sync::MutexGuard;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -91,7 +90,7 @@ fn ask(
     // The user is not asked for what would be refused.
     account_policy::check_method(profile, LoginMethod::ChatGpt)?;
     let (sender, changes) = mpsc::channel();
-    watch(&profile.watched()?, move || sender.send(()).is_ok());
+    watch(&profile.watched()?, move || sender.send(()).is_ok())?;
     let _ = profile.storage.shared().catch_up();
     let dir = profile.storage.sign_in_dir();
     let before = dir.signed_in().load()?;
@@ -161,7 +160,7 @@ impl SignIn<'_> {
     fn wait_for_approval(
         &self,
         pending: &DeviceAuthorization,
-    ) -> Result<Option<(Approval, MutexGuard<'static, ()>)>> {
+    ) -> Result<Option<(Approval, Exchange)>> {
         let mut polling = Polling::new(pending.interval);
         if self.poll_was_cut_off(pending)? {
             polling = polling.after_unknown();

@@ -5,15 +5,30 @@ use crate::profile::Profile;
 use crate::programs;
 use crate::renewal::environment;
 use crate::renewal::renewal_request::{Goal, RenewalRequest, Validity};
+use crate::stderr;
 use crate::storage::lock::Lock;
+use crate::threads;
 use crate::trace;
-use std::io::{self, Read};
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::sync::mpsc;
 
 /// Starts this program as the renewal process. It holds `lock` as its standard input, and detaches itself from this process
-/// (see [`detach`](crate::renewal::process::detach)).
-pub(super) fn start(profile: &Profile, goal: Goal, lock: Lock) -> Result<Child> {
+/// (see [`detach`](crate::renewal::process::detach)). Calls `ended` when it has ended, with the error that it wrote to its
+/// standard output as JSON, if any.
+pub(super) fn start(
+    profile: &Profile,
+    goal: Goal,
+    lock: Lock,
+    ended: impl FnOnce(Option<Error>) + Send + 'static,
+) -> Result<()> {
+    // The thread starts first: without it, no process starts.
+    let (sender, child) = mpsc::channel();
+    threads::spawn(move || {
+        if let Ok(child) = child.recv() {
+            ended(wait_for_end(child));
+        }
+    })?;
     let cannot =
         |error| Error::new(Kind::Interrupted, "cannot start the renewal process").caused_by(error);
     let name = match &goal {
@@ -40,22 +55,24 @@ pub(super) fn start(profile: &Profile, goal: Goal, lock: Lock) -> Result<Child> 
     }
     let child = command.spawn().map_err(cannot)?;
     trace::tell(|| trace::Event::RenewalStarted { process: child.id(), goal: name });
-    Ok(child)
+    let _ = sender.send(child);
+    Ok(())
 }
 
-/// Calls `ended` when `child` has ended, with the error that it wrote to its standard output as JSON, if any.
-pub(super) fn report(mut child: Child, ended: impl FnOnce(Option<Error>) + Send + 'static) {
+/// Copies what the renewal process traces until it ends. Returns its error.
+fn wait_for_end(mut child: Child) -> Option<Error> {
     if let Some(mut steps) = child.stderr.take() {
-        thread::spawn(move || io::copy(&mut steps, &mut io::stderr()));
-    }
-    thread::spawn(move || {
-        let mut written = Vec::new();
-        if let Some(mut output) = child.stdout.take() {
-            let _ = output.read_to_end(&mut written);
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = steps.read(&mut buffer) {
+            stderr::write_now(&buffer[..length]);
         }
-        let _ = child.wait();
-        let error: Option<Error> = serde_json::from_slice(&written).ok();
-        trace::tell(|| trace::Event::RenewalEnded { failure: error.as_ref().map(|e| e.kind) });
-        ended(error);
-    });
+    }
+    let mut written = Vec::new();
+    if let Some(mut output) = child.stdout.take() {
+        let _ = output.read_to_end(&mut written);
+    }
+    let _ = child.wait();
+    let error: Option<Error> = serde_json::from_slice(&written).ok();
+    trace::tell(|| trace::Event::RenewalEnded { failure: error.as_ref().map(|e| e.kind) });
+    error
 }

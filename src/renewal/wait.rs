@@ -100,7 +100,7 @@ impl<'a> Waiter<'a> {
         }
         let (sender, events) = mpsc::channel();
         let changed = sender.clone();
-        watch(&profile.watched()?, move || changed.send(Event::Changed).is_ok());
+        watch(&profile.watched()?, move || changed.send(Event::Changed).is_ok())?;
         if caller.screen.is_terminal() {
             let interrupted = sender.clone();
             let _ = ctrlc::set_handler(move || drop(interrupted.send(Event::Interrupted)));
@@ -159,7 +159,7 @@ impl<'a> Waiter<'a> {
             Phase::Renewal => id_of(&failure_record),
             Phase::SignIn { .. } => self.known_sign_in_failure.clone(),
         };
-        self.queue_for(&lock);
+        self.queue_for(&lock)?;
         loop {
             if let Phase::SignIn { .. } = phase
                 && let Some(pending) = usable_pending(self.profile)
@@ -229,9 +229,9 @@ impl<'a> Waiter<'a> {
 
     fn start(&mut self, goal: Goal, lock: Lock) -> Result<Option<Outcome>> {
         self.starts += 1;
-        let child = spawn::start(self.profile, goal, lock)?;
         let events = self.sender.clone();
-        spawn::report(child, move |error| drop(events.send(Event::Ended(error))));
+        let report = move |error| drop(events.send(Event::Ended(error)));
+        spawn::start(self.profile, goal, lock, report)?;
         Ok(None)
     }
 
@@ -249,9 +249,9 @@ impl<'a> Waiter<'a> {
         Ok((self.find)()?.map(|login| Outcome::Found(Box::new(login))))
     }
 
-    fn queue_for(&self, lock: &Path) {
+    fn queue_for(&self, lock: &Path) -> Result<()> {
         let events = self.sender.clone();
-        Lock::acquire_in_background(lock, move |lock| drop(events.send(Event::Locked(lock))));
+        Lock::acquire_in_background(lock, move |lock| drop(events.send(Event::Locked(lock))))
     }
 
     /// Ctrl-C at the prompt cancels the sign-in for all callers, unless it is complete already. A renewal goes on.

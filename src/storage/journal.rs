@@ -93,6 +93,8 @@ impl Journal {
         };
         write().context("write", &self.path)?;
         trace::tell(|| Event::Journal { step: "answer" });
+        // The answer cannot be lost any more.
+        trace::resume();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::storage::files::Bytes;
 use crate::storage::journal::RequestKind;
 use crate::storage::lock::Lock;
 use crate::storage::private;
+use crate::threads;
 use crate::tokens::Fingerprint;
 use std::fmt;
 use std::path::Path;
@@ -190,10 +191,12 @@ impl Item {
         let timeout = MAX_ANSWER_TIME.min(deadline.remaining());
         let (sender, receiver) = mpsc::channel();
         let item = self.clone();
-        thread::spawn(move || {
+        // The client library panics without its threads.
+        threads::probe()?;
+        threads::spawn(move || {
             let entry = keyring::Entry::new(&item.service, &item.user);
             let _ = sender.send(entry.and_then(|entry| operation(&entry)));
-        });
+        })?;
         if let Ok(answer) = receiver.recv_timeout(timeout) {
             thread::sleep(PAUSE_AFTER_CALL);
             return answer.map_err(|error| self.failed(what, &error.to_string()));

@@ -1,5 +1,7 @@
 //! Reports replaced and removed files in a set of folders.
 
+use crate::error::Result;
+use crate::threads;
 use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 use {
@@ -10,14 +12,13 @@ use {std::thread, std::time::Duration};
 
 /// Calls `changed` after a file in `folders` was replaced or removed, until it returns false. Without inotify it calls
 /// `changed` four times a second, so `changed` must check for itself.
-pub fn watch(folders: &[PathBuf], changed: impl FnMut() -> bool + Send + 'static) {
+pub fn watch(folders: &[PathBuf], changed: impl FnMut() -> bool + Send + 'static) -> Result<()> {
     #[cfg(target_os = "linux")]
     if let Ok(events) = inotify(folders) {
-        thread::spawn(move || wait_for_events(events, changed));
-        return;
+        return threads::spawn(move || wait_for_events(events, changed)).map(drop);
     }
     let _ = folders;
-    thread::spawn(move || poll(changed));
+    threads::spawn(move || poll(changed)).map(drop)
 }
 
 fn poll(mut changed: impl FnMut() -> bool) {

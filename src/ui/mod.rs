@@ -4,23 +4,23 @@ pub mod screen;
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::stderr;
+use crate::threads;
 use clap::ValueEnum;
-use console::Term;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write, stderr, stdin};
+use std::io::{BufRead, BufReader, stdin};
 use std::sync::mpsc;
-use std::thread;
 
 /// Writes a message.
 pub fn say(text: &str) {
     line(&format!("codex-credential: {text}"));
 }
 
-/// Writes a line to stderr. Errors are ignored: a closed stderr must not make the command fail.
+/// Writes a line to stderr.
 pub fn line(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
+    stderr::write(&format!("{text}\n"));
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -120,22 +120,26 @@ impl Interactive {
 
 /// Waits in a thread for a line from the terminal, else from standard input, and calls `then` with it, or with `None` at
 /// the end of the input.
-fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) {
-    thread::spawn(move || {
+fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) -> Result<()> {
+    threads::spawn(move || {
         let mut line = String::new();
         let read = match File::open("/dev/tty") {
             Ok(terminal) => BufReader::new(terminal).read_line(&mut line),
             Err(_) => stdin().read_line(&mut line),
         };
         then(Some(line).filter(|_| read.is_ok_and(|length| length > 0)));
-    });
+    })
+    .map(drop)
 }
 
 /// Asks a yes-or-no question on the terminal. Any answer but `y` or `yes`, or none before `deadline`, means no.
 pub fn confirm(question: &str, deadline: &Deadline) -> bool {
-    let _ = Term::stderr().write_str(&format!("codex-credential: {question} [y/N] "));
+    stderr::write(&format!("codex-credential: {question} [y/N] "));
     let (sender, typed) = mpsc::channel();
-    when_typed(move |line| drop(sender.send(line)));
+    let is_asked = when_typed(move |line| drop(sender.send(line)));
+    if let Err(error) = is_asked {
+        say(&error.text());
+    }
     let answer = typed.recv_timeout(deadline.remaining()).ok().flatten();
     matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"))
 }

@@ -6,13 +6,17 @@
 use crate::account::Account;
 use crate::clock;
 use crate::error::{Error, Kind};
-use crate::ui::{ErrorFormat, Interactive, say, time_left, when_typed};
+use crate::stderr;
+use crate::ui::{ErrorFormat, Interactive, line, say, time_left, when_typed};
 use crate::verification::Verification;
 use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 use std::io::Write;
+
+/// Clears the line of the cursor.
+const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// Seconds between two `pending` events.
 const EVENT_INTERVAL: i64 = 5;
@@ -101,11 +105,10 @@ impl Screen {
             }
         } else if let Some(term) = self.terminal() {
             let left = time_left(left);
-            let _ = term.clear_line();
             let line = format!("waiting for your approval, {left} left (Ctrl-C cancels)");
-            // `clear_line` clears only one line.
+            // Only one line is cleared.
             let width = usize::from(term.size().1).saturating_sub(1);
-            let _ = term.write_str(&truncate_str(&line, width, ""));
+            stderr::write(&format!("{CLEAR_LINE}{}", truncate_str(&line, width, "")));
             self.is_live = true;
         }
     }
@@ -116,11 +119,11 @@ impl Screen {
             Mode::Line(format) => format.show(&login_pending(verification)),
             Mode::Events => self.event("code", &json!(verification)),
             Mode::Text(term) => {
-                let _ = term.write_line(&prompt(verification));
+                line(&prompt(verification));
                 let page = verification.verification_uri_complete.as_ref();
                 let page = page.unwrap_or(&verification.verification_uri);
                 if self.options.qr && term.is_term() {
-                    let _ = term.write_line(&qr(page));
+                    line(&qr(page));
                 }
                 if self.options.open && open::that_detached(page).is_err() {
                     say("cannot open a browser here; use the URL above");
@@ -130,10 +133,8 @@ impl Screen {
     }
 
     fn clear(&mut self) {
-        if std::mem::take(&mut self.is_live)
-            && let Some(term) = self.terminal()
-        {
-            let _ = term.clear_line();
+        if std::mem::take(&mut self.is_live) && self.is_terminal() {
+            stderr::write(CLEAR_LINE);
         }
     }
 
@@ -178,9 +179,9 @@ impl Screen {
         }
         if self.is_terminal() {
             say("the code has expired; press Enter for a new one, or Ctrl-C to stop");
-            when_typed(|line| wanted(line.is_some()));
+            return when_typed(|line| wanted(line.is_some())).is_ok();
         }
-        self.is_terminal()
+        false
     }
 
     /// Writes one line of JSON. Errors are ignored: the sign-in goes on if the reader has closed the pipe.

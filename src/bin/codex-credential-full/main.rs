@@ -30,17 +30,19 @@ fn main() -> ExitCode {
     hardening::protect_process();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(arguments) = docker::arguments(&arguments) {
-        return start_trace(false)
+        return start_trace(false, true)
             .map_or_else(|error| show(ErrorFormat::Text, &error), |()| docker::run(arguments));
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return show_clap_error(&error),
     };
-    if let Operation::Renew { request: Some(_) } = cli.operation {
-        process::detach();
+    let is_renewal_process = matches!(cli.operation, Operation::Renew { request: Some(_) });
+    if is_renewal_process && let Err(error) = process::detach() {
+        renewal::report(&error);
+        return ExitCode::from(error.kind.exit_code());
     }
-    start_trace(cli.verbose)
+    start_trace(cli.verbose, is_renewal_process)
         .and_then(|()| run(cli.operation, &cli.global))
         .unwrap_or_else(|error| show(cli.global.error_format, &error))
 }
@@ -92,16 +94,18 @@ fn run(operation: Operation, global: &GlobalOptions) -> Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Starts the trace. A trace that cannot be written is reported and does not prevent an answer.
+/// Starts the trace. A trace that cannot be written is reported, unless `is_quiet`, and does not prevent an
+/// answer.
 ///
 /// # Errors
 /// `Usage` if `CODEX_CREDENTIAL_TRACE` is not an absolute path.
-fn start_trace(verbose: bool) -> Result<()> {
+fn start_trace(verbose: bool, is_quiet: bool) -> Result<()> {
     const VARIABLE: &str = "CODEX_CREDENTIAL_TRACE";
     let file = variable(VARIABLE).filter(|file| !file.is_empty());
     let file = file.map(|file| absolute(VARIABLE, file.into())).transpose()?;
     if (verbose || file.is_some())
         && let Err(error) = trace::start(verbose, file.as_deref())
+        && !is_quiet
     {
         ui::say(&Error::io("write the trace", &file.unwrap_or_default(), error).text());
     }

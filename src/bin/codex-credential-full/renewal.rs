@@ -4,7 +4,7 @@ use crate::options::{caller, deadline, profile, variable};
 use codex_credential::audit;
 use codex_credential::cli::GlobalOptions;
 use codex_credential::commands;
-use codex_credential::error::Result;
+use codex_credential::error::{Error, Result};
 use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::renewal;
 use codex_credential::renewal::renewal_request::RenewalRequest;
@@ -46,7 +46,12 @@ fn run(request: RenewalRequest) -> Result<()> {
     let profile = Profile::of(variable, selection);
     let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));
     if let Err(error) = &result {
-        let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
+        report(error);
     }
     result
+}
+
+/// Reports the error of the renewal process to the process that started it.
+pub fn report(error: &Error) {
+    let _ = writeln!(io::stdout(), "{}", serde_json::json!(error));
 }
