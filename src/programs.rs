@@ -22,13 +22,25 @@ pub fn full() -> io::Result<PathBuf> {
 }
 
 fn beside(name: &str) -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
+    let program = std::env::current_exe().or_else(|error| started_as().ok_or(error))?;
     // Some systems name the link that was started, and the other program does not lie beside a link.
     let program = match program.canonicalize() {
         Ok(target) if cfg!(unix) => target,
         _ => program,
     };
     Ok(program.with_file_name(format!("{name}{EXE_SUFFIX}")))
+}
+
+/// Returns the path by which this program was started: without /proc, Linux does not tell it.
+#[expect(clippy::disallowed_methods, reason = "the PATH is a fact of the system, not a setting")]
+fn started_as() -> Option<PathBuf> {
+    let name = PathBuf::from(std::env::args_os().next()?);
+    if name.components().count() > 1 {
+        return std::path::absolute(name).ok();
+    }
+    let path = std::env::var_os("PATH")?;
+    let mut entries = std::env::split_paths(&path).map(|folder| folder.join(&name));
+    entries.find(|entry| entry.is_file())
 }
 
 /// Replaces this process with the command. Where the system cannot, runs it and returns its exit code.

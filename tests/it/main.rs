@@ -32,6 +32,7 @@ mod discovery;
 mod docker;
 mod docs;
 mod doctor;
+mod doctor_locks;
 mod doctor_way;
 mod erase;
 mod errors;

@@ -4,13 +4,14 @@
 use crate::commands::doctor::report::Report;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
+use crate::programs;
 use crate::storage::files;
 use crate::storage::lock::Lock;
+use crate::threads;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 /// A file server that is away can block any file operation.
@@ -64,7 +65,7 @@ fn shared_file_system(_folder: &Path) -> Option<&'static str> {
 fn try_folder(folder: PathBuf) -> Result<()> {
     let (sender, result) = mpsc::channel();
     let shown = folder.display().to_string();
-    thread::spawn(move || sender.send(try_scratch_lock(&folder)));
+    threads::spawn(move || sender.send(try_scratch_lock(&folder)))?;
     result.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
         let what = format!("a lock in {shown} hangs; a file server may be unreachable");
         Err(Error::new(Kind::Storage, what).hint(HINT))
@@ -101,7 +102,7 @@ fn second_process_acquires(path: &Path) -> Result<bool> {
     let cannot = |error: io::Error| {
         Error::new(Kind::Interrupted, "cannot start a second process").caused_by(error)
     };
-    let program = std::env::current_exe().map_err(cannot)?;
+    let program = programs::full().map_err(cannot)?;
     let mut command = Command::new(program);
     command.args(["doctor", "--try-lock"]).arg(path);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -47,6 +47,8 @@ fn check_all(report: &mut Report, profile: &Profile) -> Result<()> {
 fn check_lock(report: &mut Report, lock: &Path, journal: &Path, what: &str) {
     if let Some(holder) = Lock::holder(lock) {
         report.ok("renewals", format!("{holder} runs a {what}"));
+    } else if journal.exists() && Lock::try_acquire(lock).is_ok_and(|lock| lock.is_none()) {
+        report.ok("renewals", format!("another process runs a {what}"));
     } else if journal.exists() {
         let next = "to finish it, run: codex-credential get";
         report.warn("journal", format!("a {what} was interrupted"), next);

@@ -21,6 +21,9 @@ pub fn run(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>
     let mut report = Report::default();
     configuration::check(&mut report, &profile, variable);
     let Ok(profile) = profile else { return report };
+    // Before the storage is tried, which makes lock files private.
+    #[cfg(unix)]
+    permissions::check_locks(&mut report, &profile);
     storage::check(&mut report, &profile);
     #[cfg(unix)]
     permissions::check(&mut report, &profile);

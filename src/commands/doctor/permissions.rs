@@ -2,6 +2,7 @@
 
 use crate::commands::doctor::report::Report;
 use crate::profile::Profile;
+use crate::quote;
 use crate::storage::login_dir::LoginDir;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,11 +39,11 @@ pub fn check(report: &mut Report, profile: &Profile) {
 /// Returns what is wrong with a file that must not have any of the mode bits `forbidden`, and how to correct it.
 fn problem(path: &Path, forbidden: u32) -> Option<(String, String)> {
     let metadata = path.metadata().ok()?;
-    let shown = path.display();
+    let (shown, word) = (path.display(), quote::shell_path(path));
     let user = rustix::process::geteuid().as_raw();
     if metadata.uid() != user {
         let found = format!("{shown} belongs to the user {}", metadata.uid());
-        return Some((found, format!("as root, run: chown {user} '{shown}'")));
+        return Some((found, format!("as root, run: chown {user} {word}")));
     }
     let open = metadata.mode() & forbidden;
     if open == 0 {
@@ -50,5 +51,46 @@ fn problem(path: &Path, forbidden: u32) -> Option<(String, String)> {
     }
     let how = if open & 0o022 == 0 { "read" } else { "changed" };
     let mode = metadata.mode() & 0o777 & !forbidden;
-    Some((format!("{shown} can be {how} by others"), format!("run: chmod {mode:o} '{shown}'")))
+    Some((format!("{shown} can be {how} by others"), format!("run: chmod {mode:o} {word}")))
+}
+
+/// Names each lock file that others can open, because whoever opens it can hold the lock and stop all renewals.
+pub fn check_locks(report: &mut Report, profile: &Profile) {
+    let mut locks = vec![profile.storage.sign_in_dir().lock()];
+    locks.extend(profile.storage.login_dir().ok().flatten().map(|dir| dir.lock()));
+    for folder in profile.storage.watched() {
+        locks.extend(["auth.lock", "auth.json.lock", "write"].map(|name| folder.join(name)));
+    }
+    locks.dedup();
+    for lock in locks {
+        if let Some(who) = who_can_open(&lock) {
+            let found =
+                format!("{} can be opened by {who}, who could stop all renewals", lock.display());
+            report.warn(
+                "permissions",
+                found,
+                format!("run: chmod 600 {}", quote::shell_path(&lock)),
+            );
+        }
+    }
+}
+
+/// Returns who can open the file, beside its owner and root.
+fn who_can_open(path: &Path) -> Option<String> {
+    let metadata = path.metadata().ok()?;
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user && metadata.uid() != 0 && user != 0 {
+        return Some(format!("the user {}", metadata.uid()));
+    }
+    let has_path = |class: u32| {
+        let folders = path.ancestors().skip(1).filter_map(|folder| folder.metadata().ok());
+        folders.into_iter().all(|folder| folder.mode() & class != 0)
+    };
+    if metadata.mode() & 0o006 != 0 && has_path(0o001) {
+        Some("every user of this machine".into())
+    } else if metadata.mode() & 0o060 != 0 && has_path(0o011) {
+        Some(format!("the group {}", metadata.gid()))
+    } else {
+        None
+    }
 }
