@@ -38,7 +38,7 @@ fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 /// As [`read`], for a file of our own. A link counts as no file; the next write replaces it.
 pub fn read_own(path: &Path) -> Result<Option<Bytes>> {
     match private::open(path, Access::Read).and_then(read_open) {
-        Err(_) if path.is_symlink() => Ok(None),
+        Err(error) if error.kind() != ErrorKind::NotFound && path.is_symlink() => Ok(None),
         result => none_if_missing(result).context("read", path),
     }
 }

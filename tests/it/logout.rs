@@ -1,6 +1,6 @@
 //! `logout` ends the login at the server and here; `erase` by hand, here.
 
-use crate::machine::{Machine, PATIENCE, Private, ada, eventually, told};
+use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files, told};
 use issuer::{Account, Endpoint, Fault, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -92,6 +92,8 @@ fn logout_of_one_account_leaves_the_sign_in_and_the_login_of_another_alone() {
     };
     let login = machine.start(&format!("login --account {} --wait 60s", carol.email));
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    let is_recorded = |path: &std::path::PathBuf| path.ends_with("device-authorization");
+    eventually(|| files(private.state.path()).iter().any(is_recorded));
     machine.command("logout --account ada@example.com").assert().success();
     let absent = machine.command("logout --account nobody@example.com").assert().success();
     absent.stderr(contains("nothing").and(contains("cancelled").not()));
