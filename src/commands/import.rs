@@ -9,6 +9,7 @@ use crate::profile::Profile;
 use crate::storage::auth_json::{AuthJson, Content};
 use crate::storage::codex_config::Store;
 use crate::storage::files::read;
+use crate::storage::lock::Lock;
 use crate::ui;
 use std::fs;
 use std::path::Path;
@@ -30,6 +31,7 @@ pub fn import(profile: &Profile, from: &Path, remove: bool, deadline: &Deadline)
     let (user, file) = (login.username(), from.display());
     ui::say(&format!("imported the login of {user} from {file} into {into}"));
     if remove {
+        let _codex = lock_as_codex_does(from, deadline)?;
         // A program may have renewed the copy in the meantime. Then only the copy is valid.
         if read_login(from)?.version() != login.version() {
             let what = format!("another program has changed {file}");
@@ -43,6 +45,20 @@ pub fn import(profile: &Profile, from: &Path, remove: bool, deadline: &Deadline)
         ));
     }
     Ok(())
+}
+
+/// Takes the locks under which Codex changes the file, where Codex uses its folder.
+fn lock_as_codex_does(file: &Path, deadline: &Deadline) -> Result<Vec<Lock>> {
+    let auth_lock = file.with_file_name("auth.lock");
+    if !auth_lock.exists() {
+        return Ok(Vec::new());
+    }
+    let mut write_lock = file.as_os_str().to_owned();
+    write_lock.push(".lock");
+    [auth_lock, write_lock.into()]
+        .iter()
+        .map(|path| Lock::acquire_or_busy(path, deadline))
+        .collect()
 }
 
 /// Whether the profile's storage is the file at `path`, or `path` links to it.

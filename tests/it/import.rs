@@ -1,6 +1,6 @@
 //! `import`: takes the login of a file, and leaves no copy of it unmentioned.
 
-use crate::machine::{Machine, token_of};
+use crate::machine::{Machine, lock, token_of};
 use predicates::str::contains;
 use std::os::unix::fs::symlink;
 
@@ -29,4 +29,18 @@ fn import_copies_the_login_and_removes_the_source_only_when_asked() {
     machine.command("import --remove").assert().success();
     assert!(!machine.path("auth.json").exists());
     assert_eq!(token_of(machine.start("get --format token")), tokens.access_token);
+}
+
+#[test]
+fn file_that_codex_is_changing_is_not_removed() {
+    let (mut machine, _) = Machine::signed_in(864_000);
+    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    drop(lock(&machine.path("auth.lock")));
+    for name in ["auth.lock", "auth.json.lock"] {
+        let _codex = lock(&machine.path(name));
+        let output = machine.command("import --remove --wait 300ms").assert().code(1);
+        output.stderr(contains(name));
+        assert!(machine.path("auth.json").exists());
+    }
+    machine.command("import --remove").assert().success();
 }
