@@ -39,6 +39,8 @@ pub struct Credential {
     pub state_capable: bool,
     /// How many attributes other than capabilities were sent, known or not.
     pub attributes: usize,
+    /// How many unknown attributes were sent.
+    pub unknown_attributes: usize,
 }
 
 impl Credential {
@@ -70,6 +72,7 @@ impl Credential {
             let (key, value) = split(text).map_err(bad)?;
             let is_known = credential.set(key, value).map_err(bad)?;
             credential.attributes += usize::from(key != b"capability[]");
+            credential.unknown_attributes += usize::from(!is_known);
             if !is_known && unknown.is_none() {
                 unknown =
                     Some(bad("is an unknown attribute, and no other names a login").hint(

@@ -5,7 +5,7 @@ use crate::answer::other_hosts::OtherHosts;
 use crate::answer::target::Target;
 use crate::audit::{self, Action};
 use crate::clock::{self, Deadline};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::records::Rejected;
@@ -28,6 +28,9 @@ pub fn erase(
         Target::ApiKey | Target::OtherHosts => {
             return other_hosts.erase(request, deadline).map(drop);
         }
+        Target::Nothing if request.secret().is_some() => {
+            return Err(Error::new(Kind::BadInput, "the request names no protocol and host"));
+        }
         Target::Default | Target::Nothing => return Ok(()),
     }
     let matches = |login: &Login| {
@@ -37,6 +40,11 @@ pub fn erase(
     let Some(login) = profile.storage.load()?.filter(matches) else { return Ok(()) };
     match request.secret() {
         Some(secret) => reject(profile, &login, &Fingerprint::of(secret)),
+        // A misspelled password must not remove the login.
+        None if request.unknown_attributes > 0 => {
+            let what = "the request has no password, but an unknown attribute; nothing was removed";
+            Err(Error::new(Kind::BadInput, what))
+        }
         None => remove(profile, &login, &matches, deadline),
     }
 }
@@ -69,7 +77,7 @@ pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<(
     login_dir.create()?;
     let now = clock::now();
     // A clock that was set back forgets what it has seen.
-    let last = login_dir.rejected().load()?.filter(|last| last.at <= now);
+    let last = login_dir.rejected().load()?.filter(|last| (0..=now).contains(&last.at));
     if let Some(last) =
         last.as_ref().filter(|last| last.access_token != *token && now < last.next_at())
     {

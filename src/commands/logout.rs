@@ -48,7 +48,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
-    let revoked = removal.revoke.then(|| revoke(profile, &login));
+    let revoked = removal.revoke.then(|| revoke(profile, &login, deadline));
     let removed = match hold.remove(&is_meant, deadline) {
         Ok(false) => Err(changed()),
         removed => removed,

@@ -143,7 +143,7 @@ impl Snapshot {
         let signed_in_at = login.signed_in_at;
         let account = login.account();
         if self.local.is_cached {
-            private::create_dir(folder_of(&self.local.copy))?;
+            private::create_own_dir(folder_of(&self.local.copy))?;
             let login = login.without_long_lived();
             self.local.copy_record().save(&AccessCopy { revision, login })?;
         }

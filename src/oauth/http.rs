@@ -95,6 +95,11 @@ impl Drop for Http {
 }
 
 impl Http {
+    /// Limits the time of each request.
+    pub fn limit(&mut self, longest: Duration) {
+        self.timeout = self.timeout.min(longest);
+    }
+
     /// Creates a client that trusts the platform's certificate authorities and those in the PEM file `extra_ca`.
     /// It takes proxies from the environment and follows no redirects, so that no token reaches another host.
     ///

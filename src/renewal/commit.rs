@@ -57,13 +57,13 @@ pub fn commit(
 }
 
 /// Commits the answer of a sign-in, which is recorded in the journal. An answer that its request does not allow is revoked
-/// and not stored.
+/// and not stored. Returns false where another program has replaced Codex's login since the sign-in began.
 pub fn commit_sign_in(
     server: &AuthorizationServer,
     hold: &dyn HeldLogin,
     intent: &Intent,
     tokens: &TokenResponse,
-) -> Result<(), ValidationError> {
+) -> Result<bool, ValidationError> {
     let profile = server.profile;
     let storage = &profile.storage;
     let validated = validate::signed_in(server, tokens, intent);
@@ -73,11 +73,18 @@ pub fn commit_sign_in(
     let login = &validated?;
     let change = Change::SignedIn { login, is_default: intent.rules.account.is_none() };
     let replaces = intent.replaces.as_ref();
-    commit(profile, hold, Action::SignIn, replaces, &change, &write_deadline())?;
+    let is_stored = commit(profile, hold, Action::SignIn, replaces, &change, &write_deadline())?;
+    // An earlier attempt may have stored it. Our own storages refuse only a login that is older than the stored one.
+    let is_known = || profile.storage.load().ok().flatten().map(|stored| stored.fingerprint());
+    if !is_stored && storage.as_codex().is_some() && is_known() != Some(login.fingerprint()) {
+        storage.end_sign_in()?;
+        return Ok(false);
+    }
     account_policy::pin(profile, &intent.rules)?;
     let signed_in = SignedIn { id: clock::timestamp().to_string(), account: login.account() };
     storage.sign_in_dir().signed_in().save(&signed_in)?;
-    Ok(storage.end_sign_in()?)
+    storage.end_sign_in()?;
+    Ok(true)
 }
 
 pub fn not_signed_in() -> Error {

@@ -57,10 +57,14 @@ pub fn reduce(command: &mut Command) {
     command.envs(std::env::vars_os().filter_map(|(name, value)| kept(name, value)));
 }
 
-/// Ignores case: proxy variables come in both, and Windows has none.
+/// Proxy variables come in lower case too. Windows ignores case.
 fn kept(name: OsString, value: OsString) -> Option<(OsString, OsString)> {
-    let upper = name.to_ascii_uppercase();
-    let is_in = |names: &[&str]| names.iter().any(|known| upper == OsStr::new(known));
+    let is_in = |names: &[&str]| {
+        names.iter().any(|known| {
+            let ignores_case = cfg!(windows) || known.ends_with("_PROXY");
+            name == OsStr::new(known) || (ignores_case && name.eq_ignore_ascii_case(known))
+        })
+    };
     if !is_in(&NAMES) {
         return None;
     }
@@ -90,6 +94,8 @@ mod tests {
             "LC_PASSWORD",
             "USER_TOKEN",
             "XDG_TOKEN",
+            "home",
+            "username",
             "CODEX_CREDENTIAL_TOKEN",
             "CODEX_ACCESS_TOKEN",
             "RUST_SECRET",

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// No early renewal for this long after any failure, in seconds.
 const EARLY_PAUSE: i64 = 60;
 
+/// In seconds, also where a record says more.
+const LONGEST_PAUSE: i64 = 3600;
+
 impl Failure {
     pub fn of(error: &Error, earlier: Option<&Self>) -> Self {
         let count = earlier.map_or(1, |earlier| earlier.count.saturating_add(1));
@@ -23,7 +26,7 @@ impl Failure {
             Kind::Server => 1 << (count - 1).min(8),
             _ => 0,
         };
-        let server_pause = error.retry_after.unwrap_or(0).min(3600);
+        let server_pause = error.retry_after.unwrap_or(0).min(LONGEST_PAUSE.unsigned_abs());
         let pause = server_pause.max(own_pause).cast_signed();
         let id = format!("{}-{}", clock::timestamp(), std::process::id());
         let at = clock::now();
@@ -38,7 +41,7 @@ impl Failure {
     /// Returns 0 where the clock was set back to before the failure.
     fn seconds_until(&self, end: i64) -> i64 {
         let now = clock::now();
-        if now < self.at { 0 } else { (end - now).max(0) }
+        if now < self.at { 0 } else { end.saturating_sub(now).clamp(0, LONGEST_PAUSE) }
     }
 
     /// Sleeps through a short pause.
@@ -67,6 +70,6 @@ impl Failure {
 pub fn is_held_back(login_dir: &LoginDir) -> bool {
     let failure = login_dir.failure().load().ok().flatten();
     failure.is_some_and(|failure| {
-        failure.seconds_until(failure.not_before.max(failure.at + EARLY_PAUSE)) > 0
+        failure.seconds_until(failure.not_before.max(failure.at.saturating_add(EARLY_PAUSE))) > 0
     })
 }

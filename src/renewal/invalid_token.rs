@@ -15,7 +15,7 @@ const MAX_SPENT: usize = 100;
 
 impl InvalidToken {
     /// Records that `refresh_token` of `login` was refused for good. No host sends it again.
-    pub fn record(
+    pub fn record_refused(
         profile: &Profile,
         login_dir: &LoginDir,
         hold: &dyn HeldLogin,
@@ -34,19 +34,27 @@ impl InvalidToken {
 
     /// Records that the answer of a refresh request with `used` has arrived. A server that returns no other refresh token
     /// lets it be used again.
-    pub fn record_spent(
-        login_dir: &LoginDir,
-        used: &Secret<String>,
-        tokens: &TokenResponse,
-    ) -> Result<()> {
-        if tokens.refresh_token.as_ref().is_none_or(|new| new == used) {
-            return Ok(());
+    pub fn record_spent(login_dir: &LoginDir, used: &Secret<String>, tokens: &TokenResponse) {
+        if let Some(new) = tokens.refresh_token.as_ref().filter(|new| *new != used) {
+            Self::remember(login_dir, used, Some(new));
         }
-        let mut spent = login_dir.spent_tokens().load()?.unwrap_or_default();
-        spent.retain(|token| *token != used.fingerprint());
-        spent.insert(0, used.fingerprint());
-        spent.truncate(MAX_SPENT);
-        login_dir.spent_tokens().save(&spent)
+    }
+
+    /// Records that a server knows `used` and does not accept it any more.
+    pub fn record_used(login_dir: &LoginDir, used: &Secret<String>) {
+        Self::remember(login_dir, used, None);
+    }
+
+    /// Errors are ignored: the record is a precaution, and must not keep an answer from being stored. A server may grant an
+    /// earlier token again.
+    fn remember(login_dir: &LoginDir, used: &Secret<String>, granted: Option<&Secret<String>>) {
+        let spent = login_dir.spent_tokens().load().ok().flatten().unwrap_or_default();
+        let used = used.fingerprint();
+        let granted = granted.map(Secret::fingerprint);
+        let others =
+            spent.into_iter().filter(|token| *token != used && Some(token) != granted.as_ref());
+        let spent: Vec<_> = [used.clone()].into_iter().chain(others).take(MAX_SPENT).collect();
+        let _ = login_dir.spent_tokens().save(&spent);
     }
 
     pub fn error(&self) -> Error {

@@ -49,6 +49,11 @@ pub fn detach() -> Result<()> {
     Ok(())
 }
 
+#[cfg(not(unix))]
+pub fn defer_signals() -> Result<()> {
+    Ok(())
+}
+
 /// The caller's locks, pipes and sockets must not stay open for as long as this process runs.
 #[cfg(unix)]
 fn close_inherited() {
@@ -74,7 +79,7 @@ fn unlimit_cpu() {
 /// Blocks all signals but those of faults and job control, and ends this process at the first one that asks for it, after
 /// the exchange in flight. Threads inherit the blocked signals.
 #[cfg(unix)]
-fn defer_signals() -> Result<()> {
+pub fn defer_signals() -> Result<()> {
     use nix::sys::signal::{SigSet, Signal};
     let mut signals = SigSet::all();
     for kept in [

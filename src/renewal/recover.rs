@@ -44,6 +44,9 @@ pub fn recover(
     journal::restore_kept(&login_dir.journal(), profile.storage.fingerprint().as_ref())?;
     match profile.storage.unfinished(login_dir)? {
         None => Ok(None),
+        Some(Unfinished::Unanswered(intent)) if intent.is_offered => {
+            journal::clear(&login_dir.journal()).map(|()| None)
+        }
         Some(Unfinished::Unanswered(intent)) => Ok(Some(intent)),
         Some(Unfinished::Answered(intent, tokens)) => {
             let hold = hold_to_renew(profile, deadline)?;
@@ -84,21 +87,29 @@ fn commit_left_refresh(
             tokens.refresh_token.is_some() && login.refresh_token == tokens.refresh_token;
         return Ok(!is_committed);
     }
-    if let Some(used) = &login.refresh_token {
-        InvalidToken::record_spent(login_dir, used, tokens)?;
+    let used = login.refresh_token.as_ref().filter(|_| !intent.is_offered);
+    if let Some(used) = used {
+        InvalidToken::record_spent(login_dir, used, tokens);
     }
     let server = AuthorizationServer::new(profile)?;
-    match validate::renewed(&server, tokens, &login, &intent.rules) {
+    let validated = if intent.is_offered {
+        validate::offered(&server, tokens, &login, intent)
+    } else {
+        validate::renewed(&server, tokens, &login, &intent.rules)
+    };
+    match validated {
         Ok(tokens) => {
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
             let deadline = write_deadline();
             let is_stored = commit(profile, hold, Action::Renewal, replaces, &change, &deadline)?;
             Ok(!is_stored)
         }
+        // The stored login stays as it is.
+        Err(ValidationError::Ended(_)) if intent.is_offered => Ok(false),
         Err(ValidationError::Ended(error)) => {
-            if let Some(token) = &login.refresh_token {
+            if let Some(token) = used {
                 let reason = error.text();
-                InvalidToken::record(profile, login_dir, hold, &login, token, reason)?;
+                InvalidToken::record_refused(profile, login_dir, hold, &login, token, reason)?;
             }
             Err(ValidationError::Ended(error))
         }

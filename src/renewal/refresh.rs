@@ -122,6 +122,7 @@ fn intent(profile: &Profile, login: &Login, unanswered: Option<&Intent>) -> Resu
         rules: account_policy::rules(profile),
         // Messages name the first request without an answer.
         at: unanswered.map_or_else(clock::now, |intent| intent.at),
+        is_offered: false,
     })
 }
 
@@ -161,7 +162,7 @@ impl Answered<'_> {
         tokens: &TokenResponse,
     ) -> Result<Refreshed> {
         let store = || {
-            InvalidToken::record_spent(self.login_dir, self.refresh_token, tokens)?;
+            InvalidToken::record_spent(self.login_dir, self.refresh_token, tokens);
             let tokens = validate::renewed(self.server, tokens, self.login, &intent.rules)?;
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
             let deadline = write_deadline();
@@ -212,7 +213,7 @@ impl Answered<'_> {
 
     fn record_invalid(&self, hold: &dyn HeldLogin, reason: String) -> Result<InvalidToken> {
         let (profile, login_dir, login) = (self.profile, self.login_dir, self.login);
-        InvalidToken::record(profile, login_dir, hold, login, self.refresh_token, reason)
+        InvalidToken::record_refused(profile, login_dir, hold, login, self.refresh_token, reason)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::account::Account;
 use crate::client::{ClientRegistration, Endpoints};
+use crate::clock::Deadline;
 use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::Result;
 use crate::login::Login;
@@ -37,6 +38,13 @@ impl<'a> AuthorizationServer<'a> {
     pub fn new(profile: &'a Profile) -> Result<Self> {
         let http = Http::new(profile.extra_ca.as_deref())?;
         Ok(Self { profile, http, discovered: OnceCell::new() })
+    }
+
+    /// As [`AuthorizationServer::new`], for a caller that waits for each request until `deadline` at the longest.
+    pub fn within(profile: &'a Profile, deadline: &Deadline) -> Result<Self> {
+        let mut server = Self::new(profile)?;
+        server.http.limit(deadline.remaining());
+        Ok(server)
     }
 
     /// Discovers the endpoints, before a request that can be sent only once.

@@ -281,7 +281,13 @@ impl SignIn<'_> {
             self.profile.storage.end_sign_in()?;
             return Err(ended);
         }
-        commit_sign_in(&self.server, hold, intent, tokens)
+        if commit_sign_in(&self.server, hold, intent, tokens)? {
+            return Ok(());
+        }
+        let what = "another program has stored a login during the sign-in";
+        let error = Error::new(Kind::LoginCancelled, what)
+            .hint("see who is signed in with codex-credential status");
+        Err(validate::revoked(&self.server, tokens, &intent.to, error))
     }
 
     /// The login is judged by the rules of the request that started the device authorization.
@@ -292,6 +298,7 @@ impl SignIn<'_> {
             to: self.profile.client.clone(),
             rules: pending.rules.clone(),
             at: clock::now(),
+            is_offered: false,
         }
     }
 }

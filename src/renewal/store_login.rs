@@ -1,7 +1,6 @@
 //! `store` with a refresh token: one refresh request proves that the login is the signed-in account's, and brings the
 //! tokens that are stored. What a caller says about its tokens proves nothing.
 
-use crate::account::Account;
 use crate::account_policy;
 use crate::audit::Action;
 use crate::clock::{self, Deadline};
@@ -18,7 +17,7 @@ use crate::renewal::validate::{self, ValidationError};
 use crate::storage::Change;
 use crate::storage::journal::{Intent, RequestKind};
 use crate::storage::records::InvalidToken;
-use crate::tokens::{Secret, TokenResponse};
+use crate::tokens::Secret;
 use crate::trace::{self, Event};
 
 /// Replaces the stored login by the one of `refresh_token`, if the profile's issuer accepts it and it is of the same
@@ -49,7 +48,7 @@ pub fn store_login(
     {
         return Ok(());
     }
-    let server = AuthorizationServer::new(profile)?;
+    let server = AuthorizationServer::within(profile, deadline)?;
     server.prepare()?;
     let intent = Intent {
         request: RequestKind::Refresh,
@@ -57,17 +56,24 @@ pub fn store_login(
         to: profile.client.clone(),
         rules: account_policy::rules(profile),
         at: clock::now(),
+        is_offered: true,
     };
     let _exchange = begin_exchange();
     let Some(mut journal) = hold.begin_refresh(&intent)? else { return Ok(()) };
-    let TokenOutcome::Tokens(tokens) = server.refresh(&intent.to, refresh_token) else {
-        ignored("the issuer did not accept its refresh token");
-        hold.close_request(None)?;
-        return journal.clear();
+    let tokens = match server.refresh(&intent.to, refresh_token) {
+        TokenOutcome::Tokens(tokens) => tokens,
+        outcome => {
+            if let TokenOutcome::InvalidGrant { .. } = outcome {
+                InvalidToken::record_used(&login_dir, refresh_token);
+            }
+            ignored("the issuer did not accept its refresh token");
+            hold.close_request(None)?;
+            return journal.clear();
+        }
     };
     let store = || {
-        InvalidToken::record_spent(&login_dir, refresh_token, &tokens)?;
-        let tokens = of_same_account(&server, &tokens, &stored, &intent)?;
+        InvalidToken::record_spent(&login_dir, refresh_token, &tokens);
+        let tokens = validate::offered(&server, &tokens, &stored, &intent)?;
         let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
         commit(profile, &*hold, Action::Store, replaces, &change, &write_deadline())?;
         Ok(())
@@ -81,24 +87,6 @@ pub fn store_login(
         }
     }
     journal.clear()
-}
-
-/// A login that does not say whose it is is revoked, as one of another account is.
-fn of_same_account(
-    server: &AuthorizationServer,
-    tokens: &TokenResponse,
-    stored: &Login,
-    intent: &Intent,
-) -> Result<TokenResponse, ValidationError> {
-    let validated = validate::renewed(server, tokens, stored, &intent.rules)?;
-    let parts = [validated.id_token.as_ref(), validated.access_token.as_ref()];
-    let account =
-        Account::from_tokens(parts.into_iter().flatten().map(|token| token.expose().as_str()));
-    if !stored.account().is_unknown() && stored.account().is_same_as(&account) {
-        return Ok(validated);
-    }
-    let error = Error::new(Kind::WrongAccount, "it belongs to another account than the login");
-    Err(validate::revoked(server, tokens, &intent.to, error))
 }
 
 fn ignored(why: &str) {

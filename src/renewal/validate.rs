@@ -71,16 +71,20 @@ pub fn renewed(
         tokens.id_token = None;
     }
     let login = stored.clone().renewed(&tokens);
-    let allowed = same_user(&tokens, stored)
+    let allowed = same_user(server, &tokens, stored)
         .and_then(|()| account_policy::check_by(server.profile, rules, &login));
     allowed.map_err(|error| revoke_disallowed(server, &login, error))?;
     Ok(tokens)
 }
 
 /// OpenID Connect Core 1.0, section 12.2: the `sub` stays.
-fn same_user(tokens: &TokenResponse, stored: &Login) -> Result<()> {
-    let Some(id_token) = &tokens.id_token else { return Ok(()) };
-    let (now, before) = (Account::from_tokens([id_token.expose().as_str()]), stored.account());
+fn same_user(server: &AuthorizationServer, tokens: &TokenResponse, stored: &Login) -> Result<()> {
+    // Elsewhere an access token is for its resource server, and may have another `sub`.
+    let is_openai = server.profile.standard.is_none();
+    let access_token = tokens.access_token.as_ref().filter(|_| is_openai);
+    let said = [tokens.id_token.as_ref(), access_token];
+    let now = Account::from_tokens(said.into_iter().flatten().map(|token| token.expose().as_str()));
+    let before = stored.account();
     match (&now.user_id, &before.user_id) {
         (Some(is), Some(was)) if is != was => Err(Error::new(
             Kind::WrongAccount,
@@ -93,6 +97,25 @@ fn same_user(tokens: &TokenResponse, stored: &Login) -> Result<()> {
         .sign_in_again()),
         _ => Ok(()),
     }
+}
+
+/// Returns what may be stored of the tokens for a refresh token that a caller of `store` offered. A login that does not say
+/// whose it is is revoked, as one of another account is.
+pub fn offered(
+    server: &AuthorizationServer,
+    tokens: &TokenResponse,
+    stored: &Login,
+    intent: &Intent,
+) -> Result<TokenResponse, ValidationError> {
+    let validated = renewed(server, tokens, stored, &intent.rules)?;
+    let parts = [validated.id_token.as_ref(), validated.access_token.as_ref()];
+    let account =
+        Account::from_tokens(parts.into_iter().flatten().map(|token| token.expose().as_str()));
+    if !stored.account().is_unknown() && stored.account().is_same_as(&account) {
+        return Ok(validated);
+    }
+    let error = Error::new(Kind::WrongAccount, "it belongs to another account than the login");
+    Err(revoked(server, tokens, &intent.to, error))
 }
 
 /// Revokes the login of a token response that is not stored because of `error`.

@@ -51,7 +51,7 @@ impl Log {
 
     /// Appends `line`, which has no line break.
     pub fn append(&self, line: &str) -> Result<()> {
-        private::create_dir(folder_of(&self.path))?;
+        private::create_own_dir(folder_of(&self.path))?;
         let cannot = |error| Error::io("write", &self.path, error);
         let mut file = private::open(&self.path, Access::Append).map_err(cannot)?;
         file.write_all(format!("{line}\n").as_bytes()).map_err(cannot)?;

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
-const TEMPORARY_PREFIX: &str = ".codex-credential-";
+const TEMPORARY_PREFIX: &str = ".codex-credential-tmp-";
 
 const MAX_ATTEMPTS: u32 = 5;
 

@@ -158,7 +158,7 @@ impl HostCredentials {
         if change(&self.read(deadline)?).is_none() {
             return Ok(false);
         }
-        private::create_dir(&self.folder)?;
+        private::create_own_dir(&self.folder)?;
         let _lock = Lock::acquire_or_busy(&self.folder.join("lock"), deadline)?;
         let Some(credentials) = change(&self.read(deadline)?) else { return Ok(false) };
         sweep_temporary_files(&self.folder);

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// Space that is reserved on the disk for the answer, in bytes.
 const RESERVED: usize = 64 * 1024;
 
+/// Begins the name of a kept answer. The fingerprint of its login follows.
+const KEPT: &str = "kept-answer-";
+
 /// Which request a journal records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +42,9 @@ pub struct Intent {
     pub rules: AccountRules,
     /// When it was sent, in seconds since the epoch.
     pub at: i64,
+    /// The refresh token came from a caller of `store`. It is not the one of the stored login.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_offered: bool,
 }
 
 /// What a killed process left in a journal.
@@ -109,29 +115,31 @@ impl Journal {
     }
 }
 
-/// Keeps the answer in the journal at `path`, whose login is not stored any more, in case that login is put back. Replaces
-/// an answer that was kept earlier.
+/// Keeps the answer in the journal at `path`, whose login is not stored any more, in case that login is put back.
 pub fn keep(path: &Path) -> Result<()> {
-    let kept = kept_path(path);
-    fs::rename(path, &kept).context("rename", path)?;
+    let Some((Intent { replaces: Some(login), .. }, _)) = lines(path)? else { return clear(path) };
+    fs::rename(path, kept_path(path, &login)).context("rename", path)?;
     trace::tell(|| Event::Journal { step: "kept" });
     Ok(())
 }
 
 /// Makes a kept answer the journal at `path` again, if it is for the stored login and there is no other journal.
 pub fn restore_kept(path: &Path, stored: Option<&Fingerprint>) -> Result<()> {
-    let kept = kept_path(path);
-    match lines(&kept)? {
-        Some((intent, _)) if intent.replaces.as_ref() == stored && lines(path)?.is_none() => {
-            fs::rename(&kept, path).context("rename", &kept)
-        }
-        _ => Ok(()),
+    let Some(kept) = stored.map(|login| kept_path(path, login)) else { return Ok(()) };
+    if lines(&kept)?.is_some() && lines(path)?.is_none() {
+        fs::rename(&kept, path).context("rename", &kept)?;
     }
+    Ok(())
 }
 
-/// Returns where [`keep`] keeps the answer of the journal at `path`.
-pub fn kept_path(path: &Path) -> PathBuf {
-    path.with_file_name("kept-answer")
+/// Whether [`keep`] has kept an answer beside the journal at `path`.
+pub fn has_kept(path: &Path) -> bool {
+    let entries = path.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(KEPT))
+}
+
+fn kept_path(path: &Path, login: &Fingerprint) -> PathBuf {
+    path.with_file_name(format!("{KEPT}{}", login.prefix(16)))
 }
 
 /// Removes the journal at `path` if it is about `login`.
@@ -209,6 +217,7 @@ mod tests {
             to,
             rules,
             at: 1,
+            is_offered: false,
         }
     }
 

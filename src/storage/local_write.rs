@@ -56,7 +56,7 @@ impl Storage for LocalStorage {
     }
 
     fn hold(&self, _deadline: &Deadline) -> Result<Box<dyn HeldLogin + '_>> {
-        private::create_dir(&self.dir)?;
+        private::create_own_dir(&self.dir)?;
         Ok(Box::new(self))
     }
 
@@ -68,7 +68,7 @@ impl Storage for LocalStorage {
 impl LocalStorage {
     /// Returns the path of the lock of every change in this folder.
     fn write_lock(&self) -> Result<PathBuf> {
-        private::create_dir(&self.dir)?;
+        private::create_own_dir(&self.dir)?;
         Ok(self.dir.join("write"))
     }
 

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// ```text
 /// lock           the renewal lock; empty, never deleted
 /// journal        the refresh request in flight, and its answer
-/// kept-answer    the answer for a login that another login replaced during the request
+/// kept-answer-…  the answer for a login that another login replaced during the request
 /// failure        how the last renewal failed
 /// invalid-token  the refresh token that the issuer refused for good
 /// spent-tokens   the refresh tokens that this program has renewed with
@@ -63,7 +63,7 @@ impl LoginDir {
 
     /// Creates the directory, and makes it private again where others can look into it.
     pub fn create(&self) -> Result<()> {
-        private::create_dir(&self.dir)?;
+        private::create_own_dir(&self.dir)?;
         #[cfg(unix)]
         make_private(&self.dir);
         Ok(())
@@ -162,7 +162,9 @@ impl LoginDir {
 #[cfg(unix)]
 fn make_private(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let is_open = dir.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    let is_open = dir
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o077 != 0);
     if is_open {
         let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
     }

@@ -1,7 +1,7 @@
 //! Files and folders of our own. A link is never followed and nothing is waited for, because others may have planted what
 //! lies there. Only the owner of the folder can use them, also if root has created them.
 
-use crate::error::{IoResultExt, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -32,6 +32,9 @@ pub fn open(path: &Path, access: Access) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    if access != Access::Read && !path.exists() {
+        check_folder(path)?;
     }
     let file = options.open(path).map_err(|error| explained(path, error))?;
     let metadata = file.metadata()?;
@@ -71,6 +74,26 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
     }
 }
 
+/// Fails if the folder of `path` is another user's, who would be locked out of what this process creates there. Folders of
+/// root, and of users that this system does not know, are shared on purpose.
+#[cfg(unix)]
+fn check_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    const UNKNOWN: u32 = 65_534;
+    let Some(Ok(folder)) = path.parent().map(Path::metadata) else { return Ok(()) };
+    let own = rustix::process::geteuid();
+    if own.is_root() || [0, UNKNOWN, own.as_raw()].contains(&folder.uid()) {
+        return Ok(());
+    }
+    let what = format!("its folder belongs to another user (id {})", folder.uid());
+    Err(io::Error::new(ErrorKind::PermissionDenied, what))
+}
+
+#[cfg(not(unix))]
+fn check_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Ignores errors: the file of another owner stays as it is.
 #[cfg(unix)]
 fn make_private(file: &File, metadata: &Metadata, path: &Path) {
@@ -107,6 +130,18 @@ pub fn create_dir(dir: &Path) -> Result<()> {
     create_all(dir).context("create the folder", dir)
 }
 
+/// As [`create_dir`], for a folder that only this program uses.
+///
+/// # Errors
+/// Also for root, if another user has made a link of it: its target may be anywhere.
+pub fn create_own_dir(dir: &Path) -> Result<()> {
+    if is_planted_link(dir) {
+        let what = format!("{} is a symbolic link of another user", dir.display());
+        return Err(Error::new(Kind::Storage, what).hint("remove the link"));
+    }
+    create_dir(dir)
+}
+
 #[cfg(unix)]
 fn private_builder() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
@@ -119,12 +154,25 @@ fn private_builder() -> fs::DirBuilder {
     fs::DirBuilder::new()
 }
 
+#[cfg(unix)]
+fn is_planted_link(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    rustix::process::geteuid().is_root()
+        && dir.symlink_metadata().is_ok_and(|found| found.is_symlink() && found.uid() != 0)
+}
+
+#[cfg(not(unix))]
+fn is_planted_link(_dir: &Path) -> bool {
+    false
+}
+
 fn create_all(dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
     let parent = dir.parent().unwrap_or(Path::new("/"));
     create_all(parent)?;
+    check_folder(dir)?;
     match private_builder().create(dir) {
         // Another process has created it.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),

@@ -302,7 +302,7 @@ impl Scene {
 }
 
 fn is_temporary(path: &Path) -> bool {
-    path.file_name().unwrap().to_string_lossy().starts_with(".codex-credential-")
+    path.file_name().unwrap().to_string_lossy().starts_with(".codex-credential-tmp-")
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {

@@ -183,7 +183,7 @@ impl Soak {
         }
         assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
         assert!(machine.issuer.is_live_access_token(&machine.token()));
-        let is_temporary = |name: &str| name.starts_with(".codex-credential-");
+        let is_temporary = |name: &str| name.starts_with(".codex-credential-tmp-");
         let left = files(machine.codex_home()).into_iter().find(|path| {
             path.file_name().is_some_and(|name| is_temporary(&name.to_string_lossy()))
         });

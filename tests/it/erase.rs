@@ -166,3 +166,38 @@ fn pause_after_a_rejection_ends_and_grows() {
     std::fs::write(&path, record.to_string()).unwrap();
     assert_eq!(report_rejection(&machine, &machine.token()), "");
 }
+
+#[test]
+fn misspelled_password_removes_nothing() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    for line in ["Password=", "password =", "pass=", "token="] {
+        let input = format!("{}\n{line}{}\n", OURS.trim_end(), tokens.access_token);
+        let output = machine.command("erase").write_stdin(input).assert().code(2);
+        output.stderr(
+            contains("nothing was removed").and(contains(tokens.access_token.as_str()).not()),
+        );
+    }
+    for input in ["password=made-up\n", "host=chatgpt.com\npassword=made-up\n"] {
+        machine.command("erase").write_stdin(input).assert().code(2);
+    }
+    assert!(machine.path("auth.json").exists());
+}
+
+#[test]
+fn absurd_times_in_records_stop_nothing() {
+    let (machine, _) = Machine::signed_in(3600);
+    std::fs::create_dir(machine.own("")).unwrap();
+    for at in [i64::MIN, i64::MAX, -1] {
+        let token = machine.token();
+        let rejected =
+            serde_json::json!({"access_token": "0".repeat(64), "at": at, "count": u32::MAX});
+        std::fs::write(machine.own("rejected"), rejected.to_string()).unwrap();
+        let failure = serde_json::json!({
+            "error": {"kind": "network", "message": "made up"}, "id": "x", "count": u32::MAX,
+            "at": at, "not_before": i64::MIN,
+        });
+        std::fs::write(machine.own("failure"), failure.to_string()).unwrap();
+        assert_eq!(report_rejection(&machine, &token), "");
+        assert_ne!(machine.token(), token);
+    }
+}

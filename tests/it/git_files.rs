@@ -45,7 +45,7 @@ fn store_removes_temporary_files_of_killed_processes() {
     let git = Git::new("file");
     git.approve("url=https://ada:p@a.example");
     let document = documents(&git).pop().unwrap();
-    let left = document.with_file_name(".codex-credential-left");
+    let left = document.with_file_name(".codex-credential-tmp-left");
     fs::write(&left, "a secret").unwrap();
     git.approve("url=https://ada:q@a.example");
     assert!(!left.exists());

@@ -237,7 +237,8 @@ fn commit_blocked_by_a_lock_is_completed_by_the_next_run() {
 fn renewal_removes_temporary_files_of_killed_processes() {
     let (machine, _) = Machine::signed_in(-1);
     fs::create_dir(machine.path("codex-credential")).unwrap();
-    let leftovers = [machine.path(".codex-credential-left"), machine.own(".codex-credential-left")];
+    let leftovers =
+        [machine.path(".codex-credential-tmp-left"), machine.own(".codex-credential-tmp-left")];
     for path in &leftovers {
         fs::write(path, "half").unwrap();
     }

@@ -227,3 +227,43 @@ fn lock_files_that_others_can_open_become_private() {
     }
     assert_eq!(owner(&machine.own("")).2, 0o700);
 }
+
+#[test]
+fn caller_who_may_not_replace_the_login_leaves_nothing_in_its_folder() {
+    if !is_root() {
+        return;
+    }
+    let (machine, _) = Machine::signed_in(-1);
+    for (path, mode) in
+        [(machine.codex_home().to_owned(), 0o777), (machine.path("auth.json"), 0o666)]
+    {
+        give_away(&path, GROUP, GROUP);
+        set_mode(&path, mode);
+    }
+    let before = files(machine.codex_home());
+    let output = Programs::new().run(&machine, "get --wait 20s");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("belongs to another user"), "{text}");
+    assert_eq!(files(machine.codex_home()), before);
+    assert_eq!(machine.issuer.counts().refreshes, 0);
+}
+
+#[test]
+fn root_follows_no_folder_link_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    for name in ["codex-credential", "codex-credential/sign-in"] {
+        let (machine, _) = Machine::signed_in(-1);
+        let elsewhere = tempfile::tempdir().unwrap();
+        set_mode(elsewhere.path(), 0o755);
+        let link = plant(&machine, name, |path| symlink(elsewhere.path(), path).unwrap());
+        std::os::unix::fs::lchown(&link, Some(USER), Some(USER)).unwrap();
+        let output = machine.command("get --wait 20s").assert().code(1);
+        let text = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(text.contains("symbolic link"), "{text}");
+        assert_eq!(owner(elsewhere.path()).2, 0o755);
+        assert!(files(elsewhere.path()).is_empty());
+    }
+}

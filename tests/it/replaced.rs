@@ -1,21 +1,25 @@
 //! Another login is moved into place while one is renewed, as an account switcher does it. The renewed login is not lost.
 
 use crate::machine::{Machine, PATIENCE, eventually, is_answered, lock, token_of};
-use issuer::{Endpoint, Fault, Issuer, Tokens};
+use issuer::{Account, Endpoint, Fault, Issuer, Tokens};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
 
-/// Writes the login of Grace to auth.json. Returns its tokens.
 fn switch_to_grace(machine: &Machine) -> Tokens {
-    let grace = machine.issuer.grant(&Issuer::accounts()[2], 3600);
+    switch_to(machine, &Issuer::accounts()[2], 3600)
+}
+
+/// Writes a login of `account` to auth.json. Returns its tokens.
+fn switch_to(machine: &Machine, account: &Account, lifetime: i64) -> Tokens {
+    let tokens = machine.issuer.grant(account, lifetime);
     let mut document = machine.auth_json();
     document["tokens"] = json!({
-        "id_token": grace.id_token, "access_token": grace.access_token,
-        "refresh_token": grace.refresh_token, "account_id": grace.account_id,
+        "id_token": tokens.id_token, "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
     });
     machine.write_auth_json(&document);
-    grace
+    tokens
 }
 
 fn audit(machine: &Machine) -> Vec<Value> {
@@ -35,7 +39,7 @@ fn put_back(machine: &Machine, ada: &Value) {
     assert!(machine.issuer.is_live_refresh_token(&refresh_token));
     assert_eq!(machine.auth_json()["tokens"]["account_id"], ada["tokens"]["account_id"]);
     assert_eq!(machine.issuer.counts().refreshes, refreshes);
-    assert!(!machine.own("kept-answer").exists());
+    assert!(!has_kept_answer(machine));
     assert_eq!(machine.issuer.counts().reuses, 0);
 }
 
@@ -110,7 +114,57 @@ fn journal_of_a_committed_renewal_does_not_bring_an_older_login_back() {
     machine.refuse(&token);
     machine.token();
     eventually(|| machine.renewers().is_empty());
-    assert!(!machine.own("kept-answer").exists());
+    assert!(!has_kept_answer(&machine));
     assert_ne!(machine.auth_json(), renewed);
     assert_eq!(machine.issuer.counts().reuses, 0);
+}
+
+#[test]
+fn answers_of_two_accounts_are_kept_side_by_side() {
+    let (machine, _) = Machine::signed_in(-1);
+    let ada = machine.auth_json();
+    let delay = || Fault::DelayAfter(Duration::from_secs(1));
+    machine.issuer.fault(Endpoint::Refresh, delay(), 2);
+    let first = machine.start("get --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    switch_to(&machine, &Issuer::accounts()[2], -1);
+    let grace = machine.auth_json();
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 2, PATIENCE));
+    switch_to(&machine, &Issuer::accounts()[1], 3600);
+    first.wait_with_output().unwrap();
+    eventually(|| machine.renewers().is_empty());
+    for login in [&ada, &grace] {
+        machine.write_auth_json(login);
+        assert!(machine.issuer.is_live_access_token(&machine.token()));
+        eventually(|| machine.renewers().is_empty());
+        assert_eq!(machine.auth_json()["tokens"]["account_id"], login["tokens"]["account_id"]);
+    }
+    let counts = machine.issuer.counts();
+    assert_eq!((counts.refreshes, counts.reuses), (2, 0));
+    assert!(!has_kept_answer(&machine));
+}
+
+#[test]
+fn sign_in_whose_login_is_replaced_meanwhile_is_revoked_and_reported() {
+    let (machine, _) = Machine::signed_in(3600);
+    let login = machine.start("login --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.issuer.fault(Endpoint::Exchange, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    machine.issuer.approve(&code);
+    assert!(machine.issuer.wait_until(|c| c.exchanges_granted == 1, PATIENCE));
+    let grace = switch_to(&machine, &Issuer::accounts()[2], 3600);
+    let output = login.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("another program has stored a login") && said.contains("revoked"),
+        "{said}"
+    );
+    assert_eq!(machine.issuer.counts().revocations, 1);
+    assert_eq!(machine.token(), grace.access_token);
+}
+
+fn has_kept_answer(machine: &Machine) -> bool {
+    let names = fs::read_dir(machine.own("")).unwrap().flatten().map(|entry| entry.file_name());
+    names.into_iter().any(|name| name.to_string_lossy().starts_with("kept-answer"))
 }

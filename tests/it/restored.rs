@@ -1,6 +1,6 @@
 //! An older copy of the login is put back: its refresh token was used already and is not sent again.
 
-use crate::machine::{Machine, Private, ada, eventually, files};
+use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files};
 use predicates::str::contains;
 use std::fs;
 
@@ -83,6 +83,25 @@ fn restored_file_of_our_own_storage_is_recognized() {
     let output = private.machine.command("get --wait 5s").assert().code(3);
     output.stderr(contains("older copy"));
     assert_no_reuse(&private.machine);
+}
+
+/// Other programs may remove our records at any time.
+#[test]
+fn answer_is_stored_although_the_login_directory_is_gone() {
+    let (machine, tokens) = Machine::signed_in(-1);
+    machine.issuer.fault(
+        issuer::Endpoint::Refresh,
+        issuer::Fault::DelayAfter(std::time::Duration::from_secs(1)),
+        1,
+    );
+    let caller = machine.start("get --format token --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    fs::remove_dir_all(machine.own("")).unwrap();
+    caller.wait_with_output().unwrap();
+    let renewed = machine.token();
+    assert!(renewed != tokens.access_token && machine.issuer.is_live_access_token(&renewed));
+    assert_eq!(machine.issuer.times_sent(&tokens.refresh_token), 1);
+    assert_no_reuse(&machine);
 }
 
 /// The last rejection is long ago.

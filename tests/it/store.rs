@@ -1,9 +1,12 @@
 //! `store` for a host of the profile: git calls it with each token that worked, and with what a URL contains.
 
-use crate::machine::{Machine, OURS, ada};
+use crate::machine::{Machine, OURS, PATIENCE, ada, eventually, is_answered, lock};
 use issuer::{Endpoint, Issuer, Tokens};
 use predicates::str::is_empty;
 use serde_json::json;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
 
 fn request_with(token: &str) -> String {
     format!("{}\nusername=ada@example.com\npassword={token}\n", OURS.trim_end())
@@ -130,4 +133,90 @@ fn store_without_a_login_signs_nobody_in() {
     }
     assert!(!machine.path("auth.json").exists());
     assert_eq!(machine.issuer.counts().refreshes, 0);
+}
+
+/// Kills `store` when the answer of its request is recorded, and its login is not stored yet.
+fn killed_store(machine: &Machine, offered: &Tokens) {
+    let write_lock = lock(&machine.path("auth.json.lock"));
+    let mut store = machine.std_command("store --wait 60s");
+    let mut store = store.stdin(Stdio::piped()).spawn().unwrap();
+    store.stdin.take().unwrap().write_all(login(offered).as_bytes()).unwrap();
+    eventually(|| is_answered(&machine.own("journal")));
+    store.kill().unwrap();
+    store.wait().unwrap();
+    drop(write_lock);
+}
+
+#[test]
+fn killed_store_of_another_accounts_login_does_not_touch_the_stored_one() {
+    for has_id_token in [true, false] {
+        let (machine, ada) = Machine::signed_in(3600);
+        machine.issuer.fault(
+            Endpoint::Revoke,
+            issuer::Fault::DelayBefore(Duration::from_secs(20)),
+            1,
+        );
+        let other = machine.issuer.grant(&Issuer::accounts()[2], 7200);
+        let mut store = machine.std_command("store --wait 60s");
+        let mut store = store.stdin(Stdio::piped()).spawn().unwrap();
+        store.stdin.take().unwrap().write_all(login(&other).as_bytes()).unwrap();
+        eventually(|| is_answered(&machine.own("journal")));
+        store.kill().unwrap();
+        store.wait().unwrap();
+        if !has_id_token {
+            let journal = std::fs::read_to_string(machine.own("journal")).unwrap();
+            let (intent, answer) = journal.split_once('\n').unwrap();
+            let mut answer: serde_json::Value =
+                serde_json::from_str(answer.lines().next().unwrap()).unwrap();
+            answer["id_token"].take();
+            std::fs::write(machine.own("journal"), format!("{intent}\n{answer}\n")).unwrap();
+        }
+        machine.refuse(&ada.access_token);
+        let account = machine.command("get --format json --wait 20s").assert().success();
+        let answer: serde_json::Value =
+            serde_json::from_slice(&account.get_output().stdout).unwrap();
+        assert_eq!(answer["email"], "ada@example.com");
+        let stored = machine.auth_json();
+        assert_eq!(stored["tokens"]["account_id"], ada.account_id);
+        assert_eq!(machine.issuer.counts().reuses, 0);
+    }
+}
+
+#[test]
+fn killed_store_of_the_same_accounts_login_is_finished() {
+    let (machine, ada) = Machine::signed_in(3600);
+    let new = machine.issuer.grant(&crate::machine::ada(), 7200);
+    killed_store(&machine, &new);
+    machine.refuse(&ada.access_token);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+    let refresh_token = machine.auth_json()["tokens"]["refresh_token"].as_str().unwrap().to_owned();
+    assert!(machine.issuer.is_live_refresh_token(&refresh_token));
+    assert_eq!(
+        (machine.issuer.times_sent(&new.refresh_token), machine.issuer.counts().reuses),
+        (1, 0)
+    );
+}
+
+#[test]
+fn store_and_logout_wait_for_a_slow_server_no_longer_than_their_wait() {
+    let (machine, _) = Machine::signed_in(3600);
+    let slow = || issuer::Fault::DelayBefore(Duration::from_secs(60));
+    machine.issuer.fault(Endpoint::Refresh, slow(), 1);
+    machine.issuer.fault(Endpoint::Revoke, slow(), 1);
+    let new = machine.issuer.grant(&ada(), 7200);
+    let mut store = machine.command("store --wait 1s");
+    store.write_stdin(login(&new)).timeout(PATIENCE).assert().success();
+    machine.command("logout --wait 1s").timeout(PATIENCE).assert().code(1);
+    assert!(!machine.path("auth.json").exists());
+}
+
+#[test]
+fn refused_refresh_token_of_a_caller_is_sent_once() {
+    let (machine, _) = Machine::signed_in(3600);
+    let used = machine.issuer.grant(&ada(), 7200);
+    machine.issuer.invalidate_refresh_token(&used.refresh_token);
+    for _ in 0..4 {
+        machine.command("store").write_stdin(login(&used)).assert().success();
+    }
+    assert_eq!(machine.issuer.times_sent(&used.refresh_token), 1);
 }

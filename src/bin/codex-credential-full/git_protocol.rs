@@ -12,6 +12,7 @@ use codex_credential::cli::{Cli, DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands::logout::{self, Removal};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::renewal::caller::PROMPT_WAIT;
+use codex_credential::renewal::process;
 use codex_credential::renewal::store_login::store_login;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -31,7 +32,11 @@ pub fn store(global: &GlobalOptions) -> Result<()> {
     let profile = profile_for(global, &request)?;
     let other_hosts = other_hosts(&profile, global);
     match answer::store::store(&profile, &other_hosts, &request, &deadline)? {
-        Some(refresh_token) => store_login(&profile, &refresh_token, &deadline),
+        Some(refresh_token) => {
+            // The answer of its request is recorded before a signal ends this process.
+            process::defer_signals()?;
+            store_login(&profile, &refresh_token, &deadline)
+        }
         None => Ok(()),
     }
 }

@@ -26,7 +26,7 @@ fn check_all(report: &mut Report, profile: &Profile) -> Result<()> {
     if let Some(login_dir) = &login_dir {
         check_lock(report, &login_dir.lock(), &login_dir.journal(), "renewal");
         check_failure(report, &login_dir.failure(), "renewal")?;
-        if journal::kept_path(&login_dir.journal()).exists() {
+        if journal::has_kept(&login_dir.journal()) {
             let found = "another login was stored while the earlier one was renewed; the renewed one is kept";
             report.warn(
                 "kept answer",
