@@ -85,7 +85,14 @@ fn request_is_rejected_or_read_back_after_writing() {
             read.write(&mut written).unwrap();
             let again = Credential::read(written.as_slice()).unwrap();
             // An attribute that is not written, such as an empty state, leaves no trace.
-            assert_eq!(Credential { attributes: read.attributes, ..again }, read);
+            assert_eq!(
+                Credential {
+                    attributes: read.attributes,
+                    unknown_attributes: read.unknown_attributes,
+                    ..again
+                },
+                read
+            );
         }
         Err(error) => {
             assert_eq!(error.kind, Kind::BadInput);
