@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`answer`] answers requests from stored logins; [`renewal`] gets new tokens; [`commands`] and
 //! [`configure`] are what a user runs; [`profile`] decides which issuer, hosts and storage a request uses; [`oauth`]
-//! talks to the authorization server; [`storage`] and [`fleet`] keep logins; [`ui`] writes to the terminal. The
+//! talks to the authorization server; [`storage`] and `fleet` keep logins; [`ui`] writes to the terminal. The
 //! remaining modules are shared by all of them.
 //!
 //! Times are `i64` seconds since the Unix epoch. Failures are [`error::Error`].
