@@ -6,6 +6,8 @@ use issuer::{Endpoint, Fault, Interval, TokenForm};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[test]
@@ -194,6 +196,12 @@ fn killed_poll_is_reported_to_the_next_caller() {
     caller.wait().unwrap();
     gateway.machine.kill_renewer();
     let next = gateway.start("get --format token --interactive always --wait 60s");
+    // The user gets time to read why the code is shown again.
+    let is_told = |path: &PathBuf| {
+        path.ends_with("device-authorization")
+            && fs::read_to_string(path).is_ok_and(|record| record.contains("was cut off"))
+    };
+    eventually(|| crate::machine::files(&gateway.state()).iter().any(is_told));
     gateway.machine.approve_next();
     let output = next.wait_with_output().unwrap();
     let says = String::from_utf8(output.stderr).unwrap();
@@ -249,7 +257,7 @@ fn client_secret_is_sent_by_the_method_that_the_server_supports() {
             s.standard.secret_in_body = in_body;
         });
         let file = gateway.config().with_file_name("secret");
-        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        fs::write(&file, format!("{secret}\n")).unwrap();
         let token = gateway.sign_in();
         gateway.erase(&token);
         assert_ne!(gateway.token(), token);
