@@ -262,16 +262,16 @@ fn client_secret_is_sent_by_the_method_that_the_server_supports() {
         gateway.erase(&token);
         assert_ne!(gateway.token(), token);
         gateway.command("logout").assert().success();
-        std::fs::write(&file, "wrong").unwrap();
+        fs::write(&file, "wrong").unwrap();
         let refused = gateway.command("get").assert().code(2);
         refused.stderr(
             contains("invalid_client")
                 .and(contains("client_secret_file"))
                 .and(contains("wrong\n").not()),
         );
-        std::fs::write(&file, "").unwrap();
+        fs::write(&file, "").unwrap();
         gateway.command("get").assert().code(2).stderr(contains(file.to_str().unwrap()));
-        std::fs::remove_file(&file).unwrap();
+        fs::remove_file(&file).unwrap();
         gateway.command("get").assert().code(2).stderr(contains(file.to_str().unwrap()));
     }
 }
@@ -288,7 +288,7 @@ fn client_without_device_codes_gets_a_hint() {
     refused.stderr(contains("device_authorization_endpoint"));
     gateway.machine.issuer.set(|s| s.standard.not_discovered.clear());
     gateway.write_config(
-        &std::fs::read_to_string(gateway.config()).unwrap().replace("openid", "forbidden"),
+        &fs::read_to_string(gateway.config()).unwrap().replace("openid", "forbidden"),
     );
     // A login with a different scope is a different login.
     gateway.command("get").assert().code(2).stderr(contains("invalid_scope"));
