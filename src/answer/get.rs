@@ -114,7 +114,9 @@ pub fn get(
     let login = renew(profile, min_validity, renewer)?;
     if let Some(before) = before.filter(|before| !before.is_same_as(&login.account())) {
         let (before, now) = (before.username(), login.username());
-        ui::say(&format!("the login of {before} was replaced meanwhile; the token is {now}'s"));
+        ui::say(&format!(
+            "the login of {before} was replaced during its renewal; the token is {now}'s"
+        ));
     }
     if !matches_username(&login, request) {
         let account = login.account();

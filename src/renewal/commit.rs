@@ -75,8 +75,8 @@ pub fn commit_sign_in(
     let replaces = intent.replaces.as_ref();
     let is_stored = commit(profile, hold, Action::SignIn, replaces, &change, &write_deadline())?;
     // An earlier attempt may have stored it. Our own storages refuse only a login that is older than the stored one.
-    let is_known = || profile.storage.load().ok().flatten().map(|stored| stored.fingerprint());
-    if !is_stored && storage.as_codex().is_some() && is_known() != Some(login.fingerprint()) {
+    let stored = || profile.storage.load().ok().flatten().map(|stored| stored.fingerprint());
+    if !is_stored && storage.as_codex().is_some() && stored() != Some(login.fingerprint()) {
         storage.end_sign_in()?;
         return Ok(false);
     }

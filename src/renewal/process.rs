@@ -117,7 +117,7 @@ pub fn defer_signals() -> Result<()> {
     waiter.map(drop)
 }
 
-/// Ends this process after the exchange in flight. No exchange begins meanwhile.
+/// Ends this process after the exchange in flight. No other exchange begins before it ends.
 #[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "main.rs waits for the exchange")]
 fn end(code: i32) -> ! {

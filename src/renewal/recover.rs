@@ -101,10 +101,11 @@ fn commit_left_refresh(
         Ok(tokens) => {
             let (replaces, change) = (intent.replaces.as_ref(), Change::Renewed(&tokens));
             let deadline = write_deadline();
-            let is_stored = commit(profile, hold, Action::Renewal, replaces, &change, &deadline)?;
+            let action = if intent.is_offered { Action::Store } else { Action::Renewal };
+            let is_stored = commit(profile, hold, action, replaces, &change, &deadline)?;
             Ok(!is_stored)
         }
-        // The stored login stays as it is.
+        // The offered login was revoked. It says nothing about the stored one.
         Err(ValidationError::Ended(_)) if intent.is_offered => Ok(false),
         Err(ValidationError::Ended(error)) => {
             if let Some(token) = used {

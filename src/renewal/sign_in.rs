@@ -52,7 +52,7 @@ pub(super) fn sign_in(
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return Err(error);
     }
-    let left = recover(profile)?;
+    let left = recover_killed(profile)?;
     if left == LeftSignIn::Committed {
         return Ok(());
     }
@@ -65,7 +65,7 @@ pub(super) fn sign_in(
 
 /// Commits what killed processes left, before the user is asked. Returns what a killed sign-in left. An answer that can never
 /// be stored does not keep the user from signing in.
-fn recover(profile: &Profile) -> Result<LeftSignIn> {
+fn recover_killed(profile: &Profile) -> Result<LeftSignIn> {
     let left = match recover_sign_in(profile, &lock_deadline()) {
         Ok(LeftSignIn::Committed) => return Ok(LeftSignIn::Committed),
         Ok(left) => left,
@@ -268,7 +268,7 @@ impl SignIn<'_> {
         Ok(until_recorded_or_stored(record, store)?)
     }
 
-    /// Stores the login, or revokes it if the sign-in was cancelled meanwhile.
+    /// Stores the login, or revokes it if the user has cancelled the sign-in.
     fn commit(
         &self,
         hold: &dyn HeldLogin,

@@ -1,5 +1,5 @@
-//! Files and folders of our own. A link is never followed and nothing is waited for, because others may have planted what
-//! lies there. Only the owner of the folder can use them, also if root has created them.
+//! Files and folders of our own. Opening one follows no link and waits for no pipe, because another user may have planted
+//! either. Only the owner of the folder can use them, also if root has created them.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
 use std::fs::{self, File, Metadata};
@@ -39,9 +39,9 @@ pub fn open(path: &Path, access: Access) -> io::Result<File> {
     let file = options.open(path).map_err(|error| explained(path, error))?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
-    // A second name may be a file elsewhere that somebody has linked here. A backup makes second names as well.
+    // A hard link may lead to a file elsewhere. Backups make hard links as well, so a lock file may have one.
     let is_linked = has_second_name(&metadata);
     if is_linked && access == Access::Append {
         return Err(io::Error::other("it has a second name (a hard link)"));
@@ -69,7 +69,7 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
     }
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => io::Error::other("it is a symbolic link"),
-        Ok(metadata) if !metadata.is_file() => io::Error::other("it is no regular file"),
+        Ok(metadata) if !metadata.is_file() => io::Error::other("it is not a regular file"),
         _ => error,
     }
 }
@@ -94,7 +94,7 @@ fn check_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Ignores errors: the file of another owner stays as it is.
+/// Ignores errors: this process cannot change the file of another owner.
 #[cfg(unix)]
 fn make_private(file: &File, metadata: &Metadata, path: &Path) {
     use std::os::unix::fs::PermissionsExt;
