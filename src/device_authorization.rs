@@ -12,6 +12,8 @@ pub struct DeviceAuthorization {
     pub issuer: String,
     pub client_id: String,
     pub device_code: Secret<String>,
+    /// Sent with each poll, if the request had its challenge (RFC 7636 §4.5).
+    pub code_verifier: Option<Secret<String>>,
     #[serde(flatten)]
     pub verification: Verification,
     /// Between two polls, in seconds.

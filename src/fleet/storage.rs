@@ -125,8 +125,12 @@ impl SharedStorage for EtcdStorage {
     fn publish_pending(&self, pending: &DeviceAuthorization) -> Result<()> {
         let action = self.action()?;
         // Readers get nothing that a sign-in could be finished with.
-        let shown =
-            DeviceAuthorization { device_code: "".into(), approval: None, ..pending.clone() };
+        let shown = DeviceAuthorization {
+            device_code: "".into(),
+            code_verifier: None,
+            approval: None,
+            ..pending.clone()
+        };
         let ops = [
             self.put_sealed("pending", pending, false, &action)?,
             self.put_sealed("prompt", &shown, true, &action)?,

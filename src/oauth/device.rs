@@ -60,6 +60,7 @@ pub(super) fn device_authorization(
         issuer: client.issuer.clone(),
         client_id: client.client_id.clone(),
         device_code: code.device_code,
+        code_verifier: None,
         verification: Verification {
             reason: None,
             verification_uri,

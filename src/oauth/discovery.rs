@@ -3,6 +3,7 @@
 use crate::client::Endpoints;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::http::{Http, Response};
+use crate::oauth::pkce;
 use crate::oauth::response::printable;
 use crate::urls::host;
 use serde::Deserialize;
@@ -14,12 +15,19 @@ pub struct ServerMetadata {
     #[serde(flatten)]
     pub endpoints: Endpoints,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
     /// The URL of the metadata.
     #[serde(skip)]
     pub url: String,
 }
 
 impl ServerMetadata {
+    /// Whether the server supports PKCE (RFC 8414 §2, RFC 7636).
+    pub fn supports_pkce(&self) -> bool {
+        let methods = self.code_challenge_methods_supported.iter().flatten();
+        methods.into_iter().any(|method| method == pkce::METHOD)
+    }
+
     /// Whether the server takes the client secret only in the body. RFC 6749 §2.3.1 prefers the header.
     pub fn needs_secret_in_body(&self) -> bool {
         self.token_endpoint_auth_methods_supported.as_ref().is_some_and(|methods| {

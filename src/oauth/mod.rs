@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod http;
 pub mod id_token;
 pub mod network_error;
+pub mod pkce;
 pub mod proxy;
 pub mod response;
 pub mod server;

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::codex;
 use crate::oauth::device::{CODE_LIFETIME, PollResponse, device_authorization};
 use crate::oauth::http::{Field, Http, RequestError, Response};
+use crate::oauth::pkce::{METHOD, Pkce};
 use crate::oauth::standard;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::tokens::Secret;
@@ -26,6 +27,8 @@ pub struct Server<'a> {
     pub endpoints: Endpoints,
     /// Whether the client secret is sent in the body instead of the header.
     pub secret_in_body: bool,
+    /// Whether the server is known to support PKCE (RFC 7636).
+    pub supports_pkce: bool,
 }
 
 impl Server<'_> {
@@ -116,18 +119,39 @@ impl Server<'_> {
         let scope = self.standard.and_then(|standard| standard.scope.as_deref());
         let scope = scope.map(|scope| ("scope", scope));
         let fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
-        let response = self.post(url, &fields)?;
+        let mut pkce = self.supports_pkce.then(Pkce::new).transpose()?;
+        let mut response = self.post_challenge(url, &fields, pkce.as_ref())?;
+        if self.standard.is_some() && standard::is_about_pkce(&response) {
+            pkce = if pkce.is_some() { None } else { Some(Pkce::new()?) };
+            response = self.post_challenge(url, &fields, pkce.as_ref())?;
+        }
         let (page, longest_lifetime) = match self.standard {
             None => (Some(codex::verification_page(&self.client.issuer)), CODE_LIFETIME),
             Some(_) => (None, LONGEST_LIFETIME),
         };
         if response.is_success() {
-            return device_authorization(self.client, &response, url, page, longest_lifetime);
+            let mut started =
+                device_authorization(self.client, &response, url, page, longest_lifetime)?;
+            started.code_verifier = pkce.map(|pkce| pkce.code_verifier);
+            return Ok(started);
         }
         Err(match self.standard {
             None => codex::start_error(&response, url),
             Some(_) => standard::request_error(&response, url),
         })
+    }
+
+    /// Posts the parameters of an authorization with its PKCE challenge (RFC 7636 §4.3).
+    fn post_challenge(
+        &self,
+        url: &str,
+        fields: &[Field],
+        pkce: Option<&Pkce>,
+    ) -> Result<Response, RequestError> {
+        let challenge = pkce.map(|pkce| {
+            [("code_challenge", pkce.code_challenge.as_str()), ("code_challenge_method", METHOD)]
+        });
+        self.post(url, &[fields, challenge.as_ref().map_or(&[], |fields| &fields[..])].concat())
     }
 
     /// Asks once whether the user has approved (RFC 8628 §3.4).
@@ -138,7 +162,10 @@ impl Server<'_> {
         match self.token_endpoint() {
             Ok(url) => {
                 let device_code = authorization.device_code.expose();
-                let fields = [("grant_type", standard::DEVICE_CODE), ("device_code", device_code)];
+                let mut fields =
+                    vec![("grant_type", standard::DEVICE_CODE), ("device_code", device_code)];
+                let verifier = authorization.code_verifier.as_ref();
+                fields.extend(verifier.map(|verifier| ("code_verifier", &**verifier.expose())));
                 standard::poll_response(self.post(url, &fields), url)
             }
             Err(error) => PollResponse::Failed(error),

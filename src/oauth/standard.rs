@@ -14,6 +14,16 @@ pub(super) fn is_invalid_grant(response: &Response) -> bool {
         && response.error_code().as_deref() == Some("invalid_grant")
 }
 
+/// Whether a server that refused an authorization request wants another use of PKCE: Keycloak can require a challenge and
+/// not list it, and a strict server may refuse one it does not know in this flow.
+pub(super) fn is_about_pkce(response: &Response) -> bool {
+    let json = response.json().unwrap_or_default();
+    response.error_code().as_deref() == Some("invalid_request")
+        && json["error_description"].as_str().is_some_and(|text| {
+            ["code_challenge", "pkce"].iter().any(|word| text.to_lowercase().contains(word))
+        })
+}
+
 /// Returns the error of an error response (RFC 6749 §5.2): `Configuration` if only another setting helps.
 pub(super) fn request_error(response: &Response, url: &str) -> Error {
     let hint = match response.error_code().as_deref() {

@@ -61,16 +61,25 @@ impl<'a> AuthorizationServer<'a> {
         profile.token_endpoint(client)?;
         let Some(standard) = &profile.standard else {
             let endpoints = profile.codex_endpoints(client)?;
-            return Ok(Server { http, client, standard: None, endpoints, secret_in_body: false });
+            return Ok(Server {
+                http,
+                client,
+                standard: None,
+                endpoints,
+                secret_in_body: false,
+                supports_pkce: false,
+            });
         };
         let mut endpoints = standard.endpoints.clone();
-        let mut secret_in_body = false;
+        let (mut secret_in_body, mut supports_pkce) = (false, false);
         if endpoints.device_authorization_endpoint.is_none() || endpoints.token_endpoint.is_none() {
             let metadata = self.discovered()?;
             endpoints = endpoints.or(metadata.endpoints.clone());
             secret_in_body = metadata.needs_secret_in_body();
+            supports_pkce = metadata.supports_pkce();
         }
-        Ok(Server { http, client, standard: Some(standard), endpoints, secret_in_body })
+        let standard = Some(standard);
+        Ok(Server { http, client, standard, endpoints, secret_in_body, supports_pkce })
     }
 
     fn discovered(&self) -> Result<&ServerMetadata> {

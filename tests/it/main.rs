@@ -76,6 +76,7 @@ mod store;
 mod terminal;
 mod trace;
 mod variable_paths;
+mod vendors;
 mod version;
 mod waiting;
 mod warm;

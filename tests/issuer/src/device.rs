@@ -36,6 +36,8 @@ impl AuthorizationCode {
 pub(crate) struct Device {
     pub user_code: String,
     pub client_id: String,
+    /// The PKCE challenge of the request (RFC 7636 §4.3), in the standard dialect.
+    pub challenge: Option<String>,
     pub decision: Decision,
     pub authorization: AuthorizationCode,
     /// The tokens it was exchanged for.
@@ -127,6 +129,7 @@ pub(crate) fn new_device(settings: &Settings, client_id: &str) -> Device {
         id: format!("deviceauth_{}", random::unique()),
         user_code: random::user_code(),
         client_id: client_id.to_owned(),
+        challenge: None,
         decision: Decision::Pending,
         authorization: AuthorizationCode {
             code: format!("ac_{}", random::unique()),

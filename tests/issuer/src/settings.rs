@@ -118,6 +118,10 @@ pub struct Standard {
     pub client_secret: Option<String>,
     /// Whether the client secret is expected in the body instead of the header.
     pub secret_in_body: bool,
+    /// Whether the metadata lists PKCE (RFC 7636).
+    pub lists_pkce: bool,
+    /// Whether a device authorization without a PKCE challenge is refused. One with a challenge is always held to it.
+    pub requires_pkce: bool,
     /// The number of further polls that are answered with `slow_down`, besides early ones.
     pub slow_down: u32,
     /// Whether the device authorization response has `verification_uri_complete`.
@@ -147,6 +151,8 @@ impl Default for Standard {
             not_discovered: Vec::new(),
             client_secret: None,
             secret_in_body: false,
+            lists_pkce: false,
+            requires_pkce: false,
             slow_down: 0,
             verification_uri_complete: true,
             access_tokens: TokenForm::Opaque,

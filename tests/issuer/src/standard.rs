@@ -43,6 +43,9 @@ pub(crate) fn discovery(state: &mut State, request: &Request) -> Result<Answer, 
         "token_endpoint_auth_methods_supported":
             [if standard.secret_in_body { "client_secret_post" } else { "client_secret_basic" }, "none"],
     });
+    if standard.lists_pkce {
+        document["code_challenge_methods_supported"] = json!(["plain", "S256"]);
+    }
     for name in &standard.not_discovered {
         document.as_object_mut().expect("an object").remove(name);
     }
@@ -77,6 +80,18 @@ fn client(state: &State, request: &Request) -> Result<String, Answer> {
     }
 }
 
+/// Returns the PKCE challenge of a request (RFC 7636 §4.3), with Keycloak's text where one is missing.
+fn challenge(request: &Request, is_required: bool) -> Result<Option<String>, Answer> {
+    let missing = |name| refused(400, "invalid_request", &format!("Missing parameter: {name}"));
+    let challenge = request.get("code_challenge").map(str::to_owned);
+    match (request.get("code_challenge_method"), &challenge) {
+        (Some("S256"), Some(_)) => Ok(challenge),
+        (None, None) if !is_required => Ok(None),
+        (Some("S256"), None) => Err(missing("code_challenge")),
+        _ => Err(missing("code_challenge_method")),
+    }
+}
+
 /// `POST /device_authorization` (RFC 8628 §3.1)
 pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Result<Answer, Answer> {
     let client_id = client(state, request)?;
@@ -87,11 +102,13 @@ pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Resu
     if scope.split(' ').any(|word| word == "forbidden") {
         return Err(refused(400, "invalid_scope", "not granted to this client"));
     }
+    let challenge = challenge(request, state.settings.standard.requires_pkce)?;
     let page = format!("{}/codex/device", state.issuer);
     let settings = &state.settings;
     let (lifetime, interval) = (settings.code_lifetime, settings.interval);
     let with_complete = settings.standard.verification_uri_complete;
-    let device = device::new_device(settings, &client_id);
+    let mut device = device::new_device(settings, &client_id);
+    device.challenge = challenge;
     let mut body = json!({
         "device_code": device.id,
         "user_code": device.user_code,
@@ -118,6 +135,10 @@ pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Resu
     let slow_down = standard.slow_down > 0 || is_early;
     let device = state.devices.by_id(code).filter(|device| device.client_id == client_id);
     let device = device.ok_or_else(|| invalid_grant("unknown device code"))?;
+    let verifier = request.get("code_verifier").map(random::s256);
+    if verifier != device.challenge {
+        return Err(invalid_grant("PKCE verification failed"));
+    }
     if device.authorization.used {
         if let Some(family) = device.family {
             state.tokens.revoke_family(family);

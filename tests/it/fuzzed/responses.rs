@@ -137,14 +137,21 @@ fn device_authorization_response_is_a_code_or_an_error() {
         ..Endpoints::default()
     };
     let standard = Standard::default();
-    let (http, client, secret_in_body) = (&http, &client, false);
-    let server = Server { http, client, standard: Some(&standard), endpoints, secret_in_body };
+    let (http, client, secret_in_body, supports_pkce) = (&http, &client, false, true);
+    let server = Server {
+        http,
+        client,
+        standard: Some(&standard),
+        endpoints,
+        secret_in_body,
+        supports_pkce,
+    };
     let endpoints = Endpoints {
         device_authorization_endpoint: url("/api/accounts/deviceauth/usercode"),
         token_endpoint: url("/oauth/token"),
         ..Endpoints::default()
     };
-    let codex = Server { http, client, standard: None, endpoints, secret_in_body };
+    let codex = Server { http, client, standard: None, endpoints, secret_in_body, supports_pkce };
     let pending = codex.start().unwrap();
     let pending_by_standard = server.start().unwrap();
     let strategy = (select(&[200_u16, 200, 200, 400, 401, 403, 404, 429, 500][..]), json_of(BODY));

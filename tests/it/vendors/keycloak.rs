@@ -1,0 +1,54 @@
+//! Keycloak.
+
+use crate::gateway::{Gateway, read};
+use crate::machine::{PATIENCE, eventually, files, kill, token_of};
+use issuer::{Endpoint, Fault};
+use serde_json::json;
+
+/// A client with "Proof Key for Code Exchange Code Challenge Method: S256" needs it in the device flow, too.
+#[test]
+fn required_pkce_is_used_whether_it_is_listed_or_not() {
+    for lists_pkce in [true, false] {
+        let gateway = Gateway::with("", |s| {
+            s.standard.lists_pkce = lists_pkce;
+            s.standard.requires_pkce = true;
+        });
+        gateway.sign_in();
+        let requests = gateway.machine.issuer.log();
+        let starts = requests.iter().filter(|request| request.path == "/device_authorization");
+        assert_eq!(starts.count(), if lists_pkce { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn killed_sign_in_goes_on_with_its_code_verifier() {
+    let gateway = Gateway::with("", |s| {
+        s.standard.lists_pkce = true;
+        s.standard.requires_pkce = true;
+    });
+    let mut caller = gateway.start("get --format token --wait 60s");
+    let code = gateway.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    let record = || {
+        let found = files(&gateway.state());
+        found.into_iter().find(|file| file.ends_with("device-authorization"))
+    };
+    eventually(|| record().is_some());
+    assert_eq!(read(&record().unwrap())["code_verifier"].as_str().unwrap().len(), 43);
+    gateway.machine.renewers().into_iter().for_each(kill);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    gateway.machine.issuer.approve(&code);
+    token_of(gateway.start("get --format token --wait 60s"));
+    assert_eq!(gateway.machine.issuer.counts().user_codes, 1);
+}
+
+#[test]
+fn server_that_refuses_a_listed_challenge_gets_none() {
+    let gateway = Gateway::with("", |s| s.standard.lists_pkce = true);
+    let body = json!({
+        "error": "invalid_request", "error_description": "Unknown parameter: code_challenge",
+    });
+    let refused = Fault::status(400, body.to_string());
+    gateway.machine.issuer.fault(Endpoint::UserCode, refused, 1);
+    gateway.sign_in();
+}

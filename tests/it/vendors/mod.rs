@@ -1,0 +1,3 @@
+//! Authorization servers as they are: each file has the habits of one product, and the right answer to them.
+
+mod keycloak;
