@@ -36,6 +36,7 @@ pub mod lifetime;
 pub mod login;
 pub mod programs;
 pub mod quote;
+pub mod signals;
 pub mod stderr;
 pub mod stdin;
 pub mod threads;

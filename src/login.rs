@@ -153,6 +153,12 @@ impl Login {
         let jitter = self.access_token.expose().bytes().last().unwrap_or(0);
         self.lifetime().renew_at(jitter)
     }
+
+    /// Whether more than half of the time between [`Login::renew_at`] and expiry is over.
+    pub fn is_renewal_late(&self, now: i64) -> bool {
+        let (due, end) = (self.renew_at(), self.lifetime().expires_at);
+        due.zip(end).is_some_and(|(due, end)| now.saturating_sub(due) >= end.saturating_sub(now))
+    }
 }
 
 fn valid_access_token<'de, D: Deserializer<'de>>(from: D) -> Result<Token, D::Error> {

@@ -1,6 +1,7 @@
 //! Starts threads. The system may refuse one (`ulimit -u`), and `std::thread::spawn` would panic.
 
 use crate::error::{Error, Kind, Result};
+use crate::signals::Deferred;
 use std::io;
 use std::sync::RwLock;
 use std::thread::{Builder, JoinHandle};
@@ -20,6 +21,8 @@ pub fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Res
 pub fn try_spawn<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
+    // The thread that has a reason to end later is the one that receives signals.
+    let _signals = Deferred::begin();
     Builder::new().spawn(run)
 }
 

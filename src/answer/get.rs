@@ -38,8 +38,8 @@ pub trait Renewer {
     /// Returns when the caller stops waiting.
     fn deadline(&self) -> &Deadline;
 
-    /// Starts a renewal without waiting for it.
-    fn renew_early(&mut self, profile: &Profile);
+    /// Starts a renewal of `login` without waiting for it.
+    fn renew_early(&mut self, profile: &Profile, login: &Login);
 
     /// Waits until `find` finds a login while a renewal or a sign-in runs.
     fn renew(
@@ -104,7 +104,7 @@ pub fn get(
         let is_due = is_due(&login);
         trace::tell(|| login_event(if is_due { "due" } else { "warm" }, Some(&login)));
         if is_due {
-            renewer.renew_early(profile);
+            renewer.renew_early(profile, &login);
         }
         let is_answer = matches_username(&login, request);
         return Ok(if is_answer { Answer::Login(login) } else { Answer::Nothing });

@@ -3,6 +3,7 @@
 use crate::clock::{self, Deadline};
 use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
+use crate::signals::Deferred;
 use crate::ui::screen::{self, Screen};
 use crate::verification::Verification;
 use std::sync::mpsc::Receiver;
@@ -24,12 +25,14 @@ pub struct Caller {
 /// A renewal that runs while this caller has its answer already.
 pub struct EarlyRenewal {
     pub(super) ended: Receiver<Option<Error>>,
+    /// A caller that is told to end stays as well.
+    pub(super) _signals: Deferred,
 }
 
 impl Caller {
     /// Waits for the early renewal that this caller has started, until the deadline. A container or a service ends with
     /// its main process, and would take the renewal with it before the answer of the refresh request is recorded.
-    pub fn finish(&self) {
+    pub fn finish(self) {
         if let Some(renewal) = &self.early_renewal {
             let _ = renewal.ended.recv_timeout(self.deadline.remaining());
         }

@@ -1,7 +1,7 @@
 //! What `get` asks of a renewal: an early one that it does not wait for, and one whose token it needs.
 
 use crate::answer::get::Renewer;
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
@@ -10,7 +10,12 @@ use crate::renewal::failure::is_held_back;
 use crate::renewal::renewal_request::{Goal, Validity};
 use crate::renewal::spawn;
 use crate::renewal::wait::renewed;
+use crate::signals::Deferred;
 use std::sync::mpsc;
+use std::time::Duration;
+
+/// The time that a caller must have left to start an early renewal. Half of the default `--wait`; most servers take less.
+const SHORTEST_STAY: Duration = Duration::from_secs(2);
 
 /// Starts a renewal, unless one runs or the last one failed a moment ago. Its failure is not reported: a caller that needs
 /// a new token meets it again.
@@ -22,8 +27,9 @@ fn start_early_renewal(profile: &Profile) -> Option<EarlyRenewal> {
     let lock = login_dir.try_acquire().ok()??;
     let (sender, ended) = mpsc::channel();
     let report = move |error| drop(sender.send(error));
+    let signals = Deferred::begin();
     spawn::start(profile, Goal::Renew(Validity::NotDue), lock, report).ok()?;
-    Some(EarlyRenewal { ended })
+    Some(EarlyRenewal { ended, _signals: signals })
 }
 
 impl Renewer for Caller {
@@ -31,8 +37,13 @@ impl Renewer for Caller {
         &self.deadline
     }
 
-    fn renew_early(&mut self, profile: &Profile) {
-        self.early_renewal = start_early_renewal(profile);
+    fn renew_early(&mut self, profile: &Profile, login: &Login) {
+        // A caller that leaves during the request may be the last process of a container, which then loses the answer.
+        // Others have half of the time until expiry to renew; after that, everyone may.
+        let may_stay = self.deadline.remaining() >= SHORTEST_STAY;
+        if may_stay || login.is_renewal_late(clock::now()) {
+            self.early_renewal = start_early_renewal(profile);
+        }
     }
 
     fn renew(

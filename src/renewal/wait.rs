@@ -17,6 +17,7 @@ use crate::renewal::spawn;
 use crate::renewal::step::{
     LockAction, Phase, STARTS, after_failure, offers_fresh_code, with_lock,
 };
+use crate::signals::Deferred;
 use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
@@ -59,6 +60,8 @@ struct Waiter<'a> {
     known_sign_in_failure: Option<String>,
     /// Processes that were started without a result.
     starts: u32,
+    /// While a renewal that this caller started runs. Its end may be the end of a container, which ends the renewal too.
+    signals: Option<Deferred>,
 }
 
 /// Waits until `find` finds a login. Has the stored login renewed, or the user sign in where it cannot be renewed.
@@ -115,6 +118,7 @@ impl<'a> Waiter<'a> {
             events,
             known_sign_in_failure,
             starts: 0,
+            signals: None,
         })
     }
 
@@ -130,7 +134,9 @@ impl<'a> Waiter<'a> {
     fn wait_through_phases(&mut self) -> Result<Login> {
         let mut phase = self.first_phase()?;
         loop {
-            match self.wait_in_phase(&phase)? {
+            let outcome = self.wait_in_phase(&phase)?;
+            self.signals = None;
+            match outcome {
                 Outcome::Found(login) => return Ok(*login),
                 Outcome::Again => phase = self.first_phase()?,
                 Outcome::Failed(error) => {
@@ -229,6 +235,9 @@ impl<'a> Waiter<'a> {
 
     fn start(&mut self, goal: Goal, lock: Lock) -> Result<Option<Outcome>> {
         self.starts += 1;
+        if let Goal::Renew(_) = goal {
+            self.signals.get_or_insert_with(Deferred::begin);
+        }
         let events = self.sender.clone();
         let report = move |error| drop(events.send(Event::Ended(error)));
         spawn::start(self.profile, goal, lock, report)?;

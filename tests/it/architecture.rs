@@ -68,6 +68,7 @@ const WORDS: &[&str] = &[
     "programs",
     "quote",
     "read_file",
+    "signals",
     "stderr",
     "threads",
     "tokens",

@@ -99,6 +99,74 @@ fn in_flight(machine: &Machine) -> (Child, u32) {
 }
 
 #[test]
+fn caller_with_little_wait_leaves_an_early_renewal_to_others_until_it_is_late() {
+    let machine = Machine::new();
+    let before = machine.aged_sign_in(20 * 3600, 9 * DAY as u64).access_token;
+    for line in ["get --format token --wait 0s", "token --wait 100ms", "token --wait 1900ms"] {
+        let output = machine.command(line).assert().success();
+        assert_eq!(output.get_output().stdout, format!("{before}\n").as_bytes(), "{line}");
+        assert!(machine.renewers().is_empty(), "{line}");
+    }
+    assert_eq!(machine.issuer.counts().refreshes, 0);
+    machine.command("get --wait 30s").assert().success();
+    assert_renewed(&machine, &before);
+
+    let before = machine.aged_sign_in(12 * 3600, 9 * DAY as u64).access_token;
+    machine.command("token --wait 100ms").assert().success();
+    eventually(|| machine.issuer.counts().refreshes == 2 && machine.renewers().is_empty());
+    assert_ne!(machine.auth_json()["tokens"]["access_token"], before);
+}
+
+#[test]
+fn caller_that_is_told_to_end_stays_until_the_answer_is_recorded() {
+    let slow = Duration::from_millis(500);
+    let expired = || {
+        let (machine, tokens) = Machine::signed_in(-1);
+        machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(slow), 1);
+        (machine, tokens.access_token)
+    };
+    for signal in ["TERM", "HUP"] {
+        for (machine, before) in [due(slow), expired()] {
+            let (mut caller, _) = in_flight(&machine);
+            send(signal, caller.id());
+            assert_eq!(caller.wait().unwrap().code(), None, "{signal}");
+            assert_renewed(&machine, &before);
+        }
+    }
+}
+
+#[test]
+fn exec_that_is_told_to_end_does_not_run_its_command() {
+    let (machine, before) = due(Duration::from_millis(500));
+    let command = machine.path("command");
+    let caller = machine.start(&format!("exec --wait 30s -- touch {}", command.display()));
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    send("TERM", caller.id());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), None);
+    assert_renewed(&machine, &before);
+    assert!(!command.exists());
+}
+
+#[test]
+fn caller_that_is_told_to_end_stays_no_longer_than_its_wait() {
+    let (machine, _) = due(Duration::from_secs(20));
+    let caller = machine.start("get --wait 3s");
+    assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));
+    send("TERM", caller.id());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), None);
+    assert_eq!(machine.issuer.counts().in_flight, 1);
+}
+
+#[test]
+fn interrupted_caller_ends_at_once() {
+    let (machine, _) = due(Duration::from_secs(20));
+    let (mut caller, _) = in_flight(&machine);
+    send("INT", caller.id());
+    assert_eq!(caller.wait().unwrap().code(), None);
+    assert_eq!(machine.issuer.counts().in_flight, 1);
+}
+
+#[test]
 fn signal_during_the_exchange_ends_the_renewal_process_after_it() {
     let signals = "HUP INT QUIT USR1 USR2 ALRM TERM VTALRM PROF IO PWR STKFLT XCPU XFSZ PIPE 34 64";
     let trials: Vec<_> = signals

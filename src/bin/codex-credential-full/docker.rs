@@ -85,7 +85,7 @@ fn get() -> Result<()> {
         return Err(Error::new(Kind::LoginRequired, NOT_FOUND));
     }
     let written = write(&format_answer(&request, &answer)?);
-    finish(&caller);
+    finish(caller);
     written
 }
 

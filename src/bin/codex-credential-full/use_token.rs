@@ -45,7 +45,7 @@ pub fn export(global: &GlobalOptions, Export { token: options, .. }: &Export) ->
     } else {
         write(&commands::export::export(&login))
     };
-    finish(&caller);
+    finish(caller);
     written
 }
 
@@ -112,12 +112,12 @@ pub fn obtain_and_print(
 ) -> Result<()> {
     let (request, answer, caller) = obtain(global, options, read)?;
     let printed = print_answer(&request, &answer, show);
-    finish(&caller);
+    finish(caller);
     printed
 }
 
 /// Closes standard output, so that its reader goes on, and waits for an early renewal.
-pub fn finish(caller: &Caller) {
+pub fn finish(caller: Caller) {
     if caller.early_renewal.is_some() {
         close_output();
         caller.finish();
