@@ -12,7 +12,7 @@ pub enum Endpoint {
     UserCode,
     /// `POST /api/accounts/deviceauth/token`, `POST /token` with a device code
     DeviceToken,
-    /// `POST /oauth/token` with an authorization code
+    /// `POST /oauth/token` or `POST /token` with an authorization code
     Exchange,
     /// `POST /oauth/token` or `POST /token` with a refresh token
     Refresh,

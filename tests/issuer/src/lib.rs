@@ -1,6 +1,6 @@
 //! A strict authorization server on loopback, over real HTTP.
 //!
-//! It imitates `auth.openai.com` (device authorization, token, revocation, the page where the user approves) and a
+//! It imitates `auth.openai.com` (device authorization, authorization code, token, revocation, the page where the user approves) and a
 //! minimal model server. It is stricter than the real one: what may be used once can be used once, everything
 //! is counted, and every kind of network failure can be injected.
 //!
@@ -11,12 +11,13 @@
 //! ```
 //!
 //! In reading order: [`Issuer`] is the handle. A request arrives in `server`, is parsed by `request`, and is answered
-//! from the `state` by `device`, `page`, `token`, `revoke`, `responses`, `messages`, or `standard` for the standard
+//! from the `state` by `device`, `authorize`, `page`, `token`, `revoke`, `responses`, `messages`, or `standard` for the standard
 //! dialect. `introspect` asks another server about access tokens that it granted. `faults` change the answer.
 //! `control` gives shells the functions of the handle.
 
 mod account;
 mod answer;
+mod authorize;
 mod body;
 mod builder;
 mod control;

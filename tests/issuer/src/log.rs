@@ -9,6 +9,10 @@ pub struct Counts {
     pub polls: u64,
     /// Polls that came before 90% of the interval had passed.
     pub early_polls: u64,
+    /// Authorization requests that a browser opened.
+    pub authorizations: u64,
+    /// Authorization codes of a browser that were sent again after they had yielded tokens.
+    pub codes_replayed: u64,
     /// Authorization codes sent to the token endpoint.
     pub exchanges: u64,
     /// Authorization codes exchanged for tokens.

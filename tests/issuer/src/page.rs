@@ -51,7 +51,22 @@ fn code_form(problem: &str, status: u16, outcome: &str) -> Answer {
 }
 
 fn choice(user_code: &str, accounts: &[Account]) -> Answer {
-    let user_code = escape(user_code);
+    let text = format!(
+        "A device with the code <strong>{}</strong> asks for access. Approve only if you started this yourself.",
+        escape(user_code)
+    );
+    decision("Approve this device?", &text, "/codex/device", ("user_code", user_code), accounts)
+}
+
+/// Asks for the account and the decision. `hidden` names the request in the form, and `text` is HTML.
+pub(crate) fn decision(
+    title: &str,
+    text: &str,
+    action: &str,
+    hidden: (&str, &str),
+    accounts: &[Account],
+) -> Answer {
+    let (name, value) = (hidden.0, escape(hidden.1));
     let radios: String = accounts
         .iter()
         .enumerate()
@@ -66,16 +81,16 @@ fn choice(user_code: &str, accounts: &[Account]) -> Answer {
         })
         .collect();
     let form = format!(
-        r#"<p>A device with the code <strong>{user_code}</strong> asks for access. Approve only if you started this yourself.</p>
-<form method="post" action="/codex/device">
-<input type="hidden" name="user_code" value="{user_code}">
+        r#"<p>{text}</p>
+<form method="post" action="{action}">
+<input type="hidden" name="{name}" value="{value}">
 <fieldset><legend>Account</legend>
 {radios}</fieldset>
 <p><button id="approve" name="decision" value="approve">Approve</button>
 <button id="deny" name="decision" value="deny">Deny</button></p>
 </form>"#
     );
-    page("Approve this device?", &form, 200, "asked")
+    page(title, &form, 200, "asked")
 }
 
 fn describe(account: &Account) -> String {
@@ -99,6 +114,6 @@ input,button{{font:inherit;padding:.4rem .8rem}}#user_code{{letter-spacing:.1em;
     Answer::new(status, "text/html; charset=utf-8", html, outcome).no_store()
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

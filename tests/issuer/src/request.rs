@@ -41,7 +41,10 @@ impl Request {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let encoding = encoding(&head.headers);
         Ok(Self {
-            parameters: parameters(encoding, &body),
+            parameters: match (&head.method, head.uri.query()) {
+                (&Method::GET, Some(query)) => parameters(Encoding::Form, query.as_bytes()),
+                _ => parameters(encoding, &body),
+            },
             method: head.method,
             path: head.uri.path().to_owned(),
             headers: head.headers,
@@ -52,7 +55,7 @@ impl Request {
         })
     }
 
-    /// Returns a parameter, if the body could be parsed.
+    /// Returns a parameter of the body, or of the query of a GET request, if it could be parsed.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.parameters.as_ref()?.get(name).map(String::as_str)
     }
@@ -60,7 +63,7 @@ impl Request {
     /// Returns a parameter, or the answer to a request without it.
     pub fn require(&self, name: &str) -> Result<&str, Answer> {
         if self.parameters.is_none() {
-            return Err(Answer::invalid_request("the body cannot be read"));
+            return Err(Answer::invalid_request("the parameters cannot be read"));
         }
         self.get(name).ok_or_else(|| Answer::invalid_request(&format!("{name} is missing")))
     }
@@ -136,6 +139,7 @@ impl Request {
             ("/device_authorization", _) => Some(Endpoint::UserCode),
             ("/token", Some(DEVICE_CODE)) => Some(Endpoint::DeviceToken),
             ("/token", Some("refresh_token")) => Some(Endpoint::Refresh),
+            ("/token", Some("authorization_code")) => Some(Endpoint::Exchange),
             ("/revoke", _) => Some(Endpoint::Revoke),
             ("/api/accounts/deviceauth/usercode", _) => Some(Endpoint::UserCode),
             ("/api/accounts/deviceauth/token", _) => Some(Endpoint::DeviceToken),

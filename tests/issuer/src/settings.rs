@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::introspect::Introspection;
-use crate::{account::Account, keys::Signing};
+use crate::{account::Account, authorize, keys::Signing};
 
 /// The client id of Codex, the only one accepted unless [`Settings::client_id`] says otherwise.
 pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -88,6 +88,10 @@ pub struct Settings {
     pub clock_ahead: i64,
     /// `Date` in responses instead of that clock's time; the empty text sends none.
     pub date: Option<String>,
+    /// The redirect URIs of all clients. A loopback address without a port allows any port.
+    pub redirect_uris: Vec<String>,
+    /// Whether the answer of the authorization endpoint has `iss` (RFC 9207).
+    pub answers_iss: bool,
     /// Settings of the standard dialect.
     pub standard: Standard,
 }
@@ -189,6 +193,8 @@ impl Default for Settings {
             introspection: None,
             clock_ahead: 0,
             date: None,
+            redirect_uris: authorize::default_redirect_uris(),
+            answers_iss: true,
             standard: Standard::default(),
         }
     }

@@ -1,9 +1,10 @@
-//! The standard dialect: RFC 8414 and OpenID Connect Discovery, RFC 8628, RFC 6749 §6, RFC 7009, RFC 7662.
+//! The standard dialect: RFC 8414 and OpenID Connect Discovery, RFC 8628, RFC 6749 §4.1 and §6, RFC 7009, RFC 7662.
 
 use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
+    authorize,
     device::{self, Decision},
     jwt, random,
     request::{Encoding, Request},
@@ -39,13 +40,14 @@ pub(crate) fn discovery(state: &mut State, request: &Request) -> Result<Answer, 
         "revocation_endpoint": format!("{url}/revoke"),
         "introspection_endpoint": format!("{url}/introspect"),
         "jwks_uri": format!("{url}/jwks"),
-        "grant_types_supported": [DEVICE_CODE, "refresh_token"],
+        "grant_types_supported": ["authorization_code", DEVICE_CODE, "refresh_token"],
         "token_endpoint_auth_methods_supported":
             [if standard.secret_in_body { "client_secret_post" } else { "client_secret_basic" }, "none"],
     });
     if standard.lists_pkce {
         document["code_challenge_methods_supported"] = json!(["plain", "S256"]);
     }
+    authorize::metadata(state, &mut document);
     for name in &standard.not_discovered {
         document.as_object_mut().expect("an object").remove(name);
     }
@@ -169,13 +171,27 @@ pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Resu
             let grant = state.tokens.new_grant(&account, &client_id);
             device.family = Some(grant.family);
             state.counts.exchanges_granted += 1;
-            let lifetime = state.refresh_token_lifetime();
-            let refresh_token = state.tokens.issue_refresh_token(&grant, lifetime);
-            let mut body = tokens(state, &grant, state.settings.standard.answers_id_token);
-            body["refresh_token"] = json!(refresh_token);
-            Ok(Answer::granted(&body).no_store())
+            Ok(granted(state, &grant, None))
         }
     }
+}
+
+/// `POST /token` with an authorization code (RFC 6749 §4.1.3)
+pub(crate) fn exchange(state: &mut State, request: &Request) -> Result<Answer, Answer> {
+    let client_id = client(state, request)?;
+    let (grant, nonce) = authorize::redeem(state, request, &client_id)
+        .map_err(|why| invalid_grant(why.unwrap_or("unknown code")))?;
+    Ok(granted(state, &grant, nonce))
+}
+
+/// Returns the response with the tokens of a new login.
+fn granted(state: &mut State, grant: &Grant, nonce: Option<String>) -> Answer {
+    let lifetime = state.refresh_token_lifetime();
+    let refresh_token = state.tokens.issue_refresh_token(grant, lifetime);
+    let with_id_token = state.settings.standard.answers_id_token;
+    let mut body = tokens(state, grant, with_id_token, nonce);
+    body["refresh_token"] = json!(refresh_token);
+    Answer::granted(&body).no_store()
 }
 
 /// `POST /token` with a refresh token (RFC 6749 §6)
@@ -201,7 +217,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
     };
     let with_id_token =
         state.settings.standard.answers_id_token && state.settings.refresh_answers_id_token;
-    let mut body = tokens(state, &grant, with_id_token);
+    let mut body = tokens(state, &grant, with_id_token, None);
     let rotates = state.settings.rotation;
     if rotates {
         state.tokens.spend(sent);
@@ -212,7 +228,7 @@ pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, An
 }
 
 /// Returns access token and ID token.
-fn tokens(state: &mut State, grant: &Grant, with_id_token: bool) -> Value {
+fn tokens(state: &mut State, grant: &Grant, with_id_token: bool, nonce: Option<String>) -> Value {
     let standard = state.settings.standard.clone();
     let lifetime = state.access_token_lifetime();
     let now = jwt::now() + state.settings.clock_ahead;
@@ -235,6 +251,9 @@ fn tokens(state: &mut State, grant: &Grant, with_id_token: bool) -> Value {
         claims["email"] = json!(grant.account.email);
         claims["email_verified"] = json!(true);
         claims["preferred_username"] = json!(grant.account.email.split('@').next());
+        if let Some(nonce) = nonce {
+            claims["nonce"] = json!(nonce);
+        }
         for (name, value) in standard.id_token_claims {
             claims[name] = value;
         }

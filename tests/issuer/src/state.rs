@@ -6,6 +6,7 @@ use std::{
 use crate::{
     account::Account,
     answer::Answer,
+    authorize::{self, Authorization},
     device::{self, Devices},
     faults::{Endpoint, Fault, Faults},
     jwt,
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub log: Vec<Entry>,
     pub faults: Faults,
     pub devices: Devices,
+    pub authorizations: Vec<Authorization>,
     pub tokens: TokenStore,
     pub keys: Keys,
     /// Whether the current poll came too early.
@@ -45,6 +47,7 @@ impl State {
             log: Vec::new(),
             faults: Faults::default(),
             devices: Devices::default(),
+            authorizations: Vec::new(),
             tokens: TokenStore::default(),
             keys: Keys::new(),
             is_early: false,
@@ -85,6 +88,7 @@ impl State {
                 standard::poll(self, request, self.is_early)
             }
             (Some(Endpoint::Refresh), "/token", _) => standard::refresh(self, request),
+            (Some(Endpoint::Exchange), "/token", _) => standard::exchange(self, request),
             (_, "/revoke", "POST") => standard::revoke(self, request),
             (_, "/introspect", "POST") => standard::introspect(self, request),
             (Some(Endpoint::UserCode), ..) => device::user_code(self, request),
@@ -95,6 +99,8 @@ impl State {
             (Some(Endpoint::Responses), ..) => responses::responses(self, request),
             (Some(Endpoint::Messages), ..) => messages::messages(self, request),
             (None, "/oauth/token" | "/token", "POST") => token::unsupported(request),
+            (None, "/oauth/authorize" | "/authorize", "GET") => authorize::ask(self, request),
+            (None, "/oauth/authorize" | "/authorize", "POST") => authorize::decide(self, request),
             (None, "/codex/device", "GET") => Ok(page::ask_code()),
             (None, "/codex/device", "POST") => page::submit(self, request),
             // Codex tries a WebSocket first and continues at once without one on this status.

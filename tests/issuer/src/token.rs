@@ -2,11 +2,12 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
+    authorize,
     device::Decision,
     random,
     request::{Encoding, Request},
     state::State,
-    store::Refusal,
+    store::{Grant, Refusal},
 };
 
 fn invalid_grant(message: &str) -> Answer {
@@ -20,6 +21,12 @@ pub(crate) fn exchange(state: &mut State, request: &Request) -> Result<Answer, A
     let code = request.require("code")?;
     let redirect_uri = request.require("redirect_uri")?;
     let verifier = request.require("code_verifier")?;
+    match authorize::redeem(state, request, client_id) {
+        Ok((grant, _)) => return Ok(granted(state, &grant)),
+        Err(Some(why)) => return Err(invalid_grant(why)),
+        // The code of a device authorization.
+        Err(None) => {}
+    }
 
     if redirect_uri != format!("{}/deviceauth/callback", state.issuer) {
         return Err(invalid_grant("redirect_uri does not match"));
@@ -41,14 +48,19 @@ pub(crate) fn exchange(state: &mut State, request: &Request) -> Result<Answer, A
     device.authorization.used = true;
 
     let grant = state.tokens.new_grant(&account, client_id);
-    let lifetime = state.access_token_lifetime();
-    let tokens = state.issue(&grant, lifetime);
     state.counts.exchanges_granted += 1;
+    Ok(granted(state, &grant))
+}
+
+/// Returns the response with the tokens of a new login.
+fn granted(state: &mut State, grant: &Grant) -> Answer {
+    let lifetime = state.access_token_lifetime();
+    let tokens = state.issue(grant, lifetime);
     let mut body = token_response(lifetime);
     body["id_token"] = json!(tokens.id_token);
     body["access_token"] = json!(tokens.access_token);
     body["refresh_token"] = json!(tokens.refresh_token);
-    Ok(Answer::granted(&body).no_store())
+    Answer::granted(&body).no_store()
 }
 
 /// `POST /oauth/token`, `grant_type=refresh_token`

@@ -1,5 +1,6 @@
 //! The server over HTTP, as its clients use it: one test for each rule.
 
+mod authorize;
 mod command;
 mod control;
 mod device;
