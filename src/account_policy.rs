@@ -6,6 +6,7 @@ use crate::account::{Account, AccountRules};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::quote::shell;
 use crate::storage::codex_config::{CodexConfig, LoginMethod};
 use crate::storage::codex_home::CodexHome;
 
@@ -115,18 +116,22 @@ fn wrong_workspace(used: &str, login: &Login, wanted: &[String], said_by: &str) 
         login.account().username(),
         wanted.join(", "),
     );
-    Error::new(Kind::WrongAccount, message).hint(
-        "run codex-credential login, open the page in a private window, and choose the right workspace",
-    )
+    Error::new(Kind::WrongAccount, message)
+        .run("to choose the right workspace, in a private window", "codex-credential login")
 }
 
 fn wrong_account(used: &Account, wanted: &str, said_by: &str) -> Error {
     let message =
         format!("the login is of {}, and {wanted} is wanted ({said_by})", used.username());
-    let again = if said_by == BY_OPTION { format!(" {BY_OPTION} {wanted}") } else { String::new() };
-    Error::new(Kind::WrongAccount, message).hint(format!(
-        "run codex-credential login{again}, open the page in a private window, and sign in as {wanted}"
-    ))
+    let again = if said_by == BY_OPTION {
+        format!(" {BY_OPTION} {}", shell(wanted))
+    } else {
+        String::new()
+    };
+    Error::new(Kind::WrongAccount, message).run(
+        &format!("to sign in as {wanted}, in a private window"),
+        &format!("codex-credential login{again}"),
+    )
 }
 
 fn unverified_address(used: &Account, wanted: &str, said_by: &str) -> Error {

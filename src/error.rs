@@ -1,5 +1,6 @@
 //! What can fail: the kind that a program acts on, the message and hint that the user reads, and the cause.
 
+use crate::command_options;
 use crate::verification::Verification;
 use crate::visible::visible;
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,7 @@ pub struct Error {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The command that `hint` ends with.
+    /// The command that `hint` ends with, without the options that name the login; see [`Error::completed`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     #[serde(flatten)]
@@ -143,26 +144,30 @@ impl Error {
         self
     }
 
+    /// Sets a hint that names no command of this program; see [`Error::run`].
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(visible(&hint.into()));
+        self.command = None;
         self
     }
 
-    /// Makes the hint's `login` the one for `profile`.
-    pub fn for_profile(mut self, profile: &str) -> Self {
-        if self.command.as_deref() == Some(SIGN_IN) {
-            let command = format!("{SIGN_IN} --profile {profile}");
-            self.hint = self.hint.map(|hint| hint.replace(SIGN_IN, &command));
-            self.command = Some(command);
-        }
-        self
-    }
-
-    /// A hint that ends in a command to run.
+    /// Sets a hint that ends in a command of this program.
     pub fn run(mut self, purpose: &str, command: &str) -> Self {
-        self.hint = Some(format!("{purpose}, run: {command}"));
-        self.command = Some(command.to_owned());
+        self.hint = Some(visible(&format!("{purpose}, run: {command}")));
+        self.command = Some(visible(command));
         self
+    }
+
+    /// Returns the error as it is shown: its command names the profile and account of this process.
+    pub fn completed(&self) -> Self {
+        let mut shown = self.clone();
+        if let (Some(hint), Some(command)) = (&self.hint, &self.command) {
+            let completed = command_options::completed(command);
+            shown.hint =
+                hint.strip_suffix(command.as_str()).map(|purpose| purpose.to_owned() + &completed);
+            shown.command = Some(completed);
+        }
+        shown
     }
 
     /// Sets the hint to sign in.

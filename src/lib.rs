@@ -28,6 +28,7 @@ pub mod ui;
 pub mod account;
 pub mod client;
 pub mod clock;
+pub mod command_options;
 pub mod device_authorization;
 pub mod error;
 pub mod folders;

@@ -47,7 +47,7 @@ pub fn cancel(profile: &Profile, deadline: &Deadline) -> Result<()> {
         Some(last) => {
             let user = last.account.username();
             ui::say(&format!("not cancelled: {user} has signed in already"));
-            ui::line("hint: to sign out, run: codex-credential logout");
+            ui::hint("to sign out", "codex-credential logout");
         }
         None if was_pending => ui::say("the sign-in was cancelled"),
         None => ui::say("no sign-in is pending"),

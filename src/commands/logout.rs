@@ -10,6 +10,7 @@ use crate::renewal::recover::recover_sign_in;
 use crate::renewal::revoke::revoke;
 use crate::storage::lock::Lock;
 use crate::ui;
+use crate::urls::host;
 
 /// How the login is removed.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     })?;
     let codex_too = if storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));
-    report(&login, revoked)
+    report(profile, &login, revoked)
 }
 
 /// Cancels the pending sign-in. With `--account`, only one that was started for that account.
@@ -100,12 +101,17 @@ fn end_sign_in(profile: &Profile, account: &Account, deadline: &Deadline) -> Res
     Ok(Some(lock))
 }
 
-fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
+fn report(profile: &Profile, login: &Login, revoked: Option<Result<String>>) -> Result<()> {
     match revoked {
         Some(Ok(host)) => ui::say(&format!("{host} has ended the login")),
         Some(Err(error)) => {
             let message = "the login was removed here, but not ended at the server";
-            let hint = "end the session in ChatGPT's security settings";
+            let hint = match profile.standard {
+                None => "end the session in ChatGPT's security settings".to_owned(),
+                Some(_) => {
+                    format!("end the session in your account at {}", host(&profile.client.issuer))
+                }
+            };
             return Err(Error::new(error.kind, message).hint(hint).caused_by(error));
         }
         None if login.refresh_token.is_some() => {
@@ -118,7 +124,7 @@ fn report(login: &Login, revoked: Option<Result<String>>) -> Result<()> {
 
 fn changed() -> Error {
     Error::new(Kind::Busy, "another program has changed the login; it was not removed")
-        .hint("see who is signed in with codex-credential status")
+        .run("to see who is signed in", "codex-credential status")
 }
 
 fn busy() -> Error {

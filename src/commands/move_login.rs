@@ -36,8 +36,9 @@ pub fn move_login(profile: &Profile, to: StorageKind, deadline: &Deadline) -> Re
     let is_meant = |stored: &Login| stored.version() == login.version();
     let (old, new) = (from.describe()?, into.describe()?);
     if !from.hold(deadline)?.remove(&is_meant, deadline)? {
-        return Err(Error::new(Kind::Busy, format!("another program has changed {old}")).hint(
-            "the login is in both places; see who is signed in with codex-credential status",
+        return Err(Error::new(Kind::Busy, format!("another program has changed {old}")).run(
+            "the login is in both places; to see who is signed in",
+            "codex-credential status",
         ));
     }
     ui::say(&format!("moved the login of {} from {old} to {new}", login.username()));

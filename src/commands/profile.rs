@@ -88,7 +88,7 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
         return Err(Error::new(Kind::Usage, what).hint("edit it there, or choose another name"));
     }
     let added = format!("added the profile {name} to {}", path.display());
-    let next = format!("hint: to test it, run: codex-credential profile test {name}");
+    let next = format!("codex-credential profile test {name}");
     let table = BTreeMap::from([("profiles", BTreeMap::from([(name, profile)]))]);
     let table = toml::to_string(&table).map_err(|error| {
         Error::new(Kind::Usage, format!("the profile cannot be written as TOML: {error}"))
@@ -101,6 +101,6 @@ pub fn add(path: &Path, name: ProfileName, profile: ProfileTable) -> Result<()> 
     Config::parse(path, &text).map_err(|error| error.hint("nothing was written"))?;
     file.write(&text)?;
     ui::say(&added);
-    ui::line(&next);
+    ui::hint("to test it", &next);
     Ok(())
 }

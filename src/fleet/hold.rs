@@ -268,9 +268,8 @@ impl EtcdHold<'_> {
 
 fn only_reads() -> Error {
     let what = "this host only reads the login (role = \"reader\"); nothing was changed";
-    Error::new(Kind::Usage, what).hint(
-        "run it on a host that renews; to see the last one, run: codex-credential fleet status",
-    )
+    Error::new(Kind::Usage, what)
+        .run("use a host that renews; to see the last one", "codex-credential fleet status")
 }
 
 /// Returns the error that names the host with the lock.

@@ -208,6 +208,5 @@ fn not_renewed(snapshot: &Snapshot) -> Error {
     let what = format!(
         "this host only reads the login (role = \"reader\"), and {writer} has not renewed the login"
     );
-    Error::new(Kind::Busy, what)
-        .hint(format!("on {writer}, run: codex-credential renew (or codex-credential login)"))
+    Error::new(Kind::Busy, what).run(&format!("on {writer}"), "codex-credential renew")
 }

@@ -88,7 +88,7 @@ fn tls_failure(error: &Tls) -> (String, &'static str) {
         },
         _ => (
             format!("TLS failed ({error})"),
-            "try again; codex-credential doctor checks the proxy and the clock",
+            "check the proxy and this machine's clock, then try again",
         ),
     }
 }

@@ -29,6 +29,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: String,
+    /// Whether a command that names no profile uses this one.
+    pub is_default: bool,
     /// The configuration file, if there is one.
     pub config_file: Option<PathBuf>,
     /// The profile's table, completed with defaults and environment variables.
@@ -96,6 +98,7 @@ impl Profile {
                 .choice("CODEX_CREDENTIAL_GIT_STORAGE")?
                 .unwrap_or(config.git.storage),
             audit: config.audit,
+            is_default: config.default_name() == name,
             config_file: config.path,
             extra_ca: variables.path("CODEX_CA_CERTIFICATE")?,
             name,

@@ -286,7 +286,7 @@ impl SignIn<'_> {
         }
         let what = "another program has stored a login during the sign-in";
         let error = Error::new(Kind::LoginCancelled, what)
-            .hint("see who is signed in with codex-credential status");
+            .run("to see who is signed in", "codex-credential status");
         Err(validate::revoked(&self.server, tokens, &intent.to, error))
     }
 

@@ -3,6 +3,7 @@
 pub mod screen;
 
 use crate::clock::Deadline;
+use crate::command_options;
 use crate::error::{Error, Kind, Result};
 use crate::stderr;
 use crate::threads;
@@ -21,6 +22,11 @@ pub fn say(text: &str) {
 /// Writes a line to stderr.
 pub fn line(text: &str) {
     stderr::write(&format!("{text}\n"));
+}
+
+/// Writes a hint that ends in a command of this program.
+pub fn hint(purpose: &str, command: &str) {
+    line(&format!("hint: {}", command_options::hint(purpose, command)));
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -43,6 +49,7 @@ impl ErrorFormat {
 
     /// Writes `error` to stderr.
     pub fn show(self, error: &Error) {
+        let error = &error.completed();
         match self {
             Self::Text => {
                 say(&error.text());

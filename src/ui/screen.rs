@@ -166,7 +166,7 @@ impl Screen {
             Kind::LoginCancelled => "cancelled",
             _ => "failed",
         };
-        self.event(event, &json!({ "error": error }));
+        self.event(event, &json!({ "error": error.completed() }));
     }
 
     /// Offers a new code after one expired, and returns whether it could. `wanted` is called with the answer.

@@ -60,6 +60,7 @@ const WORDS: &[&str] = &[
     "account",
     "client",
     "clock",
+    "command_options",
     "device_authorization",
     "error",
     "folders",

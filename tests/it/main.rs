@@ -41,6 +41,7 @@ mod git;
 mod fifo;
 mod fuzzed;
 mod git_files;
+mod hints;
 mod hostile_caller;
 mod hostile_server;
 mod id_tokens;

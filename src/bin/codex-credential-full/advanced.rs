@@ -15,7 +15,7 @@ use codex_credential::configure::context::Context;
 use codex_credential::configure::options::{ConfigureOptions, Options};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::profile::profile_table::ProfileTable;
-use codex_credential::profile::{Profile, ProfileSelection, config, config_path};
+use codex_credential::profile::{ProfileSelection, config, config_path};
 use codex_credential::storage::StorageKind;
 use std::process::ExitCode;
 
@@ -56,22 +56,22 @@ pub fn completions(shell: Shell) -> Result<()> {
     write(&script)
 }
 
-pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCode> {
+pub fn profile(global: &GlobalOptions, command: cli::Profile) -> Result<ExitCode> {
     // A name after the command overrides --profile.
     let select = |name: Option<String>| {
-        let selection = selection(options);
+        let selection = selection(global);
         let profile = name.or_else(|| selection.profile.clone());
-        Profile::of(variable, ProfileSelection { profile, ..selection })
+        options::select(global, ProfileSelection { profile, ..selection })
     };
     match command {
         cli::Profile::List(list) => {
-            let config = config(variable, options.config.clone())?;
+            let config = config(variable, global.config.clone())?;
             print(&commands::profile::list(&config, list.json))?;
         }
         cli::Profile::Show(named) => {
             print(&commands::profile::show(&select(named.name)?, named.json))?;
         }
-        cli::Profile::Add(added) => add(options, *added)?,
+        cli::Profile::Add(added) => add(global, *added)?,
         cli::Profile::Test(named) => {
             let (text, code) = profile_test::run(&select(named.name)?).report(named.json, true);
             print(&text)?;
@@ -81,13 +81,13 @@ pub fn profile(options: &GlobalOptions, command: cli::Profile) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(options: &GlobalOptions, added: cli::Add) -> Result<()> {
-    let (path, _) = config_path(variable, options.config.clone())?;
+fn add(global: &GlobalOptions, added: cli::Add) -> Result<()> {
+    let (path, _) = config_path(variable, global.config.clone())?;
     let path = path.ok_or_else(|| {
         Error::new(Kind::Usage, "there is no home directory for a configuration file")
             .hint("name a file with --config")
     })?;
-    let account = options.account.as_ref().map(|account| account.parse()).transpose();
+    let account = global.account.as_ref().map(|account| account.parse()).transpose();
     let account = account.map_err(|why| Error::new(Kind::Usage, format!("--account: {why}")))?;
     let profile = ProfileTable { account, ..added.profile };
     commands::profile::add(&path, added.name, profile)

@@ -28,8 +28,8 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let [action] = arguments else { return fail(&usage()) };
     match answer(&action.to_string_lossy()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.hint {
-            Some(ref hint) => fail(&format!("{}; {hint}", error.text())),
+        Err(error) => match error.completed().hint {
+            Some(hint) => fail(&format!("{}; {hint}", error.text())),
             None => fail(&error.text()),
         },
     }
@@ -76,7 +76,7 @@ fn standard_input() -> Box<dyn BufRead> {
 fn get() -> Result<()> {
     if io::stdout().is_terminal() {
         return Err(Error::new(Kind::Usage, "the token is not printed on a terminal")
-            .hint("to see it, run: codex-credential get --show"));
+            .run("to see it", "codex-credential get --show"));
     }
     let (global, options) = (GlobalOptions::default(), TokenOptions::default());
     let (request, answer, caller) =
@@ -102,5 +102,5 @@ fn list() -> Result<()> {
 
 fn refused(purpose: &str, command: &str) -> Error {
     Error::new(Kind::Usage, "the login is shared with other programs, and Docker cannot change it")
-        .hint(format!("to {purpose}, run: codex-credential {command}"))
+        .run(&format!("to {purpose}"), &format!("codex-credential {command}"))
 }

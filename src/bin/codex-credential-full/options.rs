@@ -5,13 +5,16 @@ use codex_credential::answer::other_hosts::OtherHosts;
 use codex_credential::answer::target::Target;
 use codex_credential::cli::GlobalOptions;
 use codex_credential::clock::Deadline;
+use codex_credential::command_options;
 use codex_credential::error::Result;
 use codex_credential::profile::{Profile, ProfileSelection};
+use codex_credential::quote::{shell, shell_path};
 use codex_credential::renewal::caller::{Caller, PROMPT_WAIT};
 use codex_credential::storage::keyring::DEFAULT_TIMEOUT;
 use codex_credential::ui::Interactive;
 use codex_credential::ui::screen::Screen;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here")]
@@ -35,16 +38,43 @@ pub fn selection(global: &GlobalOptions) -> ProfileSelection {
 }
 
 pub fn profile(global: &GlobalOptions) -> Result<Profile> {
-    Profile::of(variable, selection(global))
+    select(global, selection(global))
+}
+
+/// Returns the selected profile. From then on, the commands in hints name it.
+pub fn select(global: &GlobalOptions, selection: ProfileSelection) -> Result<Profile> {
+    let is_named = selection.profile.is_some();
+    let profile = Profile::of(variable, selection)?;
+    name_in_hints(global, &profile, is_named);
+    Ok(profile)
+}
+
+/// Makes the commands in hints name the configuration file, the profile and the account, where the user named them or they
+/// follow from the request or the environment.
+fn name_in_hints(global: &GlobalOptions, profile: &Profile, is_named: bool) {
+    let file = global.config.as_deref().map(|file| shell_path(&absolute(file)));
+    let name = (is_named || !profile.is_default).then(|| shell(&profile.name));
+    let is_of_profile = profile.account.as_deref() == profile.settings.account.as_deref();
+    let account = profile.account.as_deref().filter(|_| !is_of_profile).map(shell);
+    let options = [("--config", file), ("--profile", name), ("--account", account)];
+    command_options::set(
+        options.into_iter().filter_map(|(option, value)| Some((option, value?))).collect(),
+    );
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 /// Returns the profile for the host and the user name of `request`.
 pub fn profile_for(global: &GlobalOptions, request: &Credential) -> Result<Profile> {
     let selection = ProfileSelection { host: request.host.clone(), ..selection(global) };
-    let profile = Profile::of(variable, selection)?;
+    let profile = select(global, selection)?;
     match &request.username {
         Some(name) if Target::of(&profile, request) == Target::OurHost => {
-            profile.for_username(&String::from_utf8_lossy(name))
+            let profile = profile.for_username(&String::from_utf8_lossy(name))?;
+            name_in_hints(global, &profile, global.profile.is_some());
+            Ok(profile)
         }
         _ => Ok(profile),
     }

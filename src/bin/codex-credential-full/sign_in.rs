@@ -41,7 +41,7 @@ pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !options.json && status.pending.is_none() {
-        ui::line("hint: to sign in, run: codex-credential login");
+        ui::hint("to sign in", "codex-credential login");
     }
     Ok(ExitCode::from(3))
 }

@@ -1,7 +1,7 @@
 //! Obtains and prints the answer to a request: `token`, `exec` and `export`, and the part that they share with `get` and
 //! Docker.
 
-use crate::options::{caller, other_hosts, profile, profile_for, variable};
+use crate::options::{caller, other_hosts, profile_for, variable};
 use crate::stdio::{close_output, write};
 use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
@@ -86,20 +86,11 @@ pub fn obtain(
         // Only git gets the credentials that git stored here.
         other_hosts.storage = GitStorage::None;
     }
-    let answer = get::get(&profile, &other_hosts, &request.credential, min_validity, &mut caller);
-    let answer = answer.map_err(|error| with_profile(error, global, &profile.name))?;
+    let answer = get::get(&profile, &other_hosts, &request.credential, min_validity, &mut caller)?;
     if let Answer::Login(login) = &answer {
         audit::note(&profile, Action::HandOut, Some(login), None);
     }
     Ok((request, answer, caller))
-}
-
-/// Adds the profile to the command in the hint of `error`, unless the command means that profile without it.
-fn with_profile(error: Error, global: &GlobalOptions, name: &str) -> Error {
-    match profile(global) {
-        Ok(default) if default.name == name => error,
-        _ => error.for_profile(name),
-    }
 }
 
 /// Obtains the answer to the request of `read` and prints it, completely or not at all. On a terminal, prints it only if

@@ -41,7 +41,7 @@ fn check_status(report: &mut Report, url: &str, response: &Response) {
         return report.ok("https", format!("{} answers ({})", host(url), response.status));
     }
     let error = response.error(url);
-    report.warn("https", error.text(), error.hint.unwrap_or_default());
+    report.warn("https", error.text(), error.completed().hint.unwrap_or_default());
 }
 
 fn check_clock(report: &mut Report, url: &str, response: &Response) {

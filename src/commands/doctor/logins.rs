@@ -1,6 +1,7 @@
 //! Checks what renewals and sign-ins left in the login directory.
 
 use crate::clock;
+use crate::command_options::hint;
 use crate::commands::doctor::report::Report;
 use crate::commands::status::Status;
 use crate::error::{Error, Kind, Result};
@@ -50,7 +51,7 @@ fn check_lock(report: &mut Report, lock: &Path, journal: &Path, what: &str) {
     } else if journal.exists() && Lock::try_acquire(lock).is_ok_and(|lock| lock.is_none()) {
         report.ok("renewals", format!("another process runs a {what}"));
     } else if journal.exists() {
-        let next = "to finish it, run: codex-credential get";
+        let next = hint("to finish it", "codex-credential get");
         report.warn("journal", format!("a {what} was interrupted"), next);
     }
 }
@@ -62,7 +63,7 @@ fn check_failure(report: &mut Report, failure: &Record<Failure>, what: &str) -> 
             left => format!(" (next try in {})", time_left(left)),
         };
         let found = format!("the last {what} failed{next_try}: {}", failure.error.text());
-        let next = failure.error.hint.clone();
+        let next = failure.error.completed().hint;
         report.warn("back-off", found, next.unwrap_or_else(|| "the next get tries again".into()));
     }
     Ok(())
@@ -72,14 +73,15 @@ fn check_status(report: &mut Report, status: &Status) {
     if let Some(pending) = &status.pending {
         let left = time_left(pending.expires_at - clock::now());
         let found = format!("a sign-in waits for approval ({left} left)");
-        report.warn("pending", found, "to see its URL and code, run: codex-credential status");
+        let next = hint("to see its URL and code", "codex-credential status");
+        report.warn("pending", found, next);
     }
     if let (Some(login), Some(reason)) = (&status.login, &status.cannot_renew) {
         let found = format!("the login cannot be renewed: {reason}");
         if login.refresh_token.is_some() {
             report.fail("renewals", &Error::new(Kind::LoginDead, found).sign_in_again());
         } else {
-            report.warn("renewals", found, "when it expires, run: codex-credential login");
+            report.warn("renewals", found, hint("when it expires", "codex-credential login"));
         }
     }
     if status.is_rejected {

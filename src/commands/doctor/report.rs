@@ -32,8 +32,8 @@ impl Report {
     }
 
     pub fn fail(&mut self, name: &'static str, error: &Error) {
-        let found = error.text();
-        self.0.push(Check { name, level: "failure", found, next: error.hint.clone() });
+        let (found, next) = (error.text(), error.completed().hint);
+        self.0.push(Check { name, level: "failure", found, next });
     }
 
     /// Returns the value. Reports the error instead, if there is one.

@@ -2,6 +2,7 @@
 
 use crate::account_policy;
 use crate::clock::{self, Deadline};
+use crate::command_options::hint;
 use crate::commands::doctor::report::Report;
 use crate::error::Result;
 use crate::login::Login;
@@ -17,7 +18,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn check(report: &mut Report, profile: &Profile) {
     match profile.storage.load() {
         Err(error) => report.fail("login", &error),
-        Ok(None) => report.warn("login", "nobody is signed in", "run: codex-credential login"),
+        Ok(None) => {
+            let next = hint("to sign in", "codex-credential login");
+            report.warn("login", "nobody is signed in", next);
+        }
         Ok(Some(login)) => check_login(report, profile, &login),
     }
     if let Some(home) = profile.storage.as_codex() {
@@ -35,7 +39,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
         Some(dir) => report.warn(
             "storage",
             format!("there is no folder {}", dir.display()),
-            "check CODEX_HOME; codex-credential login creates the folder",
+            hint("check CODEX_HOME; to create the folder", "codex-credential login"),
         ),
         None => check_writable(report, profile),
     }
