@@ -72,10 +72,17 @@ impl Status {
         self.has_usable_token() || (self.login.is_some() && self.cannot_renew.is_none())
     }
 
-    /// Returns the text for the user. Its first line is that of `codex login status`.
+    fn end_of_login(&self) -> String {
+        let reason = self.cannot_renew.as_deref().unwrap_or_default();
+        let reason = reason.strip_prefix("the login has ended: ").unwrap_or(reason);
+        format!("Signed out: the login has ended ({reason})\n")
+    }
+
+    /// Returns the text for the user. Its first line is that of `codex login status`, unless the login has ended.
     pub fn text(&self) -> String {
         let mut text = match (&self.login, &self.issuer) {
             (None, _) => "Not logged in\n".to_owned(),
+            (Some(_), _) if !self.is_signed_in() => self.end_of_login(),
             (Some(_), None) => "Logged in using ChatGPT\n".to_owned(),
             (Some(_), Some(host)) => format!("Logged in at {host} (profile {})\n", self.profile),
         };

@@ -10,19 +10,31 @@ use crate::oauth::http::{Http, Response};
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::urls::host;
 
-/// Error codes after which a refresh token is useless. Any other response or network failure leaves it valid.
-const INVALID_REFRESH_TOKEN: [&str; 5] = [
+/// Error codes after which a refresh token is useless.
+const INVALID_REFRESH_TOKEN: [&str; 12] = [
     "refresh_token_reused",
     "refresh_token_expired",
     "refresh_token_invalidated",
+    "refresh_token_revoked",
+    "invalid_refresh_token",
     "invalid_grant",
     "token_expired",
+    "token_revoked",
+    "app_session_expired",
+    "app_session_terminated",
+    "account_deactivated",
+    "deactivated_workspace",
 ];
 
-/// Whether a response to a refresh request refuses the refresh token for good.
+/// Whether a response to a refresh request refuses the refresh token for good: with one of these codes, or with 401 in JSON
+/// and any code, which ends the login for Codex, too.
 pub(super) fn is_invalid_refresh_token(response: &Response) -> bool {
     let code = response.error_code().unwrap_or_default();
-    matches!(response.status, 400 | 401) && INVALID_REFRESH_TOKEN.contains(&code.as_str())
+    match response.status {
+        401 if response.json().is_some_and(|json| json.is_object()) => true,
+        400..=403 => INVALID_REFRESH_TOKEN.contains(&code.as_str()),
+        _ => false,
+    }
 }
 
 /// Returns the page on which the user enters the code.
@@ -104,6 +116,31 @@ mod tests {
             PollResponse::Failed(error) => error.kind,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn refusal_is_final_by_its_code_or_as_401_in_json() {
+        let is_final = |status, body: &str| is_invalid_refresh_token(&Response::of(status, body));
+        for code in INVALID_REFRESH_TOKEN {
+            for body in [
+                format!(r#"{{"error":{{"code":"{code}"}}}}"#),
+                format!(r#"{{"error":"{code}"}}"#),
+                format!(r#"{{"detail":{{"code":"{code}"}}}}"#),
+                format!(r#"{{"code":"{code}"}}"#),
+            ] {
+                for status in [400, 401, 403] {
+                    assert!(is_final(status, &body), "{status} {body}");
+                }
+                for status in [404, 429, 500, 503] {
+                    assert!(!is_final(status, &body), "{status} {body}");
+                }
+            }
+        }
+        for body in ["{}", r#"{"error":"new_code"}"#, r#"{"error":{"code":null}}"#] {
+            assert!(is_final(401, body), "{body}");
+            assert!(!is_final(400, body) && !is_final(403, body), "{body}");
+        }
+        assert!(!is_final(401, "") && !is_final(401, "Unauthorized") && !is_final(401, "[]"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::tokens::{Secret, TokenResponse, is_valid_token, wipe};
 use crate::urls::host;
 use crate::visible::visible;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 impl Response {
     pub fn is_success(&self) -> bool {
@@ -19,11 +20,32 @@ impl Response {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// Returns the error code: `error` (RFC 6749 §5.2), `error.code` or `code` (auth.openai.com).
+    /// Returns the error code: `error` (RFC 6749 §5.2), or one of the places where auth.openai.com has it.
     pub fn error_code(&self) -> Option<String> {
+        self.first_text(&["/error/code", "/error", "/detail/code", "/code"])
+    }
+
+    /// Returns what the server says about the error, as it can be shown.
+    fn error_message(&self) -> Option<String> {
+        let places =
+            ["/error_description", "/error/message", "/detail/message", "/message", "/detail"];
+        self.first_text(&places).map(|text| without_secrets(&text))
+    }
+
+    fn first_text(&self, pointers: &[&str]) -> Option<String> {
         let json = self.json()?;
-        let code = [json.pointer("/error/code"), json.get("error"), json.get("code")];
-        code.into_iter().flatten().find_map(Value::as_str).map(str::to_owned)
+        let texts = pointers.iter().filter_map(|pointer| json.pointer(pointer)?.as_str());
+        texts.map(str::trim).find(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// Removes `secret`, which the server may repeat in an error.
+    pub fn without(mut self, secret: &Secret<String>) -> Self {
+        let secret = secret.expose();
+        if !secret.is_empty() && !self.is_success() {
+            let text = Zeroizing::new(String::from_utf8_lossy(&self.body).into_owned());
+            self.body = Zeroizing::new(text.replace(secret, "...").into_bytes());
+        }
+        self
     }
 
     /// Returns the tokens of a successful response (RFC 6749 §5.1), or `None` if it has no access or refresh token.
@@ -82,6 +104,14 @@ impl Response {
         !self.is_web_page() && !self.is_bot_check() && !self.is_region_block()
     }
 
+    /// Whether the server says that the same request can succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.error_code().as_deref(),
+            Some("temporarily_unavailable" | "server_error" | "slow_down")
+        )
+    }
+
     /// Returns the error to show for an unsuccessful or unexpected response from `url`.
     pub fn error(&self, url: &str) -> Error {
         let (host, status) = (host(url), self.status);
@@ -102,7 +132,14 @@ impl Response {
             }
             (300..400, _) => error(format!("{host} redirects to another address ({status})"))
                 .hint("tokens are not sent to other addresses; check for a proxy or a sign-in page of this network"),
-            (_, Some(code)) => error(format!("{host} answered {status}: {}", without_secrets(&code))),
+            (_, Some(code)) => {
+                let message = self.error_message().filter(|message| *message != code);
+                let message = message.map(|message| format!(" ({message})")).unwrap_or_default();
+                error(format!("{host} answered {status}: {}{message}", without_secrets(&code)))
+            }
+            (_, None) if let Some(message) = self.error_message() => {
+                error(format!("{host} answered {status}: {message}"))
+            }
             (_, None) => {
                 let what = if self.is_web_page() { "a web page" } else { "something unexpected" };
                 error(format!("{host} answered with {what} ({status})"))
@@ -185,10 +222,40 @@ mod tests {
 
     #[test]
     fn error_code_is_found_in_each_place() {
-        for body in [r#"{"error":{"code":"x"}}"#, r#"{"error":"x"}"#, r#"{"code":"x"}"#] {
+        for body in [
+            r#"{"error":{"code":"x"}}"#,
+            r#"{"error":"x"}"#,
+            r#"{"detail":{"code":"x"}}"#,
+            r#"{"code":"x"}"#,
+            r#"{"error":{"code":null},"code":"x"}"#,
+        ] {
             assert_eq!(response(body).error_code().as_deref(), Some("x"), "{body}");
         }
         assert_eq!(response("<html>").error_code(), None);
+    }
+
+    #[test]
+    fn message_of_the_server_is_shown_from_each_place() {
+        for body in [
+            r#"{"error":"x","error_description":"no more"}"#,
+            r#"{"error":{"code":"x","message":"no more"}}"#,
+            r#"{"detail":{"code":"x","message":"no more"}}"#,
+            r#"{"code":"x","message":"no more"}"#,
+            r#"{"error":"x","detail":"no more"}"#,
+        ] {
+            let text = response(body).error("https://a.example/token").text();
+            assert_eq!(text, "a.example answered 400: x (no more)", "{body}");
+        }
+        let text = response(r#"{"detail":"no more"}"#).error("https://a.example/token").text();
+        assert_eq!(text, "a.example answered 400: no more");
+    }
+
+    #[test]
+    fn secret_that_the_server_repeats_is_removed_from_an_error() {
+        let body = r#"{"error":"x","message":"unknown token 'rt_1'"}"#;
+        let response = response(body).without(&"rt_1".into());
+        let text = response.error("https://a.example/token").text();
+        assert_eq!(text, "a.example answered 400: x (unknown token '...')");
     }
 
     #[test]

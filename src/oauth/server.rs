@@ -81,7 +81,8 @@ impl Server<'_> {
             None => codex::is_invalid_refresh_token,
             Some(_) => standard::is_invalid_grant,
         };
-        TokenOutcome::of(self.post(url, &fields), url, is_final)
+        let response = self.post(url, &fields).map(|response| response.without(refresh_token));
+        TokenOutcome::of(response, url, is_final)
     }
 
     /// Revokes a token (RFC 7009) and returns the host that confirmed it.

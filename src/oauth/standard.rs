@@ -3,7 +3,6 @@
 use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{Approval, PollResponse, lost};
 use crate::oauth::http::{RequestError, Response};
-use crate::oauth::response::without_secrets;
 use crate::urls::host;
 
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -40,12 +39,7 @@ pub(super) fn request_error(response: &Response, url: &str) -> Error {
         Some("invalid_target") => "check audience and resource: the server does not know them",
         _ => return response.error(url),
     };
-    let json = response.json();
-    let description = json.as_ref().and_then(|json| json["error_description"].as_str());
-    let description = description.map(|text| format!(" ({})", without_secrets(text)));
-    let text = response.error(url).text();
-    let what = format!("{text}{}", description.unwrap_or_default());
-    Error::new(Kind::Configuration, what).hint(hint)
+    Error::new(Kind::Configuration, response.error(url).text()).hint(hint)
 }
 
 /// Returns what a poll led to (RFC 8628 §3.5).

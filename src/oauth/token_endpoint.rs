@@ -14,6 +14,8 @@ pub enum TokenOutcome {
         /// Another program may have used it and received the tokens.
         may_be_used: bool,
     },
+    /// The server refused the request for a reason that we do not know, or named none. What was sent may be valid or not.
+    Refused(Error),
     /// The request was not sent, or the server did not process it. What was sent stays valid.
     NotProcessed(Error),
     /// The server may have processed the request, but its response is lost.
@@ -25,9 +27,10 @@ impl TokenOutcome {
     pub fn error(&self) -> Option<&Error> {
         match self {
             Self::Tokens(_) => None,
-            Self::InvalidGrant { error, .. } | Self::NotProcessed(error) | Self::Unknown(error) => {
-                Some(error)
-            }
+            Self::InvalidGrant { error, .. }
+            | Self::Refused(error)
+            | Self::NotProcessed(error)
+            | Self::Unknown(error) => Some(error),
         }
     }
 
@@ -55,6 +58,9 @@ impl TokenOutcome {
                 let code = response.error_code().unwrap_or_default();
                 let may_be_used = matches!(code.as_str(), "refresh_token_reused" | "invalid_grant");
                 Self::InvalidGrant { error: response.error(url), may_be_used }
+            }
+            400 | 401 | 403 if response.is_from_endpoint() && !response.is_transient() => {
+                Self::Refused(response.error(url))
             }
             _ => Self::NotProcessed(response.error(url)),
         }

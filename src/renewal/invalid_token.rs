@@ -7,8 +7,9 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::HeldLogin;
 use crate::storage::login_dir::LoginDir;
-use crate::storage::records::InvalidToken;
+use crate::storage::records::{InvalidToken, Refusals};
 use crate::tokens::{Secret, TokenResponse};
+use std::time::Duration;
 
 /// How many used tokens are remembered: those of years.
 const MAX_SPENT: usize = 100;
@@ -84,5 +85,27 @@ impl InvalidToken {
                 && invalid.url == url
                 && invalid.client_id == client.client_id
         }))
+    }
+}
+
+/// After this many refusals without a known reason, the user is asked to sign in.
+const REFUSALS: u32 = 3;
+
+/// Until the refresh token is sent again after that.
+const REFUSED_PAUSE: Duration = Duration::from_secs(256);
+
+impl Refusals {
+    /// Counts a refusal of `refresh_token` that does not say whether it is for good. Returns the error to report.
+    pub fn count(login_dir: &LoginDir, refresh_token: &Secret<String>, error: Error) -> Error {
+        let refresh_token = refresh_token.fingerprint();
+        let earlier = login_dir.refusals().load().ok().flatten();
+        let earlier = earlier.filter(|refusals| refusals.refresh_token == refresh_token);
+        let count = earlier.map_or(0, |refusals| refusals.count).saturating_add(1);
+        let _ = login_dir.refusals().save(&Self { refresh_token, count });
+        if count < REFUSALS {
+            return error.run("if this goes on, sign in again", "codex-credential login");
+        }
+        let what = format!("the renewal was refused {count} times in a row: {}", error.text());
+        Error::new(Kind::LoginDead, what).sign_in_again().retry_after(Some(REFUSED_PAUSE))
     }
 }

@@ -16,7 +16,7 @@ use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
 use crate::storage::journal::{Intent, Journal, RequestKind};
 use crate::storage::login_dir::LoginDir;
-use crate::storage::records::InvalidToken;
+use crate::storage::records::{InvalidToken, Refusals};
 use crate::storage::watch::watch;
 use crate::storage::{Change, HeldLogin};
 use crate::tokens::{Secret, TokenResponse};
@@ -42,6 +42,8 @@ enum Next {
     Commit(TokenResponse),
     /// The refresh token was not used: forget the request.
     Forget(Error),
+    /// As `Forget`; the refresh token may be invalid, which the server does not say.
+    Refused(Error),
     /// The refresh token may have been used: keep the intent, which explains a later refusal.
     Keep(Error),
     /// The refresh token is invalid for good. Another program may store a login within `patience`.
@@ -94,15 +96,20 @@ pub(super) fn refresh(
     }
     let request = Answered { profile, login_dir, server: &server, login: &login, refresh_token };
     let other_host = hold.other_host_error();
+    let forget = |journal: Journal| match unanswered {
+        // An earlier request whose answer is not known stays recorded: it explains a later refusal.
+        Some(_) => Ok(()),
+        None => hold.close_request(None).and_then(|()| journal.clear()),
+    };
     match next(outcome, unanswered.map(|intent| intent.at), other_host.as_ref()) {
         Next::Commit(tokens) => request.store(&*hold, journal, &intent, &tokens),
         Next::Forget(error) => {
-            // An earlier request whose answer is not known stays recorded: it explains a later refusal.
-            if unanswered.is_none() {
-                hold.close_request(None)?;
-                journal.clear()?;
-            }
+            forget(journal)?;
             Err(error)
+        }
+        Next::Refused(error) => {
+            forget(journal)?;
+            Err(Refusals::count(login_dir, refresh_token, error))
         }
         Next::Keep(error) => Err(error),
         Next::Invalid { reason, patience } => {
@@ -132,6 +139,7 @@ fn next(outcome: TokenOutcome, unanswered_at: Option<i64>, other_host: Option<&E
     match outcome {
         TokenOutcome::Tokens(tokens) => Next::Commit(tokens),
         TokenOutcome::NotProcessed(error) => Next::Forget(error),
+        TokenOutcome::Refused(error) => Next::Refused(error),
         TokenOutcome::Unknown(error) => Next::Keep(error),
         TokenOutcome::InvalidGrant { error, may_be_used } => {
             let mut reason = end_of_login(&error, unanswered_at);
@@ -185,6 +193,7 @@ impl Answered<'_> {
             return Ok(Refreshed::Superseded);
         }
         journal.clear()?;
+        let _ = self.login_dir.refusals().remove();
         match Login::from_response(&tokens, &intent.to).map(|login| login.lifetime()) {
             Some(lifetime) if lifetime.covers(0, clock::now()) => Ok(Refreshed::Done),
             Some(_) => Err(expired_on_arrival()),

@@ -247,7 +247,7 @@ impl SignIn<'_> {
                 let store = || self.commit(&*hold, &pending, &intent, &tokens);
                 Ok(until_recorded_or_stored(|| journal.answer(&tokens), store)?)
             }
-            TokenOutcome::NotProcessed(error) => {
+            TokenOutcome::NotProcessed(error) | TokenOutcome::Refused(error) => {
                 journal.clear()?;
                 Err(error)
             }

@@ -10,7 +10,7 @@ use crate::device_authorization::DeviceAuthorization;
 use crate::error::Result;
 use crate::storage::lock::Lock;
 use crate::storage::private;
-use crate::storage::records::{Failure, InvalidToken, Record, Rejected, SignedIn};
+use crate::storage::records::{Failure, InvalidToken, Record, Refusals, Rejected, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 /// kept-answer-…  the answer for a login that another login replaced during the request
 /// failure        how the last renewal failed
 /// invalid-token  the refresh token that the issuer refused for good
+/// refusals       how often the issuer refused the refresh token without a known reason
 /// spent-tokens   the refresh tokens that this program has renewed with
 /// rejected       the access token that a resource server rejected
 /// skew           how far the issuer's clock is ahead, in seconds, where the login has no room for it
@@ -99,6 +100,10 @@ impl LoginDir {
 
     pub fn invalid_token(&self) -> Record<InvalidToken> {
         self.record("invalid-token")
+    }
+
+    pub fn refusals(&self) -> Record<Refusals> {
+        self.record("refusals")
     }
 
     pub fn spent_tokens(&self) -> Record<Vec<Fingerprint>> {

@@ -61,6 +61,14 @@ pub struct InvalidToken {
     pub reason: String,
 }
 
+/// A refresh token that its issuer refused without a reason that we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusals {
+    pub refresh_token: Fingerprint,
+    /// Refusals in a row.
+    pub count: u32,
+}
+
 /// The access token that a resource server rejected last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {

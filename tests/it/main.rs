@@ -63,6 +63,7 @@ mod protocol;
 mod proxies;
 mod raw_server;
 mod recipes;
+mod refusals;
 mod renewal;
 mod replaced;
 mod restored;
