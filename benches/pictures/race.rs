@@ -23,14 +23,17 @@ enum Case {
     Shared,
     /// As `Shared`, with an expired token, for which Codex does not wait for this program.
     SharedExpired,
+    /// As `SharedExpired`, with the profile that `configure codex` writes: Codex does not load its own login.
+    SharedProfile,
     /// Codex with this program as its token command and the login in a storage of this program; the token has expired.
     Apart,
 }
 
-const CASES: [(Case, &str); 4] = [
+const CASES: [(Case, &str); 5] = [
     (Case::Alone, "alone"),
     (Case::Shared, "shared"),
     (Case::SharedExpired, "shared_expired"),
+    (Case::SharedProfile, "shared_profile"),
     (Case::Apart, "apart"),
 ];
 
@@ -61,21 +64,20 @@ fn crowd(processes: usize, case: Case) -> String {
         machine.command("move --to file").assert().success();
         machine.set("CODEX_CREDENTIAL_STORAGE", "file");
     }
-    let mut exec = vec!["exec", "--skip-git-repo-check", "Return OK."];
     if !matches!(case, Case::Alone) {
         let url = machine.issuer.url();
         machine.command(&format!("configure codex --base-url {url}/v1")).assert().success();
-        exec.splice(0..0, ["-c", "model_provider=codex-credential"]);
     }
-    let started: Vec<Child> = (0..processes).map(|_| start(&machine, &exec)).collect();
+    let choice: &[&str] = match case {
+        Case::Alone => &[],
+        Case::SharedProfile => &["-p", "codex-credential"],
+        _ => &["-c", "model_provider=codex-credential"],
+    };
+    let started: Vec<Child> =
+        (0..processes).map(|_| codex::start_exec_with(&machine, choice)).collect();
     let answered = started.into_iter().map(codex::answered).filter(|answered| *answered).count();
     // A token that is due is renewed in the background.
     eventually(|| machine.renewers().is_empty() && machine.issuer.counts().in_flight == 0);
     let counts = machine.issuer.counts();
     format!("{},{},{answered}", counts.refreshes, counts.refreshes - counts.refreshes_granted)
-}
-
-fn start(machine: &Machine, exec: &[&str]) -> Child {
-    let mut command = codex::command(machine, exec);
-    command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).spawn().expect("Codex starts")
 }

@@ -1,4 +1,4 @@
-//! Lines that we append to a text and remove again, with every other byte kept.
+//! Lines that we add to a text and remove again, with every other byte kept.
 //!
 //! TOML libraries do not keep every byte: `toml_edit` drops the byte order mark and carriage returns, adds the final
 //! newline, and removes spaces around the dots of a key. So we append whole lines, and the text itself records what
@@ -28,8 +28,10 @@ pub struct Lines {
 
 /// What the lines must not conflict with.
 pub enum Format {
-    /// A table of the same name.
-    Toml,
+    /// TOML tables of the same name.
+    TomlTables,
+    /// The same keys of TOML's root table. Our lines go first, because every key after a table's name belongs to the table.
+    TomlKeys,
     /// Another helper for the host in git's configuration.
     Git { host: String, helper: String },
     /// Another helper for the host in a `.bazelrc`.
@@ -52,7 +54,8 @@ impl Lines {
             found.strip_prefix(key.as_str()).is_some_and(|rest| value.is_empty() == rest.is_empty())
         };
         let comments = text.match_indices(COMMENT).map(|(at, _)| at);
-        for start in comments.filter(|at| *at == 0 || text[..*at].ends_with('\n')) {
+        let starts_line = |at: &usize| *at == bom(text).len() || text[..*at].ends_with('\n');
+        for start in comments.filter(starts_line) {
             let mut found = text[start..].lines().skip(1);
             if !found.next().is_some_and(|first| is_ours(first, &self.lines[0])) {
                 continue;
@@ -79,7 +82,7 @@ impl Lines {
     /// Describes the first helper of another program.
     fn other_helper(&self, text: &str) -> Result<Option<String>> {
         let (found, host, ours) = match &self.format {
-            Format::Toml => return Ok(None),
+            Format::TomlTables | Format::TomlKeys => return Ok(None),
             Format::Git { host, helper } => (helpers::git(&self.path, host)?, host, helper),
             Format::Bazel { host, helper } => (helpers::bazel(text, host), host, helper),
         };
@@ -94,11 +97,14 @@ impl Lines {
             malformed(&self.path, line, error.message())
         })?;
         toml::from_str::<Table>(added).map(drop).map_err(|error| {
-            let (path, name) = (self.path.display(), &self.lines[0].0);
+            let (path, name) = (self.path.display(), self.lines[0].0.trim_end_matches(" = "));
             let message = format!("cannot add {name} to {path}: {}", error.message());
-            Error::new(Kind::Configuration, message).hint(format!(
-                "remove the entries of that name, and write inline tables as tables such as {name}"
-            ))
+            let hint = if let Format::TomlTables = self.format {
+                &format!("remove the entries of that name, and write inline tables as tables such as {name}")
+            } else {
+                "remove the entries of that name"
+            };
+            Error::new(Kind::Configuration, message).hint(hint)
         })
     }
 }
@@ -115,9 +121,10 @@ impl Entry for Lines {
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        let added = append(text, &self.written());
+        let is_first = matches!(self.format, Format::TomlKeys);
+        let added = if is_first { prepend } else { append }(text, &self.written());
         let text = text.unwrap_or_default();
-        if let Format::Toml = self.format {
+        if let Format::TomlTables | Format::TomlKeys = self.format {
             self.check_toml(text, &added)?;
         } else if text.trim_end_matches(['\r', '\n']).ends_with('\\') {
             // Our first line would continue it.
@@ -152,8 +159,7 @@ impl Entry for Lines {
 /// Returns `text` with `lines` at its end, in the line ends that `text` has. `None` stands for no file.
 pub fn append(text: Option<&str>, lines: &[String]) -> String {
     let Some(text) = text else { return lines.join("\n") + "\n" };
-    let is_crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
-    let newline = if is_crlf { "\r\n" } else { "\n" };
+    let newline = newline_of(text);
     let lines = lines.join(newline);
     if text.is_empty() {
         lines
@@ -162,6 +168,25 @@ pub fn append(text: Option<&str>, lines: &[String]) -> String {
     } else {
         format!("{text}{newline}{lines}")
     }
+}
+
+/// Returns `text` with `lines` at its start, after a byte order mark.
+fn prepend(text: Option<&str>, lines: &[String]) -> String {
+    let (bom, rest) = text.unwrap_or_default().split_at(bom(text.unwrap_or_default()).len());
+    if rest.is_empty() {
+        return append(text, lines);
+    }
+    let newline = newline_of(rest);
+    format!("{bom}{}{newline}{rest}", lines.join(newline))
+}
+
+fn bom(text: &str) -> &str {
+    if text.starts_with('\u{feff}') { &text[..3] } else { "" }
+}
+
+fn newline_of(text: &str) -> &'static str {
+    let is_crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
+    if is_crlf { "\r\n" } else { "\n" }
 }
 
 /// Tells whether the text begins with a key, after comments and blank lines.

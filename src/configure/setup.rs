@@ -10,10 +10,8 @@ use std::path::{Path, PathBuf};
 /// All that `configure` writes for one tool.
 #[derive(Default)]
 pub struct Setup {
-    /// The tool's file.
-    pub path: PathBuf,
-    /// The entries in the file.
-    pub entries: Vec<Box<dyn Entry>>,
+    /// The tool's files, each with our entries in it.
+    pub files: Vec<(PathBuf, Vec<Box<dyn Entry>>)>,
     pub link: Option<HelperLink>,
     /// What the user has to know or do next.
     pub note: Option<String>,
@@ -36,19 +34,6 @@ pub enum Change<'a> {
 impl Setup {
     /// Plans to add the entries. `force` overrides entries that configure did not write.
     pub fn add(&self, force: bool) -> Result<Vec<Change<'_>>> {
-        let file = TextFile::read(&self.path)?;
-        let (mut after, mut is_forced) = (file.text().map(str::to_owned), false);
-        for entry in &self.entries {
-            let state = entry.state(after.as_deref())?;
-            is_forced |= matches!(state, EntryState::Other(_));
-            let rest = match state {
-                EntryState::Current => continue,
-                EntryState::Absent => after,
-                EntryState::Other(what) if !force => return Err(occupied(&self.path, &what)),
-                _ => entry.remove(&after.unwrap_or_default())?,
-            };
-            after = Some(entry.add(rest.as_deref())?);
-        }
         // No entry ever calls a link that is not there.
         let mut changes = Vec::new();
         if let Some(link) = &self.link {
@@ -58,23 +43,41 @@ impl Setup {
                 _ => changes.push(Change::MakeLink(link)),
             }
         }
-        changes.extend(Change::file(file, after, is_forced));
+        for (path, entries) in &self.files {
+            let file = TextFile::read(path)?;
+            let (mut after, mut is_forced) = (file.text().map(str::to_owned), false);
+            for entry in entries {
+                let state = entry.state(after.as_deref())?;
+                is_forced |= matches!(state, EntryState::Other(_));
+                let rest = match state {
+                    EntryState::Current => continue,
+                    EntryState::Absent => after,
+                    EntryState::Other(what) if !force => return Err(occupied(path, &what)),
+                    _ => entry.remove(&after.unwrap_or_default())?,
+                };
+                after = Some(entry.add(rest.as_deref())?);
+            }
+            changes.extend(Change::file(file, after, is_forced));
+        }
         Ok(changes)
     }
 
     /// Plans to remove the entries.
     pub fn remove(&self) -> Result<Vec<Change<'_>>> {
-        let file = TextFile::read(&self.path)?;
-        let mut after = file.text().map(str::to_owned);
-        for entry in &self.entries {
-            let Some(text) = &after else { break };
-            if let EntryState::Current | EntryState::Outdated = entry.state(Some(text))? {
-                after = entry.remove(text)?;
+        let (mut changes, mut is_needed) = (Vec::new(), false);
+        for (path, entries) in &self.files {
+            let file = TextFile::read(path)?;
+            let mut after = file.text().map(str::to_owned);
+            for entry in entries {
+                let Some(text) = &after else { break };
+                if let EntryState::Current | EntryState::Outdated = entry.state(Some(text))? {
+                    after = entry.remove(text)?;
+                }
             }
+            // The link stays while an entry for another host calls it.
+            is_needed |= after.as_deref().is_some_and(HelperLink::is_used_by);
+            changes.extend(Change::file(file, after, false));
         }
-        // The link stays while an entry for another host calls it.
-        let is_needed = after.as_deref().is_some_and(HelperLink::is_used_by);
-        let mut changes = Vec::from_iter(Change::file(file, after, false));
         if let Some(link) = self.link.as_ref().filter(|_| !is_needed)
             && let EntryState::Current | EntryState::Outdated = link.state()
         {

@@ -62,16 +62,19 @@ fn git(context: &Context) -> Result<Setup> {
         entry(context, &path, lines, Format::Git { host, helper })
     });
     let entries = entries.collect();
-    Ok(Setup { path, entries, ..Setup::default() })
+    Ok(Setup { files: vec![(path, entries)], ..Setup::default() })
 }
 
-/// A model provider with a command that prints its token.
+/// A model provider with a command that prints its token, and a profile file that selects it. With the profile, Codex does
+/// not load its own login, so it does not refresh it either. The same setting in config.toml would hide the login from
+/// every program.
 fn codex(context: &Context, base_url: &str) -> Result<Setup> {
-    let path = context.path_or("CODEX_HOME", ".codex")?.join("config.toml");
+    let home = context.path_or("CODEX_HOME", ".codex")?;
     let program = &context.program;
     let name = format!("codex-credential{}", program.suffix());
+    let (config, profile) = (home.join("config.toml"), home.join(format!("{name}.config.toml")));
     let args = format!("token{}", program.profile_option());
-    let lines = vec![
+    let provider = vec![
         line(&format!("[model_providers.{name}]"), ""),
         line("name = ", &quote::json(&name)),
         line("base_url = ", &quote::json(base_url)),
@@ -82,10 +85,18 @@ fn codex(context: &Context, base_url: &str) -> Result<Setup> {
         line("timeout_ms = 5000", ""),
         line("refresh_interval_ms = 300000", ""),
     ];
-    let lines = entry(context, &path, lines, Format::Toml);
-    let note = Some(format!("to use it, run: codex -c model_provider={name}"));
-    let token_url = Some(base_url.to_owned());
-    Ok(Setup { path, entries: vec![lines], note, token_url, ..Setup::default() })
+    let selection = vec![
+        line("model_provider = ", &quote::json(&name)),
+        line("cli_auth_credentials_store = \"ephemeral\"", ""),
+    ];
+    let provider = entry(context, &config, provider, Format::TomlTables);
+    let selection = entry(context, &profile, selection, Format::TomlKeys);
+    Ok(Setup {
+        files: vec![(config, vec![provider]), (profile, vec![selection])],
+        note: Some(format!("to use it, run: codex -p {name}")),
+        token_url: Some(base_url.to_owned()),
+        ..Setup::default()
+    })
 }
 
 /// `apiKeyHelper`, a shell command that prints the key.
@@ -103,7 +114,7 @@ fn claude_code(context: &Context) -> Result<Setup> {
     let note = "Claude Code sends the token to ANTHROPIC_BASE_URL: set it to a gateway that accepts a ChatGPT \
                 token (Anthropic's own API does not)";
     let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
-    Ok(Setup { path, entries, note, ..Setup::default() })
+    Ok(Setup { files: vec![(path, entries)], note, ..Setup::default() })
 }
 
 /// The provider openai-codex, with a shell command that prints its key.
@@ -123,7 +134,8 @@ fn pi(context: &Context, base_url: &str) -> Result<Setup> {
     let note = "pi prefers its own login for openai-codex, which /logout in pi removes; then choose a model of \
                 openai-codex";
     let (entries, note): (Vec<Box<dyn Entry>>, _) = (vec![Box::new(member)], Some(note.into()));
-    Ok(Setup { path, entries, note, token_url: Some(base_url.to_owned()), ..Setup::default() })
+    let token_url = Some(base_url.to_owned());
+    Ok(Setup { files: vec![(path, entries)], note, token_url, ..Setup::default() })
 }
 
 /// `credHelpers`, and a link to this program by the name that Docker calls.
@@ -139,7 +151,7 @@ fn docker(context: &Context) -> Result<Setup> {
     let link = HelperLink::new(&context.program);
     let folder = link.path.parent().unwrap_or(&link.path).display();
     let note = Some(format!("Docker finds the link only if {folder} is on its PATH"));
-    Ok(Setup { path, entries, link: Some(link), note, ..Setup::default() })
+    Ok(Setup { files: vec![(path, entries)], link: Some(link), note, ..Setup::default() })
 }
 
 /// A `--credential_helper` flag for each host. Bazel calls the program with one argument, `get`.
@@ -160,7 +172,7 @@ fn bazel(context: &Context) -> Setup {
         entry(context, &path, vec![flag], Format::Bazel { host, helper })
     };
     let entries = names.iter().map(flag).collect();
-    Setup { path, entries, ..Setup::default() }
+    Setup { files: vec![(path, entries)], ..Setup::default() }
 }
 
 fn line(key: &str, value: &str) -> (String, String) {

@@ -11,6 +11,13 @@ pub fn program() -> Option<PathBuf> {
     std::env::var_os("REAL_CODEX").map(PathBuf::from)
 }
 
+/// Returns what `codex --version` prints.
+pub fn version() -> String {
+    let output =
+        Command::new(program().expect("the real Codex")).arg("--version").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
 /// Configures the model's URL and where Codex stores its login.
 pub fn configure(machine: &Machine, store: &str) {
     let url = machine.issuer.url();
@@ -68,6 +75,12 @@ const EXEC: [&str; 3] = ["exec", "--skip-git-repo-check", "Return OK."];
 
 pub fn start_exec(machine: &Machine) -> Child {
     command(machine, &EXEC).spawn().unwrap()
+}
+
+/// Starts `codex exec` with `choice` before it, and with this program as a token command that finds the machine's issuer.
+pub fn start_exec_with(machine: &Machine, choice: &[&str]) -> Child {
+    let mut command = command(machine, &[choice, &EXEC].concat());
+    command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).spawn().unwrap()
 }
 
 /// Whether `codex exec` got an answer from the model.

@@ -6,10 +6,8 @@ use std::fs;
 use std::path::Path;
 
 fn exec(machine: &Machine) -> std::process::Output {
-    let provider = ["-c", "model_provider=codex-credential"];
-    let exec = ["exec", "--skip-git-repo-check", "Return OK."];
-    let mut command = codex::command(machine, &[&provider[..], &exec[..]].concat());
-    command.env("CODEX_CREDENTIAL_ISSUER", machine.issuer.url()).output().unwrap()
+    let choice = ["-c", "model_provider=codex-credential"];
+    codex::start_exec_with(machine, &choice).wait_with_output().unwrap()
 }
 
 /// A program in a folder whose name needs quotes.

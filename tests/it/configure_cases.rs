@@ -25,6 +25,26 @@ const JSON: &[&str] = &[
     "/* first */\n{ // same line\n  \"a\" : 1 , // one\n\n  \"b\":2 /* last */ }\n// end",
 ];
 
+const TOML: &[&str] = &[
+    "",
+    "\n",
+    "model = \"gpt-5\"",
+    "# mine\r\nmodel   =   'gpt-5'\r\n\r\n[projects.\"/x\"]\r\ntrust_level = \"trusted\"\r\n",
+    "[model_providers.proxy]\nbase_url = \"http://127.0.0.1\"  # here\nenv_key = \"KEY\"\n\n# end",
+    "[model_providers]\n\n[model_providers.proxy.auth]\ncommand = \"other\"\n",
+    "\u{feff}model = 'x'\r\n",
+    "\u{feff}",
+    "a = 1\r\nb = 2\nc = 3",
+    "# only a comment",
+    "# ends with a backslash \\",
+    "\ta . b = 1\n\ta.\"c d\" = 2 # dots\n\n",
+    "model_providers.x.name = 'y'\n\n\t[ tools ]  # end\n",
+    "a = [\n  1, # one\n  2,\n]\n[[b]]\n[[b]]\nc = { d = { e = [{}, { f = 1 }] } }\n",
+    "x = \"\"\"\n[model_providers.codex-credential]\nname = 'text'\n\"\"\"\n",
+    "[model_providers.x]\nname = 'x'\n[other]\n[model_providers.y.http_headers]\na = 'b'",
+    "[model_providers]\nx = { name = 'x', auth = { command = 'y' } }\n# end\n\n",
+];
+
 pub const CASES: &[Case] = &[
     (
         "git",
@@ -43,29 +63,8 @@ pub const CASES: &[Case] = &[
             "[user] name = Ada\n[user]\n\temail = a\n[user]",
         ],
     ),
-    (
-        "codex",
-        ".codex/config.toml",
-        &[
-            "",
-            "\n",
-            "model = \"gpt-5\"",
-            "# mine\r\nmodel   =   'gpt-5'\r\n\r\n[projects.\"/x\"]\r\ntrust_level = \"trusted\"\r\n",
-            "[model_providers.proxy]\nbase_url = \"http://127.0.0.1\"  # here\nenv_key = \"KEY\"\n\n# end",
-            "[model_providers]\n\n[model_providers.proxy.auth]\ncommand = \"other\"\n",
-            "\u{feff}model = 'x'\r\n",
-            "\u{feff}",
-            "a = 1\r\nb = 2\nc = 3",
-            "# only a comment",
-            "# ends with a backslash \\",
-            "\ta . b = 1\n\ta.\"c d\" = 2 # dots\n\n",
-            "model_providers.x.name = 'y'\n\n\t[ tools ]  # end\n",
-            "a = [\n  1, # one\n  2,\n]\n[[b]]\n[[b]]\nc = { d = { e = [{}, { f = 1 }] } }\n",
-            "x = \"\"\"\n[model_providers.codex-credential]\nname = 'text'\n\"\"\"\n",
-            "[model_providers.x]\nname = 'x'\n[other]\n[model_providers.y.http_headers]\na = 'b'",
-            "[model_providers]\nx = { name = 'x', auth = { command = 'y' } }\n# end\n\n",
-        ],
-    ),
+    ("codex", ".codex/config.toml", TOML),
+    ("codex", ".codex/codex-credential.config.toml", TOML),
     ("claude-code", ".claude/settings.json", JSON),
     ("pi", ".pi/agent/models.json", JSON),
     (
@@ -101,3 +100,9 @@ pub const CASES: &[Case] = &[
         ],
     ),
 ];
+
+/// Returns the cases in whose files our entry names the path of the program.
+pub fn naming_the_program() -> impl Iterator<Item = &'static Case> {
+    let profile = ".codex/codex-credential.config.toml";
+    CASES.iter().filter(move |(tool, name, _)| *tool != "docker" && *name != profile)
+}

@@ -1,7 +1,7 @@
 //! The path of the program that `configure` writes.
 
 use crate::configure::{User, install, search_path};
-use crate::configure_cases::CASES;
+use crate::configure_cases::naming_the_program;
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -59,7 +59,7 @@ fn path_entry_is_written_and_survives_an_upgrade() {
     fs::create_dir(&other).unwrap();
     fs::write(other.join("codex-credential"), "").unwrap();
     let folders = [Path::new("relative"), &empty, &other, &packaged.bin];
-    for (tool, name, _) in CASES.iter().filter(|(tool, ..)| *tool != "docker") {
+    for (tool, name, _) in naming_the_program() {
         // Started by its link and by its own path.
         for program in [&entry, &user.program] {
             packaged.run(program, &folders, &format!("configure {tool}")).assert().success();
@@ -80,7 +80,7 @@ fn path_entry_is_written_and_survives_an_upgrade() {
     let filled = user.answer(Path::new("git"), &["credential", "fill"], asked);
     let filled = String::from_utf8(filled.stdout).unwrap();
     assert!(filled.contains(&format!("password={}\n", tokens.access_token)), "{filled}");
-    for (tool, name, _) in CASES.iter().filter(|(tool, ..)| *tool != "docker") {
+    for (tool, name, _) in naming_the_program() {
         if user.file(name).exists() {
             let undo = format!("unconfigure {tool}");
             packaged.run(&entry, &folders, &undo).assert().success();
@@ -93,7 +93,7 @@ fn path_entry_is_written_and_survives_an_upgrade() {
 fn entry_with_the_programs_own_path_is_recognized_and_updated() {
     let packaged = Packaged::new();
     let (user, entry) = (&packaged.user, packaged.entry());
-    for (tool, name, texts) in CASES.iter().filter(|(tool, ..)| *tool != "docker") {
+    for (tool, name, texts) in naming_the_program() {
         let text = texts[0];
         user.write(name, text);
         let own = packaged.run(&user.program, &[], &format!("configure {tool}"));

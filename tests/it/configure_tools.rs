@@ -1,7 +1,7 @@
 //! What each tool does with the entry that `configure` writes.
 
 use crate::configure::{ODD, User, install};
-use crate::configure_cases::CASES;
+use crate::configure_cases::naming_the_program;
 use crate::machine::OURS;
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -13,7 +13,7 @@ use std::path::Path;
 #[test]
 fn moved_program_updates_its_entry() {
     let user = User::new();
-    for (tool, name, texts) in CASES.iter().filter(|(tool, ..)| *tool != "docker") {
+    for (tool, name, texts) in naming_the_program() {
         user.write(name, texts[3]);
         user.run(&format!("configure {tool}")).assert().success();
         let moved = user.machine.path("elsewhere");

@@ -37,7 +37,16 @@ fn provider(name: &str) -> Lines {
         ("command = ".to_owned(), command),
     ];
     let undo = "codex-credential unconfigure codex".to_owned();
-    Lines { path: PathBuf::new(), undo, lines: lines.into(), format: Format::Toml }
+    Lines { path: PathBuf::new(), undo, lines: lines.into(), format: Format::TomlTables }
+}
+
+fn keys() -> Lines {
+    let lines = [
+        ("e_ours = ".to_owned(), quote::json(&program().path)),
+        ("f_ours = 1".to_owned(), String::new()),
+    ];
+    let undo = "codex-credential unconfigure codex".to_owned();
+    Lines { path: PathBuf::new(), undo, lines: lines.into(), format: Format::TomlKeys }
 }
 
 fn member(names: &[&str]) -> JsonMember {
@@ -139,6 +148,16 @@ proptest! {
     }
 
     #[test]
+    fn removed_keys_restore_toml(text in toml_text()) {
+        if let Some(added) = restores(&keys(), Some(&text))? {
+            let table: toml::Table = toml::from_str(&added).map_err(|error| {
+                TestCaseError::fail(error.to_string())
+            })?;
+            prop_assert!(table.contains_key("e_ours"), "not in the root table: {added:?}");
+        }
+    }
+
+    #[test]
     fn removed_member_restores_json(text in json_file()) {
         restores(&member(&["ours"]), Some(&text))?;
         if let Some(added) = restores(&member(&["providers", "ours"]), Some(&text))? {
@@ -153,4 +172,5 @@ fn removed_entry_removes_the_new_file() {
         assert!(restores(&member(names), None).unwrap().is_some());
     }
     assert!(restores(&provider("ours"), None).unwrap().is_some());
+    assert!(restores(&keys(), None).unwrap().is_some());
 }
