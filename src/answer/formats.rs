@@ -8,6 +8,9 @@ use crate::tokens::Secret;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
+/// The variable for the token. `CODEX_ACCESS_TOKEN` would sign Codex out: Codex expects another kind of token in it.
+pub const TOKEN_VARIABLE: &str = "CODEX_CREDENTIAL_TOKEN";
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// git-credential attributes
@@ -19,6 +22,8 @@ pub enum Format {
     Json,
     /// an HTTP header line, for curl -H @-
     Header,
+    /// one JSON object of HTTP headers, for Codex's MCP servers
+    Headers,
     /// NAME=value lines, for env files
     Env,
     /// a credential for kubectl, in the version that kubectl asks for
@@ -61,6 +66,7 @@ impl Format {
             Self::Token => writeln!(output, "{token}"),
             Self::Json => writeln!(output, "{}", json_object(login)),
             Self::Header => writeln!(output, "Authorization: Bearer {token}"),
+            Self::Headers => writeln!(output, "{}", json!({ "Authorization": bearer(token) })),
             Self::Env => env(output, login),
             Self::Bazel => {
                 let mut answer = json!({ "headers": { "Authorization": [bearer(token)] } });
@@ -129,9 +135,9 @@ fn json_object(login: &Login) -> Value {
 fn env(output: &mut impl Write, login: &Login) -> io::Result<()> {
     let end = login.lifetime().expires_at.map(clock::rfc3339);
     let lines = [
-        ("CODEX_ACCESS_TOKEN", Some(login.access_token.expose().as_str())),
-        ("CODEX_ACCESS_TOKEN_EXPIRES_AT", end.as_deref()),
-        ("CODEX_ACCOUNT_ID", login.account().account_id.as_deref()),
+        (TOKEN_VARIABLE, Some(login.access_token.expose().as_str())),
+        ("CODEX_CREDENTIAL_EXPIRES_AT", end.as_deref()),
+        ("CODEX_CREDENTIAL_ACCOUNT_ID", login.account().account_id.as_deref()),
     ]
     .map(|(name, value)| (name, value.map(str::to_owned)));
     for (name, value) in lines {

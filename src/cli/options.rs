@@ -64,7 +64,7 @@ pub struct Exec {
     #[command(flatten)]
     pub token: TokenOptions,
 
-    /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_ACCESS_TOKEN=token]
+    /// Set NAME to token, account_id, email, plan or expires_at [default: CODEX_CREDENTIAL_TOKEN=token]
     #[arg(long, value_name = "NAME=WHAT")]
     pub env: Vec<Variable>,
 

@@ -1,5 +1,6 @@
 //! `exec -- COMMAND`: runs a command with the token in its environment.
 
+use crate::answer::formats::TOKEN_VARIABLE;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
@@ -29,7 +30,7 @@ pub struct Variable {
 
 impl Default for Variable {
     fn default() -> Self {
-        Self { name: "CODEX_ACCESS_TOKEN".into(), value: Value::Token }
+        Self { name: TOKEN_VARIABLE.into(), value: Value::Token }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Status {
     /// Why the login cannot be renewed.
     pub cannot_renew: Option<String>,
     pub pending: Option<Verification>,
+    /// The variables in this environment that Codex uses in place of this login.
+    pub overridden_by: Vec<&'static str>,
     /// The accounts of the other logins in the same storage.
     others: Vec<Account>,
 }
@@ -58,6 +60,7 @@ impl Status {
             is_rejected,
             cannot_renew,
             pending: pending.filter(|verification| verification.expires_at > clock::now()),
+            overridden_by: Vec::new(),
             others,
         })
     }
@@ -122,6 +125,9 @@ impl Status {
             let how = format!("sign in at {verification_uri} with the code {user_code}");
             line("pending", &format!("{how} ({left} left)"));
         }
+        for name in &self.overridden_by {
+            line("overridden", &format!("Codex uses {name} in place of this login; unset it"));
+        }
         for other in &self.others {
             let workspace = other.account_id.as_deref().unwrap_or("unknown");
             line("also", &format!("{} (workspace {workspace})", other.username()));
@@ -146,6 +152,7 @@ impl Status {
             "cannot_renew": self.cannot_renew,
             "clock_skew": self.login.as_ref().map(|login| login.skew),
             "pending": self.pending,
+            "overridden_by": self.overridden_by,
             "others": self.others,
         })
     }

@@ -15,6 +15,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::storage::files::read;
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::Path;
 
 const SYSTEM_DIR: &str = "/etc/codex";
@@ -26,6 +27,20 @@ const KEYS: [&str; 4] = [
     "forced_login_method",
     "forced_chatgpt_workspace_id",
 ];
+
+/// The variables by which Codex uses something else than its stored login.
+const OVERRIDES: [&str; 4] = [
+    "CODEX_ACCESS_TOKEN",
+    "CODEX_API_KEY",
+    "OPENAI_FEDERATION_RULE_ID",
+    "OPENAI_IDENTITY_TOKEN_FILE",
+];
+
+/// Returns the names of the variables in this environment by which Codex uses something else than its stored login.
+pub fn overrides(variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
+    let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
+    OVERRIDES.into_iter().filter(is_set).collect()
+}
 
 /// Where Codex keeps the login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

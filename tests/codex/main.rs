@@ -13,7 +13,10 @@ mod machine;
 
 mod bundle;
 mod early;
+mod exec;
+mod facts;
 mod locks;
+mod profile;
 mod race;
 mod sign_in;
 mod sign_out;
@@ -37,7 +40,21 @@ fn main() -> ExitCode {
         println!("skipped: no real Codex CLI; .ci/codex installs it and runs these tests");
         return ExitCode::SUCCESS;
     }
+    if !arguments.list {
+        println!("{}", codex::version());
+    }
     let trials = trials![
+        facts::login_uses_the_device_endpoints_and_writes_a_private_auth_json,
+        facts::status_says_who_is_signed_in_on_standard_error,
+        facts::codex_refreshes_at_280_seconds_and_not_at_320,
+        facts::refresh_request_is_json_with_the_client_id,
+        facts::logout_revokes_the_refresh_token_and_removes_the_login,
+        facts::codex_waits_for_auth_lock_and_not_for_auth_json_lock,
+        facts::linked_auth_json_stays_a_link_when_codex_renews,
+        facts::token_command_gets_no_input_and_is_killed_at_its_timeout,
+        facts::failing_token_command_is_started_several_times,
+        facts::after_a_401_the_token_command_runs_again_with_the_same_arguments,
+        facts::variables_override_the_login,
         sign_in::our_sign_in_signs_codex_in,
         sign_in::codexs_sign_in_signs_us_in,
         sign_in::our_sign_in_signs_codex_in_through_the_keyring,
@@ -48,11 +65,14 @@ fn main() -> ExitCode {
         sign_out::get_signs_in_again_after_codexs_logout,
         sign_out::our_logout_signs_codex_out,
         sign_out::our_logout_signs_codex_out_of_the_keyring,
+        exec::codex_under_exec_is_signed_in_and_sends_the_token,
         early::callers_and_codex_together_cost_one_refresh,
         early::codex_alone_refreshes_without_coordination,
         bundle::codex_works_with_an_access_only_bundle_until_it_expires,
         token_command::codex_runs_a_program_in_an_oddly_named_folder,
         token_command::codex_without_login_shows_url_and_code_and_works_after_approval,
+        profile::sixteen_codex_with_the_profile_and_an_expired_login_cost_one_refresh,
+        profile::with_the_profile_codex_makes_no_side_requests,
         race::refresh_by_codex_first_loses_no_login,
         race::refresh_by_us_first_is_adopted_by_codex,
         locks::during_a_renewal_codex_reads_at_once_and_its_logout_waits,

@@ -40,7 +40,7 @@ pub fn opencode(machine: &Machine) -> Outcome {
     let mut bash = tools::command(machine, "bash");
     let start = recipe("opencode", "bash", tools::helper()).concat();
     let script = format!(
-        "opencode() {{ \"$OPENCODE\" run --model NAME/gpt-5 'Return OK.'; }}\nexport CODEX_ACCESS_TOKEN\n{start}"
+        "opencode() {{ \"$OPENCODE\" run --model NAME/gpt-5 'Return OK.'; }}\nexport CODEX_CREDENTIAL_TOKEN\n{start}"
     );
     bash.args(["-euo", "pipefail", "-c", &script])
         .env("OPENCODE", tools::program("REAL_OPENCODE").unwrap());

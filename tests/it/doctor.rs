@@ -218,6 +218,19 @@ fn unknown_store_of_codex_is_a_failure() {
 }
 
 #[test]
+fn variables_that_override_the_login_in_codex_are_warnings() {
+    let mut machine = machine(864_000);
+    machine.set("CODEX_API_KEY", "sk-made-up");
+    machine.set("OPENAI_FEDERATION_RULE_ID", "");
+    let (checks, is_ok) = run_doctor(&machine);
+    assert!(is_ok && !checks.iter().any(|check| check.to_string().contains("sk-made-up")));
+    says(&only(&checks, "codex login", "warning"), "unset CODEX_API_KEY");
+    // Codex does not use a login in a storage of ours.
+    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    assert!(!run_doctor(&machine).0.iter().any(|check| check["name"] == "codex login"));
+}
+
+#[test]
 fn failed_renewal_lost_login_and_pending_sign_in_are_reported() {
     let machine = machine(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), 1);

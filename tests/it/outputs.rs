@@ -18,14 +18,22 @@ fn header_format_is_one_authorization_line() {
 }
 
 #[test]
+fn headers_format_is_one_json_object() {
+    let (machine, tokens) = Machine::signed_in(3600);
+    let output = machine.command("get --format headers").assert().success();
+    let authorization = format!("Bearer {}", tokens.access_token);
+    output.stdout(format!("{}\n", serde_json::json!({ "Authorization": authorization })));
+}
+
+#[test]
 fn env_format_is_name_value_lines() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("get --format env").assert().success();
     let lines = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     let lines: Vec<_> = lines.lines().map(|line| line.split_once('=').unwrap()).collect();
-    assert_eq!(lines[0], ("CODEX_ACCESS_TOKEN", tokens.access_token.as_str()));
-    assert_eq!(lines[1].0, "CODEX_ACCESS_TOKEN_EXPIRES_AT");
-    assert_eq!(lines[2], ("CODEX_ACCOUNT_ID", tokens.account_id.as_str()));
+    assert_eq!(lines[0], ("CODEX_CREDENTIAL_TOKEN", tokens.access_token.as_str()));
+    assert_eq!(lines[1].0, "CODEX_CREDENTIAL_EXPIRES_AT");
+    assert_eq!(lines[2], ("CODEX_CREDENTIAL_ACCOUNT_ID", tokens.account_id.as_str()));
 }
 
 #[test]
@@ -49,10 +57,11 @@ fn exec_credential_has_the_version_that_kubectl_asks_for() {
 fn exec_sets_the_variables_and_returns_the_commands_exit_code() {
     let (machine, tokens) = Machine::signed_in(3600);
     let mut command = machine.command("exec --");
-    let output = command.args(["sh", "-c", "printf %s \"$CODEX_ACCESS_TOKEN\"; exit 7"]).assert();
+    let output =
+        command.args(["sh", "-c", "printf %s \"$CODEX_CREDENTIAL_TOKEN\"; exit 7"]).assert();
     output.code(7).stdout(tokens.access_token.clone());
     let mut command = machine.command("exec --env A=token --env B=account_id --env C=email --");
-    let script = "printf '%s|%s|%s|%s' \"$A\" \"$B\" \"$C\" \"$CODEX_ACCESS_TOKEN\"";
+    let script = "printf '%s|%s|%s|%s' \"$A\" \"$B\" \"$C\" \"$CODEX_CREDENTIAL_TOKEN\"";
     let expected = format!("{}|{}|ada@example.com|", tokens.access_token, tokens.account_id);
     command.args(["sh", "-c", script]).assert().success().stdout(expected);
     // exec leaves standard input to the command.

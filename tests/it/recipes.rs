@@ -47,12 +47,12 @@ fn opencode_recipe_renews_a_token_that_expires_within_the_day() {
     let recipe =
         recipe("opencode", "bash", &program).concat().replace("get --", "get --wait 20s --");
     let started =
-        bash(&machine, &format!("opencode() {{ printenv CODEX_ACCESS_TOKEN; }}\n{recipe}"));
+        bash(&machine, &format!("opencode() {{ printenv CODEX_CREDENTIAL_TOKEN; }}\n{recipe}"));
     assert!(started.starts_with("eyJ"));
     assert_ne!(started.trim_end(), tokens.access_token, "the recipe asks for more than an hour");
     let config = crate::machine::recipe("opencode", "json", &program).concat();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["provider"]["NAME"]["options"]["apiKey"], "{env:CODEX_ACCESS_TOKEN}");
+    assert_eq!(config["provider"]["NAME"]["options"]["apiKey"], "{env:CODEX_CREDENTIAL_TOKEN}");
 }
 
 /// Runs a recipe in a language whose SDK is replaced by a class that prints the key.

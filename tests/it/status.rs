@@ -30,6 +30,18 @@ fn signed_in_status_shows_account_storage_and_expiry() {
 }
 
 #[test]
+fn variables_that_override_the_login_in_codex_are_named() {
+    let (mut machine, _) = Machine::signed_in(3600);
+    assert_eq!(status(&machine, 0)["overridden_by"], json!([]));
+    machine.set("CODEX_ACCESS_TOKEN", "made-up");
+    machine.set("OPENAI_IDENTITY_TOKEN_FILE", "/made/up");
+    let named = ["CODEX_ACCESS_TOKEN", "OPENAI_IDENTITY_TOKEN_FILE"];
+    assert_eq!(status(&machine, 0)["overridden_by"], json!(named));
+    let output = machine.command("status").assert().code(0);
+    output.stdout(contains(named[0]).and(contains(named[1])).and(contains("made-up").not()));
+}
+
+#[test]
 fn not_signed_in_exits_with_3_and_unreadable_login_with_1() {
     let machine = Machine::new();
     let output = machine.command("status").assert().code(3);

@@ -9,6 +9,7 @@ use codex_credential::commands::doctor;
 use codex_credential::commands::logout::Removal;
 use codex_credential::commands::status::Status;
 use codex_credential::error::Result;
+use codex_credential::storage::codex_config::overrides;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
 use std::process::ExitCode;
@@ -34,7 +35,11 @@ pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
 
 /// Exits with 0 if the user is signed in, with 3 if not.
 pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
-    let status = Status::of(&profile(global)?)?;
+    let profile = profile(global)?;
+    let mut status = Status::of(&profile)?;
+    if profile.storage.as_codex().is_some() {
+        status.overridden_by = overrides(&variable);
+    }
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
     if status.is_signed_in() {

@@ -24,7 +24,7 @@ pub fn run(profile: Result<Profile>, variable: &dyn Fn(&str) -> Option<OsString>
     // Before the storage is tried, which makes lock files private.
     #[cfg(unix)]
     permissions::check_locks(&mut report, &profile);
-    storage::check(&mut report, &profile);
+    storage::check(&mut report, &profile, variable);
     #[cfg(unix)]
     permissions::check(&mut report, &profile);
     locks::check(&mut report, &profile);

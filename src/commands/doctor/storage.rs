@@ -8,14 +8,15 @@ use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::audit_log::{AuditLevel, Log};
-use crate::storage::codex_config::Store;
+use crate::storage::codex_config::{Store, overrides};
 use crate::storage::codex_home::CodexHome;
 use crate::ui::time_left;
+use std::ffi::OsString;
 use std::time::Duration;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub fn check(report: &mut Report, profile: &Profile) {
+pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> Option<OsString>) {
     match profile.storage.load() {
         Err(error) => report.fail("login", &error),
         Ok(None) => {
@@ -33,6 +34,10 @@ pub fn check(report: &mut Report, profile: &Profile) {
             }
         });
         report.result("codex store", store);
+        for name in overrides(variable) {
+            let found = format!("{name} is set: Codex uses it in place of the shared login");
+            report.warn("codex login", found, format!("unset {name}"));
+        }
     }
     // A check must not create a folder whose name may be mistyped.
     match profile.storage.as_codex().map(CodexHome::dir).filter(|dir| !dir.exists()) {
