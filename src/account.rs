@@ -95,6 +95,9 @@ pub struct Account {
     pub user_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
     pub plan: Option<String>,
+    /// What the user calls an account of which the issuer says nothing: `--account`, else the profile. It proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_hidden")]
+    pub label: Option<String>,
 }
 
 impl Account {
@@ -111,6 +114,19 @@ impl Account {
                 .into_iter()
                 .find_map(text),
             plan: text(&auth["chatgpt_plan_type"]),
+            label: None,
+        }
+    }
+
+    /// Reads the account from the response of a userinfo endpoint. Servers without OpenID Connect, such as GitHub, send `id`
+    /// and `login`.
+    pub fn from_userinfo(claims: &Value) -> Self {
+        let account = Self::from_claims(claims);
+        let id = || text(&claims["id"]).or_else(|| Some(claims["id"].as_u64()?.to_string()));
+        Self {
+            user_id: account.user_id.clone().or_else(id),
+            name: account.name.clone().or_else(|| text(&claims["login"])),
+            ..account
         }
     }
 
@@ -136,6 +152,7 @@ impl Account {
             account_id: self.account_id.or(other.account_id),
             user_id: self.user_id.or(other.user_id),
             plan: self.plan.or(other.plan),
+            label: self.label.or(other.label),
         }
     }
 
@@ -143,12 +160,16 @@ impl Account {
     /// [`Account::is_named`] accepts it.
     pub fn username(&self) -> &str {
         let email = self.email.as_deref().filter(|_| self.email_verified);
-        email.or_else(|| self.other_names().next()).unwrap_or(UNKNOWN)
+        let name = email.or_else(|| self.other_names().next());
+        name.or(self.label.as_deref()).unwrap_or(UNKNOWN)
     }
 
     /// Whether `username` names this account. An e-mail address does so only if the issuer says that it is the user's:
     /// otherwise a user may have entered the address of another user.
     pub fn is_named(&self, username: &str) -> bool {
+        if self.is_labelled(username) {
+            return true;
+        }
         if is_address(username) {
             let email = self.email.as_deref().filter(|_| self.email_verified);
             return email.is_some_and(|email| email.eq_ignore_ascii_case(username));
@@ -167,6 +188,11 @@ impl Account {
         [&self.email, &self.name, &self.account_id, &self.user_id].iter().all(|name| name.is_none())
     }
 
+    /// Whether the user calls this account `name`.
+    pub fn is_labelled(&self, name: &str) -> bool {
+        self.label.as_deref() == Some(name)
+    }
+
     /// Whether the issuer sent the address `username` and does not say that it is the user's.
     pub fn has_unverified(&self, username: &str) -> bool {
         let email = self.email.as_deref().filter(|_| !self.email_verified);
@@ -175,7 +201,9 @@ impl Account {
 
     /// Whether both are the same user in the same workspace.
     pub fn is_same_as(&self, other: &Self) -> bool {
+        let has_id = self.user_id.is_some();
         (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)
+            && (has_id || (&self.email, &self.label) == (&other.email, &other.label))
     }
 }
 

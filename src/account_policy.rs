@@ -53,6 +53,10 @@ pub fn check_by(profile: &Profile, rules: &AccountRules, login: &Login) -> Resul
     check_method(profile, LoginMethod::ChatGpt)?;
     for (wanted, said_by) in wanted_accounts(profile, rules) {
         let account = login.account();
+        // The user's own name for an account is no proof for the configuration.
+        if said_by == BY_OPTION && account.is_labelled(&wanted) {
+            continue;
+        }
         if account.is_unknown() {
             return Err(unknown_account(&wanted, said_by));
         }

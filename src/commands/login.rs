@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::caller::Caller;
-use crate::renewal::recover::recover_sign_in;
+use crate::renewal::recover::give_up_sign_in;
 use crate::renewal::wait;
 use crate::ui;
 
@@ -28,7 +28,8 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     })
 }
 
-/// Cancels the pending sign-in, for all callers that wait for it. Returns when no process exchanges or stores it any more.
+/// Cancels the pending sign-in, for all callers that wait for it. Returns when no process exchanges or stores it any more. Revokes
+/// what it was granted, unless that is a login by now.
 ///
 /// # Errors
 /// `Busy` when that takes longer than until `deadline`.
@@ -42,7 +43,10 @@ pub fn cancel(profile: &Profile, deadline: &Deadline) -> Result<()> {
         return Err(Error::new(Kind::Busy, what)
             .run("to sign out when it is done", "codex-credential logout"));
     };
-    recover_sign_in(profile, deadline)?;
+    if let Some(why) = give_up_sign_in(profile, deadline)? {
+        ui::say(&format!("the sign-in was cancelled: {}", why.text()));
+        return Ok(());
+    }
     match dir.signed_in().load()?.filter(|last| Some(last) != before.as_ref()) {
         Some(last) => {
             let user = last.account.username();

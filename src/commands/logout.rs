@@ -6,8 +6,9 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::renewal::recover::recover_sign_in;
+use crate::renewal::recover::{give_up_sign_in, recover_sign_in};
 use crate::renewal::revoke::revoke;
+use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::ui;
 use crate::urls::host;
@@ -27,7 +28,12 @@ pub struct Removal {
 /// Why the login was not revoked, after it was removed here.
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
-    let stored = storage.load()?;
+    let mut stored = storage.load()?;
+    if stored.is_none() {
+        // A killed sign-in may have left a login.
+        give_up_left_sign_in(profile, deadline)?;
+        stored = storage.load()?;
+    }
     let Some(login) = stored.as_ref().filter(|login| profile.matches_account(login)) else {
         ui::say(&match (stored, &profile.account) {
             (Some(other), Some(name)) => {
@@ -81,6 +87,21 @@ fn cancel_sign_in(profile: &Profile) -> Result<()> {
     Ok(())
 }
 
+/// Ends what a killed sign-in left, unless a process works on it.
+fn give_up_left_sign_in(profile: &Profile, deadline: &Deadline) -> Result<()> {
+    let dir = profile.storage.sign_in_dir();
+    if journal::is_answered(&dir.journal())?
+        && let Some(_lock) = dir.try_acquire()?
+    {
+        give_up_sign_in(profile, deadline)?.iter().for_each(tell_ended);
+    }
+    Ok(())
+}
+
+fn tell_ended(why: &Error) {
+    ui::say(&format!("a sign-in was ended: {}", why.text()));
+}
+
 /// Ends the sign-in that is under way: it would bring a login back. One that was started for another account goes on. Stores
 /// the login of a killed sign-in first: it is removed with the login, or stays if it belongs to another account.
 fn end_sign_in(profile: &Profile, account: &Account, deadline: &Deadline) -> Result<Option<Lock>> {
@@ -93,10 +114,12 @@ fn end_sign_in(profile: &Profile, account: &Account, deadline: &Deadline) -> Res
         let Some(lock) = dir.try_acquire()? else { return Ok(None) };
         lock
     };
-    match recover_sign_in(profile, deadline) {
-        Err(error) if !error.advises_sign_in() => return Err(error),
-        _ if is_cancelled => profile.storage.end_sign_in()?,
-        _ => {}
+    if is_cancelled {
+        give_up_sign_in(profile, deadline)?.iter().for_each(tell_ended);
+        profile.storage.end_sign_in()?;
+    } else {
+        // That of another account neither goes with this login, nor keeps it here.
+        let _ = recover_sign_in(profile, deadline);
     }
     Ok(Some(lock))
 }

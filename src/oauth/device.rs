@@ -80,7 +80,7 @@ pub enum Approval {
     /// An authorization code to exchange (auth.openai.com).
     Code(AuthorizationCode),
     /// The tokens (RFC 8628).
-    Tokens(TokenResponse),
+    Tokens(Box<TokenResponse>),
 }
 
 /// What one poll led to (RFC 8628 §3.5).

@@ -2,12 +2,11 @@
 
 use crate::client::ClientRegistration;
 use crate::clock;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::login::significant_skew;
 use crate::oauth::http::Http;
 use crate::oauth::signature::{self, ALLOWED};
 use crate::tokens::Secret;
-use crate::urls::host;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -16,18 +15,22 @@ use serde_json::Value;
 /// Tolerated clock difference, in seconds.
 const LEEWAY: i64 = 60;
 
-/// Gets the issuer's keys (RFC 7517 §5). Keys of unknown form are skipped.
+/// Gets the issuer's keys (RFC 7517 §5). Keys of unknown form are skipped. Returns `None` if the issuer publishes none at
+/// `url`.
 ///
 /// # Errors
-/// `Network` or `Server` if `url` does not send a set of keys.
-pub fn keys(http: &Http, url: &str) -> Result<Vec<Jwk>> {
+/// `Network` or `Server` if `url` does not send a set of keys now.
+pub fn keys(http: &Http, url: &str) -> Result<Option<Vec<Jwk>>> {
     let response = http.get(url)?;
+    if response.is_refusal() {
+        return Ok(None);
+    }
     let document = response.json().filter(|_| response.status == 200);
     let document = document.ok_or_else(|| response.error(url))?;
-    let keys = document["keys"].as_array().ok_or_else(|| {
-        Error::new(Kind::Server, format!("{} did not send a set of keys", host(url)))
-    })?;
-    Ok(keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect())
+    let keys = document["keys"].as_array();
+    Ok(keys.map(|keys| {
+        keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect()
+    }))
 }
 
 /// Checks signature, issuer, audience and expiry. `skew` is the number of seconds that the server's clock is ahead.

@@ -112,6 +112,13 @@ impl Response {
         )
     }
 
+    /// Whether the server does not have the endpoint, or does not answer this client there, and will not later (4xx).
+    pub fn is_refusal(&self) -> bool {
+        let is_temporary = matches!(self.status, 408 | 429);
+        let is_from_server = !self.is_bot_check() && !self.is_region_block();
+        (400..500).contains(&self.status) && !is_temporary && is_from_server
+    }
+
     /// Returns the error to show for an unsuccessful or unexpected response from `url`.
     pub fn error(&self, url: &str) -> Error {
         let (host, status) = (host(url), self.status);

@@ -58,7 +58,7 @@ pub(super) fn poll_response(result: Result<Response, RequestError>, url: &str) -
     };
     match (response.status, response.error_code().as_deref()) {
         (200..300, _) => match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
-            Some(tokens) => PollResponse::Approved(Approval::Tokens(tokens)),
+            Some(tokens) => PollResponse::Approved(Approval::Tokens(tokens.into())),
             None if response.json().is_some() => PollResponse::Failed(lost(&response.error(url))),
             // A web page does not come from the token endpoint.
             None => PollResponse::Unavailable,

@@ -145,10 +145,43 @@ pub fn recover_sign_in(profile: &Profile, deadline: &Deadline) -> Result<LeftSig
         Some(Unfinished::Answered(intent, tokens)) => {
             let server = AuthorizationServer::new(profile)?;
             let hold = profile.storage.hold(deadline)?;
-            commit_sign_in(&server, &*hold, &intent, &tokens)?;
+            commit_sign_in(&server, &*hold, &intent, &tokens).map_err(|error| match error {
+                ValidationError::NotNow(error)
+                    if !matches!(error.kind, Kind::Storage | Kind::Busy) =>
+                {
+                    error.run("to give this sign-in up", "codex-credential login --cancel")
+                }
+                error => error.into(),
+            })?;
             Ok(LeftSignIn::Committed)
         }
     }
+}
+
+/// Ends a sign-in that the user gives up: commits the recorded answer if that is possible, and revokes it otherwise. Returns
+/// why a granted login was not stored. The caller holds the sign-in lock.
+///
+/// # Errors
+/// `Storage` or `Busy` if neither is possible now. The answer stays in the journal.
+pub fn give_up_sign_in(profile: &Profile, deadline: &Deadline) -> Result<Option<Error>> {
+    let Err(error) = recover_sign_in(profile, deadline) else { return Ok(None) };
+    let dir = profile.storage.sign_in_dir();
+    if !journal::is_answered(&dir.journal())? {
+        return Ok(Some(error));
+    }
+    let is_unreadable = error.advises_sign_in();
+    if matches!(error.kind, Kind::Storage | Kind::Busy) && !is_unreadable {
+        return Err(error);
+    }
+    let mut why = error;
+    if !is_unreadable
+        && let Some(Unfinished::Answered(intent, tokens)) = profile.storage.unfinished(&dir)?
+    {
+        let server = AuthorizationServer::within(profile, deadline)?;
+        why = validate::revoked(&server, &tokens, &intent.to, why).into();
+    }
+    profile.storage.end_sign_in()?;
+    Ok(Some(why))
 }
 
 /// As [`recover_sign_in`], where no process holds the sign-in lock; else the holder recovers. Returns whether the lock was

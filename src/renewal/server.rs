@@ -144,9 +144,9 @@ impl<'a> AuthorizationServer<'a> {
         let Some(url) = self.endpoints()?.0.userinfo_endpoint else { return Ok(None) };
         let reply = self.http.get_with_token(token, &url)?;
         match reply.status {
-            200 => Ok(reply.json().map(|claims| Account::from_claims(&claims))),
-            // The scope does not cover it.
-            401 | 403 => Ok(None),
+            200 => Ok(reply.json().map(|claims| Account::from_userinfo(&claims))),
+            // There is none, or the scope does not cover it.
+            _ if reply.is_refusal() => Ok(None),
             _ => Err(reply.error(&url)),
         }
     }
@@ -162,7 +162,9 @@ impl<'a> AuthorizationServer<'a> {
         let Some(url) = self.endpoints()?.0.jwks_uri else {
             return Ok(IdTokenCheck::NoKeys);
         };
-        let keys = id_token::keys(&self.http, &url)?;
+        let Some(keys) = id_token::keys(&self.http, &url)? else {
+            return Ok(IdTokenCheck::NoKeys);
+        };
         Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew) {
             Ok(()) => IdTokenCheck::ValidOrAbsent,
             Err(why) => IdTokenCheck::Invalid(why),

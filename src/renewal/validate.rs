@@ -48,9 +48,13 @@ pub fn signed_in(
         IdTokenCheck::Invalid(why) => Some(invalid_id_token(&intent.to, &why)),
     };
     tokens.account = server.account(&tokens)?;
-    let Some(login) = Login::from_response(&tokens, &intent.to) else {
+    let Some(mut login) = Login::from_response(&tokens, &intent.to) else {
         return Err(ValidationError::Ended(no_access_token()));
     };
+    if server.profile.standard.is_some() && login.account().is_unknown() {
+        let label = intent.rules.account.as_ref().unwrap_or(&server.profile.name);
+        login.stored_account.label = Some(label.clone());
+    }
     let check = || account_policy::check_by(server.profile, &intent.rules, &login);
     invalid_id_token
         .map_or_else(check, Err)

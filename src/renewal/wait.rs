@@ -336,8 +336,13 @@ fn id_of(failure: &Record<Failure>) -> Option<String> {
     failure.load().ok().flatten().map(|failure| failure.id)
 }
 
+/// Returns the device authorization that the user can approve. One that was answered waits only to be stored.
 fn usable_pending(profile: &Profile) -> Option<DeviceAuthorization> {
-    let pending = profile.storage.sign_in_dir().device_authorization().load().ok().flatten()?;
+    let dir = profile.storage.sign_in_dir();
+    if journal::is_answered(&dir.journal()).unwrap_or(false) {
+        return None;
+    }
+    let pending = dir.device_authorization().load().ok().flatten()?;
     Some(pending).filter(|pending| pending.is_usable(&profile.client, clock::now()))
 }
 

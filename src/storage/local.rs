@@ -195,7 +195,7 @@ pub fn folder_name(identity: &[&str]) -> String {
 
 /// Returns the key of an account. Two workspaces of one user are two accounts.
 pub(super) fn key_of(account: &Account) -> Key {
-    let user = account.user_id.as_ref().or(account.email.as_ref());
+    let user = account.user_id.as_ref().or(account.email.as_ref()).or(account.label.as_ref());
     let parts = [user, account.account_id.as_ref()].map(|part| part.map_or("", String::as_str));
     Fingerprint::of(parts.join("\0").as_bytes()).prefix(16).to_owned()
 }

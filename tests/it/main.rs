@@ -77,6 +77,7 @@ mod storage;
 mod store;
 mod terminal;
 mod trace;
+mod unknown_user;
 mod variable_paths;
 mod vendors;
 mod version;
