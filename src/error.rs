@@ -33,11 +33,11 @@ pub enum Kind {
     BadInput,
     /// Nobody is signed in.
     LoginRequired,
-    /// A device authorization waits for the user.
+    /// A sign-in waits for the user.
     LoginPending,
     /// The device code expired before the user approved it.
     LoginExpired,
-    /// The user cancelled the pending device authorization.
+    /// The user cancelled the pending sign-in.
     LoginCancelled,
     /// The authorization server refused the stored refresh token for good.
     LoginDead,

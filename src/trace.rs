@@ -83,8 +83,8 @@ pub enum Event<'a> {
         until: i64,
         failures: u32,
     },
-    /// A device authorization waits for the user.
-    DeviceAuthorization {
+    /// A sign-in waits for the user.
+    PendingSignIn {
         /// Whether another process started it.
         joined: bool,
         expires_at: i64,

@@ -1,4 +1,4 @@
-//! What the user needs to approve a device authorization (RFC 8628 §3.3).
+//! What the user needs to approve a sign-in: a page, and with a device code its user code (RFC 8628 §3.3).
 
 use crate::urls::is_plain;
 use crate::visible::without_hidden;
@@ -21,11 +21,19 @@ pub struct Verification {
         deserialize_with = "optional_web_page"
     )]
     pub verification_uri_complete: Option<String>,
-    #[serde(deserialize_with = "user_code")]
-    pub user_code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "user_code")]
+    pub user_code: Option<String>,
     /// Seconds since the Unix epoch; RFC 3339 in JSON.
     #[serde(with = "crate::clock::as_rfc3339")]
     pub expires_at: i64,
+}
+
+impl Verification {
+    /// Says where to sign in: `sign in at URL with the code CODE`.
+    pub fn instruction(&self) -> String {
+        let code = self.user_code.as_ref().map(|code| format!(" with the code {code}"));
+        format!("sign in at {}{}", self.verification_uri, code.unwrap_or_default())
+    }
 }
 
 /// Whether `code` fits on one line of a terminal and in a one-line error.
@@ -54,9 +62,10 @@ fn optional_web_page<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String
     Ok(Option::deserialize(from)?.filter(|url: &String| is_web_page(url)))
 }
 
-fn user_code<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let code = String::deserialize(from)?;
-    if is_user_code(&code) { Ok(code) } else { Err(D::Error::custom("not a user code")) }
+fn user_code<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let code = Option::deserialize(from)?;
+    let is_shown = code.as_ref().is_none_or(|code: &String| is_user_code(code));
+    if is_shown { Ok(code) } else { Err(D::Error::custom("not a user code")) }
 }
 
 #[cfg(test)]

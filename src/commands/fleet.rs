@@ -51,9 +51,8 @@ fn text(fleet: &FleetStatus, login: Option<&Login>) -> String {
         line("unanswered", &format!("the refresh request of {}", who(intent)));
     }
     if let Some(verification) = &fleet.pending {
-        let (uri, code) = (&verification.verification_uri, &verification.user_code);
         let left = time_left(verification.expires_at - now);
-        line("pending", &format!("sign in at {uri} with the code {code} ({left} left)"));
+        line("pending", &format!("{} ({left} left)", verification.instruction()));
     }
     text
 }

@@ -76,7 +76,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
 /// Cancels the pending sign-in. With `--account`, only one that was started for that account.
 fn cancel_sign_in(profile: &Profile) -> Result<()> {
     let dir = profile.storage.sign_in_dir();
-    let pending = dir.device_authorization().load()?;
+    let pending = dir.pending().load()?;
     let is_meant =
         |wanted: Option<&String>| profile.account.is_none() || wanted == profile.account.as_ref();
     if pending.is_some_and(|pending| is_meant(pending.rules.account.as_ref())) {

@@ -46,7 +46,7 @@ impl Status {
                 None => Some("there is no refresh token".into()),
             };
         }
-        let pending = storage.sign_in_dir().device_authorization().load()?;
+        let pending = storage.sign_in_dir().pending().load()?;
         let pending = pending.map(|pending| pending.verification);
         let account = login.as_ref().map(Login::account).unwrap_or_default();
         let mut others = storage.accounts()?;
@@ -120,10 +120,9 @@ impl Status {
                 line("clock", &wrong_clock(login.skew));
             }
         }
-        if let Some(Verification { verification_uri, user_code, expires_at, .. }) = &self.pending {
-            let left = time_left(expires_at - clock::now());
-            let how = format!("sign in at {verification_uri} with the code {user_code}");
-            line("pending", &format!("{how} ({left} left)"));
+        if let Some(verification) = &self.pending {
+            let left = time_left(verification.expires_at - clock::now());
+            line("pending", &format!("{} ({left} left)", verification.instruction()));
         }
         for name in &self.overridden_by {
             line("overridden", &format!("Codex uses {name} in place of this login; unset it"));

@@ -7,7 +7,7 @@
 //! PREFIX/NAME/intent         a refresh request whose answer is not known
 //! PREFIX/NAME/invalid-token  the refresh token that the server refused for good
 //! PREFIX/NAME/sign-in        the host that runs a sign-in; bound to a lease
-//! PREFIX/NAME/pending        the pending device authorization, encrypted for writers
+//! PREFIX/NAME/pending        the pending sign-in, encrypted for writers
 //! PREFIX/NAME/prompt         its URL and user code, encrypted for readers as well
 //! ```
 //!

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(20 * 60);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Held by the host that runs the sign-in. When it is dropped, the pending device authorization is withdrawn.
+/// Held by the host that runs the sign-in. When it is dropped, the pending sign-in is withdrawn.
 pub struct SignInLock<'a> {
     etcd: &'a EtcdStorage,
     _lease: Lease<'a>,
@@ -68,7 +68,7 @@ impl Drop for SignInLock<'_> {
 /// record.
 fn watch_for_cancellation(etcd: &EtcdStorage) -> Result<JoinHandle<()>> {
     let (endpoints, key) = (etcd.client.endpoints(), etcd.key("pending"));
-    let here = etcd.local.sign_in_dir().device_authorization();
+    let here = etcd.local.sign_in_dir().pending();
     Ok(etcd.client.runtime()?.spawn(async move {
         loop {
             let deadline = Deadline::after(LONGEST_SIGN_IN);

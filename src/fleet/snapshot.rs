@@ -1,10 +1,10 @@
 //! Everything below a login's prefix, at one revision of etcd, and how the files on this host are updated from it.
 
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
 use crate::fleet::local::{AccessCopy, LocalFiles};
 use crate::login::Login;
+use crate::pending_sign_in::PendingSignIn;
 use crate::storage::etcd_settings::Role;
 use crate::storage::files::folder_of;
 use crate::storage::private;
@@ -92,8 +92,8 @@ impl Snapshot {
         serde_json::from_slice(&opened).map(Some).map_err(|_| damaged())
     }
 
-    /// Returns the pending device authorization; without its device code for a reader.
-    pub fn pending(&self) -> Result<Option<DeviceAuthorization>> {
+    /// Returns the pending sign-in; without its request for a reader.
+    pub fn pending(&self) -> Result<Option<PendingSignIn>> {
         let name = match self.local.settings.role {
             Role::Writer => "pending",
             Role::Reader => "prompt",
@@ -120,9 +120,9 @@ impl Snapshot {
         }
     }
 
-    /// A device authorization of this host is in etcd before it is in a file.
+    /// A sign-in of this host is in etcd before it is in a file.
     fn write_pending(&self) -> Result<()> {
-        let here = self.local.sign_in_dir().device_authorization();
+        let here = self.local.sign_in_dir().pending();
         match self.pending()? {
             Some(pending) if here.load()?.as_ref() != Some(&pending) => here.save(&pending),
             Some(_) => Ok(()),

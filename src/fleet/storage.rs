@@ -1,7 +1,6 @@
 //! A login in etcd, as the rest of the program uses it.
 
 use crate::clock::{self, Deadline};
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::fleet::client::EtcdClient;
 use crate::fleet::encryption;
@@ -11,6 +10,7 @@ use crate::fleet::local::LocalFiles;
 use crate::fleet::sign_in;
 use crate::fleet::snapshot::{Sealed, Snapshot};
 use crate::login::Login;
+use crate::pending_sign_in::PendingSignIn;
 use crate::storage::etcd_settings::{Role, Settings};
 use crate::storage::journal::RequestKind;
 use crate::storage::location::Location;
@@ -122,15 +122,10 @@ impl SharedStorage for EtcdStorage {
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn SignInLock>))
     }
 
-    fn publish_pending(&self, pending: &DeviceAuthorization) -> Result<()> {
+    fn publish_pending(&self, pending: &PendingSignIn) -> Result<()> {
         let action = self.action()?;
         // Readers get nothing that a sign-in could be finished with.
-        let shown = DeviceAuthorization {
-            device_code: "".into(),
-            code_verifier: None,
-            approval: None,
-            ..pending.clone()
-        };
+        let shown = PendingSignIn { request: None, approval: None, ..pending.clone() };
         let ops = [
             self.put_sealed("pending", pending, false, &action)?,
             self.put_sealed("prompt", &shown, true, &action)?,
@@ -197,9 +192,7 @@ fn check_role(etcd: &EtcdStorage) -> Result<String> {
 }
 
 fn login_pending(verification: Verification) -> Error {
-    let (uri, code) = (&verification.verification_uri, &verification.user_code);
-    let what = format!("sign in at {uri} with the code {code}");
-    Error::new(Kind::LoginPending, what).verification(verification)
+    Error::new(Kind::LoginPending, verification.instruction()).verification(verification)
 }
 
 fn not_renewed(snapshot: &Snapshot) -> Error {

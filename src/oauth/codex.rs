@@ -3,11 +3,11 @@
 //! Its device authorization has the steps of RFC 8628 and other messages: an approval yields an authorization code,
 //! which is exchanged for the tokens. Refresh and revocation are RFC 6749 §6 and RFC 7009 with JSON bodies.
 
-use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind};
 use crate::oauth::device::{Approval, PollResponse};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::token_endpoint::TokenOutcome;
+use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn};
 use crate::urls::host;
 
 /// Error codes after which a refresh token is useless.
@@ -57,12 +57,15 @@ pub(super) fn start_error(response: &Response, url: &str) -> Error {
 }
 
 /// Asks once whether the user has approved.
-pub(super) fn poll(http: &Http, authorization: &DeviceAuthorization) -> PollResponse {
-    let url = format!("{}/api/accounts/deviceauth/token", authorization.issuer);
-    let fields = [
-        ("device_auth_id", authorization.device_code.expose().as_str()),
-        ("user_code", &authorization.verification.user_code),
-    ];
+pub(super) fn poll(
+    http: &Http,
+    issuer: &str,
+    request: &DeviceCode,
+    user_code: &str,
+) -> PollResponse {
+    let url = format!("{issuer}/api/accounts/deviceauth/token");
+    let fields =
+        [("device_auth_id", request.device_code.expose().as_str()), ("user_code", user_code)];
     match http.post_json(&url, &fields) {
         Ok(response) => poll_response(&response, &url),
         // A success can be asked for again, so a lost response does no harm.
@@ -86,7 +89,7 @@ fn poll_response(response: &Response, url: &str) -> PollResponse {
 /// Exchanges the authorization code of an approved device authorization (RFC 6749 §4.1.3, with PKCE).
 pub fn exchange(
     http: &Http,
-    authorization: &DeviceAuthorization,
+    authorization: &PendingSignIn,
     code: &AuthorizationCode,
 ) -> TokenOutcome {
     let url = format!("{}/oauth/token", authorization.issuer);

@@ -3,10 +3,10 @@
 use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock;
-use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::http::Response;
 use crate::oauth::response::number;
+use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn, SignInRequest};
 use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
 use crate::verification::{Verification, is_user_code, is_web_page};
@@ -43,7 +43,8 @@ pub(super) fn device_authorization(
     url: &str,
     page: Option<String>,
     longest_lifetime: u64,
-) -> Result<DeviceAuthorization> {
+    code_verifier: Option<Secret<String>>,
+) -> Result<PendingSignIn> {
     let unusable = || {
         Error::new(Kind::Server, format!("{} did not send a user code", host(url)))
             .hint("a proxy, a bot check or a sign-in page may have answered instead")
@@ -56,19 +57,21 @@ pub(super) fn device_authorization(
         return Err(unusable());
     };
     let lifetime = number(&code.expires_in).unwrap_or(CODE_LIFETIME).min(longest_lifetime);
-    Ok(DeviceAuthorization {
+    Ok(PendingSignIn {
         issuer: client.issuer.clone(),
         client_id: client.client_id.clone(),
-        device_code: code.device_code,
-        code_verifier: None,
         verification: Verification {
             reason: None,
             verification_uri,
             verification_uri_complete: complete,
-            user_code: code.user_code,
+            user_code: Some(code.user_code),
             expires_at: clock::now() + lifetime.cast_signed(),
         },
-        interval: number(&code.interval).unwrap_or(INTERVAL),
+        request: Some(SignInRequest::DeviceCode(DeviceCode {
+            device_code: code.device_code,
+            code_verifier,
+            interval: number(&code.interval).unwrap_or(INTERVAL),
+        })),
         rules: AccountRules::default(),
         approval: None,
     })

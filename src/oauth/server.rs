@@ -4,7 +4,6 @@
 //! [`crate::oauth::codex`].
 
 use crate::client::{ClientRegistration, Endpoints, Standard};
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::codex;
 use crate::oauth::device::{CODE_LIFETIME, PollResponse, device_authorization};
@@ -12,6 +11,7 @@ use crate::oauth::http::{Field, Http, RequestError, Response};
 use crate::oauth::pkce::{METHOD, Pkce};
 use crate::oauth::standard;
 use crate::oauth::token_endpoint::TokenOutcome;
+use crate::pending_sign_in::{DeviceCode, PendingSignIn};
 use crate::tokens::Secret;
 use crate::urls::host;
 use crate::values::EndpointUrl;
@@ -109,7 +109,7 @@ impl Server<'_> {
     ///
     /// # Errors
     /// `DeviceLoginDisabled` if the server does not offer device authorization to this client.
-    pub fn start(&self) -> Result<DeviceAuthorization> {
+    pub fn start(&self) -> Result<PendingSignIn> {
         let endpoint = self.endpoints.device_authorization_endpoint.as_ref();
         let url =
             self.endpoint("device_authorization_endpoint", endpoint).map_err(|mut error| {
@@ -131,10 +131,15 @@ impl Server<'_> {
             Some(_) => (None, LONGEST_LIFETIME),
         };
         if response.is_success() {
-            let mut started =
-                device_authorization(self.client, &response, url, page, longest_lifetime)?;
-            started.code_verifier = pkce.map(|pkce| pkce.code_verifier);
-            return Ok(started);
+            let verifier = pkce.map(|pkce| pkce.code_verifier);
+            return device_authorization(
+                self.client,
+                &response,
+                url,
+                page,
+                longest_lifetime,
+                verifier,
+            );
         }
         Err(match self.standard {
             None => codex::start_error(&response, url),
@@ -156,16 +161,16 @@ impl Server<'_> {
     }
 
     /// Asks once whether the user has approved (RFC 8628 §3.4).
-    pub fn poll(&self, authorization: &DeviceAuthorization) -> PollResponse {
+    pub fn poll(&self, request: &DeviceCode, user_code: &str) -> PollResponse {
         if self.standard.is_none() {
-            return codex::poll(self.http, authorization);
+            return codex::poll(self.http, &self.client.issuer, request, user_code);
         }
         match self.token_endpoint() {
             Ok(url) => {
-                let device_code = authorization.device_code.expose();
+                let device_code = request.device_code.expose();
                 let mut fields =
                     vec![("grant_type", standard::DEVICE_CODE), ("device_code", device_code)];
-                let verifier = authorization.code_verifier.as_ref();
+                let verifier = request.code_verifier.as_ref();
                 fields.extend(verifier.map(|verifier| ("code_verifier", &**verifier.expose())));
                 standard::poll_response(self.post(url, &fields), url)
             }

@@ -1,8 +1,8 @@
 //! The caller of a renewal: how long it waits, whether it may sign in, and where it shows a pending sign-in.
 
 use crate::clock::{self, Deadline};
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
+use crate::pending_sign_in::PendingSignIn;
 use crate::signals::Deferred;
 use crate::ui::screen::{self, Screen};
 use crate::verification::Verification;
@@ -38,11 +38,11 @@ impl Caller {
         }
     }
 
-    /// Shows a pending device authorization.
+    /// Shows a pending sign-in.
     ///
     /// # Errors
     /// `LoginPending` for a caller that does not ask the user and named no time: it does not wait for the user.
-    pub(super) fn show(&mut self, pending: &DeviceAuthorization) -> Result<()> {
+    pub(super) fn show(&mut self, pending: &PendingSignIn) -> Result<()> {
         match (self.wait_is_explicit, self.screen.asks()) {
             (true, _) => {}
             (false, false) => return Err(self.login_pending(&pending.verification)),

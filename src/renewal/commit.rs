@@ -91,7 +91,7 @@ pub fn not_signed_in() -> Error {
     Error::new(Kind::LoginRequired, "nobody is signed in").sign_in_again()
 }
 
-/// The user, or a logout, has removed the pending device authorization.
+/// The user, or a logout, has removed the pending sign-in.
 pub fn cancelled() -> Error {
     Error::new(Kind::LoginCancelled, "the sign-in was cancelled")
         .run("to start again", "codex-credential login")

@@ -1,5 +1,6 @@
 //! Gets new tokens: one renewal of a login and one sign-in at a time, each in a process of its own.
 
+mod approval;
 pub mod caller;
 pub mod commit;
 mod environment;

@@ -3,7 +3,6 @@
 use crate::account::Account;
 use crate::client::{ClientRegistration, Endpoints};
 use crate::clock::Deadline;
-use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
 use crate::error::Result;
 use crate::login::Login;
 use crate::oauth::codex;
@@ -13,6 +12,7 @@ use crate::oauth::http::Http;
 use crate::oauth::id_token;
 use crate::oauth::server::Server;
 use crate::oauth::token_endpoint::TokenOutcome;
+use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn};
 use crate::profile::Profile;
 use crate::tokens::{Secret, TokenResponse};
 use std::cell::OnceCell;
@@ -97,13 +97,13 @@ impl<'a> AuthorizationServer<'a> {
     }
 
     /// Starts a device authorization.
-    pub fn start(&self) -> Result<DeviceAuthorization> {
+    pub fn start(&self) -> Result<PendingSignIn> {
         self.server(&self.profile.client)?.start()
     }
 
-    pub fn poll(&self, pending: &DeviceAuthorization) -> PollResponse {
+    pub fn poll(&self, request: &DeviceCode, user_code: &str) -> PollResponse {
         let server = self.server(&self.profile.client);
-        server.map_or(PollResponse::Unavailable, |server| server.poll(pending))
+        server.map_or(PollResponse::Unavailable, |server| server.poll(request, user_code))
     }
 
     /// Whether the server returns the tokens to one poll only.
@@ -111,11 +111,7 @@ impl<'a> AuthorizationServer<'a> {
         self.profile.standard.is_some()
     }
 
-    pub fn exchange(
-        &self,
-        pending: &DeviceAuthorization,
-        approval: &AuthorizationCode,
-    ) -> TokenOutcome {
+    pub fn exchange(&self, pending: &PendingSignIn, approval: &AuthorizationCode) -> TokenOutcome {
         codex::exchange(&self.http, pending, approval)
     }
 

@@ -1,16 +1,17 @@
-//! One sign-in: continues the pending device authorization, or starts one and records it before it is shown; polls until
-//! the user approves or denies it, it expires or is cancelled, or another program stores a login that will do.
+//! One sign-in: continues the pending sign-in, or starts one and records it before it is shown; waits for the approval;
+//! exchanges the code and stores the login.
 
 use crate::account_policy;
 use crate::audit::{self, Action};
-use crate::clock::{self, Deadline};
-use crate::device_authorization::{AuthorizationCode, DeviceAuthorization};
+use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::oauth::device::{Approval, PollResponse, Polling, expired};
+use crate::oauth::device::Approval;
 use crate::oauth::token_endpoint::TokenOutcome;
+use crate::pending_sign_in::{AuthorizationCode, PendingSignIn};
 use crate::profile::Profile;
-use crate::renewal::commit::{cancelled, commit_sign_in, hold, lock_deadline};
-use crate::renewal::process::{Exchange, begin_exchange};
+use crate::renewal::approval::Attempt;
+use crate::renewal::commit::{commit_sign_in, hold, lock_deadline};
+use crate::renewal::process::begin_exchange;
 use crate::renewal::recover::{LeftSignIn, recover_renewal, recover_sign_in};
 use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
@@ -19,29 +20,10 @@ use crate::renewal::validate::{self, ValidationError};
 use crate::storage::HeldLogin;
 use crate::storage::codex_config::LoginMethod;
 use crate::storage::journal::{Intent, RequestKind};
-use crate::storage::login_dir::LoginDir;
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
 use crate::trace::{self, Event};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
-
-struct SignIn<'a> {
-    profile: &'a Profile,
-    server: AuthorizationServer<'a>,
-    dir: LoginDir,
-    /// The sign-in ends early when the stored login meets it.
-    unless: Option<Validity>,
-    /// An earlier exchange was cut off.
-    is_cut_off: bool,
-    changes: Receiver<()>,
-}
-
-#[derive(PartialEq)]
-enum Awake {
-    TimeToPoll,
-    NotNeeded,
-}
+use std::sync::mpsc;
 
 /// Signs in. The caller holds the sign-in lock. `reason` tells the user why there is something to approve.
 pub(super) fn sign_in(
@@ -105,27 +87,24 @@ fn ask(
         return Ok(());
     };
     let server = AuthorizationServer::new(profile)?;
-    let sign_in = SignIn { profile, server, dir: dir.clone(), unless, is_cut_off, changes };
-    let (pending, joined) = sign_in.join_or_start(reason)?;
-    trace::tell(|| Event::DeviceAuthorization {
-        joined,
-        expires_at: pending.verification.expires_at,
-    });
+    let attempt = Attempt { profile, server, dir, unless, is_cut_off, changes };
+    let (pending, joined) = attempt.join_or_start(reason)?;
+    trace::tell(|| Event::PendingSignIn { joined, expires_at: pending.verification.expires_at });
     let approved = match pending.approval.clone() {
         Some(code) => Some((Approval::Code(code), begin_exchange())),
-        None => sign_in.wait_for_approval(&pending)?,
+        None => attempt.wait(&pending)?,
     };
-    let Some((approval, _exchange)) = approved else { return sign_in.dir.cancel().map(drop) };
+    let Some((approval, _exchange)) = approved else { return attempt.dir.cancel().map(drop) };
     match approval {
-        Approval::Code(code) => sign_in.exchange(pending, &code),
-        Approval::Tokens(tokens) => sign_in.receive(&pending, &tokens),
+        Approval::Code(code) => attempt.exchange(pending, &code),
+        Approval::Tokens(tokens) => attempt.receive(&pending, &tokens),
     }
 }
 
-impl SignIn<'_> {
-    /// Returns the pending device authorization, and whether another process had started it.
-    fn join_or_start(&self, reason: Option<String>) -> Result<(DeviceAuthorization, bool)> {
-        if let Some(mut pending) = self.dir.device_authorization().load()?
+impl Attempt<'_> {
+    /// Returns the pending sign-in, and whether another process had started it.
+    fn join_or_start(&self, reason: Option<String>) -> Result<(PendingSignIn, bool)> {
+        if let Some(mut pending) = self.dir.pending().load()?
             && pending.is_usable(&self.profile.client, clock::now())
         {
             if self.poll_was_cut_off(&pending)? {
@@ -143,103 +122,14 @@ impl SignIn<'_> {
         Ok((pending, false))
     }
 
-    /// Saves it on all hosts that share the storage, before it is shown on this one.
-    fn save(&self, pending: &DeviceAuthorization) -> Result<()> {
-        self.profile.storage.shared().publish_pending(pending)?;
-        self.dir.device_authorization().save(pending)
-    }
-
-    /// Whether the last poll was sent and its answer is not known.
-    fn poll_was_cut_off(&self, pending: &DeviceAuthorization) -> Result<bool> {
-        let polled = self.dir.polled().load()?;
-        Ok(polled.is_some_and(|polled| polled == pending.device_code.fingerprint()))
-    }
-
-    /// Polls until the user approves. Returns the approval with the exchange that ends when its tokens are recorded;
-    /// `None` if another program has stored a login that will do.
-    fn wait_for_approval(
-        &self,
-        pending: &DeviceAuthorization,
-    ) -> Result<Option<(Approval, Exchange)>> {
-        let mut polling = Polling::new(pending.interval);
-        if self.poll_was_cut_off(pending)? {
-            polling = polling.after_unknown();
-        }
-        loop {
-            if self.sleep(pending, polling.pause())? == Awake::NotNeeded {
-                return Ok(None);
-            }
-            // Where a poll brings tokens, it is the exchange.
-            let exchange = begin_exchange();
-            match polling.next_step(self.poll(pending)?) {
-                Ok(None) => {}
-                Ok(Some(approval)) => return Ok(Some((approval, exchange))),
-                Err(error) => {
-                    self.dir.device_authorization().remove()?;
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    /// Polls once. Where a success is answered only once (RFC 8628), the poll is on disk before it is sent and until its
-    /// answer is known.
-    fn poll(&self, pending: &DeviceAuthorization) -> Result<PollResponse> {
-        if !self.server.returns_tokens_once() {
-            return Ok(self.server.poll(pending));
-        }
-        self.dir.polled().save(&pending.device_code.fingerprint())?;
-        let poll = self.server.poll(pending);
-        if !matches!(poll, PollResponse::NoResponse | PollResponse::Approved(_)) {
-            self.dir.polled().remove()?;
-        }
-        Ok(poll)
-    }
-
-    /// Sleeps for `pause`, but not past the end of the code, its cancellation, or the need for it.
-    fn sleep(&self, pending: &DeviceAuthorization, pause: Duration) -> Result<Awake> {
-        let pause = Deadline::after(pause);
-        let mut may_have_changed = true;
-        loop {
-            let record = self.dir.device_authorization();
-            if clock::now() >= pending.verification.expires_at {
-                record.remove()?;
-                return Err(expired());
-            }
-            self.check_not_cancelled(pending)?;
-            if may_have_changed
-                && let Some(validity) = self.unless
-                && validity.is_met(self.profile).unwrap_or(false)
-            {
-                return Ok(Awake::NotNeeded);
-            }
-            if pause.is_over() {
-                return Ok(Awake::TimeToPoll);
-            }
-            let tick = pause.remaining().min(Duration::from_secs(1));
-            may_have_changed = self.changes.recv_timeout(tick).is_ok();
-        }
-    }
-
-    /// Cancelling removes the record.
-    fn check_not_cancelled(&self, pending: &DeviceAuthorization) -> Result<()> {
-        let recorded = self.dir.device_authorization().load()?;
-        let is_recorded =
-            recorded.is_some_and(|it| it.verification.user_code == pending.verification.user_code);
-        if is_recorded { Ok(()) } else { Err(cancelled()) }
-    }
-
-    fn exchange(
-        &self,
-        mut pending: DeviceAuthorization,
-        approval: &AuthorizationCode,
-    ) -> Result<()> {
+    fn exchange(&self, mut pending: PendingSignIn, approval: &AuthorizationCode) -> Result<()> {
+        self.check_not_cancelled(&pending)?;
+        // From here on a new process exchanges the code, and does not wait for another one.
+        pending.approval = Some(approval.clone());
+        self.save(&pending)?;
         let hold = hold(self.profile)?;
         hold.probe()?;
         self.check_not_cancelled(&pending)?;
-        // From here on a new process exchanges the code, and does not poll.
-        pending.approval = Some(approval.clone());
-        self.save(&pending)?;
         let intent = self.intent(&pending);
         let mut journal = self.profile.storage.begin(&self.dir, &intent)?;
         match self.server.exchange(&pending, approval) {
@@ -254,14 +144,14 @@ impl SignIn<'_> {
             TokenOutcome::Unknown(error) => Err(error),
             TokenOutcome::InvalidGrant { error, .. } => {
                 journal.clear()?;
-                self.dir.device_authorization().remove()?;
+                self.dir.pending().remove()?;
                 Err(if self.is_cut_off { lost(&error) } else { error })
             }
         }
     }
 
     /// Stores the tokens that a poll brought. They are on disk before this process waits for a lock.
-    fn receive(&self, pending: &DeviceAuthorization, tokens: &TokenResponse) -> Result<()> {
+    fn receive(&self, pending: &PendingSignIn, tokens: &TokenResponse) -> Result<()> {
         let intent = self.intent(pending);
         let record = || self.profile.storage.begin(&self.dir, &intent)?.answer(tokens);
         let store = || self.commit(&*hold(self.profile)?, pending, &intent, tokens);
@@ -272,7 +162,7 @@ impl SignIn<'_> {
     fn commit(
         &self,
         hold: &dyn HeldLogin,
-        pending: &DeviceAuthorization,
+        pending: &PendingSignIn,
         intent: &Intent,
         tokens: &TokenResponse,
     ) -> Result<(), ValidationError> {
@@ -290,8 +180,8 @@ impl SignIn<'_> {
         Err(validate::revoked(&self.server, tokens, &intent.to, error))
     }
 
-    /// The login is judged by the rules of the request that started the device authorization.
-    fn intent(&self, pending: &DeviceAuthorization) -> Intent {
+    /// The login is judged by the rules of the request that started the sign-in.
+    fn intent(&self, pending: &PendingSignIn) -> Intent {
         Intent {
             request: RequestKind::SignIn,
             replaces: self.profile.storage.fingerprint(),

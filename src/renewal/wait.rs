@@ -6,9 +6,9 @@
 
 use crate::answer::get::load;
 use crate::clock::{self, Deadline};
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::pending_sign_in::PendingSignIn;
 use crate::profile::Profile;
 use crate::renewal::caller::{Caller, PROMPT_WAIT};
 use crate::renewal::commit::{cancelled, not_signed_in};
@@ -336,13 +336,13 @@ fn id_of(failure: &Record<Failure>) -> Option<String> {
     failure.load().ok().flatten().map(|failure| failure.id)
 }
 
-/// Returns the device authorization that the user can approve. One that was answered waits only to be stored.
-fn usable_pending(profile: &Profile) -> Option<DeviceAuthorization> {
+/// Returns the pending sign-in that the user can approve. One that was answered waits only to be stored.
+fn usable_pending(profile: &Profile) -> Option<PendingSignIn> {
     let dir = profile.storage.sign_in_dir();
     if journal::is_answered(&dir.journal()).unwrap_or(false) {
         return None;
     }
-    let pending = dir.device_authorization().load().ok().flatten()?;
+    let pending = dir.pending().load().ok().flatten()?;
     Some(pending).filter(|pending| pending.is_usable(&profile.client, clock::now()))
 }
 

@@ -6,8 +6,8 @@
 
 use crate::account::Account;
 use crate::clock::Deadline;
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::Result;
+use crate::pending_sign_in::PendingSignIn;
 use crate::storage::lock::Lock;
 use crate::storage::private;
 use crate::storage::records::{Failure, InvalidToken, Record, Refusals, Rejected, SignedIn};
@@ -36,12 +36,12 @@ use std::path::{Path, PathBuf};
 /// or of the sign-ins of one issuer and client, whichever account a sign-in brings:
 ///
 /// ```text
-/// lock                  the sign-in lock; empty, never deleted
-/// journal               the exchange in flight, and its answer
-/// failure               how the last sign-in failed
-/// device-authorization  what waits for the user's approval
-/// polled                the device code whose last poll has no known answer
-/// signed-in             the last sign-in that ended with a login
+/// lock       the sign-in lock; empty, never deleted
+/// journal    the exchange in flight, and its answer
+/// failure    how the last sign-in failed
+/// pending    the sign-in that waits for the user's approval
+/// polled     the device code whose last poll has no known answer
+/// signed-in  the last sign-in that ended with a login
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginDir {
@@ -129,8 +129,8 @@ impl LoginDir {
         self.record("pinned")
     }
 
-    pub fn device_authorization(&self) -> Record<DeviceAuthorization> {
-        self.record("device-authorization")
+    pub fn pending(&self) -> Record<PendingSignIn> {
+        self.record("pending")
     }
 
     pub fn polled(&self) -> Record<Fingerprint> {
@@ -141,10 +141,10 @@ impl LoginDir {
         self.record("signed-in")
     }
 
-    /// Cancels the pending device authorization, unless it was started for another account than `account`. Returns false if
+    /// Cancels the pending sign-in, unless it was started for another account than `account`. Returns false if
     /// it goes on.
     pub fn cancel_for(&self, account: &Account) -> Result<bool> {
-        let pending = self.device_authorization().load()?;
+        let pending = self.pending().load()?;
         let named = pending.and_then(|pending| pending.rules.account);
         let is_for_other = named.is_some_and(|name| !account.is_named(&name));
         if !is_for_other {
@@ -153,9 +153,9 @@ impl LoginDir {
         Ok(!is_for_other)
     }
 
-    /// Cancels the pending device authorization: the process that polls for it ends. Returns whether there was one.
+    /// Cancels the pending sign-in: the process that waits for the approval ends. Returns whether there was one.
     pub fn cancel(&self) -> Result<bool> {
-        let pending = self.device_authorization();
+        let pending = self.pending();
         let was_pending = pending.load()?.is_some();
         pending.remove()?;
         self.polled().remove()?;

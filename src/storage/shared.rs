@@ -1,7 +1,7 @@
 //! What only a login that several hosts share needs. The sole implementation is in `fleet/`.
 
-use crate::device_authorization::DeviceAuthorization;
 use crate::error::{Error, Result};
+use crate::pending_sign_in::PendingSignIn;
 use crate::verification::Verification;
 use crate::visible::made_visible;
 use serde::{Deserialize, Serialize};
@@ -27,13 +27,13 @@ pub trait SharedStorage {
         Ok(is_needed()?.then(|| Box::new(()) as Box<dyn SignInLock>))
     }
 
-    /// Shows a pending device authorization on the other hosts: all of it to those that may continue it, and no secret to
+    /// Shows a pending sign-in on the other hosts: all of it to those that may continue it, and no secret to
     /// those that only read.
-    fn publish_pending(&self, _pending: &DeviceAuthorization) -> Result<()> {
+    fn publish_pending(&self, _pending: &PendingSignIn) -> Result<()> {
         Ok(())
     }
 
-    /// Cancels the pending device authorization on all hosts.
+    /// Cancels the pending sign-in on all hosts.
     fn withdraw_pending(&self) -> Result<()> {
         Ok(())
     }

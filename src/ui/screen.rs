@@ -201,12 +201,8 @@ impl Screen {
 pub fn login_pending(verification: &Verification) -> Error {
     let left = time_left(verification.expires_at - clock::now());
     let reason = verification.reason.as_ref().map(|reason| format!("{reason}; "));
-    let message = format!(
-        "{}sign in at {} with the code {} ({left} left)",
-        reason.unwrap_or_default(),
-        verification.verification_uri,
-        verification.user_code
-    );
+    let message =
+        format!("{}{} ({left} left)", reason.unwrap_or_default(), verification.instruction());
     Error::new(Kind::LoginPending, message)
         .hint("never share the code")
         .verification(verification.clone())
@@ -225,7 +221,7 @@ fn prompt(verification: &Verification) -> String {
          {}\n{}",
         reason.unwrap_or_default(),
         verification.verification_uri,
-        verification.user_code,
+        verification.user_code.as_deref().unwrap_or_default(),
         complete.unwrap_or_default(),
     )
 }

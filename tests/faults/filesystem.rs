@@ -238,7 +238,7 @@ pub fn links_planted_as_our_files() {
         "pinned",
         "lock",
         "sign-in/journal",
-        "sign-in/device-authorization",
+        "sign-in/pending",
         "sign-in/failure",
         "sign-in/signed-in",
         "sign-in/polled",

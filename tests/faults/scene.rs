@@ -294,7 +294,7 @@ impl Scene {
         for path in files(self.machine.codex_home()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let is_remainder =
-                is_temporary(&path) || ["journal", "device-authorization"].contains(&name.as_str());
+                is_temporary(&path) || ["journal", "pending"].contains(&name.as_str());
             ensure(!is_remainder, || format!("{} is left", path.display()))?;
         }
         Ok(())

@@ -90,7 +90,7 @@ pub fn hidden_characters_of_another_host_are_visible_or_refused(cluster: &Cluste
     assert!(report.contains(r"other\u{1b}[2J\u{202e}host"), "{report:?}");
     let mut put_pending = |code: &str, uri: &str| {
         let pending = json!({
-            "issuer": fleet.issuer.url(), "client_id": "c", "device_code": "d", "interval": 5, "rules": {
+            "issuer": fleet.issuer.url(), "client_id": "c", "request": null, "rules": {
                 "account": null, "required_account": null, "required_workspace": null,
             }, "approval": null, "verification_uri": uri, "user_code": code,
             "expires_at": "2099-01-01T00:00:00Z",

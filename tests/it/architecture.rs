@@ -61,7 +61,7 @@ const WORDS: &[&str] = &[
     "client",
     "clock",
     "command_options",
-    "device_authorization",
+    "pending_sign_in",
     "error",
     "folders",
     "lifetime",

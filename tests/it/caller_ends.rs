@@ -202,7 +202,7 @@ fn signal_while_the_user_has_not_approved_ends_the_process_and_keeps_the_code() 
     let machine = Machine::new();
     let mut caller = machine.start("get --wait 60s");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     let process = machine.renewers()[0];
     send("TERM", process);
     eventually(|| !machine.renewers().contains(&process));

@@ -23,7 +23,7 @@ fn cancelled_during_the_poll_that_is_approved_stores_nothing() {
         machine.issuer.fault(Endpoint::DeviceToken, Fault::DelayAfter(DELAY), 100);
         machine.issuer.approve(&code);
         assert!(machine.issuer.wait_until(|c| c.polls >= 1, PATIENCE));
-        eventually(|| machine.sign_in_file("device-authorization").exists());
+        eventually(|| machine.sign_in_file("pending").exists());
         machine.command(cancel).assert().success();
         let output = caller.wait_with_output().unwrap();
         assert_eq!(told(&output)["kind"], "login_cancelled", "{cancel}");

@@ -80,7 +80,7 @@ fn caller_that_may_not_ask_writes_no_code() {
     let machine = Machine::new();
     let mut asking = machine.start("get --wait 60s");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     let lines = ["get --interactive never", "get --interactive never --wait 1s", "renew"];
     for line in lines {
         let output = machine.command(line).timeout(PATIENCE).assert().code(3);
@@ -115,10 +115,10 @@ fn polling_continues_after_429_5xx_and_lost_connections() {
 fn absent_interval_defaults_to_five_seconds() {
     let machine = Machine::with(|s| s.interval = Interval::Absent);
     let mut caller = machine.start("get");
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     caller.kill().unwrap();
     caller.wait().unwrap();
-    let pending = std::fs::read_to_string(machine.sign_in_file("device-authorization")).unwrap();
+    let pending = std::fs::read_to_string(machine.sign_in_file("pending")).unwrap();
     assert!(pending.contains("\"interval\":5"));
 }
 
@@ -174,7 +174,7 @@ fn login_stored_by_another_program_answers_the_waiting_callers() {
     let tokens = machine.sign_in(3600);
     assert_eq!(token_of(caller), tokens.access_token);
     eventually(|| machine.renewers().is_empty());
-    eventually(|| !machine.sign_in_file("device-authorization").exists());
+    eventually(|| !machine.sign_in_file("pending").exists());
     assert_eq!(machine.issuer.counts().exchanges, 0);
 }
 

@@ -72,7 +72,7 @@ fn fail_with(kind: Kind, options: &str) -> Output {
             let machine = Machine::new();
             let caller = machine.start(&format!("get --wait 30s {options}"));
             machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-            crate::machine::eventually(|| machine.sign_in_file("device-authorization").exists());
+            crate::machine::eventually(|| machine.sign_in_file("pending").exists());
             machine.command("login --cancel").assert().success();
             caller.wait_with_output().unwrap()
         }

@@ -100,8 +100,7 @@ fn bad_user_code_response_starts_no_sign_in() {
         let kind = if disabled { "device_login_disabled" } else { kind };
         assert_eq!(error["kind"], kind, "{name}: {error}");
         assert!(
-            !machine.sign_in_file("device-authorization").exists()
-                && !machine.path("auth.json").exists(),
+            !machine.sign_in_file("pending").exists() && !machine.path("auth.json").exists(),
             "{name}"
         );
         messages.insert(error["message"].as_str().unwrap().split(" (").next().unwrap().to_owned());
@@ -137,7 +136,7 @@ fn sign_in_survives(fault: &Fault) {
     let caller = machine.start("get --wait 60s");
     machine.approve_next();
     assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1), "{name}");
-    assert!(machine.sign_in_file("device-authorization").exists(), "{name}: the approval is kept");
+    assert!(machine.sign_in_file("pending").exists(), "{name}: the approval is kept");
     fs::remove_file(machine.sign_in_file("failure")).unwrap();
     assert!(machine.issuer.is_live_access_token(&machine.token()), "{name}");
     assert_eq!(machine.issuer.counts().user_codes, 1, "{name}");
@@ -296,7 +295,7 @@ fn user_code_that_is_not_one_line_is_not_shown() {
         machine.issuer.fault(Endpoint::UserCode, Fault::status(200, body.to_string()), 1);
         let output = machine.command("get --wait 20s").assert().code(1);
         output.stdout("").stderr(contains("evil").not());
-        assert!(!machine.sign_in_file("device-authorization").exists());
+        assert!(!machine.sign_in_file("pending").exists());
     }
 }
 

@@ -128,7 +128,7 @@ fn login_cancel_ends_the_pending_sign_in() {
     let machine = Machine::new();
     let caller = machine.start("get --wait 60s --error-format json");
     machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     machine.command("login --cancel").assert().success();
     let output = caller.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));

@@ -111,7 +111,7 @@ fn slow_down_lengthens_the_interval_which_defaults_to_five_seconds() {
     let mut caller = gateway.start("get --wait 60s");
     let pending = || {
         let files = crate::machine::files(&gateway.state());
-        files.into_iter().find(|file| file.ends_with("device-authorization"))
+        files.into_iter().find(|file| file.ends_with("pending"))
     };
     eventually(|| pending().is_some());
     assert_eq!(read(&pending().unwrap())["interval"], 5);
@@ -198,7 +198,7 @@ fn killed_poll_is_reported_to_the_next_caller() {
     let next = gateway.start("get --format token --interactive always --wait 60s");
     // The user gets time to read why the code is shown again.
     let is_told = |path: &PathBuf| {
-        path.ends_with("device-authorization")
+        path.ends_with("pending")
             && fs::read_to_string(path).is_ok_and(|record| record.contains("was cut off"))
     };
     eventually(|| crate::machine::files(&gateway.state()).iter().any(is_told));

@@ -196,7 +196,7 @@ fn killed_while_polling_keeps_the_user_code() {
     let machine = Machine::new();
     let callers = crowd(&machine);
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     machine.kill_renewer();
     machine.issuer.approve(&code);
     let tokens: Vec<_> = callers.into_iter().map(token_of).collect();
@@ -217,7 +217,7 @@ fn killed_between_exchange_and_commit_keeps_the_login() {
     machine.kill_renewer();
     drop(write_lock);
     assert!(machine.issuer.is_live_access_token(&machine.token()));
-    eventually(|| !machine.sign_in_file("device-authorization").exists());
+    eventually(|| !machine.sign_in_file("pending").exists());
     let counts = machine.issuer.counts();
     assert_eq!((counts.user_codes, counts.exchanges), (1, 1));
 }

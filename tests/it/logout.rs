@@ -43,7 +43,7 @@ fn logout_cancels_a_pending_sign_in() {
     let (machine, _) = Machine::signed_in(3600);
     let login = machine.start("login --wait 60s --error-format json");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     machine.command("logout").assert().success();
     machine.issuer.approve(&code);
     let output = login.wait_with_output().unwrap();
@@ -92,7 +92,7 @@ fn logout_of_one_account_leaves_the_sign_in_and_the_login_of_another_alone() {
     };
     let login = machine.start(&format!("login --account {} --wait 60s", carol.email));
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    let is_recorded = |path: &std::path::PathBuf| path.ends_with("device-authorization");
+    let is_recorded = |path: &std::path::PathBuf| path.ends_with("pending");
     eventually(|| files(private.state.path()).iter().any(is_recorded));
     machine.command("logout --account ada@example.com").assert().success();
     let absent = machine.command("logout --account nobody@example.com").assert().success();

@@ -74,7 +74,7 @@ fn command_without_a_login_prints_one_line() {
 fn pending_sign_in_is_reported_until_it_is_cancelled() {
     let machine = Machine::new();
     assert_fails(&machine, "get", 3, "run the same command again");
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     assert_fails(&machine, "get --format token", 3, "run the same command again");
     assert_succeeds(&machine, "login --cancel");
     assert_fails(&machine, "get --interactive never", 3, "codex-credential login");

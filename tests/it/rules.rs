@@ -77,9 +77,7 @@ fn sign_in_to_a_workspace_that_is_not_allowed_is_revoked() {
     assert!(says.contains(&ada().account_id), "{says}");
     assert_eq!(machine.issuer.counts().revocations, 1);
     assert_eq!(machine.token(), old.access_token, "the old login is kept");
-    assert!(
-        !machine.own("journal").exists() && !machine.sign_in_file("device-authorization").exists()
-    );
+    assert!(!machine.own("journal").exists() && !machine.sign_in_file("pending").exists());
 }
 
 #[test]

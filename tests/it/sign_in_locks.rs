@@ -26,7 +26,7 @@ fn sign_in_file(private: &Private, name: &str) -> PathBuf {
 
 /// The path of the folder of `account` in our own storage, which is named by a hash of user and workspace.
 fn account_folder(private: &Private, account: &Account) -> PathBuf {
-    let sign_in_dir = sign_in_file(private, "device-authorization");
+    let sign_in_dir = sign_in_file(private, "pending");
     let name = format!("{}\0{}", account.user_id, account.account_id);
     let hash = Fingerprint::of(name.as_bytes());
     sign_in_dir.parent().unwrap().with_file_name(hash.prefix(16))

@@ -67,7 +67,7 @@ fn ended_login_is_not_signed_in_and_the_pending_sign_in_is_shown() {
     machine.issuer.invalidate_refresh_token(&tokens.refresh_token);
     let mut caller = machine.start("get --wait 60s");
     let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    crate::machine::eventually(|| machine.sign_in_file("device-authorization").exists());
+    crate::machine::eventually(|| machine.sign_in_file("pending").exists());
     let status = status(&machine, 3);
     assert_eq!(status["pending"]["user_code"], code);
     assert!(status["cannot_renew"].is_string(), "{status}");

@@ -40,10 +40,10 @@ fn ctrl_c_at_the_prompt_cancels_the_sign_in() {
     let machine = Machine::new();
     let mut terminal = run(&machine, "get");
     terminal.exp_string("waiting for your approval").unwrap();
-    assert!(machine.sign_in_file("device-authorization").exists());
+    assert!(machine.sign_in_file("pending").exists());
     terminal.send_control('c').unwrap();
     terminal.exp_string("the sign-in was cancelled").unwrap();
-    assert!(!machine.sign_in_file("device-authorization").exists());
+    assert!(!machine.sign_in_file("pending").exists());
     eventually(|| machine.renewers().is_empty());
 }
 
@@ -118,7 +118,7 @@ fn caller_that_joined_a_sign_in_can_replace_an_expired_code() {
     let machine = Machine::with(|s| s.code_lifetime = Duration::from_secs(3));
     let mut program = machine.start("get --wait 60s");
     let expired = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
-    eventually(|| machine.sign_in_file("device-authorization").exists());
+    eventually(|| machine.sign_in_file("pending").exists());
     let mut terminal = run(&machine, "get");
     terminal.exp_string("waiting for your approval").unwrap();
     terminal.exp_string("the code has expired; press Enter").unwrap();

@@ -10,10 +10,11 @@ use codex_credential::client::ClientRegistration;
 use codex_credential::client::{Endpoints, Standard};
 use codex_credential::lifetime::Lifetime;
 use codex_credential::login::Login;
-use codex_credential::oauth::device::{Approval, Polling};
+use codex_credential::oauth::device::{Approval, PollResponse, Polling};
 use codex_credential::oauth::discovery::discover;
 use codex_credential::oauth::http::{Http, Response};
 use codex_credential::oauth::server::Server;
+use codex_credential::pending_sign_in::{PendingSignIn, SignInRequest};
 use codex_credential::tokens::{Secret, is_valid_token};
 use codex_credential::urls::is_secure;
 use issuer::{Endpoint, Fault, Issuer};
@@ -123,6 +124,11 @@ fn token_response_is_valid_tokens_or_an_error() {
     });
 }
 
+fn poll(server: &Server, pending: &PendingSignIn) -> PollResponse {
+    let Some(SignInRequest::DeviceCode(request)) = &pending.request else { unreachable!() };
+    server.poll(request, pending.verification.user_code.as_ref().unwrap())
+}
+
 /// Sends the responses by HTTP, in both dialects.
 #[test]
 fn device_authorization_response_is_a_code_or_an_error() {
@@ -163,15 +169,16 @@ fn device_authorization_response_is_a_code_or_an_error() {
             match started {
                 Ok(pending) => {
                     let prompt = &pending.verification;
-                    assert!((1..=64).contains(&prompt.user_code.len()));
-                    assert!(!prompt.user_code.contains(char::is_control));
+                    let user_code = prompt.user_code.as_ref().unwrap();
+                    assert!((1..=64).contains(&user_code.len()));
+                    assert!(!user_code.contains(char::is_control));
                     assert!(prompt.verification_uri.starts_with("http"));
                 }
                 Err(error) => assert_one_line_without_secret(&error),
             }
         }
         let mut pace = Polling::new(5);
-        for poll in [codex.poll(&pending), server.poll(&pending_by_standard)] {
+        for poll in [poll(&codex, &pending), poll(&server, &pending_by_standard)] {
             match pace.next_step(poll) {
                 Err(error) => assert_one_line_without_secret(&error),
                 Ok(None) => assert!(pace.pause() >= Duration::from_secs(1)),

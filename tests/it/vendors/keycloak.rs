@@ -30,10 +30,11 @@ fn killed_sign_in_goes_on_with_its_code_verifier() {
     let code = gateway.machine.issuer.wait_for_user_code(PATIENCE).unwrap();
     let record = || {
         let found = files(&gateway.state());
-        found.into_iter().find(|file| file.ends_with("device-authorization"))
+        found.into_iter().find(|file| file.ends_with("pending"))
     };
     eventually(|| record().is_some());
-    assert_eq!(read(&record().unwrap())["code_verifier"].as_str().unwrap().len(), 43);
+    let request = &read(&record().unwrap())["request"]["device_code"];
+    assert_eq!(request["code_verifier"].as_str().unwrap().len(), 43);
     gateway.machine.renewers().into_iter().for_each(kill);
     caller.kill().unwrap();
     caller.wait().unwrap();
