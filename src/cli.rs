@@ -60,7 +60,7 @@ pub struct GlobalOptions {
     pub account: Option<String>,
 
     /// Wait at most this long, such as 4s or 2m [default: 4s; 15m for a user at a sign-in prompt; 2m for renew; 30s for
-    /// logout, move and import]
+    /// logout, move, import, doctor and profile test]
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
 

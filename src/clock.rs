@@ -81,6 +81,11 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
+    /// Returns this deadline, or `longest` from now if that is earlier.
+    pub fn within(&self, longest: Duration) -> Self {
+        Self::after(self.remaining().min(longest))
+    }
+
     pub fn is_over(&self) -> bool {
         self.remaining().is_zero()
     }

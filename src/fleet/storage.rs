@@ -143,9 +143,9 @@ impl SharedStorage for EtcdStorage {
         self.client.commit(&Txn::new().and_then(ops), &deadline).map(drop)
     }
 
-    fn checks(&self) -> Vec<(&'static str, Result<String>)> {
+    fn checks(&self, deadline: &Deadline) -> Vec<(&'static str, Result<String>)> {
         let endpoints = self.local.settings.endpoints.iter();
-        let checks = endpoints.map(|url| ("endpoint", check_endpoint(self, url)));
+        let checks = endpoints.map(|url| ("endpoint", check_endpoint(self, url, deadline)));
         checks.chain([("role", check_role(self))]).collect()
     }
 
@@ -162,10 +162,10 @@ impl SharedStorage for EtcdStorage {
 }
 
 /// Reads from one endpoint only. The read needs a majority, so it also shows that the node reaches the others.
-fn check_endpoint(etcd: &EtcdStorage, url: &EndpointUrl) -> Result<String> {
+fn check_endpoint(etcd: &EtcdStorage, url: &EndpointUrl, deadline: &Deadline) -> Result<String> {
     let settings = &etcd.local.settings;
     let alone = Settings { endpoints: vec![url.clone()], ..settings.clone() };
-    EtcdClient::new(alone).range(&etcd.local.prefix, &Deadline::after(ENDPOINT_TIMEOUT))?;
+    EtcdClient::new(alone).range(&etcd.local.prefix, &deadline.within(ENDPOINT_TIMEOUT))?;
     let security = match (url.starts_with("https://"), &settings.certificate_file) {
         (true, Some(_)) => "over TLS with a client certificate",
         (true, None) => "over TLS",

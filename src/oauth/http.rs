@@ -2,7 +2,7 @@
 //!
 //! Each request blocks its caller: the rest of the program is sequential.
 
-use crate::clock::{self, Stopwatch};
+use crate::clock::{self, Deadline, Stopwatch};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::network_error::no_response;
 use crate::oauth::proxy::Proxies;
@@ -24,7 +24,10 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server may send nothing. A response may have replaced a refresh token, so it is awaited while it arrives.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The longest request, with its response.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// The largest response body we accept, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -80,8 +83,8 @@ pub struct Http {
     local: reqwest::Client,
     /// The proxies that `client` uses.
     proxies: Proxies,
-    /// For one request, including the response body.
-    timeout: Duration,
+    /// Ends all requests.
+    deadline: Option<Deadline>,
     runtime: Option<Runtime>,
 }
 
@@ -95,9 +98,11 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Limits the time of each request.
-    pub fn limit(&mut self, longest: Duration) {
-        self.timeout = self.timeout.min(longest);
+    /// As [`Http::new`], for a caller that waits for all requests together until `deadline`.
+    pub fn within(extra_ca: Option<&Path>, deadline: &Deadline) -> Result<Self> {
+        let mut http = Self::new(extra_ca)?;
+        http.deadline = Some(*deadline);
+        Ok(http)
     }
 
     /// Creates a client that trusts the platform's certificate authorities and those in the PEM file `extra_ca`.
@@ -106,6 +111,10 @@ impl Http {
     /// # Errors
     /// `Usage` if `extra_ca` has no certificates or a proxy variable cannot be read, `Network` if HTTPS cannot be set up.
     pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
+        Self::with_silence(extra_ca, SILENCE)
+    }
+
+    fn with_silence(extra_ca: Option<&Path>, silence: Duration) -> Result<Self> {
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         check_platform_certificates()?;
@@ -115,6 +124,7 @@ impl Http {
                 .user_agent(USER_AGENT)
                 .redirect(redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(silence)
                 .dns_resolver(Resolver)
         };
         let cannot = |error: reqwest::Error| {
@@ -132,7 +142,7 @@ impl Http {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Network, "cannot start the network runtime").caused_by(error)
         })?;
-        Ok(Self { client, local, proxies, timeout: TIMEOUT, runtime: Some(runtime) })
+        Ok(Self { client, local, proxies, deadline: None, runtime: Some(runtime) })
     }
 
     /// Chooses the client for `url`. Plain http is allowed only for loopback, see [`crate::urls::is_secure`].
@@ -183,7 +193,8 @@ impl Http {
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
         let watch = Stopwatch::start();
-        let request = request.header("accept", "application/json").timeout(self.timeout);
+        let timeout = self.deadline.map_or(LONGEST, |it| it.remaining().min(LONGEST));
+        let request = request.header("accept", "application/json").timeout(timeout);
         let request = request.build().map_err(|error| self.failed(url, error))?;
         let (method, target) = (request.method().clone(), request.url().clone());
         let result = self.execute(url, request);
@@ -316,23 +327,58 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    #[test]
-    fn response_that_drips_in_times_out() {
+    /// Starts a server that sends a byte of its response every 10 ms. Returns its URL.
+    fn dripping(length: usize) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let _ = stream.read(&mut [0; 4096]).unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
             while stream.write_all(b" ").is_ok() {
                 thread::sleep(Duration::from_millis(10));
             }
         });
-        let mut http = Http::new(None).unwrap();
-        http.timeout = Duration::from_secs(1);
-        match http.get(&url) {
+        url
+    }
+
+    #[test]
+    fn response_that_drips_in_ends_at_the_deadline() {
+        let deadline = Deadline::after(Duration::from_secs(1));
+        match Http::within(None, &deadline).unwrap().get(&dripping(100_000)) {
             Err(RequestError::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn response_that_drips_in_is_awaited_for_longer_than_a_silent_server() {
+        let http = Http::with_silence(None, Duration::from_secs(2)).unwrap();
+        assert_eq!(http.get(&dripping(250)).unwrap().body.len(), 250);
+    }
+
+    #[test]
+    fn silent_server_is_not_awaited_for_long() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let http = Http::with_silence(None, Duration::from_millis(100)).unwrap();
+        match http.get(&url) {
+            Err(RequestError::NoResponse(error)) => assert_eq!(error.kind, Kind::Network),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn requests_share_one_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let deadline = Deadline::after(Duration::from_millis(300));
+        let http = Http::within(None, &deadline).unwrap();
+        assert!(matches!(http.get(&url), Err(RequestError::NoResponse(_))));
+        assert!(deadline.is_over());
+        let watch = Stopwatch::start();
+        assert!(http.get(&url).is_err());
+        assert!(watch.ms() < 300, "the second request has no time left");
     }
 }

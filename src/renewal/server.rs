@@ -36,15 +36,16 @@ pub enum IdTokenCheck {
 
 impl<'a> AuthorizationServer<'a> {
     pub fn new(profile: &'a Profile) -> Result<Self> {
-        let http = Http::new(profile.extra_ca.as_deref())?;
-        Ok(Self { profile, http, discovered: OnceCell::new() })
+        Ok(Self::with(profile, Http::new(profile.extra_ca.as_deref())?))
     }
 
-    /// As [`AuthorizationServer::new`], for a caller that waits for each request until `deadline` at the longest.
+    /// As [`AuthorizationServer::new`], for a caller that waits for all requests together until `deadline`.
     pub fn within(profile: &'a Profile, deadline: &Deadline) -> Result<Self> {
-        let mut server = Self::new(profile)?;
-        server.http.limit(deadline.remaining());
-        Ok(server)
+        Ok(Self::with(profile, Http::within(profile.extra_ca.as_deref(), deadline)?))
+    }
+
+    fn with(profile: &'a Profile, http: Http) -> Self {
+        Self { profile, http, discovered: OnceCell::new() }
     }
 
     /// Discovers the endpoints, before a request that can be sent only once.

@@ -1,5 +1,6 @@
 //! What only a login that several hosts share needs. The sole implementation is in `fleet/`.
 
+use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::pending_sign_in::PendingSignIn;
 use crate::verification::Verification;
@@ -39,7 +40,7 @@ pub trait SharedStorage {
     }
 
     /// Checks for `doctor` what only a shared storage depends on. Each result has the name of its check.
-    fn checks(&self) -> Vec<(&'static str, Result<String>)> {
+    fn checks(&self, _deadline: &Deadline) -> Vec<(&'static str, Result<String>)> {
         Vec::new()
     }
 

@@ -1,9 +1,8 @@
 //! Broken or hostile servers, and proxies that answer in their place: each response has its own error message, stores
 //! nothing and does not end a login.
 
-use crate::machine::{Machine, ada, eventually, told};
+use crate::machine::{Machine, ada, told};
 use crate::raw_server::RawServer;
-use codex_credential::clock::Deadline;
 use issuer::{Endpoint, Fault, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -240,42 +239,6 @@ fn oversized_body_and_endless_head_are_not_read_completely() {
         assert!(server.taken() < 16 << 20, "{} bytes", server.taken());
         assert_eq!(server.requests(), 1);
     }
-}
-
-#[test]
-fn slow_drip_does_not_exceed_the_callers_wait() {
-    let attack = attack!(Servers, "a response that arrives a few bytes at a time");
-    let (machine, tokens) = Machine::signed_in(-1);
-    let drip = RawServer::start(|connection| {
-        connection.send_head(1000);
-        while connection.send(" ") {
-            thread::sleep(Duration::from_millis(50));
-        }
-    });
-    let url = format!("{}/oauth/token", drip.url);
-    let soon = Deadline::after(Duration::from_secs(8));
-    let mut callers = Vec::new();
-    for _ in 0..4 {
-        attack.again();
-        let mut command = machine.std_command("get --wait 700ms --error-format json");
-        command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", &url);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        callers.push(command.spawn().unwrap());
-    }
-    for caller in callers {
-        assert_eq!(told(&caller.wait_with_output().unwrap())["kind"], "busy");
-    }
-    assert!(!soon.is_over());
-    eventually(|| drip.requests() == 1);
-    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
-}
-
-#[test]
-fn slow_response_is_awaited() {
-    let (machine, _) = Machine::signed_in(-1);
-    machine.issuer.fault(Endpoint::Refresh, Fault::SlowBody(Duration::from_millis(1500)), 1);
-    assert!(machine.issuer.is_live_access_token(&machine.token()));
-    assert_eq!(machine.issuer.counts().refreshes, 1);
 }
 
 #[test]

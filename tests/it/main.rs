@@ -71,6 +71,7 @@ mod rules;
 mod secrets;
 mod server_text;
 mod sign_in_locks;
+mod slow_server;
 mod stalled;
 mod status;
 mod storage;

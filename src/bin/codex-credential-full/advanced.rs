@@ -73,7 +73,9 @@ pub fn profile(global: &GlobalOptions, command: cli::Profile) -> Result<ExitCode
         }
         cli::Profile::Add(added) => add(global, *added)?,
         cli::Profile::Test(named) => {
-            let (text, code) = profile_test::run(&select(named.name)?).report(named.json, true);
+            let profile = select(named.name)?;
+            let report = profile_test::run(&profile, &deadline(options, CHANGE_WAIT));
+            let (text, code) = report.report(named.json, true);
             print(&text)?;
             return Ok(ExitCode::from(code));
         }

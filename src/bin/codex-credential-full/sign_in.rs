@@ -15,7 +15,7 @@ use codex_credential::ui::{self, Interactive};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long a command that changes the login waits for a renewal to finish.
+/// How long a command waits that changes the login, or checks everything.
 pub const CHANGE_WAIT: Duration = Duration::from_secs(30);
 
 pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
@@ -61,7 +61,7 @@ pub fn doctor(global: &GlobalOptions, options: &Doctor) -> Result<ExitCode> {
     if let Some(path) = &options.try_lock {
         return doctor::locks::try_lock(path).map(ExitCode::from);
     }
-    let report = doctor::run(profile(global), &variable);
+    let report = doctor::run(profile(global), &variable, &deadline(global, CHANGE_WAIT));
     let (text, code) = report.report(options.json, options.show);
     print(&text)?;
     Ok(ExitCode::from(code))

@@ -1,5 +1,6 @@
 //! Checks the way to the authorization server: proxy, an answer over HTTPS, and the clock.
 
+use crate::clock::Deadline;
 use crate::commands::doctor::report::Report;
 use crate::commands::status::wrong_clock;
 use crate::error::Error;
@@ -11,7 +12,7 @@ use crate::urls::host;
 /// A page that needs no token. Any HTTP status shows that the server answers.
 const PATH: &str = "/.well-known/openid-configuration";
 
-pub fn check(report: &mut Report, profile: &Profile) {
+pub fn check(report: &mut Report, profile: &Profile, deadline: &Deadline) {
     let Some(url) = report.value("issuer", profile.token_endpoint(&profile.client)) else { return };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
@@ -25,7 +26,7 @@ pub fn check(report: &mut Report, profile: &Profile) {
             None => format!("requests to {} use no proxy", host(&url)),
         },
     );
-    let http = Http::new(profile.extra_ca.as_deref());
+    let http = Http::within(profile.extra_ca.as_deref(), deadline);
     let Some(http) = report.value("https", http) else { return };
     match http.get(&url) {
         Ok(response) => {

@@ -1,6 +1,7 @@
 //! Checks, with two processes, that a lock in each folder of the login excludes the second one. Some network file systems
 //! grant every lock.
 
+use crate::clock::Deadline;
 use crate::commands::doctor::report::Report;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
@@ -20,13 +21,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const HINT: &str = "on a network file system, mount it with locks, or set CODEX_HOME (and XDG_STATE_HOME) to a local \
                     folder";
 
-pub fn check(report: &mut Report, profile: &Profile) {
+pub fn check(report: &mut Report, profile: &Profile, deadline: &Deadline) {
     let mut folders = profile.storage.watched();
     folders.extend(profile.watched().unwrap_or_default());
     folders.dedup();
     folders.retain(|folder| folder.is_dir());
     for folder in folders {
-        match try_folder(folder.clone()) {
+        match try_folder(folder.clone(), &deadline.within(TIMEOUT)) {
             Ok(()) => {
                 let others = shared_file_system(&folder)
                     .map(|kind| format!("; other machines on {kind} were not tried"));
@@ -62,11 +63,11 @@ fn shared_file_system(_folder: &Path) -> Option<&'static str> {
     None
 }
 
-fn try_folder(folder: PathBuf) -> Result<()> {
+fn try_folder(folder: PathBuf, deadline: &Deadline) -> Result<()> {
     let (sender, result) = mpsc::channel();
     let shown = folder.display().to_string();
     threads::spawn(move || sender.send(try_scratch_lock(&folder)))?;
-    result.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
+    result.recv_timeout(deadline.remaining()).unwrap_or_else(|_| {
         let what = format!("a lock in {shown} hangs; a file server may be unreachable");
         Err(Error::new(Kind::Storage, what).hint(HINT))
     })

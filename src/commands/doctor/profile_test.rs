@@ -1,21 +1,22 @@
 //! `profile test`: asks the issuer for its endpoints and a device code, and checks the storage.
 
+use crate::clock::Deadline;
 use crate::commands::doctor::report::Report;
 use crate::commands::doctor::storage::check_writable;
 use crate::profile::Profile;
 use crate::renewal::server::AuthorizationServer;
 use crate::values::EndpointUrl;
 
-pub fn run(profile: &Profile) -> Report {
+pub fn run(profile: &Profile, deadline: &Deadline) -> Report {
     let mut report = Report::default();
     report.ok("profile", profile.name.clone());
-    if let Some(server) = report.value("network", AuthorizationServer::new(profile)) {
+    if let Some(server) = report.value("network", AuthorizationServer::within(profile, deadline)) {
         check_server(&mut report, &server);
     }
     let hosts = profile.settings.hosts.join(" ");
     let none = "none: only requests with --profile get its tokens";
     report.ok("hosts", if hosts.is_empty() { none.into() } else { hosts });
-    check_writable(&mut report, profile);
+    check_writable(&mut report, profile, deadline);
     report
 }
 

@@ -16,7 +16,12 @@ use std::time::Duration;
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> Option<OsString>) {
+pub fn check(
+    report: &mut Report,
+    profile: &Profile,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+    deadline: &Deadline,
+) {
     match profile.storage.load() {
         Err(error) => report.fail("login", &error),
         Ok(None) => {
@@ -46,9 +51,9 @@ pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> 
             format!("there is no folder {}", dir.display()),
             hint("check CODEX_HOME; to create the folder", "codex-credential login"),
         ),
-        None => check_writable(report, profile),
+        None => check_writable(report, profile, deadline),
     }
-    for (name, found) in profile.storage.shared().checks() {
+    for (name, found) in profile.storage.shared().checks(deadline) {
         report.result(name, found);
     }
     if profile.audit > AuditLevel::Nothing {
@@ -57,7 +62,7 @@ pub fn check(report: &mut Report, profile: &Profile, variable: &dyn Fn(&str) -> 
 }
 
 /// Checks that a login could be written.
-pub fn check_writable(report: &mut Report, profile: &Profile) {
+pub fn check_writable(report: &mut Report, profile: &Profile, deadline: &Deadline) {
     let write = || -> Result<String> {
         let storage = &profile.storage;
         storage.sign_in_dir().create()?;
@@ -65,7 +70,7 @@ pub fn check_writable(report: &mut Report, profile: &Profile) {
         if storage.shared().read_only_error()?.is_some() {
             return Ok(format!("{described} can be read; this host does not write there"));
         }
-        storage.hold(&Deadline::after(LOCK_TIMEOUT))?.probe()?;
+        storage.hold(&deadline.within(LOCK_TIMEOUT))?.probe()?;
         Ok(format!("{described} can be written"))
     };
     report.result("storage", write());
