@@ -13,7 +13,7 @@ pub fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Res
     try_spawn(run).map_err(|error| {
         Error::new(Kind::Interrupted, "cannot start a thread")
             .caused_by(error)
-            .hint("this user may run no more processes: end some, or raise the limit (ulimit -u)")
+            .hint("end some processes of this user, or raise the limits of processes and memory (ulimit -u, -d)")
     })
 }
 

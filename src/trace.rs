@@ -4,6 +4,7 @@
 
 use crate::clock;
 use crate::error::Kind;
+use crate::private::{self, Access};
 use crate::stderr;
 use crate::visible::visible;
 use serde::Serialize;
@@ -142,7 +143,8 @@ pub fn resume() {
 /// # Errors
 /// If `file` cannot be opened. Tracing to stderr starts regardless.
 pub fn start(verbose: bool, file: Option<&Path>) -> io::Result<()> {
-    let opened = file.map(open).transpose();
+    // A pipe drops what does not fit.
+    let opened = file.map(|file| private::open(file, Access::Output)).transpose();
     let (file, result) = match opened {
         Ok(file) => (file, Ok(())),
         Err(error) => (None, Err(error)),
@@ -152,29 +154,6 @@ pub fn start(verbose: bool, file: Option<&Path>) -> io::Result<()> {
         let _ = OUTPUTS.set(Outputs { stderr: verbose, file });
     }
     result
-}
-
-/// Opens the file, or creates it, readable only by its owner. A pipe drops what does not fit.
-///
-/// # Errors
-/// If it is a pipe that nobody reads.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        options.mode(0o600).custom_flags(flags.bits().cast_signed());
-    }
-    options.open(path).map_err(|error| {
-        #[cfg(unix)]
-        if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) {
-            return io::Error::other("no process reads this pipe");
-        }
-        error
-    })
 }
 
 /// Whether this process traces to stderr.

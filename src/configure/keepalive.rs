@@ -4,9 +4,9 @@
 use crate::configure::context::Context;
 use crate::configure::program::one_line;
 use crate::error::{Error, Kind, Result};
+use crate::private;
 use crate::quote::{crontab, systemd, systemd_argument, xml};
 use crate::storage::files::{folder_of, remove, replace};
-use crate::storage::private;
 use crate::ui;
 use std::io::{Write, stdout};
 use std::path::PathBuf;

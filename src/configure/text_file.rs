@@ -1,8 +1,8 @@
 //! A configuration file of another tool: read whole, shown as a difference, replaced whole.
 
 use crate::error::{Error, IoResultExt, Kind, Result};
+use crate::private;
 use crate::storage::files::{follow_links, read, replace_and_open};
-use crate::storage::private;
 use crate::ui;
 use std::fs;
 use std::path::{Path, PathBuf};

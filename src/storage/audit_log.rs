@@ -3,9 +3,9 @@
 
 use crate::error::{Error, IoResultExt, Result};
 use crate::folders::Folders;
+use crate::private::{self, Access};
 use crate::storage::files::{folder_of, read_own};
 use crate::storage::lock::Lock;
-use crate::storage::private::{self, Access};
 use serde::Deserialize;
 use std::fs;
 use std::io::Write;

@@ -7,6 +7,7 @@
 use crate::clock::Deadline;
 use crate::error::{Kind, Result};
 use crate::login::{Login, significant_skew};
+use crate::private;
 use crate::storage::auth_json::{self, AuthJson};
 use crate::storage::codex_home::{CodexHome, malformed};
 use crate::storage::files::{Bytes, folder_of};
@@ -14,7 +15,6 @@ use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
-use crate::storage::private;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
 use std::path::PathBuf;

@@ -4,9 +4,9 @@
 #[cfg(target_os = "linux")]
 use crate::error::{Error, Kind};
 use crate::error::{IoResultExt, Result};
+use crate::private::{self, Access};
 pub use crate::read_file::{Bytes, MAX_LENGTH};
 use crate::read_file::{open, read_open};
-use crate::storage::private::{self, Access};
 #[cfg(unix)]
 use std::fs::Metadata;
 use std::fs::{self, File, Permissions};

@@ -11,11 +11,11 @@
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
+use crate::private;
 use crate::storage::files::{self, sweep_temporary_files};
 use crate::storage::keyring::Item;
 use crate::storage::location::Location;
 use crate::storage::lock::Lock;
-use crate::storage::private;
 use crate::tokens::{Fingerprint, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -7,10 +7,10 @@
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::folders::Folders;
+use crate::private;
 use crate::storage::files::Bytes;
 use crate::storage::journal::RequestKind;
 use crate::storage::lock::Lock;
-use crate::storage::private;
 use crate::threads;
 use crate::tokens::Fingerprint;
 use std::fmt;

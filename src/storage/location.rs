@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::error::{IoResultExt, Result};
+use crate::private;
 use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
 use crate::storage::journal::RequestKind;
 use crate::storage::keyring::Item;
-use crate::storage::private;
 use crate::storage::seal::Seal;
 use std::fmt;
 use std::fs;

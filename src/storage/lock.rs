@@ -3,7 +3,7 @@
 
 use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::storage::private::{self, Access};
+use crate::private::{self, Access};
 use crate::threads;
 use crate::trace::{self, Event};
 use fs4::{FileExt, TryLockError};

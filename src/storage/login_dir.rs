@@ -8,8 +8,8 @@ use crate::account::Account;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::pending_sign_in::PendingSignIn;
+use crate::private;
 use crate::storage::lock::Lock;
-use crate::storage::private;
 use crate::storage::records::{Failure, InvalidToken, Record, Refusals, Rejected, SignedIn};
 use crate::tokens::{Fingerprint, Secret};
 use serde::Serialize;
@@ -114,11 +114,15 @@ impl LoginDir {
         self.record("rejected")
     }
 
+    pub fn refused_store(&self) -> Record<Rejected> {
+        self.record("refused-store")
+    }
+
     /// Whether a caller has reported `access_token` as rejected by a resource server.
     pub fn has_rejected(&self, access_token: &Secret<String>) -> bool {
         // A record that cannot be read, such as that of another user, must not keep a good token back.
         let rejected = self.rejected().load().ok().flatten();
-        rejected.is_some_and(|rejected| rejected.access_token == access_token.fingerprint())
+        rejected.is_some_and(|rejected| rejected.token == access_token.fingerprint())
     }
 
     pub fn skew(&self) -> Record<i64> {

@@ -15,7 +15,6 @@ mod local_write;
 pub mod location;
 pub mod lock;
 pub mod login_dir;
-pub mod private;
 pub mod records;
 pub mod seal;
 pub mod shared;

@@ -1,6 +1,7 @@
 //! Small JSON files in a login directory or a sign-in directory. Each is replaced whole and read without a lock.
 
 use crate::account::Account;
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::storage::files::{read_own, remove, replace};
 use crate::tokens::Fingerprint;
@@ -8,6 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use std::path::PathBuf;
+
+/// In seconds.
+const DAY: i64 = 24 * 3600;
 
 pub struct Record<T> {
     path: PathBuf,
@@ -69,18 +73,34 @@ pub struct Refusals {
     pub count: u32,
 }
 
-/// The access token that a resource server rejected last.
+/// The access token that a resource server rejected last, or the refresh token of the last `store` that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    pub access_token: Fingerprint,
+    pub token: Fingerprint,
     /// Seconds since the epoch.
     pub at: i64,
     /// Rejections, each within a day of the one before.
     pub count: u32,
 }
 
+impl Record<Rejected> {
+    /// Returns the last rejection. A clock that was set back forgets what it has seen.
+    pub fn last(&self) -> Result<Option<Rejected>> {
+        let now = clock::now();
+        Ok(self.load()?.filter(|last| (0..=now).contains(&last.at)))
+    }
+
+    /// Records that `token` was rejected after `last`.
+    pub fn count(&self, last: Option<&Rejected>, token: Fingerprint) -> Result<()> {
+        let at = clock::now();
+        let last = last.filter(|last| at - last.at < DAY);
+        let count = last.map_or(1, |last| last.count.saturating_add(1));
+        self.save(&Rejected { token, at, count })
+    }
+}
+
 impl Rejected {
-    /// Returns when another rejection costs another renewal, in seconds since the epoch: half a minute later, and twice as
+    /// Returns when another rejection costs another request, in seconds since the epoch: half a minute later, and twice as
     /// long after each further rejection, up to an hour.
     pub fn next_at(&self) -> i64 {
         self.at + (30 << self.count.saturating_sub(1).min(7)).min(3600)

@@ -52,6 +52,38 @@ fn assert_no_abort(output: &Output, what: &str) {
     assert!(output.status.success() || !text.is_empty() || !output.stdout.is_empty(), "{what}");
 }
 
+/// Runs a command with limits of stack or memory in KB, as `ulimit` sets them.
+fn with_ulimit(machine: &Machine, line: &str, limit: &str) -> Output {
+    let command = machine.std_command(line);
+    let script = format!("ulimit {limit} || exit; exec \"$0\" {line}");
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &script]).arg(command.get_program()).env_clear();
+    for (name, value) in command.get_envs() {
+        limited.env(name, value.unwrap());
+    }
+    limited.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn little_stack_or_memory_is_raised_or_is_exit_code_1() {
+    let lines = ["token --wait 20s", "get --error-format json --wait 20s", "status --json"];
+    for limit in ["-s 64", "-s 100", "-s 256", "-s 511", "-d 2000", "-d 2600", "-d 12000"] {
+        for line in lines {
+            let (machine, tokens) = Machine::signed_in(-1);
+            let output = with_ulimit(&machine, line, limit);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{line} with {limit}: {text}");
+            assert!(text.contains("KB are needed"), "{line} with {limit}: {text}");
+            assert_eq!(text.starts_with('{'), line.contains("json --wait"), "{text}");
+            assert_eq!(machine.auth_json()["tokens"]["refresh_token"], tokens.refresh_token);
+            // The user's own limit is lower than it has to be.
+            let output = with_ulimit(&machine, line, &format!("-S {limit}"));
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{line} with -S {limit}: {text}");
+        }
+    }
+}
+
 /// All trials are in one test, because the limit counts all processes of the user.
 #[test]
 fn refused_thread_or_process_is_exit_code_1_and_loses_no_login() {

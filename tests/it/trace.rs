@@ -136,3 +136,50 @@ fn lock_holder_and_back_off_are_traced() {
     assert!(kinds.iter().all(|kind| *kind == "server") && !kinds.is_empty());
     assert!(traced.iter().any(|event| event["status"] == 503));
 }
+
+#[test]
+fn trace_is_written_to_files_pipes_and_character_devices_only() {
+    let refused: &[(&str, &str, &str)] = &[
+        ("ln -s victim trace", "trace", "it is a symbolic link"),
+        ("ln -s missing trace", "trace", "it is a symbolic link"),
+        ("ln -s /dev/stderr trace", "trace", "it is a symbolic link"),
+        ("ln victim trace", "trace", "it has a second name"),
+        ("mkdir trace", "trace", "it is not a regular file"),
+        ("mkfifo trace", "trace", "no process reads this pipe"),
+        ("true", "/dev/tty", "this process has no such device, or no terminal"),
+    ];
+    for (prepare, trace, why) in refused {
+        let mut machine = tracing(864_000);
+        fs::write(machine.path("victim"), "").unwrap();
+        let mut shell = std::process::Command::new("sh");
+        assert!(
+            shell
+                .args(["-c", prepare])
+                .current_dir(machine.codex_home())
+                .status()
+                .unwrap()
+                .success()
+        );
+        machine.set("CODEX_CREDENTIAL_TRACE", machine.path(trace).to_str().unwrap());
+        // Without a controlling terminal.
+        let command = machine.std_command("token");
+        let mut detached = std::process::Command::new("setsid");
+        detached.args(["--wait".as_ref(), command.get_program(), "token".as_ref()]).env_clear();
+        detached.envs(command.get_envs().map(|(name, value)| (name, value.unwrap())));
+        let output = detached.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{prepare}: {said}");
+        assert_eq!(said.matches(why).count(), 1, "{prepare}: {said}");
+        assert_eq!(fs::read(machine.path("victim")).unwrap(), b"", "{prepare}");
+        assert!(!machine.path("missing").exists());
+    }
+    for device in ["/dev/stderr", "/dev/fd/2", "/dev/null"] {
+        let mut machine = tracing(864_000);
+        machine.set("CODEX_CREDENTIAL_TRACE", device);
+        let output = machine.command("token").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{device}: {said}");
+        assert_eq!(said.is_empty(), device == "/dev/null", "{said}");
+        assert!(said.lines().all(|line| line.starts_with("{\"at\":")), "{said}");
+    }
+}

@@ -14,6 +14,7 @@ use codex_credential::cli::{Cli, Fleet, GlobalOptions, Operation};
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::folders::absolute;
 use codex_credential::hardening;
+use codex_credential::limits;
 use codex_credential::renewal::process;
 use codex_credential::trace;
 use codex_credential::ui::{self, ErrorFormat};
@@ -29,6 +30,9 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 fn main() -> ExitCode {
     hardening::protect_process();
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Err(error) = limits::raise() {
+        return show(ErrorFormat::named_in(arguments.into_iter()), &error);
+    }
     if let Some(arguments) = docker::arguments(&arguments) {
         return start_trace(false, true)
             .map_or_else(|error| show(ErrorFormat::Text, &error), |()| docker::run(arguments));

@@ -12,38 +12,50 @@ pub enum Access {
     /// For a lock: some network file systems lock only files that are open for writing.
     Lock,
     Append,
+    /// Appends to a file that the user names, which may be a FIFO with a reader or a character device.
+    Output,
 }
 
-/// Opens a file of our own. [`Access::Lock`] and [`Access::Append`] create it with mode 0600, and make it private again
-/// where others can open it: a reader could hold the lock.
+/// Opens a file of our own. All but [`Access::Read`] create it with mode 0600, and make it private again where others can
+/// open it: a reader could hold the lock.
 ///
 /// # Errors
-/// For a link and for everything that is no regular file; for appending, also for a file with a second name.
+/// For a link and for what is not a regular file, with the exceptions of [`Access::Output`]; for appending, also for a file
+/// with a second name.
 pub fn open(path: &Path, access: Access) -> io::Result<File> {
     let mut options = File::options();
     match access {
         Access::Read => options.read(true),
         Access::Lock => options.read(true).write(true).create(true),
-        Access::Append => options.append(true).create(true),
+        Access::Append | Access::Output => options.append(true).create(true),
     };
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        // The system's own links, such as /dev/stderr.
+        let is_in_dev =
+            ["/dev", "/dev/fd"].map(Path::new).iter().any(|folder| path.parent() == Some(folder));
+        if access == Access::Output && is_in_dev {
+            flags -= OFlags::NOFOLLOW;
+        }
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
     if access != Access::Read && !path.exists() {
         check_folder(path)?;
     }
-    let file = options.open(path).map_err(|error| explained(path, error))?;
+    let file = options.open(path).map_err(|error| explained(path, access, error))?;
     let metadata = file.metadata()?;
+    if access == Access::Output && is_pipe_or_device(&metadata) {
+        return Ok(file);
+    }
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     // A hard link may lead to a file elsewhere. Backups make hard links as well, so a lock file may have one.
     let is_linked = has_second_name(&metadata);
-    if is_linked && access == Access::Append {
+    if is_linked && matches!(access, Access::Append | Access::Output) {
         return Err(io::Error::other("it has a second name (a hard link)"));
     }
     if !is_linked && access != Access::Read {
@@ -62,13 +74,44 @@ fn has_second_name(_metadata: &Metadata) -> bool {
     false
 }
 
-/// The system's own words for a link are "too many levels of symbolic links".
-fn explained(path: &Path, error: io::Error) -> io::Error {
+#[cfg(unix)]
+fn is_pipe_or_device(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    kind.is_fifo() || kind.is_char_device()
+}
+
+#[cfg(not(unix))]
+fn is_pipe_or_device(_metadata: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn unavailable(metadata: &Metadata, error: io::Error) -> io::Error {
+    use std::os::unix::fs::FileTypeExt;
+    match error.raw_os_error() {
+        Some(number) if number != rustix::io::Errno::NXIO.raw_os_error() => error,
+        _ if metadata.file_type().is_fifo() => io::Error::other("no process reads this pipe"),
+        _ => io::Error::other("this process has no such device, or no terminal"),
+    }
+}
+
+#[cfg(not(unix))]
+fn unavailable(_metadata: &Metadata, error: io::Error) -> io::Error {
+    error
+}
+
+/// The system's own words for a link are "too many levels of symbolic links", and "no such device" for a pipe that no process
+/// reads.
+fn explained(path: &Path, access: Access, error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::NotFound {
         return error;
     }
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => io::Error::other("it is a symbolic link"),
+        Ok(metadata) if access == Access::Output && is_pipe_or_device(&metadata) => {
+            unavailable(&metadata, error)
+        }
         Ok(metadata) if !metadata.is_file() => io::Error::other("it is not a regular file"),
         _ => error,
     }
