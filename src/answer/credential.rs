@@ -37,7 +37,7 @@ pub struct Credential {
     pub authtype_capable: bool,
     /// Whether `capability[]=state` was sent.
     pub state_capable: bool,
-    /// How many attributes other than capabilities were sent, known or not.
+    /// How many attributes were sent, known or not.
     pub attributes: usize,
     /// How many unknown attributes were sent.
     pub unknown_attributes: usize,
@@ -71,7 +71,7 @@ impl Credential {
             }
             let (key, value) = split(text).map_err(bad)?;
             let is_known = credential.set(key, value).map_err(bad)?;
-            credential.attributes += usize::from(key != b"capability[]");
+            credential.attributes += 1;
             credential.unknown_attributes += usize::from(!is_known);
             if !is_known && unknown.is_none() {
                 unknown =
@@ -266,8 +266,14 @@ mod tests {
     #[test]
     fn only_an_empty_request_or_capabilities_name_nothing() {
         assert!(!read("").names_something());
-        assert!(!read("capability[]=authtype\ncapability[]=state\n").names_something());
-        for input in ["host=\n", "path=a\n", "ephemeral=1\n", "protocol=https\nHost=a\n"] {
+        for input in [
+            "capability[]=authtype\ncapability[]=state\n",
+            "capability[]=\n",
+            "host=\n",
+            "path=a\n",
+            "ephemeral=1\n",
+            "protocol=https\nHost=a\n",
+        ] {
             assert!(read(input).names_something(), "{input:?}");
         }
         let message = read_error("capability[]=state\nHost=a\n");

@@ -8,12 +8,8 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
-use crate::storage::records::Rejected;
 use crate::tokens::Fingerprint;
 use crate::ui::{self, time_left};
-
-/// In seconds.
-const DAY: i64 = 24 * 3600;
 
 /// Erases what `request` names. With a token, rejects the stored token if it is the same one, and the next `get` renews
 /// the login. Without a token, removes the login. A request without a host erases nothing.
@@ -43,7 +39,9 @@ pub fn erase(
         // A misspelled password must not remove the login.
         None if request.unknown_attributes > 0 => {
             let what = "the request has no password, but an unknown attribute; nothing was removed";
-            Err(Error::new(Kind::BadInput, what))
+            Err(Error::new(Kind::BadInput, what).hint(
+                "to reject a token, send it as password= or credential=; to remove the login, run: codex-credential erase",
+            ))
         }
         None => remove(profile, &login, &matches, deadline),
     }
@@ -76,11 +74,8 @@ pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<(
     let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };
     login_dir.create()?;
     let now = clock::now();
-    // A clock that was set back forgets what it has seen.
-    let last = login_dir.rejected().load()?.filter(|last| (0..=now).contains(&last.at));
-    if let Some(last) =
-        last.as_ref().filter(|last| last.access_token != *token && now < last.next_at())
-    {
+    let last = login_dir.rejected().last()?;
+    if let Some(last) = last.as_ref().filter(|last| last.token != *token && now < last.next_at()) {
         let left = time_left(last.next_at() - now);
         ui::say("the server rejects new tokens too, so the token is kept");
         ui::line(&format!(
@@ -89,9 +84,7 @@ pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<(
         ));
         return Ok(());
     }
-    let count =
-        last.filter(|last| now - last.at < DAY).map_or(1, |last| last.count.saturating_add(1));
-    login_dir.rejected().save(&Rejected { access_token: token.clone(), at: now, count })?;
+    login_dir.rejected().count(last.as_ref(), token.clone())?;
     audit::note(profile, Action::Rejection, Some(login), None);
     Ok(())
 }

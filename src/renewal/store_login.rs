@@ -48,6 +48,15 @@ pub fn store_login(
     {
         return Ok(());
     }
+    // Each request that a forged token causes also takes the place of a used one in `spent-tokens`.
+    let last = login_dir.refused_store().last()?;
+    if last.as_ref().is_some_and(|last| clock::now() < last.next_at()) {
+        ignored("another login was not kept a moment ago");
+        return Ok(());
+    }
+    // An error must not keep the journal.
+    let count =
+        || drop(login_dir.refused_store().count(last.as_ref(), refresh_token.fingerprint()));
     let server = AuthorizationServer::within(profile, deadline)?;
     server.prepare()?;
     let intent = Intent {
@@ -67,6 +76,7 @@ pub fn store_login(
                 InvalidToken::record_used(&login_dir, refresh_token);
             }
             ignored("the issuer did not accept its refresh token");
+            count();
             hold.close_request(None)?;
             return journal.clear();
         }
@@ -83,6 +93,7 @@ pub fn store_login(
         Err(ValidationError::NotNow(error)) => return Err(error),
         Err(ValidationError::Ended(error)) => {
             ignored(&error.text());
+            count();
             hold.close_request(None)?;
         }
     }

@@ -102,9 +102,11 @@ fn login_that_is_not_the_signed_in_accounts_is_ignored() {
     machine.command("store").write_stdin(login(&other)).assert().success().stderr(is_empty());
     assert_eq!(machine.auth_json(), before);
     assert_eq!(machine.issuer.counts().revocations, 1, "the tokens that nobody keeps are revoked");
+    forget_refused_store(&machine);
     let unknown = format!("{}oauth_refresh_token=made-up\n", request_with("made-up"));
     machine.command("store").write_stdin(unknown).assert().success().stderr(is_empty());
     assert_eq!(machine.auth_json(), before);
+    forget_refused_store(&machine);
     machine.issuer.fault(Endpoint::Refresh, issuer::Fault::status(503, ""), 1);
     let new = machine.issuer.grant(&ada(), 7200);
     machine.command("store").write_stdin(login(&new)).assert().success().stderr(is_empty());
@@ -112,6 +114,58 @@ fn login_that_is_not_the_signed_in_accounts_is_ignored() {
     // Nothing of it disturbs the next renewal.
     machine.refuse(before["tokens"]["access_token"].as_str().unwrap());
     machine.token();
+}
+
+/// Lets the next `store` send a request, as if the last refused one were long ago.
+fn forget_refused_store(machine: &Machine) {
+    std::fs::remove_file(machine.own("refused-store")).unwrap();
+}
+
+/// Moves the last refused `store` half a minute into the past.
+fn pass_half_a_minute(machine: &Machine) {
+    let path = machine.own("refused-store");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    record["at"] = (record["at"].as_i64().unwrap() - 31).into();
+    std::fs::write(&path, record.to_string()).unwrap();
+}
+
+#[test]
+fn forged_refresh_tokens_cost_one_request_until_a_growing_pause_is_over() {
+    let store = |machine: &Machine, input: String| {
+        machine.command("store").write_stdin(input).assert().success().stderr(is_empty());
+    };
+    let with = |token: &str| format!("{}oauth_refresh_token={token}\n", request_with("forged"));
+    let unavailable = issuer::Fault::status(503, "");
+    for (is_other, fault) in [(false, None), (true, None), (false, Some(unavailable))] {
+        let (machine, stored) = Machine::signed_in(3600);
+        let other = || login(&machine.issuer.grant(&Issuer::accounts()[2], 7200));
+        let requests = || {
+            let log = machine.issuer.log();
+            log.iter().filter(|entry| entry.path == "/oauth/token").count()
+        };
+        if let Some(fault) = fault {
+            machine.issuer.fault(Endpoint::Refresh, fault, 1);
+        }
+        store(&machine, if is_other { other() } else { with("first") });
+        let new = machine.issuer.grant(&ada(), 7200);
+        for n in 0..5 {
+            for input in [with(&format!("forged-{n}")), other(), login(&new)] {
+                store(&machine, input);
+            }
+        }
+        assert_eq!(requests(), 1);
+        assert_eq!(machine.auth_json()["tokens"]["refresh_token"], stored.refresh_token);
+        pass_half_a_minute(&machine);
+        store(&machine, with("second"));
+        pass_half_a_minute(&machine);
+        store(&machine, login(&new));
+        assert_eq!(requests(), 2, "the second pause is longer");
+        pass_half_a_minute(&machine);
+        store(&machine, login(&new));
+        assert_eq!(machine.issuer.times_sent(&new.refresh_token), 1);
+        assert_ne!(machine.auth_json()["tokens"]["refresh_token"], stored.refresh_token);
+    }
 }
 
 #[test]
