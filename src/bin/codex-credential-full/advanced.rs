@@ -74,7 +74,7 @@ pub fn profile(global: &GlobalOptions, command: cli::Profile) -> Result<ExitCode
         cli::Profile::Add(added) => add(global, *added)?,
         cli::Profile::Test(named) => {
             let profile = select(named.name)?;
-            let report = profile_test::run(&profile, &deadline(options, CHANGE_WAIT));
+            let report = profile_test::run(&profile, &deadline(global, CHANGE_WAIT));
             let (text, code) = report.report(named.json, true);
             print(&text)?;
             return Ok(ExitCode::from(code));
