@@ -101,9 +101,9 @@ pub fn exchange(
         ("redirect_uri", &redirect_uri),
         ("code_verifier", code.code_verifier.expose()),
     ];
-    TokenOutcome::of(http.post_form(&url, &form, None), &url, |response| {
-        (400..500).contains(&response.status) && response.status != 429
-    })
+    let is_final =
+        |response: &Response| (400..500).contains(&response.status) && response.status != 429;
+    TokenOutcome::of(http.post_form(&url, &form, None), is_final, |response| response.error(&url))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::account::AccountRules;
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
+use crate::oauth::error_code::Meaning;
 use crate::oauth::http::Response;
 use crate::oauth::response::number;
 use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn, SignInRequest};
@@ -109,9 +110,9 @@ pub enum PollResponse {
 impl PollResponse {
     /// Returns what an error response means in both dialects, if it means the same in both.
     pub(super) fn of_error(response: &Response) -> Option<Self> {
-        match (response.status, response.error_code().as_deref()) {
-            (_, Some("access_denied" | "authorization_declined")) => Some(Self::Failed(denied())),
-            (_, Some("expired_token" | "code_expired")) => Some(Self::Failed(expired())),
+        match (response.status, response.error_code().map(|code| Meaning::of(&code))) {
+            (_, Some(Meaning::Denied)) => Some(Self::Failed(denied())),
+            (_, Some(Meaning::CodeExpired)) => Some(Self::Failed(expired())),
             (429, _) => Some(Self::TooManyRequests(response.retry_after)),
             (300..400 | 500.., _) => Some(Self::Unavailable),
             _ => (!response.is_from_endpoint()).then_some(Self::Unavailable),

@@ -42,6 +42,8 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// Seconds that the server's clock is ahead of this machine's, from `Date`.
     pub date_skew: Option<i64>,
+    /// The secrets that the request had, which the server may repeat in an error.
+    pub sent: Vec<Secret<String>>,
     /// Whether Cloudflare answered with a bot check (`cf-mitigated`).
     pub is_challenge: bool,
 }
@@ -153,7 +155,8 @@ impl Http {
     pub fn post_json(&self, url: &str, fields: &[Field]) -> Result<Response, RequestError> {
         let body: BTreeMap<_, _> = fields.iter().copied().collect();
         let request = self.client(url).post(url).header("content-type", "application/json");
-        self.send(url, request.body(Bytes::from_owner(to_json(&body))))
+        let response = self.send(url, request.body(Bytes::from_owner(to_json(&body))))?;
+        Ok(Response { sent: secrets(fields).collect(), ..response })
     }
 
     /// Posts a form, with the client's id and secret in the header if `basic_auth` has them (RFC 6749 §2.3.1).
@@ -175,7 +178,9 @@ impl Http {
             let secret = Secret::new(encoded(secret.expose()));
             request = request.basic_auth(encoded(client_id), Some(secret.expose()));
         }
-        self.send(url, request)
+        let secret = basic_auth.map(|(_, secret)| secret.clone());
+        let response = self.send(url, request)?;
+        Ok(Response { sent: secrets(fields).chain(secret).collect(), ..response })
     }
 
     pub fn get(&self, url: &str) -> Result<Response, RequestError> {
@@ -252,6 +257,22 @@ impl Resolve for Resolver {
             Ok(addresses.await??)
         })
     }
+}
+
+/// The parameters of our requests that are secrets.
+const SECRETS: [&str; 7] = [
+    "client_secret",
+    "code",
+    "code_verifier",
+    "device_auth_id",
+    "device_code",
+    "refresh_token",
+    "token",
+];
+
+fn secrets<'a>(fields: &'a [Field<'a>]) -> impl Iterator<Item = Secret<String>> {
+    let secrets = fields.iter().filter(|(name, _)| SECRETS.contains(name));
+    secrets.map(|(_, value)| Secret::from(*value))
 }
 
 async fn body(

@@ -7,6 +7,7 @@
 pub mod codex;
 pub mod device;
 pub mod discovery;
+mod error_code;
 pub mod http;
 pub mod id_token;
 pub mod network_error;

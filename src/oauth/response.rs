@@ -4,16 +4,35 @@ use crate::account::Claims;
 use crate::clock;
 use crate::error::{Error, Kind};
 use crate::login::FURTHEST_BEHIND;
+use crate::oauth::error_code::Meaning;
 use crate::oauth::http::Response;
 use crate::tokens::{Secret, TokenResponse, is_valid_token, wipe};
 use crate::urls::host;
 use crate::visible::visible;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 impl Response {
+    /// Whether the status is 2xx and the body does not say otherwise: GitHub sends errors with status 200.
     pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.status) && !self.is_error_with_success_status()
+    }
+
+    /// Whether the body has an error code and nothing that was asked for. Reads no secret.
+    fn is_error_with_success_status(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Members {
+            error: Option<Value>,
+            access_token: Option<IgnoredAny>,
+            refresh_token: Option<IgnoredAny>,
+            device_code: Option<IgnoredAny>,
+        }
+        serde_json::from_slice::<Members>(&self.body).is_ok_and(|members| {
+            let wanted = [&members.access_token, &members.refresh_token, &members.device_code];
+            let code = members.error.as_ref().and_then(|it| it.as_str().or(it["code"].as_str()));
+            code.is_some_and(|code| !code.is_empty()) && wanted.iter().all(|it| it.is_none())
+        })
     }
 
     pub fn json(&self) -> Option<Value> {
@@ -29,7 +48,7 @@ impl Response {
     fn error_message(&self) -> Option<String> {
         let places =
             ["/error_description", "/error/message", "/detail/message", "/message", "/detail"];
-        self.first_text(&places).map(|text| without_secrets(&text))
+        self.first_text(&places).map(|text| self.without_secrets(&text))
     }
 
     fn first_text(&self, pointers: &[&str]) -> Option<String> {
@@ -38,14 +57,23 @@ impl Response {
         texts.map(str::trim).find(|text| !text.is_empty()).map(str::to_owned)
     }
 
-    /// Removes `secret`, which the server may repeat in an error.
-    pub fn without(mut self, secret: &Secret<String>) -> Self {
-        let secret = secret.expose();
-        if !secret.is_empty() && !self.is_success() {
-            let text = Zeroizing::new(String::from_utf8_lossy(&self.body).into_owned());
-            self.body = Zeroizing::new(text.replace(secret, "...").into_bytes());
+    /// Returns ` (text)` with the server's message, if it says more than the code.
+    pub fn description(&self) -> String {
+        let message =
+            self.error_message().filter(|message| self.error_code().as_ref() != Some(message));
+        message.map(|message| format!(" ({message})")).unwrap_or_default()
+    }
+
+    /// Returns at most 200 characters of a server's text, without what we sent and without words of more than 40 characters:
+    /// the server may repeat a secret.
+    fn without_secrets(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        // A shorter value may be a part of a common word.
+        for secret in self.sent.iter().filter(|secret| secret.expose().len() >= 4) {
+            text = text.replace(secret.expose(), "...");
         }
-        self
+        let words = text.split_whitespace().map(|word| if word.len() > 40 { "..." } else { word });
+        printable(&words.collect::<Vec<_>>().join(" "))
     }
 
     /// Returns the tokens of a successful response (RFC 6749 §5.1), or `None` if it has no access or refresh token.
@@ -106,10 +134,8 @@ impl Response {
 
     /// Whether the server says that the same request can succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self.error_code().as_deref(),
-            Some("temporarily_unavailable" | "server_error" | "slow_down")
-        )
+        let meaning = self.error_code().map(|code| Meaning::of(&code));
+        matches!(meaning, Some(Meaning::Temporary | Meaning::SlowDown))
     }
 
     /// Whether the server does not have the endpoint, or does not answer this client there, and will not later (4xx).
@@ -140,9 +166,8 @@ impl Response {
             (300..400, _) => error(format!("{host} redirects to another address ({status})"))
                 .hint("tokens are not sent to other addresses; check for a proxy or a sign-in page of this network"),
             (_, Some(code)) => {
-                let message = self.error_message().filter(|message| *message != code);
-                let message = message.map(|message| format!(" ({message})")).unwrap_or_default();
-                error(format!("{host} answered {status}: {}{message}", without_secrets(&code)))
+                let code = self.without_secrets(&code);
+                error(format!("{host} answered {status}: {code}{}", self.description()))
             }
             (_, None) if let Some(message) = self.error_message() => {
                 error(format!("{host} answered {status}: {message}"))
@@ -183,12 +208,6 @@ pub(super) fn number(value: &Value) -> Option<u64> {
 /// Returns at most 200 characters of a server's text, safe on a terminal.
 pub(super) fn printable(text: &str) -> String {
     visible(text).chars().take(200).collect()
-}
-
-/// Like [`printable`], without words of more than 40 characters: a server may repeat a token that we sent.
-pub(super) fn without_secrets(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| if word.len() > 40 { "..." } else { word });
-    printable(&words.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -260,16 +279,34 @@ mod tests {
     #[test]
     fn secret_that_the_server_repeats_is_removed_from_an_error() {
         let body = r#"{"error":"x","message":"unknown token 'rt_1'"}"#;
-        let response = response(body).without(&"rt_1".into());
+        let response = Response { sent: vec!["rt_1".into()], ..response(body) };
         let text = response.error("https://a.example/token").text();
         assert_eq!(text, "a.example answered 400: x (unknown token '...')");
     }
 
     #[test]
     fn text_of_a_server_is_shown_without_secrets_and_with_visible_control_characters() {
+        let sent = vec![Secret::from("short-secret"), Secret::from("is")];
+        let response = Response { sent, ..response("{}") };
         let token = "rt_0123456789012345678901234567890123456789";
-        let text = format!("the token {token} is used");
-        assert_eq!(without_secrets(&text), "the token ... is used");
-        assert_eq!(without_secrets("a\u{1b}[2J\u{202e}b\nc"), r"a\u{1b}[2J\u{202e}b c");
+        let text = format!("the token {token} of 'short-secret' is used");
+        assert_eq!(response.without_secrets(&text), "the token ... of '...' is used");
+        assert_eq!(response.without_secrets("a\u{1b}[2J\u{202e}b\nc"), r"a\u{1b}[2J\u{202e}b c");
+    }
+
+    #[test]
+    fn error_with_a_success_status_is_no_success() {
+        for (body, is_success) in [
+            (r#"{"error":"authorization_pending","interval":5}"#, false),
+            (r#"{"error":{"code":"x"}}"#, false),
+            (r#"{"error":"x","access_token":"a"}"#, true),
+            (r#"{"error":"","scope":""}"#, true),
+            (r#"{"error":null}"#, true),
+            (r#"{"code":"x"}"#, true),
+            ("", true),
+            ("<html>", true),
+        ] {
+            assert_eq!(Response::of(200, body).is_success(), is_success, "{body}");
+        }
     }
 }

@@ -81,8 +81,7 @@ impl Server<'_> {
             None => codex::is_invalid_refresh_token,
             Some(_) => standard::is_invalid_grant,
         };
-        let response = self.post(url, &fields).map(|response| response.without(refresh_token));
-        TokenOutcome::of(response, url, is_final)
+        TokenOutcome::of(self.post(url, &fields), is_final, |response| self.error(response, url))
     }
 
     /// Revokes a token (RFC 7009) and returns the host that confirmed it.
@@ -101,7 +100,7 @@ impl Server<'_> {
     fn error(&self, response: &Response, url: &str) -> Error {
         match self.standard {
             None => response.error(url),
-            Some(_) => standard::request_error(response, url),
+            Some(_) => standard::error(response, url),
         }
     }
 
@@ -143,7 +142,7 @@ impl Server<'_> {
         }
         Err(match self.standard {
             None => codex::start_error(&response, url),
-            Some(_) => standard::request_error(&response, url),
+            Some(_) => standard::device_error(&response, url),
         })
     }
 

@@ -2,15 +2,22 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::oauth::device::{Approval, PollResponse, lost};
+use crate::oauth::error_code::Meaning;
 use crate::oauth::http::{RequestError, Response};
 use crate::urls::host;
+use std::time::Duration;
 
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+fn meaning(response: &Response) -> Option<Meaning> {
+    response.error_code().map(|code| Meaning::of(&code))
+}
+
 /// Whether a response to a refresh request refuses the refresh token for good (RFC 6749 §5.2).
 pub(super) fn is_invalid_grant(response: &Response) -> bool {
-    (400..500).contains(&response.status)
-        && response.error_code().as_deref() == Some("invalid_grant")
+    // Servers that send errors with status 200 include this one.
+    matches!(response.status, 200..300 | 400..500)
+        && matches!(meaning(response), Some(Meaning::InvalidGrant | Meaning::CodeExpired))
 }
 
 /// Whether a server that refused an authorization request wants another use of PKCE: Keycloak can require a challenge and
@@ -23,23 +30,39 @@ pub(super) fn is_about_pkce(response: &Response) -> bool {
         })
 }
 
-/// Returns the error of an error response (RFC 6749 §5.2): `Configuration` if only another setting helps.
-pub(super) fn request_error(response: &Response, url: &str) -> Error {
-    let hint = match response.error_code().as_deref() {
-        Some("invalid_client") => {
-            "check client_id, and client_secret_file if the client has a secret"
+/// How long no request is sent after a server has asked for the user: what it wants may be met without a new sign-in, as
+/// when the machine is back in the company's network.
+const USER_NEEDED_PAUSE: Duration = Duration::from_secs(60);
+
+/// Returns the error of an error response (RFC 6749 §5.2), for any request.
+pub(super) fn error(response: &Response, url: &str) -> Error {
+    let error = response.error(url);
+    if !response.is_from_endpoint() || matches!(response.status, 429 | 500..) {
+        return error;
+    }
+    let of_kind = |kind| Error::new(kind, error.text());
+    match meaning(response) {
+        Some(Meaning::Denied) => of_kind(Kind::Denied)
+            .hint("the issuer's administrator can say why, and its sign-in log may"),
+        Some(Meaning::UserNeeded) => {
+            of_kind(Kind::LoginRequired).retry_after(Some(USER_NEEDED_PAUSE)).sign_in_again()
         }
-        Some("unauthorized_client" | "unsupported_grant_type") => {
-            let what = format!("{} does not allow device authorization to this client", host(url));
-            return Error::new(Kind::DeviceLoginDisabled, what).hint(
-                "ask its administrator to allow the device code grant, or use another client_id",
-            );
-        }
-        Some("invalid_scope") => "check scope: the server does not grant it to this client",
-        Some("invalid_target") => "check audience and resource: the server does not know them",
-        _ => return response.error(url),
-    };
-    Error::new(Kind::Configuration, response.error(url).text()).hint(hint)
+        Some(Meaning::GrantNotAllowed) => of_kind(Kind::Configuration)
+            .hint("ask the issuer's administrator what this client_id is allowed"),
+        Some(Meaning::Misconfigured(hint)) => of_kind(Kind::Configuration).hint(hint),
+        _ => error,
+    }
+}
+
+/// As [`error`], for the requests of a device authorization.
+pub(super) fn device_error(response: &Response, url: &str) -> Error {
+    if meaning(response) != Some(Meaning::GrantNotAllowed) {
+        return error(response, url);
+    }
+    let what = "does not allow device authorization to this client";
+    let what = format!("{} {what}{}", host(url), response.description());
+    Error::new(Kind::DeviceLoginDisabled, what)
+        .hint("ask its administrator to allow the device code grant, or use another client_id")
 }
 
 /// Returns what a poll led to (RFC 8628 §3.5).
@@ -56,21 +79,21 @@ pub(super) fn poll_response(result: Result<Response, RequestError>, url: &str) -
             return PollResponse::NoResponse;
         }
     };
-    match (response.status, response.error_code().as_deref()) {
-        (200..300, _) => match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
+    if response.is_success() {
+        return match response.tokens().filter(|tokens| tokens.access_token.is_some()) {
             Some(tokens) => PollResponse::Approved(Approval::Tokens(tokens.into())),
             None if response.json().is_some() => PollResponse::Failed(lost(&response.error(url))),
             // A web page does not come from the token endpoint.
             None => PollResponse::Unavailable,
-        },
-        (_, Some("authorization_pending")) => PollResponse::AuthorizationPending,
-        (_, Some("slow_down")) => PollResponse::SlowDown,
-        (_, Some("invalid_grant" | "device_not_found")) => {
-            PollResponse::UnknownCode(unknown_code(url))
-        }
-        (_, code) => PollResponse::of_error(&response).unwrap_or_else(|| match code {
-            Some(_) => PollResponse::Failed(request_error(&response, url)),
-            None => PollResponse::Unavailable,
+        };
+    }
+    match meaning(&response) {
+        Some(Meaning::AuthorizationPending) => PollResponse::AuthorizationPending,
+        Some(Meaning::SlowDown) => PollResponse::SlowDown,
+        Some(Meaning::InvalidGrant) => PollResponse::UnknownCode(unknown_code(url)),
+        meaning => PollResponse::of_error(&response).unwrap_or_else(|| match meaning {
+            None | Some(Meaning::Temporary) => PollResponse::Unavailable,
+            Some(_) => PollResponse::Failed(device_error(&response, url)),
         }),
     }
 }

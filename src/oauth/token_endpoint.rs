@@ -1,6 +1,7 @@
 //! What a request to the token endpoint led to (RFC 6749 §5). Each request sends something that can be used once.
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::oauth::error_code::Meaning;
 use crate::oauth::http::{RequestError, Response};
 use crate::tokens::TokenResponse;
 
@@ -34,12 +35,12 @@ impl TokenOutcome {
         }
     }
 
-    /// Classifies the result of a request to `url`. `is_final` tells whether an error response refuses what was
-    /// sent for good; web pages and bot checks are never asked.
+    /// Classifies the result of a request. `is_final` tells whether an error response refuses what was sent for good;
+    /// web pages and bot checks are never asked. `error` explains a response without tokens.
     pub(super) fn of(
         result: Result<Response, RequestError>,
-        url: &str,
         is_final: impl Fn(&Response) -> bool,
+        error: impl Fn(&Response) -> Error,
     ) -> Self {
         let response = match result {
             Ok(response) => response,
@@ -49,20 +50,28 @@ impl TokenOutcome {
             }
         };
         match response.status {
-            200..300 => match response.tokens() {
+            _ if response.is_success() => match response.tokens() {
                 Some(tokens) => Self::Tokens(tokens),
-                None => Self::Unknown(response.error(url)),
+                None => Self::Unknown(error(&response)),
             },
-            500.. => Self::Unknown(response.error(url)),
+            500.. => Self::Unknown(error(&response)),
             _ if response.is_from_endpoint() && is_final(&response) => {
                 let code = response.error_code().unwrap_or_default();
-                let may_be_used = matches!(code.as_str(), "refresh_token_reused" | "invalid_grant");
-                Self::InvalidGrant { error: response.error(url), may_be_used }
+                let may_be_used =
+                    code == "refresh_token_reused" || Meaning::of(&code) == Meaning::InvalidGrant;
+                Self::InvalidGrant { error: error(&response), may_be_used }
             }
-            400 | 401 | 403 if response.is_from_endpoint() && !response.is_transient() => {
-                Self::Refused(response.error(url))
+            200..=299 | 400 | 401 | 403
+                if response.is_from_endpoint() && !response.is_transient() =>
+            {
+                let error = error(&response);
+                match error.kind {
+                    Kind::Server => Self::Refused(error),
+                    // The server says what else is wrong.
+                    _ => Self::NotProcessed(error),
+                }
             }
-            _ => Self::NotProcessed(response.error(url)),
+            _ => Self::NotProcessed(error(&response)),
         }
     }
 }

@@ -122,6 +122,8 @@ pub struct Standard {
     pub client_secret: Option<String>,
     /// Whether the client secret is expected in the body instead of the header.
     pub secret_in_body: bool,
+    /// The status of error responses, instead of the one that fits the error.
+    pub error_status: Option<u16>,
     /// Whether the metadata lists PKCE (RFC 7636).
     pub lists_pkce: bool,
     /// Whether a device authorization without a PKCE challenge is refused. One with a challenge is always held to it.
@@ -155,6 +157,7 @@ impl Default for Standard {
             not_discovered: Vec::new(),
             client_secret: None,
             secret_in_body: false,
+            error_status: None,
             lists_pkce: false,
             requires_pkce: false,
             slow_down: 0,

@@ -109,7 +109,13 @@ impl State {
             }
             _ => Ok(Answer::not_found()),
         };
-        answer.unwrap_or_else(|refusal| refusal)
+        let is_standard =
+            matches!(request.path.as_str(), "/device_authorization" | "/token" | "/revoke");
+        let error_status = self.settings.standard.error_status.filter(|_| is_standard);
+        answer.unwrap_or_else(|refusal| Answer {
+            status: error_status.unwrap_or(refusal.status),
+            ..refusal
+        })
     }
 
     /// Returns the request's client id if it is known.
