@@ -114,7 +114,7 @@ fn slow_down_lengthens_the_interval_which_defaults_to_five_seconds() {
         files.into_iter().find(|file| file.ends_with("pending"))
     };
     eventually(|| pending().is_some());
-    assert_eq!(read(&pending().unwrap())["interval"], 5);
+    assert_eq!(read(&pending().unwrap())["request"]["device_code"]["interval"], 5);
     caller.kill().unwrap();
     caller.wait().unwrap();
 }
