@@ -1,16 +1,34 @@
 //! What the entries of all tools depend on.
 
-use crate::configure::options::Tool;
-use crate::configure::program::Program;
-use crate::error::Result;
+use crate::configure::options::{Options, Tool};
+use crate::configure::program::{Program, one_line};
+use crate::error::{Error, Kind, Result};
 use crate::folders;
 use crate::profile::Profile;
+use crate::quote;
 use clap::ValueEnum;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The variables that choose the login or its server. The profile is an option of the commands that we write. A proxy is not
+/// here: its URL may have a password.
+const LOGIN_VARIABLES: [&str; 10] = [
+    "CODEX_HOME",
+    "CODEX_CREDENTIAL_CONFIG",
+    "CODEX_CREDENTIAL_STORAGE",
+    "CODEX_CREDENTIAL_ISSUER",
+    "CODEX_CREDENTIAL_CLIENT_ID",
+    "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
 
 pub struct Context<'a> {
     pub tool: Tool,
+    /// The MCP server, for a tool that has several.
+    pub server: Option<&'a str>,
     pub profile: &'a Profile,
     pub program: Program,
     pub home: PathBuf,
@@ -21,21 +39,50 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// `is_named`: whether the user named the profile.
+    ///
+    /// # Errors
+    /// `Usage` if the tool has no servers, or the server's name cannot be written.
     pub fn new(
-        tool: Tool,
+        options: &'a Options,
         profile: &'a Profile,
         is_named: bool,
         variable: fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
+        let (tool, server) = (options.tool, options.server.as_deref());
+        let name = tool.to_possible_value().expect("no tool is hidden");
+        let name = name.get_name();
+        if let Some(server) = server.filter(|_| tool != Tool::CodexMcp) {
+            let message = format!("{name} takes no further name, such as {server:?}");
+            return Err(Error::new(Kind::Usage, message));
+        }
+        server.map_or(Ok(()), quote::refuse_control_characters)?;
         // A command that we write may run in another environment, so it names the profile of this environment.
         let in_environment =
             || variable("CODEX_CREDENTIAL_PROFILE").is_some_and(|name| !name.is_empty());
         let is_named = is_named || (!tool.asks_by_host() && in_environment());
         let program = Program::this(variable("PATH"), is_named.then(|| profile.name.clone()))?;
-        let name = tool.to_possible_value().expect("no tool is hidden");
+        let server_word =
+            server.map(|server| format!(" {}", quote::shell(server))).unwrap_or_default();
         let profile_option = program.profile_option();
-        let undo = format!("codex-credential unconfigure {}{profile_option}", name.get_name());
-        Ok(Self { tool, profile, program, home: folders::home()?, undo, variable })
+        let undo = format!("codex-credential unconfigure {name}{server_word}{profile_option}");
+        Ok(Self { tool, server, profile, program, home: folders::home()?, undo, variable })
+    }
+
+    /// Returns the variables in this environment that choose the login or its server, for a command that another program
+    /// starts without them.
+    ///
+    /// # Errors
+    /// `Usage` if a value is not UTF-8 or has control characters.
+    pub fn login_variables(&self) -> Result<Vec<(&'static str, String)>> {
+        let mut found = Vec::new();
+        for name in LOGIN_VARIABLES {
+            let Some(value) = (self.variable)(name).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            let value = one_line(Path::new(&value), &format!("correct or unset {name}"))?;
+            found.push((name, value));
+        }
+        Ok(found)
     }
 
     /// Returns the absolute path in an environment variable, if the variable is set and not empty.

@@ -5,12 +5,13 @@
 //! to restore: our lines end without a newline if the original text did, and a file that is nothing but our lines and
 //! a newline did not exist before.
 
+use crate::configure::context::Context;
 use crate::configure::entry::{Entry, EntryState};
 use crate::configure::helpers;
 use crate::configure::text_file::{line_of, malformed};
 use crate::error::{Error, Kind, Result};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// The start of the comment above our lines, which the command that removes them follows.
@@ -26,12 +27,19 @@ pub struct Lines {
     pub format: Format,
 }
 
+/// Returns one line of [`Lines`].
+pub fn line(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
 /// What the lines must not conflict with.
 pub enum Format {
     /// TOML tables of the same name.
     TomlTables,
     /// The same keys of TOML's root table. Our lines go first, because every key after a table's name belongs to the table.
     TomlKeys,
+    /// The same keys of the TOML table with these names, which has a header of its own. Our lines follow the header.
+    TomlIn(Vec<String>),
     /// Another helper for the host in git's configuration.
     Git { host: String, helper: String },
     /// Another helper for the host in a `.bazelrc`.
@@ -39,6 +47,15 @@ pub enum Format {
 }
 
 impl Lines {
+    pub fn entry(
+        context: &Context,
+        path: &Path,
+        lines: Vec<(String, String)>,
+        format: Format,
+    ) -> Box<dyn Entry> {
+        Box::new(Self { path: path.to_owned(), undo: context.undo.clone(), lines, format })
+    }
+
     fn written(&self) -> Vec<String> {
         let lines = self.lines.iter().map(|(key, value)| format!("{key}{value}"));
         [format!("{COMMENT}{}", self.undo)].into_iter().chain(lines).collect()
@@ -56,6 +73,11 @@ impl Lines {
         let comments = text.match_indices(COMMENT).map(|(at, _)| at);
         let starts_line = |at: &usize| *at == bom(text).len() || text[..*at].ends_with('\n');
         for start in comments.filter(starts_line) {
+            if let Format::TomlIn(names) = &self.format
+                && !text[..start].lines().last().is_some_and(|line| is_header(line, names))
+            {
+                continue;
+            }
             let mut found = text[start..].lines().skip(1);
             if !found.next().is_some_and(|first| is_ours(first, &self.lines[0])) {
                 continue;
@@ -82,7 +104,7 @@ impl Lines {
     /// Describes the first helper of another program.
     fn other_helper(&self, text: &str) -> Result<Option<String>> {
         let (found, host, ours) = match &self.format {
-            Format::TomlTables | Format::TomlKeys => return Ok(None),
+            Format::TomlTables | Format::TomlKeys | Format::TomlIn(_) => return Ok(None),
             Format::Git { host, helper } => (helpers::git(&self.path, host)?, host, helper),
             Format::Bazel { host, helper } => (helpers::bazel(text, host), host, helper),
         };
@@ -90,12 +112,26 @@ impl Lines {
         Ok(other.map(|helper| format!("already has a helper for {host}: {helper}")))
     }
 
+    /// Returns `text` with our lines after the table's header.
+    fn add_to_table(&self, text: &str, names: &[String]) -> Result<String> {
+        let mut end = 0;
+        for line in text.split_inclusive('\n') {
+            end += line.len();
+            // Text inside a string can look like a header.
+            let is_outside = || toml::from_str::<Table>(&text[..end - line.len()]).is_ok();
+            if is_header(line, names) && is_outside() {
+                let with_lines = append(Some(&text[..end]), &self.written());
+                return Ok(with_lines + &text[end..]);
+            }
+        }
+        let (path, header) = (self.path.display(), names.join("."));
+        Err(Error::new(Kind::Configuration, format!("{path} has no table [{header}]"))
+            .hint("write the table with such a header"))
+    }
+
     /// Refuses a text that is not TOML, or that our lines would make invalid.
     fn check_toml(&self, text: &str, added: &str) -> Result<()> {
-        toml::from_str::<Table>(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(text.as_bytes(), span.start));
-            malformed(&self.path, line, error.message())
-        })?;
+        parse_toml(&self.path, text)?;
         toml::from_str::<Table>(added).map(drop).map_err(|error| {
             let (path, name) = (self.path.display(), self.lines[0].0.trim_end_matches(" = "));
             let message = format!("cannot add {name} to {path}: {}", error.message());
@@ -121,10 +157,13 @@ impl Entry for Lines {
     }
 
     fn add(&self, text: Option<&str>) -> Result<String> {
-        let is_first = matches!(self.format, Format::TomlKeys);
-        let added = if is_first { prepend } else { append }(text, &self.written());
+        let added = match &self.format {
+            Format::TomlKeys => prepend(text, &self.written()),
+            Format::TomlIn(names) => self.add_to_table(text.unwrap_or_default(), names)?,
+            _ => append(text, &self.written()),
+        };
         let text = text.unwrap_or_default();
-        if let Format::TomlTables | Format::TomlKeys = self.format {
+        if let Format::TomlTables | Format::TomlKeys | Format::TomlIn(_) = self.format {
             self.check_toml(text, &added)?;
         } else if text.trim_end_matches(['\r', '\n']).ends_with('\\') {
             // Our first line would continue it.
@@ -154,6 +193,30 @@ impl Entry for Lines {
         }
         Ok(Some(format!("{before}{after}")))
     }
+}
+
+/// # Errors
+/// `Configuration` with the line, if the text is not TOML.
+pub fn parse_toml(path: &Path, text: &str) -> Result<Table> {
+    toml::from_str::<Table>(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(text.as_bytes(), span.start));
+        malformed(path, line, error.message())
+    })
+}
+
+/// Tells whether the line is the header of the TOML table with these names.
+fn is_header(line: &str, names: &[String]) -> bool {
+    let is_table = line.trim_start_matches('\u{feff}').trim_start().starts_with('[');
+    let Some(mut table) = is_table.then(|| toml::from_str::<Table>(line).ok()).flatten() else {
+        return false;
+    };
+    for name in names {
+        match table.remove(name) {
+            Some(toml::Value::Table(inner)) => table = inner,
+            _ => return false,
+        }
+    }
+    table.is_empty()
 }
 
 /// Returns `text` with `lines` at its end, in the line ends that `text` has. `None` stands for no file.

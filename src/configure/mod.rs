@@ -1,6 +1,7 @@
 //! `configure` and `unconfigure`: an entry in the configuration file of another tool, which makes that tool ask
 //! codex-credential for a token.
 
+mod codex;
 pub mod context;
 pub mod entry;
 mod helper_link;
@@ -33,11 +34,12 @@ pub fn configure(options: &ConfigureOptions, context: &Context) -> Result<()> {
             let keepalive = Keepalive::new(context)?;
             return if print { keepalive.print() } else { keepalive.install(changed) };
         }
-        let setup = tools::setup(context, options.base_url.as_deref())?;
+        let setup = tools::setup(context, Some(options))?;
+        let changes = setup.add(options.force)?;
         if let Some(url) = &setup.token_url {
             tools::refuse_other_host(context.profile, url)?;
         }
-        if show_and_make(&setup.add(options.force)?, print, "already configured", changed)? {
+        if show_and_make(&changes, print, "already configured", changed)? {
             ui::say(&format!("configured {}; to undo, run: {}", list(changed), context.undo));
         }
         setup.note.iter().for_each(|note| ui::say(note));

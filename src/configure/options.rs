@@ -23,6 +23,10 @@ pub struct Options {
     #[arg(value_enum)]
     pub tool: Tool,
 
+    /// Change the entry of this MCP server (codex-mcp)
+    #[arg(value_name = "NAME", required_if_eq("tool", "codex-mcp"))]
+    pub server: Option<String>,
+
     /// Show the change without writing it
     #[arg(long)]
     pub print: bool,
@@ -34,6 +38,8 @@ pub enum Tool {
     Git,
     /// Codex: a model provider with a token command
     Codex,
+    /// Codex: the authorization header of an MCP server
+    CodexMcp,
     /// Claude Code's apiKeyHelper, for a gateway that accepts the token
     ClaudeCode,
     /// pi: the key command of the provider openai-codex

@@ -1,29 +1,29 @@
 //! What `configure` writes for each tool. To add a tool: a value in `options::Tool`, and a function here. The pages in
 //! helpers/ say what each tool does with it.
 
+use crate::configure::codex;
 use crate::configure::context::Context;
 use crate::configure::entry::Entry;
 use crate::configure::helper_link::HelperLink;
 use crate::configure::json_member::JsonMember;
-use crate::configure::lines::{Format, Lines};
-use crate::configure::options::Tool;
+use crate::configure::lines::{Format, Lines, line};
+use crate::configure::options::{ConfigureOptions, Tool};
 use crate::configure::setup::Setup;
 use crate::error::{Error, Kind, Result};
 use crate::profile::Profile;
 use crate::programs::DOCKER_SUFFIX;
 use crate::quote;
 use serde_json::{Value, json};
-use std::path::Path;
-
-/// Codex itself sends requests with a ChatGPT login to this URL. Only Codex's source documents it.
-const CODEX_URL: &str = "https://chatgpt.com/backend-api/codex";
 
 /// pi's own URL of the provider openai-codex; pi requires a URL beside a key.
 const PI_URL: &str = "https://chatgpt.com/backend-api";
 
+/// Returns what `configure` writes with these options, or, without options, what `unconfigure` looks for.
+///
 /// # Errors
 /// `Configuration` if the profile has no hosts for a tool that needs them.
-pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
+pub fn setup(context: &Context, options: Option<&ConfigureOptions>) -> Result<Setup> {
+    let base_url = options.and_then(|options| options.base_url.as_deref());
     let profile = context.profile;
     if context.tool.asks_by_host() && profile.settings.hosts.is_empty() {
         let message = format!("the profile {} has no hosts", profile.name);
@@ -32,7 +32,8 @@ pub fn setup(context: &Context, base_url: Option<&str>) -> Result<Setup> {
     }
     match context.tool {
         Tool::Git => git(context),
-        Tool::Codex => codex(context, base_url.unwrap_or(CODEX_URL)),
+        Tool::Codex => codex::provider(context, options),
+        Tool::CodexMcp => codex::mcp_server(context, options.is_some()),
         Tool::ClaudeCode => claude_code(context),
         Tool::Pi => pi(context, base_url.unwrap_or(PI_URL)),
         Tool::Docker => docker(context),
@@ -59,44 +60,10 @@ fn git(context: &Context) -> Result<Setup> {
         let section = format!("[credential \"https://{host}\"]");
         let lines = vec![line(&section, ""), line("\thelper =", ""), line("\thelper = ", &value)];
         let (host, helper) = (host.to_string(), helper.clone());
-        entry(context, &path, lines, Format::Git { host, helper })
+        Lines::entry(context, &path, lines, Format::Git { host, helper })
     });
     let entries = entries.collect();
     Ok(Setup { files: vec![(path, entries)], ..Setup::default() })
-}
-
-/// A model provider with a command that prints its token, and a profile file that selects it. With the profile, Codex does
-/// not load its own login, so it does not refresh it either. The same setting in config.toml would hide the login from
-/// every program.
-fn codex(context: &Context, base_url: &str) -> Result<Setup> {
-    let home = context.path_or("CODEX_HOME", ".codex")?;
-    let program = &context.program;
-    let name = format!("codex-credential{}", program.suffix());
-    let (config, profile) = (home.join("config.toml"), home.join(format!("{name}.config.toml")));
-    let args = format!("token{}", program.profile_option());
-    let provider = vec![
-        line(&format!("[model_providers.{name}]"), ""),
-        line("name = ", &quote::json(&name)),
-        line("base_url = ", &quote::json(base_url)),
-        line("wire_api = \"responses\"", ""),
-        line(&format!("[model_providers.{name}.auth]"), ""),
-        line("command = ", &quote::json(&program.path)),
-        line("args = ", &json!(args.split(' ').collect::<Vec<_>>()).to_string()),
-        line("timeout_ms = 5000", ""),
-        line("refresh_interval_ms = 300000", ""),
-    ];
-    let selection = vec![
-        line("model_provider = ", &quote::json(&name)),
-        line("cli_auth_credentials_store = \"ephemeral\"", ""),
-    ];
-    let provider = entry(context, &config, provider, Format::TomlTables);
-    let selection = entry(context, &profile, selection, Format::TomlKeys);
-    Ok(Setup {
-        files: vec![(config, vec![provider]), (profile, vec![selection])],
-        note: Some(format!("to use it, run: codex -p {name}")),
-        token_url: Some(base_url.to_owned()),
-        ..Setup::default()
-    })
 }
 
 /// `apiKeyHelper`, a shell command that prints the key.
@@ -169,23 +136,10 @@ fn bazel(context: &Context) -> Setup {
     let flag = |name: &&str| {
         let flag = line(&format!("common --credential_helper={name}="), &quote::bazelrc(program));
         let (host, helper) = ((*name).to_owned(), program.clone());
-        entry(context, &path, vec![flag], Format::Bazel { host, helper })
+        Lines::entry(context, &path, vec![flag], Format::Bazel { host, helper })
     };
     let entries = names.iter().map(flag).collect();
     Setup { files: vec![(path, entries)], ..Setup::default() }
-}
-
-fn line(key: &str, value: &str) -> (String, String) {
-    (key.to_owned(), value.to_owned())
-}
-
-fn entry(
-    context: &Context,
-    path: &Path,
-    lines: Vec<(String, String)>,
-    format: Format,
-) -> Box<dyn Entry> {
-    Box::new(Lines { path: path.to_owned(), undo: context.undo.clone(), lines, format })
 }
 
 /// Refuses a URL that is neither on a host of the profile, over https, nor on this machine.

@@ -1,9 +1,7 @@
 //! The real Codex CLI on a [`Machine`], limited to loopback.
 
 use crate::machine::Machine;
-use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -91,24 +89,4 @@ pub fn answered(exec: Child) -> bool {
 
 pub fn exec(machine: &Machine) -> bool {
     answered(start_exec(machine))
-}
-
-/// Returns the token that the IDE extension would get: `getAuthStatus` of `codex app-server`.
-pub fn app_server_token(machine: &Machine) -> String {
-    let mut server = command(machine, &["app-server"]).stdin(Stdio::piped()).spawn().unwrap();
-    let mut input = server.stdin.take().unwrap();
-    let requests = [
-        r#"{"id":0,"method":"initialize","params":{"clientInfo":{"name":"t","version":"0"}}}"#,
-        r#"{"method":"initialized"}"#,
-        r#"{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":false}}"#,
-    ];
-    for request in requests {
-        writeln!(input, "{request}").unwrap();
-    }
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let answers = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    let answer = answers.into_iter().find(|answer| answer["id"] == 1).expect("an answer");
-    drop(input);
-    server.wait().unwrap();
-    answer["result"]["authToken"].as_str().expect("a token").to_owned()
 }

@@ -11,11 +11,13 @@ mod keyring;
 #[path = "../it/machine.rs"]
 mod machine;
 
+mod app_server;
 mod bundle;
 mod early;
 mod exec;
 mod facts;
 mod locks;
+mod mcp;
 mod profile;
 mod race;
 mod sign_in;
@@ -71,6 +73,9 @@ fn main() -> ExitCode {
         bundle::codex_works_with_an_access_only_bundle_until_it_expires,
         token_command::codex_runs_a_program_in_an_oddly_named_folder,
         token_command::codex_without_login_shows_url_and_code_and_works_after_approval,
+        app_server::open_server_answers_after_a_renewal_a_rejection_and_a_new_sign_in,
+        mcp::mcp_server_gets_a_new_token_after_a_401,
+        token_command::provider_sends_the_account_header,
         profile::sixteen_codex_with_the_profile_and_an_expired_login_cost_one_refresh,
         profile::with_the_profile_codex_makes_no_side_requests,
         race::refresh_by_codex_first_loses_no_login,

@@ -1,5 +1,6 @@
 //! A sign-in by Codex or by our program signs in both.
 
+use crate::app_server::AppServer;
 use crate::codex;
 use crate::keyring::Keyring;
 use crate::machine::Machine;
@@ -15,7 +16,7 @@ fn sign_in_with_us(machine: &Machine) {
 fn assert_codex_is_signed_in(machine: &Machine) {
     assert_eq!(codex::status(machine), ("Logged in using ChatGPT".to_owned(), true));
     assert!(codex::exec(machine));
-    assert_eq!(codex::app_server_token(machine), machine.token());
+    assert_eq!(AppServer::start(machine).token(), machine.token());
     let counts = machine.issuer.counts();
     assert_eq!((counts.user_codes, counts.refreshes, counts.responses_refused), (1, 0, 0));
 }
@@ -66,17 +67,17 @@ pub fn auto_storage_finds_the_login_in_keyring_or_file() {
     codex::configure(&machine, "auto");
     // Without an item the file is read, as Codex does.
     assert_eq!(machine.token(), tokens.access_token);
-    assert_eq!(codex::app_server_token(&machine), tokens.access_token);
+    assert_eq!(AppServer::start(&machine).token(), tokens.access_token);
     // A sign-in stores the login in the keyring and removes the file.
     sign_in_with_us(&machine);
     assert!(!machine.path("auth.json").exists());
     assert_ne!(machine.token(), tokens.access_token);
-    assert_eq!(codex::app_server_token(&machine), machine.token());
+    assert_eq!(AppServer::start(&machine).token(), machine.token());
     // Without a bus there is no login, and a sign-in stores it in the file.
     machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
     sign_in_with_us(&machine);
     assert!(machine.path("auth.json").exists());
-    assert_eq!(codex::app_server_token(&machine), machine.token());
+    assert_eq!(AppServer::start(&machine).token(), machine.token());
 }
 
 pub fn codex_uses_a_login_that_we_renewed_in_the_keyring() {
@@ -90,7 +91,7 @@ pub fn codex_uses_a_login_that_we_renewed_in_the_keyring() {
     machine.command("erase").write_stdin(input).assert().success();
     let tokens = machine.crowd(8);
     assert!(tokens.iter().all(|token| *token == tokens[0] && *token != before));
-    assert_eq!(codex::app_server_token(&machine), tokens[0]);
+    assert_eq!(AppServer::start(&machine).token(), tokens[0]);
     assert!(codex::exec(&machine));
     assert_eq!(machine.issuer.counts().refreshes, 1);
     assert_eq!(keyring.codex_item(), item, "one item, with the same attributes");

@@ -63,3 +63,28 @@ pub fn codex_without_login_shows_url_and_code_and_works_after_approval() {
     );
     assert_eq!((counts.user_codes, counts.exchanges), (1, 1));
 }
+
+/// The header that Codex sends with its own login, in Codex's strict mode, which refuses unknown settings.
+pub fn provider_sends_the_account_header() {
+    let machine = Machine::new();
+    codex::configure(&machine, "file");
+    let tokens = machine.sign_in(3600);
+    let url = machine.issuer.url();
+    machine.command(&format!("configure codex --base-url {url}/v1")).assert().success();
+    let choice = ["-p", "codex-credential", "--strict-config"];
+    assert!(codex::answered(codex::start_exec_with(&machine, &choice)));
+    let log = machine.issuer.log();
+    let asked: Vec<_> = log.iter().filter(|entry| entry.path == "/v1/responses").collect();
+    assert!(!asked.is_empty());
+    assert!(asked.iter().all(|entry| entry.account_id.as_ref() == Some(&tokens.account_id)));
+    // Without an account the table is empty.
+    fs::remove_file(machine.path("auth.json")).unwrap();
+    machine.command(&format!("configure codex --base-url {url}/v1")).assert().success();
+    assert!(
+        fs::read_to_string(machine.path("config.toml"))
+            .unwrap()
+            .contains("http_headers = {}\n")
+    );
+    machine.sign_in(3600);
+    assert!(codex::answered(codex::start_exec_with(&machine, &choice)));
+}

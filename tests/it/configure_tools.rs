@@ -171,3 +171,28 @@ fn shell_runs_the_command_in_an_oddly_named_folder() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), tokens.access_token);
     }
 }
+
+#[test]
+fn codex_provider_names_the_workspace_that_is_signed_in() {
+    let user = User::new();
+    let (name, text) = (".codex/config.toml", "model = 'x'");
+    user.write(name, text);
+    let configure = |line: &str| {
+        user.run(line).env("CODEX_HOME", user.file(".codex")).assert().success();
+        user.text(name)
+    };
+    assert!(configure("configure codex").contains("\nhttp_headers = {}\n"));
+    for account in &issuer::Issuer::accounts()[..2] {
+        let tokens = user.machine.issuer.grant(account, 3600);
+        let login = serde_json::json!({ "tokens": {
+            "id_token": tokens.id_token, "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
+        }, "last_refresh": "2026-01-01T00:00:00Z" });
+        user.write(".codex/auth.json", &login.to_string());
+        let header = format!("{{ \"chatgpt-account-id\" = \"{}\" }}", tokens.account_id);
+        assert!(configure("configure codex").contains(&header));
+    }
+    // An account that signed out, or a storage that cannot be read, does not matter for the undoing.
+    user.write(".codex/auth.json", "{");
+    assert_eq!(configure("unconfigure codex"), text);
+}

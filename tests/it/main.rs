@@ -22,6 +22,7 @@ mod configuration;
 mod configure;
 mod configure_cases;
 mod configure_docker;
+mod configure_mcp;
 mod configure_path;
 mod configure_profile;
 mod configure_quote;

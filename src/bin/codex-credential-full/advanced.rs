@@ -21,13 +21,13 @@ use std::process::ExitCode;
 
 pub fn configure(global: &GlobalOptions, options: &ConfigureOptions) -> Result<()> {
     let (profile, is_named) = (options::profile(global)?, global.profile.is_some());
-    let context = Context::new(options.common.tool, &profile, is_named, variable)?;
+    let context = Context::new(&options.common, &profile, is_named, variable)?;
     configure::configure(options, &context)
 }
 
 pub fn unconfigure(global: &GlobalOptions, options: &Options) -> Result<()> {
     let (profile, is_named) = (options::profile(global)?, global.profile.is_some());
-    let context = Context::new(options.tool, &profile, is_named, variable)?;
+    let context = Context::new(options, &profile, is_named, variable)?;
     configure::unconfigure(options, &context)
 }
 

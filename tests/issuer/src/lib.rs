@@ -28,6 +28,7 @@ mod issuer;
 mod jwt;
 mod keys;
 mod log;
+mod mcp;
 mod messages;
 mod page;
 mod random;

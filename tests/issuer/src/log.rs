@@ -58,6 +58,8 @@ pub struct Entry {
     pub grant_type: Option<String>,
     /// The `client_id` that was sent.
     pub client_id: Option<String>,
+    /// The `chatgpt-account-id` header.
+    pub account_id: Option<String>,
     /// The `User-Agent` header.
     pub user_agent: Option<String>,
     /// The `Content-Type` header.

@@ -12,7 +12,7 @@ use crate::{
     jwt,
     keys::Keys,
     log::{Counts, Entry},
-    messages, page, random,
+    mcp, messages, page, random,
     request::Request,
     responses, revoke,
     settings::{CLIENT_ID, Settings},
@@ -101,6 +101,7 @@ impl State {
             (None, "/oauth/token" | "/token", "POST") => token::unsupported(request),
             (None, "/oauth/authorize" | "/authorize", "GET") => authorize::ask(self, request),
             (None, "/oauth/authorize" | "/authorize", "POST") => authorize::decide(self, request),
+            (None, "/mcp", "POST") => mcp::answer(self, request),
             (None, "/codex/device", "GET") => Ok(page::ask_code()),
             (None, "/codex/device", "POST") => page::submit(self, request),
             // Codex tries a WebSocket first and continues at once without one on this status.
@@ -233,6 +234,7 @@ impl Shared {
             token: request.token().map(random::fingerprint),
             grant_type: request.get("grant_type").map(str::to_owned),
             client_id: request.get("client_id").map(str::to_owned),
+            account_id: request.named("chatgpt-account-id").map(str::to_owned),
             user_agent: request.user_agent(),
             content_type: request.content_type(),
         };

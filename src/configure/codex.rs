@@ -1,0 +1,89 @@
+//! What `configure` writes for Codex: a model provider with a profile that selects it, and the header of an MCP server.
+
+use crate::configure::context::Context;
+use crate::configure::lines::{Format, Lines, line, parse_toml};
+use crate::configure::options::ConfigureOptions;
+use crate::configure::setup::Setup;
+use crate::configure::text_file::TextFile;
+use crate::error::{Error, Kind, Result};
+use crate::quote;
+use serde_json::json;
+
+/// Codex itself sends requests with a ChatGPT login to this URL. Only Codex's source documents it.
+const DEFAULT_URL: &str = "https://chatgpt.com/backend-api/codex";
+
+/// A model provider with a command that prints its token, and a profile file that selects it. With the profile, Codex does
+/// not load its own login, so it does not refresh it either. The same setting in config.toml would hide the login from
+/// every program.
+pub fn provider(context: &Context, options: Option<&ConfigureOptions>) -> Result<Setup> {
+    let base_url = options.and_then(|options| options.base_url.as_deref()).unwrap_or(DEFAULT_URL);
+    let home = context.path_or("CODEX_HOME", ".codex")?;
+    let program = &context.program;
+    let name = format!("codex-credential{}", program.suffix());
+    let (config, profile) = (home.join("config.toml"), home.join(format!("{name}.config.toml")));
+    let args = format!("token{}", program.profile_option());
+    let headers = if options.is_some() { account_header(context)? } else { "{}".into() };
+    let provider = vec![
+        line(&format!("[model_providers.{name}]"), ""),
+        line("name = ", &quote::json(&name)),
+        line("base_url = ", &quote::json(base_url)),
+        line("wire_api = \"responses\"", ""),
+        line("http_headers = ", &headers),
+        line(&format!("[model_providers.{name}.auth]"), ""),
+        line("command = ", &quote::json(&program.path)),
+        line("args = ", &json!(args.split(' ').collect::<Vec<_>>()).to_string()),
+        line("timeout_ms = 5000", ""),
+        line("refresh_interval_ms = 300000", ""),
+    ];
+    let selection = vec![
+        line("model_provider = ", &quote::json(&name)),
+        line("cli_auth_credentials_store = \"ephemeral\"", ""),
+    ];
+    let provider = Lines::entry(context, &config, provider, Format::TomlTables);
+    let selection = Lines::entry(context, &profile, selection, Format::TomlKeys);
+    Ok(Setup {
+        files: vec![(config, vec![provider]), (profile, vec![selection])],
+        note: Some(format!("to use it, run: codex -p {name}")),
+        token_url: Some(base_url.to_owned()),
+        ..Setup::default()
+    })
+}
+
+/// Returns the headers of the provider as an inline table: the workspace, which Codex sends with its own login.
+fn account_header(context: &Context) -> Result<String> {
+    let login = context.profile.storage.load()?;
+    let account_id = login.and_then(|login| login.account().account_id);
+    Ok(account_id
+        .map_or("{}".into(), |id| format!("{{ \"chatgpt-account-id\" = {} }}", quote::json(&id))))
+}
+
+/// A command that prints the authorization header, in the table of an MCP server that `config.toml` has.
+///
+/// # Errors
+/// `Configuration` if an entry is to be added and the server has no URL.
+pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
+    let config = context.path_or("CODEX_HOME", ".codex")?.join("config.toml");
+    let server = context.server.unwrap_or_default();
+    let program = &context.program;
+    // Codex starts the command with HOME and PATH, and without most other variables.
+    let mut command = String::new();
+    for (name, value) in context.login_variables()? {
+        command += &format!("{name}={} ", quote::shell(&value));
+    }
+    command += &quote::shell(&program.path);
+    command += &format!(" get --format headers{}", program.profile_option());
+    let file = TextFile::read(&config)?;
+    let table = parse_toml(&config, file.text().unwrap_or_default())?;
+    let server_table = table.get("mcp_servers").and_then(|servers| servers.get(server));
+    let token_url = server_table.and_then(|server| server.get("url")?.as_str().map(str::to_owned));
+    if is_added && token_url.is_none() {
+        let (config, word) = (config.display(), quote::shell(server));
+        let message = format!("{config} has no MCP server {server:?} with a URL");
+        return Err(Error::new(Kind::Configuration, message)
+            .hint(format!("to add it, run: codex mcp add {word} --url URL")));
+    }
+    let lines = vec![line("http_headers_helper = ", &quote::json(&command))];
+    let table = vec!["mcp_servers".to_owned(), server.to_owned()];
+    let lines = Lines::entry(context, &config, lines, Format::TomlIn(table));
+    Ok(Setup { files: vec![(config, vec![lines])], token_url, ..Setup::default() })
+}

@@ -1,0 +1,39 @@
+//! An MCP server that gets our authorization header, as `configure codex-mcp` writes it.
+
+use crate::app_server::AppServer;
+use crate::codex;
+use crate::machine::Machine;
+use serde_json::json;
+use std::fs;
+
+/// Each tool call gets an answer, also after the server has begun to reject the token that it accepted before.
+pub fn mcp_server_gets_a_new_token_after_a_401() {
+    let machine = Machine::new();
+    codex::configure(&machine, "file");
+    let first = machine.sign_in(3600);
+    let (url, config) = (machine.issuer.url(), machine.path("config.toml"));
+    let server = format!("[mcp_servers.tools]\nurl = \"{url}/mcp\"\n");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &server).unwrap();
+    machine.command("configure codex-mcp tools").assert().success();
+
+    let mut codex = AppServer::start(&machine);
+    let thread = codex.start_thread();
+    let call = json!({ "threadId": thread, "server": "tools", "tool": "say_ok", "arguments": {} });
+    let answer = codex.call("mcpServer/tool/call", call.clone());
+    assert_eq!(answer["content"][0]["text"], "OK", "{answer}");
+
+    machine.issuer.invalidate_access_token(&first.access_token);
+    machine.refuse(&first.access_token);
+    let second = machine.token();
+    assert_ne!(second, first.access_token);
+    let answer = codex.call("mcpServer/tool/call", call);
+    assert_eq!(answer["content"][0]["text"], "OK", "{answer}");
+    drop(codex);
+
+    let log = machine.issuer.log();
+    let requests = log.iter().filter(|entry| entry.path == "/mcp" && entry.method == "POST");
+    let refused = requests.clone().filter(|entry| entry.status == Some(401)).count();
+    println!("MCP server: {} requests, {refused} refused", requests.count());
+    assert!(refused >= 1);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
