@@ -23,6 +23,8 @@ pub enum Action {
     Logout,
     Move,
     Import,
+    /// The login was written to standard output with its refresh token.
+    Export,
     /// A caller was given an access token.
     HandOut,
 }

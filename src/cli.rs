@@ -86,7 +86,8 @@ pub enum Operation {
     /// Run a command with the access token in its environment
     #[command(after_help = help::EXEC)]
     Exec(Exec),
-    /// Write Codex's auth.json without a refresh token, for a machine that cannot ask
+    /// Write Codex's auth.json, without a refresh token, for a machine that cannot ask
+    #[command(after_help = help::EXPORT)]
     Export(Export),
     /// Answer a credential request on standard input with a token
     #[command(after_help = help::GET)]

@@ -43,6 +43,12 @@ Examples:
 
 See docs/protocol.md for the attributes, the formats and the exit codes.";
 
+pub const EXPORT: &str = "\
+Examples:
+  codex-credential export --min-validity 3h >auth.json
+
+See helpers/ci for jobs that get the file from a secret store.";
+
 pub const EXEC: &str = "\
 Examples:
   codex-credential exec -- ./script-that-needs-a-token

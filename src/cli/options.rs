@@ -78,9 +78,13 @@ pub struct Export {
     #[command(flatten)]
     pub token: Token,
 
-    /// Leave out the refresh token (required)
-    #[arg(long, required = true)]
-    pub access_only: bool,
+    /// Include the refresh token, after a confirmation: the copy can then renew the login
+    #[arg(long)]
+    pub full: bool,
+
+    /// Export the refresh token without asking
+    #[arg(long, requires = "full")]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -66,12 +66,11 @@ pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
     let server = context.server.unwrap_or_default();
     let program = &context.program;
     // Codex starts the command with HOME and PATH, and without most other variables.
-    let mut command = String::new();
-    for (name, value) in context.login_variables()? {
-        command += &format!("{name}={} ", quote::shell(&value));
-    }
-    command += &quote::shell(&program.path);
-    command += &format!(" get --format headers{}", program.profile_option());
+    let variables = context.login_variables()?.into_iter();
+    let variables: Vec<String> =
+        variables.map(|(name, value)| format!("{name}={} ", quote::shell(&value))).collect();
+    let (variables, path) = (variables.concat(), quote::shell(&program.path));
+    let command = format!("{variables}{path} get --format headers{}", program.profile_option());
     let file = TextFile::read(&config)?;
     let table = parse_toml(&config, file.text().unwrap_or_default())?;
     let server_table = table.get("mcp_servers").and_then(|servers| servers.get(server));

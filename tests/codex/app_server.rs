@@ -22,7 +22,7 @@ impl AppServer {
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut server = Self { process, input, output, last_id: 0 };
-        server.call("initialize", json!({ "clientInfo": { "name": "t", "version": "0" } }));
+        server.call("initialize", &json!({ "clientInfo": { "name": "t", "version": "0" } }));
         server.send(&json!({ "method": "initialized" }));
         server
     }
@@ -36,7 +36,7 @@ impl AppServer {
     }
 
     /// Calls a method and returns its result, or the error.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.last_id += 1;
         self.send(&json!({ "id": self.last_id, "method": method, "params": parameters }));
         loop {
@@ -51,19 +51,19 @@ impl AppServer {
     /// Returns the access token that an extension would get.
     pub fn token(&mut self) -> String {
         let status =
-            self.call("getAuthStatus", json!({ "includeToken": true, "refreshToken": false }));
+            self.call("getAuthStatus", &json!({ "includeToken": true, "refreshToken": false }));
         status["authToken"].as_str().expect("a token").to_owned()
     }
 
     pub fn start_thread(&mut self) -> String {
-        let started = self.call("thread/start", json!({}));
+        let started = self.call("thread/start", &json!({}));
         started["thread"]["id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned()
     }
 
     /// Asks the model. Returns whether it answered.
     pub fn ask(&mut self, thread: &str) -> bool {
         let input = json!([{ "type": "text", "text": "Return OK.", "text_elements": [] }]);
-        self.call("turn/start", json!({ "threadId": thread, "input": input }));
+        self.call("turn/start", &json!({ "threadId": thread, "input": input }));
         let mut is_answered = false;
         loop {
             let message = self.read();

@@ -1,4 +1,4 @@
-//! The real Codex with an `auth.json` from `export --access-only`, which has a placeholder instead of a refresh token.
+//! The real Codex with an `auth.json` from `export`, which has a placeholder instead of a refresh token.
 
 use crate::codex;
 use crate::machine::{Machine, eventually};
@@ -10,7 +10,7 @@ fn bundled(lifetime: i64) -> (Machine, Value) {
     let machine = Machine::new();
     codex::configure(&machine, "file");
     machine.sign_in(lifetime);
-    let line = "export --access-only --min-validity 0s";
+    let line = "export --min-validity 0s";
     let bundle = machine.command(line).assert().success().get_output().stdout.clone();
     let bundle: Value = serde_json::from_slice(&bundle).unwrap();
     assert_eq!(bundle["tokens"]["refresh_token"], REFRESH_TOKEN_PLACEHOLDER);

@@ -1,10 +1,12 @@
 //! What this program and its documents rely on in Codex, one fact per test. After a change of the version in
 //! .ci/install-codex, the names of the failed tests say which facts differ; `docs/codex.md` has to follow.
 
+use crate::app_server::AppServer;
 use crate::codex;
 use crate::machine::{Machine, eventually, lock};
 use issuer::{Endpoint, Entry, Fault};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -156,6 +158,30 @@ pub fn after_a_401_the_token_command_runs_again_with_the_same_arguments() {
     machine.issuer.fault(Endpoint::Responses, refusal, 1);
     assert!(codex::exec(&machine));
     assert_eq!(fs::read_to_string(machine.path("log")).unwrap(), "same\nsame\n");
+}
+
+/// Codex runs the command by `sh -c`.
+pub fn mcp_headers_helper_gets_no_input_and_few_variables() {
+    let machine = configured();
+    let (url, config) = (machine.issuer.url(), machine.path("config.toml"));
+    let log = machine.path("log").display().to_string();
+    let helper = format!("cat >>{log}; env >>{log}; cat {}", machine.path("headers").display());
+    let server = format!("[mcp_servers.x]\nurl = '{url}/mcp'\nhttp_headers_helper = '{helper}'\n");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &server).unwrap();
+    let tokens = machine.sign_in(3600);
+    let headers = format!("{{\"Authorization\":\"Bearer {}\"}}", tokens.access_token);
+    fs::write(machine.path("headers"), headers).unwrap();
+    let mut server = AppServer::start(&machine);
+    let thread = server.start_thread();
+    let call = json!({ "threadId": thread, "server": "x", "tool": "say_ok", "arguments": {} });
+    let answer = server.call("mcpServer/tool/call", &call);
+    assert_eq!(answer["content"][0]["text"], "OK", "{answer}");
+    let log = fs::read_to_string(log).unwrap();
+    let names: BTreeSet<_> = log.lines().filter_map(|line| line.split_once('=')).collect();
+    let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+    println!("the variables of an MCP server's http_headers_helper: {}", names.join(" "));
+    assert!(names.contains(&"HOME") && names.contains(&"PATH"));
+    assert!(!names.iter().any(|name| name.starts_with("CODEX_")), "{names:?}");
 }
 
 pub fn variables_override_the_login() {

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         facts::token_command_gets_no_input_and_is_killed_at_its_timeout,
         facts::failing_token_command_is_started_several_times,
         facts::after_a_401_the_token_command_runs_again_with_the_same_arguments,
+        facts::mcp_headers_helper_gets_no_input_and_few_variables,
         facts::variables_override_the_login,
         sign_in::our_sign_in_signs_codex_in,
         sign_in::codexs_sign_in_signs_us_in,

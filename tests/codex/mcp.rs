@@ -19,14 +19,14 @@ pub fn mcp_server_gets_a_new_token_after_a_401() {
     let mut codex = AppServer::start(&machine);
     let thread = codex.start_thread();
     let call = json!({ "threadId": thread, "server": "tools", "tool": "say_ok", "arguments": {} });
-    let answer = codex.call("mcpServer/tool/call", call.clone());
+    let answer = codex.call("mcpServer/tool/call", &call);
     assert_eq!(answer["content"][0]["text"], "OK", "{answer}");
 
     machine.issuer.invalidate_access_token(&first.access_token);
     machine.refuse(&first.access_token);
     let second = machine.token();
     assert_ne!(second, first.access_token);
-    let answer = codex.call("mcpServer/tool/call", call);
+    let answer = codex.call("mcpServer/tool/call", &call);
     assert_eq!(answer["content"][0]["text"], "OK", "{answer}");
     drop(codex);
 

@@ -81,9 +81,7 @@ pub fn provider_sends_the_account_header() {
     fs::remove_file(machine.path("auth.json")).unwrap();
     machine.command(&format!("configure codex --base-url {url}/v1")).assert().success();
     assert!(
-        fs::read_to_string(machine.path("config.toml"))
-            .unwrap()
-            .contains("http_headers = {}\n")
+        fs::read_to_string(machine.path("config.toml")).unwrap().contains("http_headers = {}\n")
     );
     machine.sign_in(3600);
     assert!(codex::answered(codex::start_exec_with(&machine, &choice)));

@@ -67,6 +67,8 @@ fn machine_and_program() -> (Machine, PathBuf) {
         s.auto_approve = Some(Duration::ZERO);
     });
     machine.sign_in(3600);
+    let server = "[mcp_servers.tools]\nurl = \"https://chatgpt.com/mcp\"\n";
+    fs::write(machine.path("config.toml"), server).unwrap();
     let bin = machine.path(ODD);
     fs::create_dir(&bin).unwrap();
     let built = assert_cmd::cargo::cargo_bin!("codex-credential");

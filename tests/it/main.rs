@@ -39,6 +39,7 @@ mod erase;
 mod errors;
 #[macro_use]
 mod git;
+mod export;
 mod fifo;
 mod fuzzed;
 mod git_files;

@@ -75,10 +75,9 @@ fn exec_sets_the_variables_and_returns_the_commands_exit_code() {
 }
 
 #[test]
-fn export_requires_access_only_and_leaves_out_the_refresh_token() {
+fn export_leaves_out_the_refresh_token() {
     let (machine, tokens) = Machine::signed_in(3600);
-    machine.command("export").assert().code(2).stdout(is_empty()).stderr(contains("--access-only"));
-    let output = machine.command("export --access-only").assert().success();
+    let output = machine.command("export").assert().success();
     let auth_json: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
     assert_eq!(auth_json["tokens"]["access_token"], tokens.access_token);
     output.stdout(contains(tokens.refresh_token.as_str()).not());

@@ -2,8 +2,9 @@
 
 use crate::configure::{ODD, install};
 use crate::machine::{Machine, recipe};
+use codex_credential::quote;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Installs the programs in a folder whose name needs quotes.
@@ -100,4 +101,45 @@ fn kubectl_recipe_passes_the_path_of_a_program_in_an_odd_folder() {
     let arguments = bash(&machine, &format!("kubectl() {{ printf '%s\\n' \"$@\"; }}\n{recipe}"));
     let command = format!("--exec-command={}", program.display());
     assert!(arguments.lines().any(|argument| argument == command), "{arguments}");
+}
+
+/// A secret store in a file, and a Codex that prints the token it would send.
+fn ci(machine: &Machine, program: &Path, recipe: &str) -> String {
+    let functions = format!(
+        "gh() {{ [ \"$*\" = 'secret set CODEX_AUTH_JSON' ] && cat >{secret}; }}\n\
+         codex() {{ {program} token --interactive never; }}\n\
+         export TMPDIR={folder}\nCODEX_AUTH_JSON=$(cat {secret} || true)\n",
+        folder = quote::shell_path(machine.codex_home()),
+        secret = quote::shell_path(&machine.path("secret")),
+        program = quote::shell_path(program),
+    );
+    bash(machine, &format!("{functions}{recipe}")).trim_end().to_owned()
+}
+
+#[test]
+fn ci_job_gets_an_access_token_from_the_export_of_another_machine() {
+    let (machine, tokens) = Machine::signed_in(24 * 3600);
+    let program = program(&machine);
+    let recipes = recipe("ci", "bash", &program);
+    ci(&machine, &program, &recipes[0]);
+    let secret = fs::read_to_string(machine.path("secret")).unwrap();
+    assert!(secret.contains(&tokens.access_token) && !secret.contains(&tokens.refresh_token));
+    assert_eq!(ci(&machine, &program, &recipes[1]), tokens.access_token);
+}
+
+#[test]
+fn ci_job_renews_its_own_login_once_and_writes_it_back() {
+    let machine = Machine::new();
+    let tokens = machine.aged_sign_in(10 * 60, 3600);
+    let program = program(&machine);
+    let job = &recipe("ci", "bash", &program)[2];
+    fs::rename(machine.path("auth.json"), machine.path("secret")).unwrap();
+    let first = ci(&machine, &program, job);
+    assert_ne!(first, tokens.access_token);
+    assert_eq!(ci(&machine, &program, job), first);
+    let secret = fs::read_to_string(machine.path("secret")).unwrap();
+    let secret: serde_json::Value = serde_json::from_str(&secret).unwrap();
+    let refresh_token = secret["tokens"]["refresh_token"].as_str().unwrap();
+    assert!(machine.issuer.is_live_refresh_token(refresh_token));
+    assert_eq!(machine.issuer.counts().refreshes, 1);
 }

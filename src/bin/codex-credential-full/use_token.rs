@@ -1,7 +1,7 @@
 //! Obtains and prints the answer to a request: `token`, `exec` and `export`, and the part that they share with `get` and
 //! Docker.
 
-use crate::options::{caller, other_hosts, profile_for, variable};
+use crate::options::{caller, deadline, other_hosts, profile, profile_for, variable};
 use crate::stdio::{close_output, write};
 use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
@@ -15,7 +15,7 @@ use codex_credential::commands;
 use codex_credential::commands::exec::Variable;
 use codex_credential::error::{Error, Kind, Result};
 use codex_credential::login::Login;
-use codex_credential::renewal::caller::Caller;
+use codex_credential::renewal::caller::{Caller, PROMPT_WAIT};
 use codex_credential::storage::host_credentials::GitStorage;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
@@ -37,16 +37,39 @@ pub fn exec(global: &GlobalOptions, options: &Exec) -> Result<ExitCode> {
     commands::exec::exec(&login, variables, &options.command)
 }
 
-pub fn export(global: &GlobalOptions, Export { token: options, .. }: &Export) -> Result<()> {
-    let (login, caller) = obtain_login(global, &options.token)?;
-    let written = if io::stdout().is_terminal() && !options.show {
-        ui::say("there is a token; add --show to print it on this terminal");
-        Ok(())
-    } else {
-        write(&commands::export::export(&login))
-    };
+pub fn export(global: &GlobalOptions, options: &Export) -> Result<()> {
+    if options.full {
+        return export_full(global, options);
+    }
+    let (login, caller) = obtain_login(global, &options.token.token)?;
+    let written = write_export(&commands::export::export(&login), options.token.show);
     finish(caller);
     written
+}
+
+fn export_full(global: &GlobalOptions, options: &Export) -> Result<()> {
+    let profile = profile(global)?;
+    if !options.yes {
+        if !io::stdin().is_terminal() {
+            let message =
+                "export --full asks for a confirmation, and standard input is no terminal";
+            return Err(Error::new(Kind::Usage, message).hint("to export it anyway, add --yes"));
+        }
+        commands::export::confirm(&profile, &deadline(global, PROMPT_WAIT))?;
+    }
+    let (_, caller) = obtain_login(global, &options.token.token)?;
+    // An early renewal would replace the refresh token.
+    caller.finish();
+    let document = commands::export::export_full(&profile, &deadline(global, DEFAULT_WAIT))?;
+    write_export(&document, options.token.show)
+}
+
+fn write_export(document: &[u8], show: bool) -> Result<()> {
+    if io::stdout().is_terminal() && !show {
+        ui::say("there is a token; add --show to print it on this terminal");
+        return Ok(());
+    }
+    write(document)
 }
 
 fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<(Login, Caller)> {
