@@ -33,6 +33,8 @@ pub enum Kind {
     BadInput,
     /// Nobody is signed in.
     LoginRequired,
+    /// The stored login is damaged, or of a kind that cannot be shared. A sign-in replaces it.
+    LoginUnreadable,
     /// A sign-in waits for the user.
     LoginPending,
     /// The device code expired before the user approved it.
@@ -67,6 +69,7 @@ impl Kind {
             Self::Storage | Self::Busy | Self::Network | Self::Server | Self::Interrupted => 1,
             Self::Usage | Self::BadInput | Self::Configuration => 2,
             Self::LoginRequired
+            | Self::LoginUnreadable
             | Self::LoginPending
             | Self::LoginExpired
             | Self::LoginCancelled

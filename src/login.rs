@@ -147,11 +147,16 @@ impl Login {
         id_account.or(claimed(&self.access_token))
     }
 
-    /// See [`Lifetime::renew_at`]. The jitter is the last byte of the signature: random, and equal in every process that
+    /// See [`Lifetime::renew_at`]. Without an expiry, the token counts as valid for eight days, as Codex renews it. The jitter is the last byte of the signature: random, and equal in every process that
     /// reads this token.
     pub fn renew_at(&self) -> Option<i64> {
         let jitter = self.access_token.expose().bytes().last().unwrap_or(0);
-        self.lifetime().renew_at(jitter)
+        let mut lifetime = self.lifetime();
+        if lifetime.expires_at.is_none() && self.refresh_token.is_some() {
+            lifetime.issued_at = self.last_refresh.map(clock::within_calendar);
+            lifetime.expires_at = lifetime.issued_at.map(|at| at + UNKNOWN_LIFETIME);
+        }
+        lifetime.renew_at(jitter)
     }
 
     /// Whether more than half of the time between [`Login::renew_at`] and expiry is over.
@@ -160,6 +165,9 @@ impl Login {
         due.zip(end).is_some_and(|(due, end)| now.saturating_sub(due) >= end.saturating_sub(now))
     }
 }
+
+/// After how many seconds Codex renews an access token that does not say when it expires.
+const UNKNOWN_LIFETIME: i64 = 8 * 24 * 3600;
 
 fn valid_access_token<'de, D: Deserializer<'de>>(from: D) -> Result<Token, D::Error> {
     valid_token(from).map(|text: Secret<String>| text.into())

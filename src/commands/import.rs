@@ -71,7 +71,8 @@ fn is_stored_in(profile: &Profile, path: &Path) -> Result<bool> {
 
 fn read_login(path: &Path) -> Result<Login> {
     let document = read(path)?.and_then(|bytes| AuthJson::parse(&bytes).ok());
-    let why = match document.map(AuthJson::content) {
+    let contents = document.map(AuthJson::contents);
+    let why = match contents.map(|contents| contents.map(|contents| contents.used)) {
         Some(Ok(Content::ChatGpt(login))) if login.refresh_token.is_some() => return Ok(login),
         Some(Ok(Content::ChatGpt(_))) => "it has only an access token",
         Some(_) => "it has no ChatGPT login",

@@ -8,6 +8,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::recover::{give_up_sign_in, recover_sign_in};
 use crate::renewal::revoke::revoke;
+use crate::storage::codex_home::CodexHome;
 use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::ui;
@@ -28,7 +29,7 @@ pub struct Removal {
 /// Why the login was not revoked, after it was removed here.
 pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Result<()> {
     let storage = &profile.storage;
-    let mut stored = storage.load()?;
+    let mut stored = storage.load().map_err(other_kind)?;
     if stored.is_none() {
         // A killed sign-in may have left a login.
         give_up_left_sign_in(profile, deadline)?;
@@ -44,7 +45,12 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
         return cancel_sign_in(profile);
     };
     let what = format!("the login of {} in {}", login.username(), storage.describe()?);
-    let codex_too = if storage.as_codex().is_some() { " and sign out Codex" } else { "" };
+    let codex = storage.as_codex();
+    let is_personal = codex.is_some_and(CodexHome::has_personal_access_token);
+    let contents = codex.map(CodexHome::contents).transpose()?.flatten();
+    let unused = contents.and_then(|(_, contents)| contents.unused);
+    let what = unused.map_or_else(|| what.clone(), |unused| format!("{what}, with {unused}"));
+    let codex_too = if codex.is_some() { " and sign out Codex" } else { "" };
     if removal.ask && !ui::confirm(&format!("remove {what}{codex_too}?"), deadline) {
         return Err(Error::new(Kind::Denied, "nothing was removed"));
     }
@@ -55,7 +61,7 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
-    let revoked = removal.revoke.then(|| revoke(profile, &login, deadline));
+    let revoked = (removal.revoke && !is_personal).then(|| revoke(profile, &login, deadline));
     let removed = match hold.remove(&is_meant, deadline) {
         Ok(false) => Err(changed()),
         removed => removed,
@@ -70,6 +76,9 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     })?;
     let codex_too = if storage.as_codex().is_some() { "; Codex is signed out, too" } else { "" };
     ui::say(&format!("removed {what}{codex_too}"));
+    if is_personal {
+        ui::say("the personal access token still works; revoke it in ChatGPT's settings");
+    }
     report(profile, &login, revoked)
 }
 
@@ -143,6 +152,16 @@ fn report(profile: &Profile, login: &Login, revoked: Option<Result<String>>) -> 
         None => {}
     }
     Ok(())
+}
+
+/// Says how to remove what this program does not.
+fn other_kind(error: Error) -> Error {
+    match error.kind {
+        Kind::LoginRequired | Kind::LoginUnreadable => error
+            .map_text(|text| format!("{text}; nothing was removed"))
+            .run("to remove everything that Codex stores", "codex logout"),
+        _ => error,
+    }
 }
 
 fn changed() -> Error {

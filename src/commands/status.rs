@@ -6,6 +6,8 @@ use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::auth_json::Content;
+use crate::storage::codex_home::CodexHome;
 use crate::storage::records::InvalidToken;
 use crate::ui::time_left;
 use crate::urls::host;
@@ -28,6 +30,9 @@ pub struct Status {
     pub overridden_by: Vec<&'static str>,
     /// The accounts of the other logins in the same storage.
     others: Vec<Account>,
+    is_personal_access_token: bool,
+    /// What else Codex's login holds, and Codex does not use.
+    unused: Option<String>,
 }
 
 impl Status {
@@ -35,6 +40,10 @@ impl Status {
         let storage = &profile.storage;
         let mut login = storage.load()?;
         let other = login.take_if(|login| !profile.matches_account(login));
+        let contents = storage.as_codex().map(CodexHome::contents).transpose()?.flatten();
+        let contents = contents.map(|(_, contents)| contents);
+        let is_personal_access_token =
+            contents.as_ref().is_some_and(|it| matches!(it.used, Content::PersonalAccessToken(_)));
         let mut is_rejected = false;
         let mut cannot_renew = None;
         if let Some(login) = &login {
@@ -42,6 +51,9 @@ impl Status {
                 is_rejected = login_dir.has_rejected(&login.access_token);
             }
             cannot_renew = match login.refresh_token {
+                _ if is_personal_access_token => {
+                    Some("a personal access token is not renewed".into())
+                }
                 Some(_) => InvalidToken::of(profile, login)?.map(|invalid| invalid.reason),
                 None => Some("there is no refresh token".into()),
             };
@@ -62,6 +74,8 @@ impl Status {
             pending: pending.filter(|verification| verification.expires_at > clock::now()),
             overridden_by: Vec::new(),
             others,
+            is_personal_access_token,
+            unused: contents.and_then(|contents| contents.unused),
         })
     }
 
@@ -86,6 +100,9 @@ impl Status {
         let mut text = match (&self.login, &self.issuer) {
             (None, _) => "Not logged in\n".to_owned(),
             (Some(_), _) if !self.is_signed_in() => self.end_of_login(),
+            (Some(_), None) if self.is_personal_access_token => {
+                "Logged in using a personal access token\n".to_owned()
+            }
             (Some(_), None) => "Logged in using ChatGPT\n".to_owned(),
             (Some(_), Some(host)) => format!("Logged in at {host} (profile {})\n", self.profile),
         };
@@ -113,6 +130,9 @@ impl Status {
                 &match (&self.cannot_renew, due) {
                     (Some(reason), _) => format!("never: {reason}"),
                     (None, Some(due)) => distance(due),
+                    (None, None) if self.has_usable_token() && login.renew_at().is_none() => {
+                        "a rejection: the token does not say when it expires".into()
+                    }
                     (None, None) => "the next get".into(),
                 },
             );
@@ -126,6 +146,9 @@ impl Status {
         }
         for name in &self.overridden_by {
             line("overridden", &format!("Codex uses {name} in place of this login; unset it"));
+        }
+        if let Some(unused) = &self.unused {
+            line("also", &format!("{unused}, which Codex does not use"));
         }
         for other in &self.others {
             let workspace = other.account_id.as_deref().unwrap_or("unknown");
@@ -149,6 +172,8 @@ impl Status {
             "renews_at": time(self.login.as_ref().and_then(Login::renew_at)),
             "access_token_usable": self.has_usable_token(),
             "cannot_renew": self.cannot_renew,
+            "personal_access_token": self.is_personal_access_token,
+            "unused": self.unused,
             "clock_skew": self.login.as_ref().map(|login| login.skew),
             "pending": self.pending,
             "overridden_by": self.overridden_by,

@@ -14,6 +14,7 @@ use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError};
+use crate::storage::codex_home::CodexHome;
 use crate::storage::journal::{Intent, Journal, RequestKind};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{InvalidToken, Refusals};
@@ -73,7 +74,7 @@ pub(super) fn refresh(
         return Ok(Refreshed::Done);
     }
     let Some(refresh_token) = &login.refresh_token else {
-        return Ok(Refreshed::Impossible(no_refresh_token()));
+        return Ok(Refreshed::Impossible(no_refresh_token(profile)));
     };
     if let Some(invalid) = InvalidToken::of(profile, &login)? {
         return Ok(Refreshed::Impossible(invalid.error()));
@@ -263,9 +264,10 @@ fn expired_on_arrival() -> Error {
         .hint("set the clock right; `date` shows it")
 }
 
-fn no_refresh_token() -> Error {
-    Error::new(Kind::LoginDead, "cannot renew the stored login: it has no refresh token")
-        .sign_in_again()
+fn no_refresh_token(profile: &Profile) -> Error {
+    let is_personal = profile.storage.as_codex().is_some_and(CodexHome::has_personal_access_token);
+    let why = if is_personal { "it is a personal access token" } else { "it has no refresh token" };
+    Error::new(Kind::LoginDead, format!("cannot renew the stored login: {why}")).sign_in_again()
 }
 
 fn no_access_token(url: &str) -> Error {

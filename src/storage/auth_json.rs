@@ -13,6 +13,8 @@ pub struct AuthJson {
     auth_mode: Option<String>,
     #[serde(rename = "OPENAI_API_KEY", default, deserialize_with = "valid_token")]
     api_key: Option<Secret<String>>,
+    #[serde(default, deserialize_with = "valid_token")]
+    personal_access_token: Option<Secret<String>>,
     tokens: Option<Tokens>,
     last_refresh: Option<String>,
 }
@@ -33,10 +35,20 @@ struct Tokens {
 #[derive(Debug)]
 pub enum Content {
     ChatGpt(Login),
+    /// A personal access token, as the access token of a login without other tokens.
+    PersonalAccessToken(Login),
     /// An API key, as the access token of a login without other tokens.
     ApiKey(Login),
-    /// Neither tokens nor an API key.
+    /// None of these.
     Nothing,
+}
+
+/// What an `auth.json` holds.
+#[derive(Debug)]
+pub struct Contents {
+    pub used: Content,
+    /// Names what else is in the file, and is not used.
+    pub unused: Option<String>,
 }
 
 impl AuthJson {
@@ -50,24 +62,42 @@ impl AuthJson {
         }
     }
 
-    /// Returns what Codex would use. Without an `auth_mode`, Codex prefers an API key to tokens.
+    /// Returns what Codex would use, and what else there is. Without an `auth_mode`, Codex prefers a personal access token to
+    /// an API key, and an API key to tokens.
     ///
     /// # Errors
     /// The `auth_mode`, when it is unknown.
-    pub fn content(self) -> Result<Content, String> {
-        let key = self.api_key.filter(|key| !key.expose().is_empty());
+    pub fn contents(self) -> Result<Contents, String> {
+        let is_set = |token: &Secret<String>| !token.expose().is_empty();
+        let token = self.personal_access_token.filter(is_set);
+        let key = self.api_key.filter(is_set);
         let last_refresh = self.last_refresh.as_deref().and_then(parse_rfc3339);
-        let tokens = self.tokens.filter(|tokens| !tokens.access_token.expose().is_empty());
+        let tokens = self.tokens.filter(|tokens| is_set(&tokens.access_token));
         let login = tokens.map(|tokens| tokens.login(last_refresh));
-        Ok(match (self.auth_mode.as_deref(), key, login) {
-            (Some("apikey") | None, Some(key), _) => {
-                let tokens = Tokens { access_token: key, ..Tokens::default() };
-                Content::ApiKey(tokens.login(None))
+        let alone = |access_token| Tokens { access_token, ..Tokens::default() }.login(None);
+        let mode = match (self.auth_mode.as_deref(), &token, &key) {
+            (Some(mode), ..) => mode,
+            (None, Some(_), _) => "personalAccessToken",
+            (None, None, Some(_)) => "apikey",
+            (None, None, None) => "chatgpt",
+        };
+        let (used, others) = match mode {
+            "personalAccessToken" => {
+                (token.map(|token| Content::PersonalAccessToken(alone(token))), (None, key, login))
             }
-            (Some("chatgpt") | None, _, Some(login)) => Content::ChatGpt(login),
-            (Some("apikey" | "chatgpt") | None, ..) => Content::Nothing,
-            (Some(mode), ..) => return Err(mode.to_owned()),
-        })
+            "apikey" => (key.map(|key| Content::ApiKey(alone(key))), (token, None, login)),
+            "chatgpt" => (login.map(Content::ChatGpt), (token, key, None)),
+            mode => return Err(mode.to_owned()),
+        };
+        let (token, key, login) = others;
+        let unused = [
+            token.map(|_| "a personal access token".to_owned()),
+            key.map(|_| "an API key".to_owned()),
+            login.map(|login| format!("a ChatGPT login of {}", login.username())),
+        ];
+        let unused: Vec<_> = unused.into_iter().flatten().collect();
+        let unused = (!unused.is_empty()).then(|| unused.join(" and "));
+        Ok(Contents { used: used.unwrap_or(Content::Nothing), unused })
     }
 }
 
@@ -175,6 +205,38 @@ mod tests {
         assert_eq!(tokens["refresh_token"], "", "Codex requires the member");
     }
 
+    fn used(document: &Value) -> &'static str {
+        let contents = AuthJson::parse(document.to_string().as_bytes()).unwrap().contents();
+        match contents.map(|contents| contents.used) {
+            Ok(Content::ChatGpt(_)) => "tokens",
+            Ok(Content::PersonalAccessToken(_)) => "personal access token",
+            Ok(Content::ApiKey(_)) => "key",
+            Ok(Content::Nothing) => "nothing",
+            Err(_) => "unknown",
+        }
+    }
+
+    /// As Codex 0.171.0 does.
+    #[test]
+    fn personal_access_token_is_preferred_without_an_auth_mode() {
+        let mut document = json!({
+            "personal_access_token": "at-made-up", "OPENAI_API_KEY": "sk-made-up",
+            "tokens": {"access_token": "a"},
+        });
+        assert_eq!(used(&document), "personal access token");
+        for (mode, expected) in [
+            ("personalAccessToken", "personal access token"),
+            ("apikey", "key"),
+            ("chatgpt", "tokens"),
+            ("agentIdentity", "unknown"),
+            ("chatgptAuthTokens", "unknown"),
+        ] {
+            document["auth_mode"] = mode.into();
+            assert_eq!(used(&document), expected, "{mode}");
+        }
+        assert_eq!(used(&json!({"auth_mode": "personalAccessToken"})), "nothing");
+    }
+
     #[test]
     fn auth_mode_decides_between_api_key_and_tokens() {
         let content = |mode: &str, key: bool, tokens: bool| {
@@ -183,12 +245,7 @@ mod tests {
                 "OPENAI_API_KEY": key.then_some("sk-made-up"),
                 "tokens": tokens.then(|| json!({"access_token": "a"})),
             });
-            match AuthJson::parse(document.to_string().as_bytes()).unwrap().content() {
-                Ok(Content::ChatGpt(_)) => "tokens",
-                Ok(Content::ApiKey(_)) => "key",
-                Ok(Content::Nothing) => "nothing",
-                Err(_) => "unknown",
-            }
+            used(&document)
         };
         assert_eq!(content("chatgpt", true, true), "tokens");
         assert_eq!(content("apikey", true, true), "key");

@@ -48,7 +48,15 @@ impl Storage for CodexHome {
     }
 
     fn describe(&self) -> Result<String> {
-        self.location().map(|location| location.to_string())
+        let location = self.location()?;
+        let target = self.linked_file();
+        let is_dangling =
+            location == self.file() && !target.exists() && target != self.dir().join("auth.json");
+        Ok(if is_dangling {
+            format!("{location}, a link to {}, which does not exist", target.display())
+        } else {
+            location.to_string()
+        })
     }
 
     /// Takes Codex's `auth.lock`.

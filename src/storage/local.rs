@@ -153,7 +153,7 @@ impl LocalStorage {
         let login: Login = parse(&location, &bytes)?;
         if key_of(&login.stored_account) != *key {
             let what = format!("{location} is the login of another account");
-            return Err(Error::new(Kind::Storage, what).sign_in_again());
+            return Err(Error::new(Kind::LoginUnreadable, what).sign_in_again());
         }
         Ok(Some(login))
     }
@@ -205,7 +205,7 @@ fn parse<T: DeserializeOwned>(location: &Location, bytes: &Bytes) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| {
         let position = format!("line {}, column {}", error.line(), error.column());
         let what = format!("cannot parse {location} ({position})");
-        Error::new(Kind::Storage, what).sign_in_again()
+        Error::new(Kind::LoginUnreadable, what).sign_in_again()
     })
 }
 

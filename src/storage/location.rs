@@ -1,7 +1,7 @@
 //! Where one value is kept: in a file, or in an item of the keyring.
 
 use crate::clock;
-use crate::error::{IoResultExt, Result};
+use crate::error::{Error, IoResultExt, Kind, Result};
 use crate::private;
 use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
 use crate::storage::journal::RequestKind;
@@ -121,10 +121,22 @@ impl Location {
         item.journal_key(request).remove().map(drop)
     }
 
+    /// Whether it is a device, a FIFO or a folder.
+    pub fn is_special(&self) -> bool {
+        let Self::File(path) = self else { return false };
+        path.metadata().is_ok_and(|found| !found.is_file())
+    }
+
     /// Renames a damaged file to `auth.json.corrupt-TIME`. A keyring item stays and is replaced, because a copy in a
     /// file would expose it.
+    ///
+    /// # Errors
+    /// `Storage` for a device or a FIFO.
     pub fn set_aside(&self) -> Result<()> {
         let Self::File(path) = self else { return Ok(()) };
+        if self.is_special() {
+            return Err(Error::new(Kind::Storage, format!("{self} is not a regular file")));
+        }
         let path = follow_links(path);
         let aside = format!("{}.corrupt-{}", path.display(), clock::now());
         fs::rename(&path, aside).context("set aside", &path)

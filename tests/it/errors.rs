@@ -7,6 +7,7 @@ use codex_credential::error::Kind;
 use issuer::{Endpoint, Fault};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -18,6 +19,11 @@ fn fail_with(kind: Kind, options: &str) -> Output {
     };
     match kind {
         Kind::Storage => {
+            let machine = Machine::new();
+            symlink("auth.json", machine.path("auth.json")).unwrap();
+            run(&machine, "get")
+        }
+        Kind::LoginUnreadable => {
             let machine = Machine::new();
             fs::write(machine.path("auth.json"), "{").unwrap();
             run(&machine, "get")
@@ -134,6 +140,7 @@ kinds! {
     configuration: Configuration ends in 2,
     bad_input: BadInput ends in 2,
     login_required: LoginRequired ends in 3,
+    login_unreadable: LoginUnreadable ends in 3,
     login_pending: LoginPending ends in 3,
     login_expired: LoginExpired ends in 3,
     login_cancelled: LoginCancelled ends in 3,

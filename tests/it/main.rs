@@ -53,6 +53,7 @@ mod issuers;
 mod keepalive;
 mod killed;
 mod killed_at_random;
+mod kinds_of_login;
 mod logout;
 mod messages;
 mod outputs;

@@ -42,14 +42,14 @@ fn variables_that_override_the_login_in_codex_are_named() {
 }
 
 #[test]
-fn not_signed_in_exits_with_3_and_unreadable_login_with_1() {
+fn not_signed_in_and_unreadable_login_exit_with_3() {
     let machine = Machine::new();
     let output = machine.command("status").assert().code(3);
     let hint = contains("codex-credential login");
     output.stdout(starts_with("Not logged in\n")).stderr(hint);
     assert_eq!(status(&machine, 3)["signed_in"], false);
     std::fs::write(machine.path("auth.json"), "{ torn").unwrap();
-    machine.command("status").assert().code(1).stderr(contains("auth.json"));
+    machine.command("status").assert().code(3).stderr(contains("auth.json"));
     assert_eq!(machine.issuer.counts(), issuer::Counts::default());
 }
 

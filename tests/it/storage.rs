@@ -12,13 +12,66 @@ fn malformed_login_is_reported_and_left_unchanged() {
     for content in [r#"{"tokens":{"access_token":"ey"#, "", "[]", r#"{"tokens":7}"#, "\u{0}"] {
         let machine = Machine::new();
         fs::write(machine.path("auth.json"), content).unwrap();
-        let output = machine.command("get").assert().code(1);
+        let output = machine.command("get").assert().code(3);
         let names_file = contains(machine.path("auth.json").to_str().unwrap());
         output.stdout("").stderr(names_file.and(contains("codex-credential login")));
-        machine.command("erase").write_stdin(OURS).assert().code(1);
+        machine.command("erase").write_stdin(OURS).assert().code(3);
         assert_eq!(fs::read_to_string(machine.path("auth.json")).unwrap(), content);
         assert_eq!(machine.issuer.counts(), issuer::Counts::default());
     }
+}
+
+#[test]
+fn damage_is_named_and_a_sign_in_cures_it_and_keeps_a_copy() {
+    let (machine, _) = Machine::signed_in(3600);
+    let json = fs::read(machine.path("auth.json")).unwrap();
+    let utf16 = |unit: fn(u16) -> [u8; 2]| {
+        let text = String::from_utf8(json.clone()).unwrap();
+        text.encode_utf16().flat_map(unit).collect::<Vec<u8>>()
+    };
+    for (content, says) in [
+        ([b"\xef\xbb\xbf", &json[..]].concat(), "byte order mark"),
+        ([b"\xff\xfe", &utf16(u16::to_le_bytes)[..]].concat(), "UTF-16"),
+        ([b"\xfe\xff", &utf16(u16::to_be_bytes)[..]].concat(), "UTF-16"),
+        (utf16(u16::to_le_bytes), "UTF-16"),
+        (Vec::new(), "is empty"),
+        (json[..json.len() / 2].to_vec(), "ends too early"),
+    ] {
+        let machine = Machine::new();
+        fs::write(machine.path("auth.json"), &content).unwrap();
+        machine.command("get --format token").assert().code(3).stdout("").stderr(contains(says));
+        machine.command("status").assert().code(3).stderr(contains(says));
+        machine.command("logout").assert().code(3).stderr(contains("nothing was removed"));
+        let login = machine.start("login --wait 60s");
+        machine.approve_next();
+        assert!(login.wait_with_output().unwrap().status.success(), "{says}");
+        machine.token();
+        let entries = fs::read_dir(machine.codex_home()).unwrap().flatten();
+        let copies = entries.map(|entry| entry.path());
+        let copy = copies
+            .filter(|path| path.to_string_lossy().contains("auth.json.corrupt-"))
+            .find(|path| fs::read(path).unwrap() == content);
+        assert!(copy.is_some(), "{says}");
+    }
+}
+
+#[test]
+fn folder_at_the_place_of_the_login_is_named_as_a_missing_mount_source() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("auth.json")).unwrap();
+    for command in ["get", "status", "login --wait 5s"] {
+        let output = machine.command(command).assert().code(2);
+        output.stderr(contains("is a folder").and(contains("mount CODEX_HOME")));
+    }
+    assert_eq!(machine.issuer.counts().user_codes, 0);
+}
+
+#[test]
+fn dangling_link_is_named_by_status() {
+    let machine = Machine::new();
+    symlink("/nonexistent/login.json", machine.path("auth.json")).unwrap();
+    let status = machine.command("status").assert().code(3);
+    status.stdout(contains("a link to /nonexistent/login.json, which does not exist"));
 }
 
 #[test]
