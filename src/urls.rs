@@ -44,6 +44,16 @@ pub fn is_loopback(host: &str) -> bool {
         || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
+/// Returns `host` without the default port of `protocol`, as profiles name hosts.
+pub fn without_default_port<'a>(protocol: &[u8], host: &'a [u8]) -> &'a [u8] {
+    let port: &[u8] = match protocol {
+        _ if protocol.eq_ignore_ascii_case(b"https") => b":443",
+        _ if protocol.eq_ignore_ascii_case(b"http") => b":80",
+        _ => b":",
+    };
+    host.strip_suffix(port).or_else(|| host.strip_suffix(b":")).unwrap_or(host)
+}
+
 /// Returns the host and port of `url`, for messages.
 pub fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

@@ -1,12 +1,13 @@
 //! Reads and writes the attributes of git's credential protocol: `git-credential(1)`, `gitcredentials(7)`.
 
-use crate::answer::credential_url::{self, CredentialUrl, split_at};
+use crate::answer::attribute_line::{LINE_LIMIT, read_line, split, without_line_end, write_line};
+use crate::answer::credential_url::{self, CredentialUrl};
+use crate::answer::schemes::Schemes;
 use crate::error::{Error, Kind, Result};
 use crate::tokens::Secret;
-use std::io::{self, BufRead, Read, Write};
+use crate::urls::without_default_port;
+use std::io::{self, BufRead, Write};
 
-/// The longest line without its line end, in bytes.
-const LINE_LIMIT: usize = 65_535;
 /// The longest request, in bytes.
 const INPUT_LIMIT: u64 = 1024 * 1024;
 /// What some programs on Windows write before the first line.
@@ -37,6 +38,8 @@ pub struct Credential {
     pub authtype_capable: bool,
     /// Whether `capability[]=state` was sent.
     pub state_capable: bool,
+    /// The authentication schemes that the server named (`wwwauth[]`).
+    pub schemes: Schemes,
     /// How many attributes were sent, known or not.
     pub attributes: usize,
     /// How many unknown attributes were sent.
@@ -86,7 +89,7 @@ impl Credential {
         }
     }
 
-    /// Returns false for an unknown key.
+    /// Returns false for an unknown key, and for `wwwauth[]`, which names no credential.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<bool, &'static str> {
         let secret = || Some(Secret::new(value.to_vec()));
         match key {
@@ -102,6 +105,10 @@ impl Credential {
             b"ephemeral" => self.ephemeral = ![&b""[..], b"0", b"false"].contains(&value),
             b"state[]" => self.set_state(value),
             b"capability[]" => self.set_capability(value),
+            b"wwwauth[]" => {
+                self.schemes.add(value);
+                return Ok(false);
+            }
             b"url" => *self = credential_url::parse(value)?.into(),
             _ => return Ok(false),
         }
@@ -127,6 +134,12 @@ impl Credential {
         }
     }
 
+    /// Returns the host as profiles name it.
+    pub fn profile_host(&self) -> Option<Vec<u8>> {
+        let protocol = self.protocol.as_deref().unwrap_or_default();
+        self.host.as_deref().map(|host| without_default_port(protocol, host).to_vec())
+    }
+
     /// Writes the attributes in git's order: a capability precedes the attributes that need it.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let mut line = |key: &str, value: Option<&[u8]>| match value {
@@ -148,6 +161,11 @@ impl Credential {
         line("password_expiry_utc", expiry.as_deref().map(str::as_bytes))?;
         let state = self.state.as_ref().map(|state| [OUR_STATE, state].concat());
         line("state[]", state.as_deref())
+    }
+
+    /// Removes the user name if it is `name`, which selects no account.
+    pub fn forget_username(&mut self, name: Option<&str>) {
+        self.username.take_if(|username| Some(&**username) == name.map(str::as_bytes));
     }
 
     /// Tells whether the request is not empty: an empty one is for the login of the profile.
@@ -188,42 +206,6 @@ fn exposed(secret: Option<&Secret<Vec<u8>>>) -> Option<&[u8]> {
 /// Parses an expiry as git does: zero, a text that is no number, and a number that is too large mean never.
 fn seconds(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.parse().ok().filter(|&seconds| seconds > 0)
-}
-
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
-    line.clear();
-    // One byte more than the longest line with CR and LF, so that a longer line is noticed.
-    input.take(LINE_LIMIT as u64 + 3).read_until(b'\n', line).map(drop)
-}
-
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-fn split(line: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
-    if line.contains(&0) {
-        return Err("contains a NUL byte");
-    }
-    if line.contains(&b'\r') {
-        return Err("contains a CR that does not end the line");
-    }
-    let (key, value) = split_at(line, b"=").ok_or("is not key=value")?;
-    if key.is_empty() { Err("has no key before the =") } else { Ok((key, value)) }
-}
-
-/// Writes one `key=value` line.
-///
-/// # Errors
-/// `InvalidData` for a value with a line end or NUL, and the errors of `output`.
-fn write_line(output: &mut impl Write, key: &str, value: &[u8]) -> io::Result<()> {
-    if value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{key} is not one line")));
-    }
-    output.write_all(key.as_bytes())?;
-    output.write_all(b"=")?;
-    output.write_all(value)?;
-    output.write_all(b"\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Parses URLs into attributes: the `url` attribute, and the URLs that Bazel and Docker send.
 
 use crate::tokens::Secret;
+use crate::urls::without_default_port;
 use percent_encoding::percent_decode;
 
 /// The percent-decoded parts of a URL.
@@ -36,13 +37,8 @@ pub fn parse(url: &[u8]) -> Result<CredentialUrl, &'static str> {
 pub fn parse_exact(url: &[u8]) -> Result<CredentialUrl, &'static str> {
     let Parts { protocol, host, .. } = Parts::of(url)?;
     let protocol = protocol.to_ascii_lowercase();
-    let port: &[u8] = match protocol.as_slice() {
-        b"https" => b":443",
-        b"http" => b":80",
-        _ => b":",
-    };
-    let host = host.strip_suffix(port).or_else(|| host.strip_suffix(b":")).unwrap_or(host);
-    Ok(CredentialUrl { protocol, host: host.to_vec(), ..parse(url)? })
+    let host = without_default_port(&protocol, host).to_vec();
+    Ok(CredentialUrl { protocol, host, ..parse(url)? })
 }
 
 /// The parts of a URL, not decoded.

@@ -51,7 +51,7 @@ impl Format {
     }
 
     /// Writes the access token of `login`. `request` is the request in git's or Bazel's protocol, `server_url` the one in
-    /// Docker's; `exec_info` is `$KUBERNETES_EXEC_INFO`.
+    /// Docker's; `exec_info` is `$KUBERNETES_EXEC_INFO`, and `git_username` the user name that the profile gives to git.
     pub fn write(
         self,
         output: &mut impl Write,
@@ -59,10 +59,11 @@ impl Format {
         server_url: &str,
         login: &Login,
         exec_info: Option<&str>,
+        git_username: Option<&str>,
     ) -> io::Result<()> {
         let token = login.access_token.expose();
         match self {
-            Self::Git => git(output, request, login),
+            Self::Git => git(output, request, login, git_username),
             Self::Token => writeln!(output, "{token}"),
             Self::Json => writeln!(output, "{}", json_object(login)),
             Self::Header => writeln!(output, "Authorization: Bearer {token}"),
@@ -95,7 +96,14 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-fn git(output: &mut impl Write, request: &Credential, login: &Login) -> io::Result<()> {
+/// Writes a user name and a password, which git sends as Basic; a Bearer token where git can send one and the server does
+/// not refuse it.
+fn git(
+    output: &mut impl Write,
+    request: &Credential,
+    login: &Login,
+    git_username: Option<&str>,
+) -> io::Result<()> {
     let token = Some(Secret::new(login.access_token.expose().clone().into_bytes()));
     let mut answer = Credential {
         protocol: request.protocol.clone(),
@@ -104,14 +112,15 @@ fn git(output: &mut impl Write, request: &Credential, login: &Login) -> io::Resu
         password_expiry_utc: login.lifetime().expires_at,
         ..Credential::default()
     };
-    if request.authtype_capable {
+    let is_basic = git_username.is_some() || request.schemes.exclude_bearer();
+    if request.authtype_capable && !is_basic {
         answer.authtype_capable = true;
         answer.authtype = Some("Bearer".into());
         answer.credential = token;
         answer.ephemeral = true;
     } else {
-        let login_name = || login.username().into();
-        answer.username = Some(request.username.clone().unwrap_or_else(login_name));
+        let name = || git_username.map_or_else(|| login.username(), str::to_owned).into();
+        answer.username = Some(request.username.clone().unwrap_or_else(name));
         answer.password = token;
     }
     answer.write(output)

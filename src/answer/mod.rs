@@ -1,5 +1,6 @@
 //! Answers requests without the network: the protocols of git, Bazel and Docker, and the formats of an answer.
 
+mod attribute_line;
 pub mod credential;
 mod credential_url;
 pub mod docker;
@@ -8,5 +9,6 @@ pub mod formats;
 pub mod get;
 pub mod other_hosts;
 pub mod request;
+mod schemes;
 pub mod store;
 pub mod target;

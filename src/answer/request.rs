@@ -4,8 +4,10 @@ use crate::answer::credential::{BOM, Credential};
 use crate::answer::credential_url;
 use crate::answer::docker;
 use crate::answer::formats::Format;
+use crate::answer::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::profile::Profile;
 use serde_json::Value;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -19,6 +21,8 @@ pub struct Request {
     pub format: Format,
     /// The registry as Docker wrote it. The answer repeats it.
     pub server_url: String,
+    /// The user name that the profile gives to git.
+    pub git_username: Option<String>,
 }
 
 impl Request {
@@ -37,7 +41,7 @@ impl Request {
             Start::Json => (bazel(input)?, Format::Bazel),
             start => (read_attributes(&start, blank.chain(input))?, Format::Git),
         };
-        Ok(Self { credential, format: format.unwrap_or(own_format), server_url: String::new() })
+        Ok(Self { credential, format: format.unwrap_or(own_format), ..Self::default() })
     }
 
     /// Reads the server URL that Docker sends to `get`.
@@ -52,7 +56,16 @@ impl Request {
         let no_host = || Credential { host: Some(Vec::new()), ..Credential::default() };
         let credential = credential_url::parse_exact(url.as_bytes())
             .map_or_else(|_| no_host(), Credential::from);
-        Ok(Self { credential, format: Format::Docker, server_url })
+        Ok(Self { credential, format: Format::Docker, server_url, ..Self::default() })
+    }
+
+    /// Takes the user name for git from the profile that answers. In the request it selects no account.
+    pub fn answered_by(&mut self, profile: &Profile) {
+        let name = profile.settings.git_username.as_deref();
+        if Target::of(profile, &self.credential) == Target::OurHost {
+            self.credential.forget_username(name);
+        }
+        self.git_username = name.map(str::to_owned);
     }
 
     /// Writes the token of `login` in the format of the answer. `exec_info` is `$KUBERNETES_EXEC_INFO`.
@@ -62,7 +75,9 @@ impl Request {
         login: &Login,
         exec_info: Option<&str>,
     ) -> io::Result<()> {
-        self.format.write(output, &self.credential, &self.server_url, login, exec_info)
+        let git_username = self.git_username.as_deref();
+        let (request, url) = (&self.credential, &self.server_url);
+        self.format.write(output, request, url, login, exec_info, git_username)
     }
 }
 

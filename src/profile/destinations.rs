@@ -5,24 +5,27 @@ use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::profile::built_in::API_HOST;
-use crate::urls::{is_loopback, is_secure};
+use crate::urls::{is_loopback, is_secure, without_default_port};
 use crate::values::{EndpointUrl, Host};
 
 impl Profile {
-    /// Returns whether a token may be sent to `host`: a host of this profile, over https or on loopback.
+    /// Returns whether a token may be sent to `host`: a host of this profile, over https or on loopback. Schemes and hosts
+    /// may be in any case (RFC 3986 §6.2.2.1), and the host may have the default port.
     pub fn serves(&self, protocol: &[u8], host: &[u8]) -> bool {
+        let host = without_default_port(protocol, host);
         let is_own = |own: &&Host| own.as_bytes().eq_ignore_ascii_case(host);
-        match protocol {
-            b"https" => self.settings.hosts.iter().any(|own| is_own(&own)),
-            b"http" => self.settings.hosts.iter().find(is_own).is_some_and(|own| is_loopback(own)),
-            _ => false,
-        }
+        let Some(own) = self.settings.hosts.iter().find(is_own) else { return false };
+        protocol.eq_ignore_ascii_case(b"https")
+            || (protocol.eq_ignore_ascii_case(b"http") && is_loopback(own))
     }
 
     /// Returns whether an API key may be sent to `host`.
     pub fn serves_api_key(&self, protocol: &[u8], host: &[u8]) -> bool {
         let is_codex = self.standard.is_none();
-        is_codex && protocol == b"https" && host.eq_ignore_ascii_case(API_HOST.as_bytes())
+        let host = without_default_port(protocol, host);
+        is_codex
+            && protocol.eq_ignore_ascii_case(b"https")
+            && host.eq_ignore_ascii_case(API_HOST.as_bytes())
     }
 
     /// Returns whether a token may be sent to `url`: on a host of this profile, or on loopback.
@@ -126,6 +129,41 @@ mod tests {
         assert!(profile.serves(b"http", b"127.0.0.1:81"));
         assert!(!profile.serves(b"http", b"127.0.0.1:82"));
         assert!(!profile.serves(b"http", b"a.example"));
+    }
+
+    #[test]
+    fn default_port_and_any_case_name_the_same_host() {
+        let mut profile = profile();
+        profile.settings.hosts =
+            ["a.example", "b.example:8443", "127.0.0.1"].map(|host| host.parse().unwrap()).into();
+        let serves =
+            |protocol: &str, host: &str| profile.serves(protocol.as_bytes(), host.as_bytes());
+        for (protocol, host) in [
+            ("https", "a.example:443"),
+            ("HTTPS", "A.Example"),
+            ("Https", "A.Example:443"),
+            ("https", "a.example:"),
+            ("https", "b.example:8443"),
+            ("http", "127.0.0.1:80"),
+            ("HTTP", "127.0.0.1"),
+        ] {
+            assert!(serves(protocol, host), "{protocol}://{host}");
+        }
+        for (protocol, host) in [
+            ("https", "a.example:80"),
+            ("https", "a.example:8443"),
+            ("https", "a.example:443:443"),
+            ("http", "a.example:443"),
+            ("http", "a.example:80"),
+            ("https", "b.example"),
+            ("https", "b.example:443"),
+            ("https", ":443"),
+            ("http", "127.0.0.1:443"),
+            ("httpss", "a.example"),
+            ("ssh", "a.example"),
+        ] {
+            assert!(!serves(protocol, host), "{protocol}://{host}");
+        }
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub struct ProfileTable {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
 
+    /// Answer git with this user name, and with the token as password
+    #[arg(long, value_name = "NAME")]
+    pub git_username: Option<OneLine>,
+
     /// Keep the login in this storage [default: file]
     #[arg(long, value_name = "STORAGE")]
     pub storage: Option<StorageKind>,

@@ -28,8 +28,8 @@ pub fn get(global: &GlobalOptions, options: &Get) -> Result<()> {
 
 pub fn store(global: &GlobalOptions) -> Result<()> {
     let deadline = deadline(global, DEFAULT_WAIT);
-    let request = read_credential(deadline)?;
-    let profile = profile_for(global, &request)?;
+    let mut request = read_credential(deadline)?;
+    let profile = profile_for(global, &mut request)?;
     let other_hosts = other_hosts(&profile, global);
     match answer::store::store(&profile, &other_hosts, &request, &deadline)? {
         Some(refresh_token) => {
@@ -45,8 +45,8 @@ pub fn store(global: &GlobalOptions) -> Result<()> {
 pub fn erase(global: &GlobalOptions, options: &Erase) -> Result<()> {
     let ask = io::stdin().is_terminal() && !options.yes;
     let deadline = deadline(global, if ask { PROMPT_WAIT } else { DEFAULT_WAIT });
-    let request = read_credential(deadline)?;
-    let profile = profile_for(global, &request)?;
+    let mut request = read_credential(deadline)?;
+    let profile = profile_for(global, &mut request)?;
     if !request.names_something() && (ask || options.yes) {
         return logout::remove(&profile, Removal { revoke: options.revoke, ask }, &deadline);
     }

@@ -67,9 +67,14 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Returns the profile for the host and the user name of `request`.
-pub fn profile_for(global: &GlobalOptions, request: &Credential) -> Result<Profile> {
-    let selection = ProfileSelection { host: request.host.clone(), ..selection(global) };
+///
+/// The user name that the profile gives to git selects no account: it is removed from `request`.
+pub fn profile_for(global: &GlobalOptions, request: &mut Credential) -> Result<Profile> {
+    let selection = ProfileSelection { host: request.profile_host(), ..selection(global) };
     let profile = select(global, selection)?;
+    if Target::of(&profile, request) == Target::OurHost {
+        request.forget_username(profile.settings.git_username.as_deref());
+    }
     match &request.username {
         Some(name) if Target::of(&profile, request) == Target::OurHost => {
             let profile = profile.for_username(&String::from_utf8_lossy(name))?;

@@ -88,8 +88,9 @@ pub fn obtain(
 ) -> Result<(Request, Answer, Caller)> {
     let wait = options.remaining.or(global.wait).unwrap_or(DEFAULT_WAIT);
     let deadline = Deadline::after(wait);
-    let request = read(deadline)?;
-    let profile = profile_for(global, &request.credential)?;
+    let mut request = read(deadline)?;
+    let profile = profile_for(global, &mut request.credential)?;
+    request.answered_by(&profile);
     let interactive = match options.interactive {
         Some(interactive) => interactive,
         // Bazel shows what a helper writes only after the helper has ended.

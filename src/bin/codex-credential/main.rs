@@ -45,7 +45,7 @@ fn answer(input: &mut Option<RecordedInput>) -> Option<()> {
     if io::stdout().is_terminal() || (get.reads_request && io::stdin().is_terminal()) {
         return None;
     }
-    let request = if get.reads_request {
+    let mut request = if get.reads_request {
         let deadline = Deadline::after(get.wait.unwrap_or(DEFAULT_WAIT));
         let input = input.insert(RecordedInput::new(TimedStdin::new(deadline), deadline));
         let input = BufReader::with_capacity(1024, input);
@@ -56,10 +56,11 @@ fn answer(input: &mut Option<RecordedInput>) -> Option<()> {
     };
     let selection = ProfileSelection {
         profile: get.profile,
-        host: request.credential.host.clone(),
+        host: request.credential.profile_host(),
         ..ProfileSelection::default()
     };
     let profile = Profile::of(variable, selection).ok().filter(|it| it.audit != AuditLevel::All)?;
+    request.answered_by(&profile);
     let min_validity = clock::seconds(get.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY));
     let cached = get_cached(&profile, &request.credential, min_validity).ok()??;
     let exec_info = variable("KUBERNETES_EXEC_INFO");

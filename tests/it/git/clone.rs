@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use codex_credential::clock;
 use std::process::Output;
 
-fn basic(user: &str, password: &str) -> String {
+pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
@@ -25,7 +25,7 @@ fn run(git: &Git, arguments: &[&str], typed: &str) -> Output {
 }
 
 /// Starts a server with one repository of one commit.
-fn server(git: &Git) -> Server {
+pub fn server(git: &Git) -> Server {
     for arguments in [
         &["init", "--quiet", "work"][..],
         &["-C", "work", "commit", "--quiet", "--allow-empty", "--message", "first"],
@@ -37,7 +37,7 @@ fn server(git: &Git) -> Server {
     Server::start(git)
 }
 
-fn clones(git: &Git, url: &str, into: &str, typed: &str) -> bool {
+pub fn clones(git: &Git, url: &str, into: &str, typed: &str) -> bool {
     let output = run(git, &["clone", "--quiet", url, into], typed);
     output.status.success() && git.state().join(into).join(".git/HEAD").exists()
 }

@@ -75,6 +75,11 @@ impl Git {
         Self { machine, state }
     }
 
+    /// Uses the logins of `machine` with the home folder `state`.
+    pub fn of(machine: Machine, state: TempDir) -> Self {
+        Self { machine, state }
+    }
+
     pub fn state(&self) -> &std::path::Path {
         self.state.path()
     }
