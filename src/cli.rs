@@ -5,7 +5,9 @@ mod help;
 pub mod options;
 pub mod simple_get;
 
-use crate::cli::options::{Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Token};
+use crate::cli::options::{
+    Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Status, Token,
+};
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
 use crate::profile::profile_table::ProfileTable;
@@ -75,7 +77,7 @@ pub enum Operation {
     #[command(after_help = help::LOGIN)]
     Login(Login),
     /// Show who is signed in, where the login is stored, and a pending sign-in
-    Status(Json),
+    Status(Status),
     /// Revoke the login at the server and remove it here
     Logout,
     /// Check configuration, storage, network and login; the output contains no secrets

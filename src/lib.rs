@@ -21,6 +21,7 @@ pub mod profile;
 
 #[cfg(feature = "etcd")]
 pub mod fleet;
+pub mod network;
 pub mod oauth;
 pub mod storage;
 pub mod ui;

@@ -112,6 +112,21 @@ pub struct Erase {
     pub revoke: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Ask the server whether it accepts the session
+    #[arg(long)]
+    pub check: bool,
+
+    /// Ask ChatGPT for the limits of the account
+    #[arg(long)]
+    pub usage: bool,
+}
+
 /// The option of commands that report in text or JSON.
 #[derive(Debug, Args)]
 pub struct Json {

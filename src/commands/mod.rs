@@ -11,4 +11,5 @@ pub mod logout;
 pub mod move_login;
 pub mod profile;
 pub mod renew;
+pub mod session;
 pub mod status;

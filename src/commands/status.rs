@@ -3,8 +3,10 @@
 
 use crate::account::Account;
 use crate::clock;
+use crate::commands::session::{Session, limit_text};
 use crate::error::Result;
 use crate::login::Login;
+use crate::oauth::chatgpt::Usage;
 use crate::profile::Profile;
 use crate::storage::auth_json::Content;
 use crate::storage::codex_home::CodexHome;
@@ -33,6 +35,10 @@ pub struct Status {
     is_personal_access_token: bool,
     /// What else Codex's login holds, and Codex does not use.
     unused: Option<String>,
+    /// What a server said about the session, if it was asked.
+    pub session: Option<Session>,
+    /// The limits of the account, or why they are not known, if ChatGPT was asked.
+    pub usage: Option<Result<Usage, String>>,
 }
 
 impl Status {
@@ -76,12 +82,19 @@ impl Status {
             others,
             is_personal_access_token,
             unused: contents.and_then(|contents| contents.unused),
+            session: None,
+            usage: None,
         })
     }
 
-    fn has_usable_token(&self) -> bool {
+    pub fn has_usable_token(&self) -> bool {
         let is_valid = |login: &Login| login.lifetime().covers(0, clock::now());
         !self.is_rejected && self.login.as_ref().is_some_and(is_valid)
+    }
+
+    /// Returns the exit code: 0 if a `get` can answer without the user, 3 if not; with a check, what it found.
+    pub fn exit_code(&self) -> u8 {
+        if self.is_signed_in() { self.session.as_ref().map_or(0, Session::exit_code) } else { 3 }
     }
 
     /// Whether a `get` can answer without the user.
@@ -150,6 +163,17 @@ impl Status {
         if let Some(unused) = &self.unused {
             line("also", &format!("{unused}, which Codex does not use"));
         }
+        if let Some(session) = &self.session {
+            line("session", &session.text());
+        }
+        match &self.usage {
+            Some(Ok(usage)) => {
+                usage.limits.iter().for_each(|limit| line("limit", &limit_text(limit)));
+                usage.credits.iter().for_each(|credits| line("credits", credits));
+            }
+            Some(Err(reason)) => line("limits", &format!("unknown: {reason}")),
+            None => {}
+        }
         for other in &self.others {
             let workspace = other.account_id.as_deref().unwrap_or("unknown");
             line("also", &format!("{} (workspace {workspace})", other.username()));
@@ -178,6 +202,8 @@ impl Status {
             "pending": self.pending,
             "overridden_by": self.overridden_by,
             "others": self.others,
+            "session": self.session.as_ref().map(Session::json),
+            "usage": self.usage.as_ref().and_then(|usage| usage.as_ref().ok()),
         })
     }
 }

@@ -85,6 +85,11 @@ impl<'a> Context<'a> {
         Ok(found)
     }
 
+    /// Returns an environment variable, if it is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
     /// Returns the absolute path in an environment variable, if the variable is set and not empty.
     pub fn path_in(&self, variable: &str) -> Result<Option<PathBuf>> {
         let path = (self.variable)(variable).filter(|path| !path.is_empty());

@@ -6,6 +6,8 @@ use crate::configure::program::one_line;
 use crate::error::{Error, Kind, Result};
 use crate::private;
 use crate::quote::{crontab, systemd, systemd_argument, xml};
+use crate::storage::StorageKind;
+use crate::storage::codex_config::Store;
 use crate::storage::files::{folder_of, remove, replace};
 use crate::ui;
 use std::io::{Write, stdout};
@@ -32,33 +34,46 @@ impl Keepalive {
         let home = one_line(context.profile.codex_home(), "set CODEX_HOME to another folder")?;
         let (suffix, option) = (program.suffix(), program.profile_option());
         let (folder, path) = (crontab(&home), crontab(&program.path));
-        let cron_line = format!("17 */6 * * * CODEX_HOME={folder} {path} renew{option}");
+        let (variables, of_session) = (variables(context)?, session_variables(context)?);
+        let of_cron = variables.iter().chain(&of_session);
+        let of_cron: Vec<String> =
+            of_cron.map(|(name, value)| format!(" {name}={}", crontab(value))).collect();
+        let of_cron = of_cron.concat();
+        let cron_line = format!("17 */6 * * * CODEX_HOME={folder}{of_cron} {path} renew{option}");
         let undo = context.undo.clone();
         if cfg!(target_os = "macos") {
             let label = format!("codex-credential.keepalive{suffix}");
             let arguments = format!("renew{option}").replace(' ', "</string><string>");
+            let of_plist = variables
+                .iter()
+                .map(|(name, value)| format!("<key>{name}</key><string>{}</string>", xml(value)));
+            let of_plist: Vec<String> = of_plist.collect();
             let text = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                  <plist version=\"1.0\"><dict>\n\
                  <key>Label</key><string>{label}</string>\n\
                  <key>ProgramArguments</key>\
                  <array><string>{}</string><string>{arguments}</string></array>\n\
-                 <key>EnvironmentVariables</key><dict><key>CODEX_HOME</key><string>{}</string></dict>\n\
+                 <key>EnvironmentVariables</key><dict><key>CODEX_HOME</key><string>{}</string>{}</dict>\n\
                  <key>StartInterval</key><integer>21600</integer>\n\
                  </dict></plist>\n",
                 xml(&program.path),
                 xml(&home),
+                of_plist.concat(),
             );
             let plist = context.home.join(format!("Library/LaunchAgents/{label}.plist"));
             let timer = plist.to_string_lossy().into_owned();
             return Ok(Self { files: vec![(plist, text)], timer, cron_line, undo });
         }
+        let of_unit = [("CODEX_HOME", home)].into_iter().chain(variables);
+        let of_unit = of_unit
+            .map(|(name, value)| format!("\nEnvironment={}", systemd(&format!("{name}={value}"))));
         let service = SERVICE.replace(
             "/usr/bin/codex-credential renew",
             &format!(
-                "{} renew{option}\nEnvironment={}",
+                "{} renew{option}{}",
                 systemd_command(&program.path),
-                systemd(&format!("CODEX_HOME={home}")),
+                of_unit.collect::<Vec<_>>().concat()
             ),
         );
         let timer = format!("{UNIT}{suffix}.timer");
@@ -125,6 +140,68 @@ impl Keepalive {
         let verb = if is_on { "enable" } else { "disable" };
         run("systemctl", &["--user", verb, "--now", &self.timer])
     }
+}
+
+/// The variables that choose the login, or the way to its issuer, beside those that the command line and `CODEX_HOME` stand for.
+const VARIABLES: [&str; 6] = [
+    "CODEX_CREDENTIAL_STORAGE",
+    "CODEX_CREDENTIAL_ISSUER",
+    "CODEX_CREDENTIAL_CLIENT_ID",
+    "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
+    "NO_PROXY",
+    "no_proxy",
+];
+const PATHS: [&str; 4] =
+    ["XDG_STATE_HOME", "CODEX_CA_CERTIFICATE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// A keyring, or a folder in memory, is found by these. systemd sets them itself.
+const SESSION: [&str; 2] = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
+
+/// Returns the variables of this environment that the timer needs, too.
+///
+/// # Errors
+/// `Usage` for one that cannot be written into a file, such as a password.
+fn variables(context: &Context) -> Result<Vec<(&'static str, String)>> {
+    let profile = context.profile;
+    if let Some(name) = profile.account.as_ref()
+        && profile.settings.account.as_deref() != Some(name)
+    {
+        let what = "a timer renews the login of the profile; --account is for one command";
+        let hint = format!("set account in [profiles.{}] of config.toml", profile.name);
+        return Err(Error::new(Kind::Usage, what).hint(hint));
+    }
+    let mut found = Vec::new();
+    if let Some(file) = &profile.config_file {
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        found.push(("CODEX_CREDENTIAL_CONFIG", one_line(&file, "name another file")?));
+    }
+    for name in VARIABLES.into_iter().chain(PROXIES).chain(PATHS) {
+        let Some(value) = context.variable(name) else { continue };
+        let path = PathBuf::from(&value);
+        let path =
+            if PATHS.contains(&name) { std::path::absolute(&path).unwrap_or(path) } else { path };
+        let value = one_line(&path, &format!("change {name}"))?;
+        if PROXIES.contains(&name) && value.contains('@') {
+            let what = format!("{name} has a password, which is not written into a timer");
+            let home = profile.codex_home().join(".env");
+            let hint = format!("set {name} in {}, which Codex reads, too", home.display());
+            return Err(Error::new(Kind::Usage, what).hint(hint));
+        }
+        found.push((name, value));
+    }
+    Ok(found)
+}
+
+/// Returns what a crontab needs beside [`variables`].
+fn session_variables(context: &Context) -> Result<Vec<(&'static str, String)>> {
+    let profile = context.profile;
+    let is_in_file = match profile.storage.as_codex() {
+        Some(home) => home.config()?.store == Store::File,
+        None => profile.storage_kind() == StorageKind::File,
+    };
+    let names = SESSION.into_iter().filter(|_| !is_in_file);
+    let found = names.filter_map(|name| Some((name, PathBuf::from(context.variable(name)?))));
+    found.map(|(name, value)| Ok((name, one_line(&value, &format!("change {name}"))?))).collect()
 }
 
 /// Returns the words of `ExecStart=` that run a program. systemd refuses a program with a quote or a backslash in its path, so

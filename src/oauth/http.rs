@@ -4,6 +4,7 @@
 
 use crate::clock::{self, Deadline, Stopwatch};
 use crate::error::{Error, Kind, Result};
+use crate::network::Network;
 use crate::oauth::network_error::no_response;
 use crate::oauth::proxy::Proxies;
 use crate::read_file::read_regular;
@@ -101,26 +102,29 @@ impl Drop for Http {
 
 impl Http {
     /// As [`Http::new`], for a caller that waits for all requests together until `deadline`.
-    pub fn within(extra_ca: Option<&Path>, deadline: &Deadline) -> Result<Self> {
-        let mut http = Self::new(extra_ca)?;
+    pub fn within(network: &Network, deadline: &Deadline) -> Result<Self> {
+        let mut http = Self::new(network)?;
         http.deadline = Some(*deadline);
         Ok(http)
     }
 
-    /// Creates a client that trusts the platform's certificate authorities and those in the PEM file `extra_ca`.
-    /// It takes proxies from the environment and follows no redirects, so that no token reaches another host.
+    /// Creates a client that trusts the platform's certificate authorities and those of `network`.
+    /// It takes proxies from the variables and follows no redirects, so that no token reaches another host.
     ///
     /// # Errors
-    /// `Usage` if `extra_ca` has no certificates or a proxy variable cannot be read, `Network` if HTTPS cannot be set up.
-    pub fn new(extra_ca: Option<&Path>) -> Result<Self> {
-        Self::with_silence(extra_ca, SILENCE)
+    /// `Usage` if a file has no certificates or a proxy variable cannot be read, `Network` if HTTPS cannot be set up.
+    pub fn new(network: &Network) -> Result<Self> {
+        Self::with_silence(network, SILENCE)
     }
 
-    fn with_silence(extra_ca: Option<&Path>, silence: Duration) -> Result<Self> {
+    fn with_silence(network: &Network, silence: Duration) -> Result<Self> {
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         check_platform_certificates()?;
-        let extra_ca = extra_ca.map(certificates).transpose()?.unwrap_or_default();
+        let mut extra_ca = Vec::new();
+        for file in network.extra_ca.iter().chain(&network.certificates_of_file()) {
+            extra_ca.extend(certificates(file)?);
+        }
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
@@ -134,7 +138,7 @@ impl Http {
                 .caused_by(error)
                 .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
         };
-        let proxies = Proxies::from_environment()?;
+        let proxies = Proxies::from_variables(network)?;
         let of_url = proxies.clone();
         let proxy = reqwest::Proxy::custom(move |url| of_url.for_url(url.as_str()));
         let client = builder().proxy(proxy).tls_certs_merge(extra_ca).build().map_err(cannot)?;
@@ -194,6 +198,18 @@ impl Http {
         url: &str,
     ) -> Result<Response, RequestError> {
         self.send(url, self.client(url).get(url).bearer_auth(token.expose()))
+    }
+
+    /// As [`Http::get_with_token`], in the workspace `account_id` of ChatGPT.
+    pub fn get_for_account(
+        &self,
+        token: &Secret<String>,
+        account_id: Option<&str>,
+        url: &str,
+    ) -> Result<Response, RequestError> {
+        let request = self.client(url).get(url).bearer_auth(token.expose());
+        let id = account_id.map(|id| ("chatgpt-account-id", id));
+        self.send(url, id.into_iter().fold(request, |request, (name, id)| request.header(name, id)))
     }
 
     fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Response, RequestError> {
@@ -329,7 +345,7 @@ fn check_platform_certificates() -> Result<()> {
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
     let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(Kind::Usage, format!("cannot use the certificates in {}", path.display()))
-            .hint("CODEX_CA_CERTIFICATE names a file of PEM certificates")
+            .hint("CODEX_CA_CERTIFICATE, or SSL_CERT_FILE in Codex's .env, names a file of PEM certificates")
             .caused_by(cause)
     };
     let pem = read_regular(path).map_err(|error| unusable(error.into()))?;
@@ -367,7 +383,7 @@ mod tests {
     #[test]
     fn response_that_drips_in_ends_at_the_deadline() {
         let deadline = Deadline::after(Duration::from_secs(1));
-        match Http::within(None, &deadline).unwrap().get(&dripping(100_000)) {
+        match Http::within(&Network::default(), &deadline).unwrap().get(&dripping(100_000)) {
             Err(RequestError::CutOff(200, error)) => assert_eq!(error.kind, Kind::Network),
             other => panic!("{other:?}"),
         }
@@ -375,7 +391,7 @@ mod tests {
 
     #[test]
     fn response_that_drips_in_is_awaited_for_longer_than_a_silent_server() {
-        let http = Http::with_silence(None, Duration::from_secs(2)).unwrap();
+        let http = Http::with_silence(&Network::default(), Duration::from_secs(2)).unwrap();
         assert_eq!(http.get(&dripping(250)).unwrap().body.len(), 250);
     }
 
@@ -383,7 +399,7 @@ mod tests {
     fn silent_server_is_not_awaited_for_long() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let http = Http::with_silence(None, Duration::from_millis(100)).unwrap();
+        let http = Http::with_silence(&Network::default(), Duration::from_millis(100)).unwrap();
         match http.get(&url) {
             Err(RequestError::NoResponse(error)) => assert_eq!(error.kind, Kind::Network),
             other => panic!("{other:?}"),
@@ -395,7 +411,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let deadline = Deadline::after(Duration::from_millis(300));
-        let http = Http::within(None, &deadline).unwrap();
+        let http = Http::within(&Network::default(), &deadline).unwrap();
         assert!(matches!(http.get(&url), Err(RequestError::NoResponse(_))));
         assert!(deadline.is_over());
         let watch = Stopwatch::start();

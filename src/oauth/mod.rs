@@ -4,6 +4,7 @@
 //! responses. Both dialects share [`device`] (a device authorization and the pace of polling) and [`token_endpoint`]
 //! (what a token request led to).
 
+pub mod chatgpt;
 pub mod codex;
 pub mod device;
 pub mod discovery;

@@ -3,6 +3,7 @@
 //! A variable that cannot be read is an error. Without it, the request would go out directly.
 
 use crate::error::{Error, Kind, Result};
+use crate::network::Network;
 use hyper_util::client::proxy::matcher::Matcher;
 use std::ffi::OsString;
 use url::Url;
@@ -21,13 +22,12 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Reads the environment.
+    /// Reads the variables.
     ///
     /// # Errors
     /// `Usage` for a variable that cannot be read. Its value, which may hold a password, is not shown.
-    #[expect(clippy::disallowed_methods, reason = "libraries read these variables, too")]
-    pub fn from_environment() -> Result<Self> {
-        Self::of(|name| std::env::var_os(name))
+    pub fn from_variables(network: &Network) -> Result<Self> {
+        Self::of(|name| network.variable(name))
     }
 
     fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {

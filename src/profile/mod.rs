@@ -14,6 +14,7 @@ pub use variables::{config, config_path};
 use crate::client::{ClientRegistration, Standard};
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::network::Network;
 use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
 use crate::profile::profile_table::ProfileTable;
 use crate::profile::storage::{LoginStorage, StorageOptions, open};
@@ -113,6 +114,12 @@ impl Profile {
     /// `$CODEX_HOME` or its default, as an absolute path.
     pub fn codex_home(&self) -> &Path {
         &self.storage_options.codex_home
+    }
+
+    /// Returns the settings of the network. Only what sends a request reads them.
+    pub fn network(&self) -> Network {
+        let codex_home = self.standard.is_none().then(|| self.codex_home());
+        Network::new(self.extra_ca.clone(), codex_home)
     }
 
     pub fn storage_kind(&self) -> StorageKind {

@@ -36,12 +36,12 @@ pub enum IdTokenCheck {
 
 impl<'a> AuthorizationServer<'a> {
     pub fn new(profile: &'a Profile) -> Result<Self> {
-        Ok(Self::with(profile, Http::new(profile.extra_ca.as_deref())?))
+        Ok(Self::with(profile, Http::new(&profile.network())?))
     }
 
     /// As [`AuthorizationServer::new`], for a caller that waits for all requests together until `deadline`.
     pub fn within(profile: &'a Profile, deadline: &Deadline) -> Result<Self> {
-        Ok(Self::with(profile, Http::within(profile.extra_ca.as_deref(), deadline)?))
+        Ok(Self::with(profile, Http::within(&profile.network(), deadline)?))
     }
 
     fn with(profile: &'a Profile, http: Http) -> Self {

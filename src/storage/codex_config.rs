@@ -121,6 +121,24 @@ impl CodexConfig {
     }
 }
 
+/// Returns `chatgpt_base_url` of Codex's configuration, with the precedence of the other keys.
+pub fn chatgpt_base_url(codex_home: &Path) -> Result<Option<String>> {
+    const KEY: &str = "chatgpt_base_url";
+    let system_dir = Path::new(SYSTEM_DIR);
+    for path in [
+        system_dir.join("managed_config.toml"),
+        codex_home.join("config.toml"),
+        system_dir.join("config.toml"),
+    ] {
+        let Some(bytes) = read(&path)? else { continue };
+        let table = String::from_utf8_lossy(&bytes).parse::<toml::Table>().unwrap_or_default();
+        if let Some(url) = table.get(KEY).and_then(toml::Value::as_str) {
+            return Ok(Some(url.trim_end_matches('/').to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// A storage that we cannot read is an error, because a second login beside Codex's own would conflict with it.
 fn parse_store(store: Option<&str>, encrypted: bool) -> Result<Store> {
     match store.unwrap_or("file") {

@@ -67,6 +67,7 @@ const WORDS: &[&str] = &[
     "lifetime",
     "limits",
     "login",
+    "network",
     "private",
     "programs",
     "quote",

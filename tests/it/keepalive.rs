@@ -50,6 +50,56 @@ fn crontab_line_in_odd_folders_renews_when_due_and_never_starts_a_sign_in() {
 }
 
 #[test]
+fn every_variable_that_chooses_the_login_is_written() {
+    let machine = Machine::new();
+    let variables = [
+        ("CODEX_CREDENTIAL_STORAGE", "keyring"),
+        ("CODEX_CREDENTIAL_CLIENT_ID", "other"),
+        ("XDG_STATE_HOME", "/state folder"),
+        ("CODEX_CA_CERTIFICATE", "/ca.pem"),
+        ("SSL_CERT_FILE", "/all.pem"),
+        ("HTTPS_PROXY", "http://proxy.example:3128"),
+        ("no_proxy", "localhost"),
+    ];
+    let config = machine.path("my.toml");
+    fs::write(&config, "").unwrap();
+    let mut command = machine.command("configure keepalive --print");
+    command.env("HOME", machine.codex_home()).env("CODEX_CREDENTIAL_CONFIG", &config);
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/bus").envs(variables);
+    let output = command.assert().success();
+    let shown = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let (units, cron) = shown.split_once("# or, with crontab -e:").unwrap();
+    let issuer = machine.issuer.url();
+    let more = [
+        ("CODEX_CREDENTIAL_CONFIG", config.to_str().unwrap()),
+        ("CODEX_CREDENTIAL_ISSUER", issuer.as_str()),
+    ];
+    for (name, value) in variables.into_iter().chain(more) {
+        assert!(
+            units.lines().any(|line| {
+                line.starts_with("Environment=") && line.contains(&format!("{name}={value}"))
+            }),
+            "{name}: {units}"
+        );
+        assert!(cron.contains(&format!(" {name}=")) && cron.contains(value), "{name}: {cron}");
+    }
+    assert!(cron.contains(" DBUS_SESSION_BUS_ADDRESS=") && !units.contains("DBUS"));
+}
+
+#[test]
+fn account_or_password_that_a_timer_cannot_have_is_refused() {
+    let machine = Machine::new();
+    let run = |line: &str, proxy: &str| {
+        let mut command = machine.command(line);
+        command.env("HOME", machine.codex_home()).env("HTTPS_PROXY", proxy).assert().code(2)
+    };
+    let output = run("configure keepalive", "http://ada:made-up@proxy.example:3128");
+    output.stderr(contains("HTTPS_PROXY has a password").and(contains("made-up").not()));
+    let output = run("configure keepalive --account ada@example.com", "");
+    output.stderr(contains("--account").and(contains("[profiles.codex]")));
+}
+
+#[test]
 fn systemd_accepts_the_units_of_odd_folders() {
     for folder in ["bin", "plain 100% $HOME", ODD] {
         systemd_accepts_the_units(&User::with_program_in(folder));

@@ -35,6 +35,7 @@ mod docs;
 mod doctor;
 mod doctor_locks;
 mod doctor_way;
+mod dotenv;
 mod erase;
 mod errors;
 #[macro_use]
@@ -75,6 +76,7 @@ mod restored;
 mod rules;
 mod secrets;
 mod server_text;
+mod session;
 mod sign_in_locks;
 mod slow_server;
 mod stalled;

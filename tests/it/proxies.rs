@@ -45,7 +45,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -82,7 +82,7 @@ fn relay(mut from: &TcpStream, mut to: &TcpStream) {
 }
 
 /// Starts a machine that trusts the server's certificate.
-fn trusting_machine() -> Machine {
+pub fn trusting_machine() -> Machine {
     let (mut machine, authority) = machine("localhost", today());
     machine.set("CODEX_CA_CERTIFICATE", &authority);
     machine

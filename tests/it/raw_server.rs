@@ -24,7 +24,8 @@ impl RawServer {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (taken, requests, answer) = (taken.clone(), requests.clone(), answer.clone());
-                let mut connection = Connection { stream: stream.unwrap(), taken };
+                let mut connection =
+                    Connection { head: String::new(), stream: stream.unwrap(), taken };
                 thread::spawn(move || {
                     if connection.read_request() {
                         requests.fetch_add(1, Ordering::SeqCst);
@@ -47,6 +48,8 @@ impl RawServer {
 }
 
 pub struct Connection {
+    /// The request line and the headers of the request, in lower case.
+    pub head: String,
     stream: TcpStream,
     taken: Arc<AtomicUsize>,
 }
@@ -79,6 +82,7 @@ impl Connection {
                 line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
             });
             if body.len() >= length.unwrap_or(0) {
+                self.head = head.to_ascii_lowercase();
                 return true;
             }
         }

@@ -3,6 +3,7 @@
 use crate::options::{caller, deadline, profile, variable};
 use codex_credential::audit;
 use codex_credential::cli::GlobalOptions;
+use codex_credential::clock::Deadline;
 use codex_credential::commands;
 use codex_credential::error::{Error, Result};
 use codex_credential::profile::{Profile, ProfileSelection};
@@ -21,11 +22,14 @@ pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<
     if let Some(request) = request {
         return run(request);
     }
+    renew_stored(global, &profile(global)?, deadline(global, RENEW_WAIT))
+}
+
+/// Renews the stored login if it is due, without asking the user.
+pub fn renew_stored(global: &GlobalOptions, profile: &Profile, deadline: Deadline) -> Result<()> {
     let screen = Screen::new(Interactive::Never, PromptOptions::default(), global.error_format);
-    let profile = profile(global)?;
-    let deadline = deadline(global, RENEW_WAIT);
     let mut caller = caller(global, deadline, Interactive::Never, screen);
-    commands::renew::renew(&profile, &mut caller)
+    commands::renew::renew(profile, &mut caller)
 }
 
 /// Runs the renewal process. Its error goes to the process that started it, as JSON on standard output.

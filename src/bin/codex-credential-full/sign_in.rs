@@ -1,14 +1,17 @@
 //! `login`, `status`, `logout` and `doctor`.
 
 use crate::options::{caller, deadline, profile, variable};
+use crate::renewal;
 use crate::stdio::print;
-use codex_credential::cli::options::{Doctor, Json, Login};
+use codex_credential::cli::options::{Doctor, Login, Status as StatusOptions};
 use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::commands::doctor;
 use codex_credential::commands::logout::Removal;
+use codex_credential::commands::session::{self, Session};
 use codex_credential::commands::status::Status;
-use codex_credential::error::Result;
+use codex_credential::error::{Error, Result};
+use codex_credential::profile::Profile;
 use codex_credential::storage::codex_config::overrides;
 use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
@@ -29,26 +32,65 @@ pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
     } else {
         Screen::new(interactive, options.prompt, global.error_format)
     };
+    let is_terminal = screen.is_terminal();
     let mut caller = caller(global, deadline(global, DEFAULT_WAIT), interactive, screen);
-    commands::login::login(&profile, &mut caller).map(drop)
+    let login = commands::login::login(&profile, &mut caller)?;
+    if is_terminal {
+        say_session(&Session::check(&profile, &login, &deadline(global, CHANGE_WAIT)));
+    }
+    Ok(())
 }
 
-/// Exits with 0 if the user is signed in, with 3 if not.
-pub fn status(global: &GlobalOptions, options: &Json) -> Result<ExitCode> {
+fn say_session(session: &Session) {
+    match session {
+        Session::NotChecked(_) => {}
+        session => ui::say(&format!("the session is {}", session.text())),
+    }
+}
+
+/// Exits with 0 if the user is signed in, with 3 if not; with `--check`, as the session is.
+pub fn status(global: &GlobalOptions, options: &StatusOptions) -> Result<ExitCode> {
     let profile = profile(global)?;
     let mut status = Status::of(&profile)?;
+    if (options.check || options.usage) && status.is_signed_in() {
+        status = ask(global, options, &profile, status)?;
+    }
     if profile.storage.as_codex().is_some() {
         status.overridden_by = overrides(&variable);
     }
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
-    if status.is_signed_in() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !options.json && status.pending.is_none() {
+    let error = status.session.as_ref().and_then(Session::error).map(Error::completed);
+    if let Some(hint) = error.and_then(|error| error.hint).filter(|_| !options.json) {
+        ui::line(&format!("hint: {hint}"));
+    } else if !status.is_signed_in() && !options.json && status.pending.is_none() {
         ui::hint("to sign in", "codex-credential login");
     }
-    Ok(ExitCode::from(3))
+    Ok(ExitCode::from(status.exit_code()))
+}
+
+/// Asks servers about the login. An expired access token is renewed first.
+fn ask(
+    global: &GlobalOptions,
+    options: &StatusOptions,
+    profile: &Profile,
+    mut status: Status,
+) -> Result<Status> {
+    let deadline = deadline(global, CHANGE_WAIT);
+    if !status.has_usable_token() {
+        let renewed = renewal::renew_stored(global, profile, deadline);
+        status = Status::of(profile)?;
+        if let Err(error) = renewed {
+            status.usage = options.usage.then(|| Err(error.text()));
+            status.session = options.check.then(|| Session::of_error(error));
+            return Ok(status);
+        }
+    }
+    if let Some(login) = &status.login {
+        status.session = options.check.then(|| Session::check(profile, login, &deadline));
+        status.usage = options.usage.then(|| session::usage(profile, login, &deadline));
+    }
+    Ok(status)
 }
 
 pub fn logout(global: &GlobalOptions) -> Result<()> {

@@ -16,7 +16,8 @@ pub fn check(report: &mut Report, profile: &Profile, deadline: &Deadline) {
     let Some(url) = report.value("issuer", profile.token_endpoint(&profile.client)) else { return };
     let origin = url.find("://").map_or(url.len(), |at| at + 3 + host(&url).len());
     let url = format!("{}{PATH}", &url[..origin]);
-    let Some(proxies) = report.value("proxy", Proxies::from_environment()) else { return };
+    let network = profile.network();
+    let Some(proxies) = report.value("proxy", Proxies::from_variables(&network)) else { return };
     report.ok(
         "proxy",
         match proxies.for_url(&url) {
@@ -26,7 +27,7 @@ pub fn check(report: &mut Report, profile: &Profile, deadline: &Deadline) {
             None => format!("requests to {} use no proxy", host(&url)),
         },
     );
-    let http = Http::within(profile.extra_ca.as_deref(), deadline);
+    let http = Http::within(&network, deadline);
     let Some(http) = report.value("https", http) else { return };
     match http.get(&url) {
         Ok(response) => {

@@ -10,6 +10,7 @@ use codex_credential::client::ClientRegistration;
 use codex_credential::client::{Endpoints, Standard};
 use codex_credential::lifetime::Lifetime;
 use codex_credential::login::Login;
+use codex_credential::network::Network;
 use codex_credential::oauth::device::{Approval, PollResponse, Polling};
 use codex_credential::oauth::discovery::discover;
 use codex_credential::oauth::http::{Http, Response};
@@ -134,7 +135,7 @@ fn poll(server: &Server, pending: &PendingSignIn) -> PollResponse {
 fn device_authorization_response_is_a_code_or_an_error() {
     let attack = attack!(Servers, "replies to a device login of any form, in both dialects");
     let issuer = Issuer::start();
-    let http = Http::new(None).unwrap();
+    let http = Http::new(&Network::default()).unwrap();
     let client = ClientRegistration { issuer: issuer.url(), client_id: issuer::CLIENT_ID.into() };
     let url = |path: &str| Some(format!("{}{path}", issuer.url()).parse().unwrap());
     let endpoints = Endpoints {
@@ -205,7 +206,7 @@ const METADATA: &[&str] = &[
 fn issuer_metadata_is_https_endpoints_or_an_error() {
     let attack = attack!(Servers, "discovery of any form");
     let issuer = Issuer::start();
-    let http = Http::new(None).unwrap();
+    let http = Http::new(&Network::default()).unwrap();
     let endpoint = |path: &str| format!("{}{path}", issuer.url());
     let good = json!({
         "issuer": issuer.url(),
