@@ -4,6 +4,7 @@ use crate::configure::context::Context;
 use crate::configure::lines::{Format, Lines, line, parse_toml};
 use crate::configure::options::ConfigureOptions;
 use crate::configure::setup::Setup;
+use crate::configure::table_key::TableKey;
 use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::quote;
@@ -69,8 +70,8 @@ pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
     let variables = context.login_variables()?.into_iter();
     let variables: Vec<String> =
         variables.map(|(name, value)| format!("{name}={} ", quote::shell(&value))).collect();
-    let (variables, path) = (variables.concat(), quote::shell(&program.path));
-    let command = format!("{variables}{path} get --format headers{}", program.profile_option());
+    let variables = variables.concat();
+    let command = format!("{variables}{}", program.headers_command());
     let file = TextFile::read(&config)?;
     let table = parse_toml(&config, file.text().unwrap_or_default())?;
     let server_table = table.get("mcp_servers").and_then(|servers| servers.get(server));
@@ -81,8 +82,13 @@ pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
         return Err(Error::new(Kind::Configuration, message)
             .hint(format!("to add it, run: codex mcp add {word} --url URL")));
     }
-    let lines = vec![line("http_headers_helper = ", &quote::json(&command))];
-    let table = vec!["mcp_servers".to_owned(), server.to_owned()];
-    let lines = Lines::entry(context, &config, lines, Format::TomlIn(table));
-    Ok(Setup { files: vec![(config, vec![lines])], token_url, ..Setup::default() })
+    let program = program.clone();
+    let key = TableKey {
+        path: config.clone(),
+        table: vec!["mcp_servers".to_owned(), server.to_owned()],
+        key: "http_headers_helper".to_owned(),
+        value: command,
+        is_ours: Box::new(move |value| program.prints_headers(value)),
+    };
+    Ok(Setup { files: vec![(config, vec![Box::new(key)])], token_url, ..Setup::default() })
 }

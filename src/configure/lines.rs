@@ -38,8 +38,6 @@ pub enum Format {
     TomlTables,
     /// The same keys of TOML's root table. Our lines go first, because every key after a table's name belongs to the table.
     TomlKeys,
-    /// The same keys of the TOML table with these names, which has a header of its own. Our lines follow the header.
-    TomlIn(Vec<String>),
     /// Another helper for the host in git's configuration.
     Git { host: String, helper: String },
     /// Another helper for the host in a `.bazelrc`.
@@ -73,11 +71,6 @@ impl Lines {
         let comments = text.match_indices(COMMENT).map(|(at, _)| at);
         let starts_line = |at: &usize| *at == bom(text).len() || text[..*at].ends_with('\n');
         for start in comments.filter(starts_line) {
-            if let Format::TomlIn(names) = &self.format
-                && !text[..start].lines().last().is_some_and(|line| is_header(line, names))
-            {
-                continue;
-            }
             let mut found = text[start..].lines().skip(1);
             if !found.next().is_some_and(|first| is_ours(first, &self.lines[0])) {
                 continue;
@@ -104,29 +97,12 @@ impl Lines {
     /// Describes the first helper of another program.
     fn other_helper(&self, text: &str) -> Result<Option<String>> {
         let (found, host, ours) = match &self.format {
-            Format::TomlTables | Format::TomlKeys | Format::TomlIn(_) => return Ok(None),
+            Format::TomlTables | Format::TomlKeys => return Ok(None),
             Format::Git { host, helper } => (helpers::git(&self.path, host)?, host, helper),
             Format::Bazel { host, helper } => (helpers::bazel(text, host), host, helper),
         };
         let other = found.into_iter().find(|helper| !helper.is_empty() && helper != ours);
         Ok(other.map(|helper| format!("already has a helper for {host}: {helper}")))
-    }
-
-    /// Returns `text` with our lines after the table's header.
-    fn add_to_table(&self, text: &str, names: &[String]) -> Result<String> {
-        let mut end = 0;
-        for line in text.split_inclusive('\n') {
-            end += line.len();
-            // Text inside a string can look like a header.
-            let is_outside = || toml::from_str::<Table>(&text[..end - line.len()]).is_ok();
-            if is_header(line, names) && is_outside() {
-                let with_lines = append(Some(&text[..end]), &self.written());
-                return Ok(with_lines + &text[end..]);
-            }
-        }
-        let (path, header) = (self.path.display(), names.join("."));
-        Err(Error::new(Kind::Configuration, format!("{path} has no table [{header}]"))
-            .hint("write the table with such a header"))
     }
 
     /// Refuses a text that is not TOML, or that our lines would make invalid.
@@ -159,11 +135,10 @@ impl Entry for Lines {
     fn add(&self, text: Option<&str>) -> Result<String> {
         let added = match &self.format {
             Format::TomlKeys => prepend(text, &self.written()),
-            Format::TomlIn(names) => self.add_to_table(text.unwrap_or_default(), names)?,
             _ => append(text, &self.written()),
         };
         let text = text.unwrap_or_default();
-        if let Format::TomlTables | Format::TomlKeys | Format::TomlIn(_) = self.format {
+        if let Format::TomlTables | Format::TomlKeys = self.format {
             self.check_toml(text, &added)?;
         } else if text.trim_end_matches(['\r', '\n']).ends_with('\\') {
             // Our first line would continue it.
@@ -202,21 +177,6 @@ pub fn parse_toml(path: &Path, text: &str) -> Result<Table> {
         let line = error.span().map_or(1, |span| line_of(text.as_bytes(), span.start));
         malformed(path, line, error.message())
     })
-}
-
-/// Tells whether the line is the header of the TOML table with these names.
-fn is_header(line: &str, names: &[String]) -> bool {
-    let is_table = line.trim_start_matches('\u{feff}').trim_start().starts_with('[');
-    let Some(mut table) = is_table.then(|| toml::from_str::<Table>(line).ok()).flatten() else {
-        return false;
-    };
-    for name in names {
-        match table.remove(name) {
-            Some(toml::Value::Table(inner)) => table = inner,
-            _ => return false,
-        }
-    }
-    table.is_empty()
 }
 
 /// Returns `text` with `lines` at its end, in the line ends that `text` has. `None` stands for no file.

@@ -12,6 +12,7 @@ pub mod lines;
 pub mod options;
 pub mod program;
 mod setup;
+pub mod table_key;
 pub(super) mod text_file;
 mod tools;
 

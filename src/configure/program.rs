@@ -7,6 +7,9 @@ use crate::quote;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// The operation that prints the authorization header as JSON.
+const HEADERS: &str = " get --format headers";
+
 #[derive(Clone, Debug)]
 pub struct Program {
     /// An absolute path on one line.
@@ -45,9 +48,23 @@ impl Program {
         format!("{} token{}", quote::shell(&self.path), self.profile_option())
     }
 
+    /// Returns the shell command that prints the authorization header as JSON.
+    pub fn headers_command(&self) -> String {
+        format!("{}{HEADERS}{}", quote::shell(&self.path), self.profile_option())
+    }
+
     /// Tells whether the shell command prints the access token of this program, in any folder and with any profile.
     pub fn prints_token(&self, command: &str) -> bool {
-        let Some((program, rest)) = command.rsplit_once(" token") else { return false };
+        self.runs(command, " token")
+    }
+
+    /// Tells whether the shell command prints the authorization header, in any folder, with any profile and variables.
+    pub fn prints_headers(&self, command: &str) -> bool {
+        self.runs(command, HEADERS)
+    }
+
+    fn runs(&self, command: &str, operation: &str) -> bool {
+        let Some((program, rest)) = command.rsplit_once(operation) else { return false };
         let profile = rest.strip_prefix(" --profile ");
         Path::new(program.trim_matches('\'')).file_name() == Path::new(&self.path).file_name()
             && (rest.is_empty() || profile.is_some_and(|name| !name.contains(' ')))

@@ -1,7 +1,8 @@
 //! `codex app-server`, which IDE extensions start: JSON lines on standard input and output.
 
 use crate::codex;
-use crate::machine::Machine;
+use crate::machine::{Machine, PATIENCE};
+use issuer::Issuer;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -121,4 +122,31 @@ pub fn open_server_answers_after_a_renewal_a_rejection_and_a_new_sign_in() {
     );
     assert!(answers.iter().all(|(_, is_answered)| *is_answered), "{answers:?}");
     assert_eq!((counts.refreshes, counts.refreshes_granted), (2, 2));
+}
+
+/// A server that stays open goes on with the account it started with, until the model rejects its token.
+pub fn open_server_does_not_take_the_login_of_another_account() {
+    let machine = Machine::new();
+    codex::configure(&machine, "file");
+    let first = machine.sign_in(3600);
+    let mut server = AppServer::start(&machine);
+    let thread = server.start_thread();
+    assert!(server.ask(&thread));
+    let login = machine.start("login --wait 60s");
+    let code = machine.issuer.wait_for_user_code(PATIENCE).unwrap();
+    machine.issuer.approve_as(&code, &Issuer::accounts()[1]);
+    assert!(login.wait_with_output().unwrap().status.success());
+    let with_old_token = server.ask(&thread);
+    machine.issuer.invalidate_access_token(&first.access_token);
+    let after_rejection = server.ask(&thread);
+    let mut restarted = AppServer::start(&machine);
+    let thread = restarted.start_thread();
+    let after_restart = restarted.ask(&thread);
+    println!(
+        "an open codex app-server after another account has signed in: answered {with_old_token}, after a rejection \
+         {after_rejection}, after a restart {after_restart}; {} refresh requests",
+        machine.issuer.counts().refreshes
+    );
+    assert_eq!((with_old_token, after_rejection, after_restart), (true, false, true));
+    assert_eq!(machine.issuer.counts().refreshes, 0);
 }

@@ -1,8 +1,9 @@
-//! An MCP server that gets our authorization header, as `configure codex-mcp` writes it.
+//! An MCP server and a telemetry collector that get our authorization header.
 
 use crate::app_server::AppServer;
 use crate::codex;
 use crate::machine::Machine;
+use predicates::str::contains;
 use serde_json::json;
 use std::fs;
 
@@ -15,6 +16,11 @@ pub fn mcp_server_gets_a_new_token_after_a_401() {
     let server = format!("[mcp_servers.tools]\nurl = \"{url}/mcp\"\n");
     fs::write(&config, fs::read_to_string(&config).unwrap() + &server).unwrap();
     machine.command("configure codex-mcp tools").assert().success();
+    // Codex rewrites the tables of all servers.
+    let other = codex::run(&machine, &["mcp", "add", "other", "--", "true"]);
+    assert!(other.status.success());
+    let again = machine.command("configure codex-mcp tools").assert().success();
+    again.stderr(contains("already configured"));
 
     let mut codex = AppServer::start(&machine);
     let thread = codex.start_thread();
@@ -36,4 +42,24 @@ pub fn mcp_server_gets_a_new_token_after_a_401() {
     println!("MCP server: {} requests, {refused} refused", requests.count());
     assert!(refused >= 1);
     assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
+pub fn telemetry_collector_gets_the_token() {
+    let machine = Machine::new();
+    codex::configure(&machine, "file");
+    machine.sign_in(3600);
+    let (url, config) = (machine.issuer.url(), machine.path("config.toml"));
+    let program = machine.std_command("").get_program().to_str().unwrap().to_owned();
+    let home = machine.codex_home().display();
+    let command = format!("CODEX_HOME={home} {program} get --format headers");
+    let exporter = format!("{{ endpoint = \"{url}/v1/logs\", protocol = \"json\" }}");
+    let otel = format!(
+        "[otel]\nheaders_helper = \"{command}\"\nexporter = {{ otlp-http = {exporter} }}\n"
+    );
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &otel).unwrap();
+    assert!(codex::exec(&machine));
+    let log = machine.issuer.log();
+    let sent: Vec<_> = log.iter().filter(|entry| entry.path == "/v1/logs").collect();
+    println!("telemetry: {} requests", sent.len());
+    assert!(!sent.is_empty() && sent.iter().all(|entry| entry.token.is_some()));
 }

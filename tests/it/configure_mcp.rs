@@ -67,7 +67,7 @@ fn token_goes_only_to_a_server_on_a_host_of_the_profile() {
         ("mcp_servers.tools.url = 'https://chatgpt.com'\n", "has no table [mcp_servers.tools]"),
         (
             "[mcp_servers.tools]\nurl = 'https://chatgpt.com'\nhttp_headers_helper = 'x'\n",
-            "remove the entries",
+            "already has another mcp_servers.tools.http_headers_helper",
         ),
         ("= ?\n", "line 1: "),
         ("", "codex mcp add tools --url URL"),
@@ -79,6 +79,39 @@ fn token_goes_only_to_a_server_on_a_host_of_the_profile() {
     }
     user.run("configure codex-mcp").assert().code(2).stderr(contains("<NAME>"));
     user.run("configure git tools").assert().code(2).stderr(contains("git takes no further name"));
+}
+
+/// `codex mcp add` rewrites the tables of all servers.
+#[test]
+fn entry_that_codex_has_moved_is_found_updated_and_removed() {
+    let user = User::new();
+    let (before, after) =
+        ("[mcp_servers.tools]\nurl = 'https://chatgpt.com'\n", "\n[mcp_servers.x]\n");
+    let earlier =
+        "CODEX_HOME='/a b' '/o \\\"ld/codex-credential' get --format headers --profile codex";
+    user.write(CONFIG, &format!("{before}http_headers_helper = \"{earlier}\"{after}"));
+    user.run("configure codex-mcp tools").assert().success();
+    let command = server(&user.text(CONFIG))["http_headers_helper"].as_str().unwrap().to_owned();
+    assert!(command.starts_with(user.program.to_str().unwrap()), "{command}");
+    user.run("unconfigure codex-mcp tools").assert().success();
+    assert_eq!(user.text(CONFIG), format!("{before}{after}").replacen("\n\n", "\n", 1));
+}
+
+#[test]
+fn another_helper_is_overridden_only_with_force() {
+    let user = User::new();
+    let text = "[mcp_servers.tools]\nhttp_headers_helper = 's3cret'\nurl = 'https://chatgpt.com'\n";
+    user.write(CONFIG, text);
+    let refused = user.run("configure codex-mcp tools").assert().code(2);
+    refused.stderr(contains("--force").and(contains("s3cret").not()));
+    let nothing = user.run("unconfigure codex-mcp tools").assert().success();
+    nothing.stderr(contains("not configured"));
+    assert_eq!(user.text(CONFIG), text);
+    let forced = user.run("configure codex-mcp tools --force").assert().success();
+    forced.stderr(contains("cannot restore it").and(contains("s3cret").not()));
+    assert!(
+        server(&user.text(CONFIG))["http_headers_helper"].as_str().unwrap().contains("headers")
+    );
 }
 
 /// Codex runs the command by `sh -c`, with HOME and PATH, but without the variables that choose the login.

@@ -4,6 +4,7 @@ use codex_credential::configure::entry::{Entry, EntryState};
 use codex_credential::configure::json_member::JsonMember;
 use codex_credential::configure::lines::{Format, Lines};
 use codex_credential::configure::program::Program;
+use codex_credential::configure::table_key::TableKey;
 use codex_credential::quote;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -47,6 +48,16 @@ fn keys() -> Lines {
     ];
     let undo = "codex-credential unconfigure codex".to_owned();
     Lines { path: PathBuf::new(), undo, lines: lines.into(), format: Format::TomlKeys }
+}
+
+fn table_key() -> TableKey {
+    TableKey {
+        path: PathBuf::new(),
+        table: vec!["model_providers".into(), "ours".into()],
+        key: "helper".into(),
+        value: program().headers_command(),
+        is_ours: Box::new(|_| false),
+    }
 }
 
 fn member(names: &[&str]) -> JsonMember {
@@ -154,6 +165,17 @@ proptest! {
                 TestCaseError::fail(error.to_string())
             })?;
             prop_assert!(table.contains_key("e_ours"), "not in the root table: {added:?}");
+        }
+    }
+
+    #[test]
+    fn removed_key_of_a_table_restores_toml(text in toml_text()) {
+        if let Some(added) = restores(&table_key(), Some(&text))? {
+            let table: toml::Table = toml::from_str(&added).map_err(|error| {
+                TestCaseError::fail(error.to_string())
+            })?;
+            let written = table["model_providers"]["ours"]["helper"].as_str();
+            prop_assert_eq!(written, Some(&*table_key().value));
         }
     }
 
