@@ -23,6 +23,8 @@ pub enum Action {
     Logout,
     Move,
     Import,
+    /// Another account came into use, or its login was parked.
+    Switch,
     /// The login was written to standard output with its refresh token.
     Export,
     /// A caller was given an access token.

@@ -6,7 +6,7 @@ pub mod options;
 pub mod simple_get;
 
 use crate::cli::options::{
-    Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Status, Token,
+    Audit, Doctor, Erase, Exec, Export, Get, Import, Json, Login, Status, Switch, Token,
 };
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
@@ -62,7 +62,7 @@ pub struct GlobalOptions {
     pub account: Option<String>,
 
     /// Wait at most this long, such as 4s or 2m [default: 4s; 15m for a user at a sign-in prompt; 2m for renew; 30s for
-    /// logout, move, import, doctor and profile test]
+    /// logout, switch, move, import, doctor and profile test]
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
 
@@ -78,6 +78,8 @@ pub enum Operation {
     Login(Login),
     /// Show who is signed in, where the login is stored, and a pending sign-in
     Status(Status),
+    /// List the accounts that are signed in, or use another one
+    Switch(Switch),
     /// Revoke the login at the server and remove it here
     Logout,
     /// Check configuration, storage, network and login; the output contains no secrets

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// The commands of the main help, by group.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Sign in", &["login", "status", "logout", "doctor"]),
+    ("Sign in", &["login", "status", "switch", "logout", "doctor"]),
     ("Use a token", &["token", "exec", "export"]),
     ("Git protocol", &["get", "store", "erase", "capability"]),
     ("Tools", &["configure", "unconfigure", "completions"]),

@@ -127,6 +127,17 @@ pub struct Status {
     pub usage: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Switch {
+    /// Use the login of this e-mail address, user id or workspace id
+    #[arg(value_name = "ACCOUNT")]
+    pub account_name: Option<String>,
+
+    /// Print the accounts as JSON
+    #[arg(long, conflicts_with = "account_name")]
+    pub json: bool,
+}
+
 /// The option of commands that report in text or JSON.
 #[derive(Debug, Args)]
 pub struct Json {

@@ -13,3 +13,4 @@ pub mod profile;
 pub mod renew;
 pub mod session;
 pub mod status;
+pub mod switch;

@@ -22,6 +22,7 @@ use crate::profile::variables::Variables;
 use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
+use crate::storage::location::Location;
 use crate::values::{IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -137,6 +138,17 @@ impl Profile {
         let settings = ProfileTable { storage: Some(kind), ..self.settings.clone() };
         let storage = open(kind, &settings, &self.client, account, &self.storage_options)?;
         Ok(Self { settings, storage, ..self.clone() })
+    }
+
+    /// Returns this profile for the logins that are kept while another one is in Codex's storage: for that of `account`, or
+    /// for all. Those of a Codex that uses the keyring are in the keyring, too.
+    pub fn parked(&self, account: Option<String>) -> Result<Self> {
+        let is_in_file = match self.storage.as_codex() {
+            Some(home) => matches!(home.location_of_new_login()?, Location::File(_)),
+            None => self.storage_kind() == StorageKind::File,
+        };
+        let kind = if is_in_file { StorageKind::File } else { StorageKind::Keyring };
+        Self { account, ..self.clone() }.with_storage(kind)
     }
 
     /// Returns this profile for the account `username`, if no account is named yet and the storage keeps that account.

@@ -102,6 +102,11 @@ impl LoginStorage {
         if let Self::Codex(home) = self { Some(home) } else { None }
     }
 
+    /// Returns the storage if it is one of our own on this machine.
+    pub fn as_local(&self) -> Option<&LocalStorage> {
+        if let Self::Local(local) = self { Some(local) } else { None }
+    }
+
     /// Returns the storage of the login of account `name`, if the storage keeps an account of that name.
     pub fn of_account(&self, name: &str) -> Result<Option<Self>> {
         let Self::Local(local) = self else { return Ok(None) };

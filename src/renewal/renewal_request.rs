@@ -6,6 +6,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
+use crate::storage::StorageKind;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,6 +19,9 @@ pub struct RenewalRequest {
     /// The configuration file.
     pub config: Option<PathText>,
     pub account: Option<String>,
+    /// Where the login is kept, if not where the profile keeps its logins.
+    #[serde(default)]
+    pub storage: Option<StorageKind>,
     pub codex_home: PathText,
     /// For the audit log.
     pub caller: audit::Caller,
@@ -87,6 +91,7 @@ impl RenewalRequest {
             profile: profile.name.clone(),
             config: profile.config_file.as_deref().map(absolute),
             account: profile.account.clone(),
+            storage: Some(profile.storage_kind()),
             codex_home: profile.codex_home().into(),
             caller: audit::Caller::own(),
         }
@@ -144,6 +149,7 @@ mod tests {
             },
             profile: "codex".into(),
             config: Some(path(b"/home/\xff")),
+            storage: None,
             account: Some("--account".into()),
             codex_home: path(b"/home/ada"),
             caller,

@@ -164,7 +164,7 @@ impl Accounts {
     ///
     /// # Errors
     /// `Usage` when several accounts have this name, and none of them is the default one.
-    fn key_of(&self, name: &str) -> Result<Option<Key>> {
+    pub(super) fn key_of(&self, name: &str) -> Result<Option<Key>> {
         let called = self.accounts.iter().filter(|(_, account)| account.is_named(name));
         let called: Vec<_> = called.collect();
         match called[..] {

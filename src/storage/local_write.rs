@@ -83,6 +83,16 @@ impl LocalStorage {
         self.login_location(key).write_copy(&to_json(&login.without_long_lived()))
     }
 
+    /// Makes `name` the default account. Returns it; `None` where no login of this name is stored.
+    pub fn make_default(&self, name: &str, deadline: &Deadline) -> Result<Option<Account>> {
+        let _lock = Lock::acquire_or_busy(&self.write_lock()?, deadline)?;
+        let mut accounts = self.stored_accounts()?;
+        let Some(key) = accounts.key_of(name)? else { return Ok(None) };
+        accounts.default = Some(key.clone());
+        self.write_accounts(&accounts)?;
+        Ok(accounts.accounts.remove(&key))
+    }
+
     fn write(&self, key: &Key, login: Login) -> Result<()> {
         let bytes = to_json(&login);
         let copy = to_json(&login.without_long_lived());

@@ -27,6 +27,7 @@ mod report;
 mod scene;
 mod soak;
 mod strace;
+mod switch;
 mod tries;
 
 use libtest_mimic::{Arguments, Trial};
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         kills::erase,
         kills::logout,
         kills::move_to_file,
+        switch::kills,
         errors::no_space,
         errors::io_error,
         errors::read_only_file_system,

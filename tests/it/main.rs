@@ -83,6 +83,7 @@ mod stalled;
 mod status;
 mod storage;
 mod store;
+mod switch;
 mod terminal;
 mod trace;
 mod unknown_user;

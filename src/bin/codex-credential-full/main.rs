@@ -75,6 +75,7 @@ fn run(operation: Operation, global: &GlobalOptions) -> Result<ExitCode> {
     let result = match operation {
         Operation::Login(options) => sign_in::login(global, &options),
         Operation::Status(options) => return sign_in::status(global, &options),
+        Operation::Switch(options) => sign_in::switch(global, &options),
         Operation::Logout => sign_in::logout(global),
         Operation::Doctor(options) => return sign_in::doctor(global, &options),
         Operation::Token(options) => use_token::token(global, &options),

@@ -22,7 +22,11 @@ pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<
     if let Some(request) = request {
         return run(request);
     }
-    renew_stored(global, &profile(global)?, deadline(global, RENEW_WAIT))
+    let profile = profile(global)?;
+    let mut renew = |profile: &Profile| renew_stored(global, profile, deadline(global, RENEW_WAIT));
+    let result = renew(&profile);
+    commands::switch::renew_parked(&profile, &mut renew)?;
+    result
 }
 
 /// Renews the stored login if it is due, without asking the user.
@@ -47,7 +51,10 @@ fn run(request: RenewalRequest) -> Result<()> {
         host: None,
         keyring_timeout: RENEW_WAIT,
     };
-    let profile = Profile::of(variable, selection);
+    let profile = Profile::of(variable, selection).and_then(|profile| match request.storage {
+        Some(kind) if kind != profile.storage_kind() => profile.with_storage(kind),
+        _ => Ok(profile),
+    });
     let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));
     if let Err(error) = &result {
         report(error);

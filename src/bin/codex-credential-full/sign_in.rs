@@ -3,7 +3,7 @@
 use crate::options::{caller, deadline, profile, variable};
 use crate::renewal;
 use crate::stdio::print;
-use codex_credential::cli::options::{Doctor, Login, Status as StatusOptions};
+use codex_credential::cli::options::{Doctor, Login, Status as StatusOptions, Switch};
 use codex_credential::cli::{DEFAULT_WAIT, GlobalOptions};
 use codex_credential::commands;
 use codex_credential::commands::doctor;
@@ -91,6 +91,16 @@ fn ask(
         status.usage = options.usage.then(|| session::usage(profile, login, &deadline));
     }
     Ok(status)
+}
+
+pub fn switch(global: &GlobalOptions, options: &Switch) -> Result<()> {
+    let profile = profile(global)?;
+    let Some(name) = &options.account_name else {
+        return print(&commands::switch::list(&profile, options.json)?);
+    };
+    let deadline = deadline(global, CHANGE_WAIT);
+    let mut renew = |profile: &Profile| renewal::renew_stored(global, profile, deadline);
+    commands::switch::switch(&profile, name, &deadline, &mut renew)
 }
 
 pub fn logout(global: &GlobalOptions) -> Result<()> {
