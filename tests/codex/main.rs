@@ -11,6 +11,7 @@ mod keyring;
 #[path = "../it/machine.rs"]
 mod machine;
 
+mod accounts;
 mod app_server;
 mod bundle;
 mod early;
@@ -20,6 +21,7 @@ mod locks;
 mod mcp;
 mod profile;
 mod race;
+mod session;
 mod sign_in;
 mod sign_out;
 mod token_command;
@@ -81,6 +83,11 @@ fn main() -> ExitCode {
         token_command::provider_sends_the_account_header,
         profile::sixteen_codex_with_the_profile_and_an_expired_login_cost_one_refresh,
         profile::with_the_profile_codex_makes_no_side_requests,
+        accounts::codex_uses_the_account_that_we_switched_to,
+        accounts::open_app_server_is_named_and_goes_on_with_the_earlier_account,
+        session::check_asks_what_codex_asks_at_its_start,
+        session::usage_asks_what_codex_asks_for_its_limits,
+        session::token_without_an_expiry_is_renewed_eight_days_after_the_last_refresh,
         race::refresh_by_codex_first_loses_no_login,
         race::refresh_by_us_first_is_adopted_by_codex,
         locks::during_a_renewal_codex_reads_at_once_and_its_logout_waits,

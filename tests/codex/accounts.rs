@@ -1,0 +1,67 @@
+//! The real Codex after a switch of accounts.
+
+use crate::app_server::AppServer;
+use crate::codex;
+use crate::machine::{Machine, ada};
+use issuer::{Account, Issuer};
+use predicates::str::contains;
+use serde_json::json;
+use std::fs;
+
+fn grace() -> Account {
+    Issuer::accounts()[2].clone()
+}
+
+/// Codex signs Ada in; the login of Grace is parked.
+fn two_accounts() -> Machine {
+    let mut machine = Machine::new();
+    codex::configure(&machine, "file");
+    codex::login(&machine);
+    let tokens = machine.issuer.grant(&grace(), 7200);
+    let file = machine.path("grace.json");
+    let document = json!({ "tokens": {
+        "id_token": tokens.id_token, "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
+    }});
+    fs::write(&file, document.to_string()).unwrap();
+    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    machine.command(&format!("import --remove {}", file.display())).assert().success();
+    machine.set("CODEX_CREDENTIAL_STORAGE", "");
+    machine
+}
+
+/// Switches to `account`. Returns what the command says.
+fn switch(machine: &Machine, account: &Account) -> String {
+    let output = machine.command(&format!("switch {}", account.email)).assert().success();
+    String::from_utf8(output.get_output().stderr.clone()).unwrap()
+}
+
+pub fn codex_uses_the_account_that_we_switched_to() {
+    let machine = two_accounts();
+    for account in [grace(), ada(), grace()] {
+        switch(&machine, &account);
+        assert_eq!(codex::status(&machine), ("Logged in using ChatGPT".to_owned(), true));
+        assert!(codex::exec(&machine));
+        assert_eq!(AppServer::start(&machine).token(), machine.token());
+        machine.command("status").assert().success().stdout(contains(account.email.as_str()));
+        // A renewal at the server proves the refresh token.
+        machine.refuse(&machine.token());
+        machine.token();
+    }
+    let counts = machine.issuer.counts();
+    println!(
+        "3 switches, 3 renewals: {} refresh requests, {} refused",
+        counts.refreshes, counts.reuses
+    );
+    assert_eq!((counts.refreshes, counts.reuses, counts.responses_refused), (3, 0, 0));
+}
+
+pub fn open_app_server_is_named_and_goes_on_with_the_earlier_account() {
+    let machine = two_accounts();
+    let mut server = AppServer::start(&machine);
+    let before = server.token();
+    let says = switch(&machine, &grace());
+    assert!(says.contains("codex app-server (process "), "{says}");
+    assert_eq!(server.token(), before);
+    assert_ne!(machine.token(), before);
+}
