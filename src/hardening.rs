@@ -1,6 +1,6 @@
 //! Keeps secrets out of core dumps and panic messages.
 
-use crate::stderr;
+use crate::output;
 use std::panic::{self, PanicHookInfo};
 
 /// Disables core dumps. On Linux, also keeps other processes of the user from reading this one's memory. Panics show
@@ -18,7 +18,7 @@ pub fn protect_process() {
     }
     panic::set_hook(Box::new(|panic| {
         // Standard error may be closed; a second panic would abort.
-        stderr::write(&message(panic));
+        output::to_stderr(&message(panic));
     }));
 }
 

@@ -4,8 +4,8 @@
 
 use crate::clock;
 use crate::error::Kind;
+use crate::output;
 use crate::private::{self, Access};
-use crate::stderr;
 use crate::visible::visible;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -192,7 +192,7 @@ impl Outputs {
     /// Writes each line at once, so that lines of several processes do not mix. What cannot be written now is dropped.
     fn write(&self, line: &Line) {
         if let Some(text) = &line.stderr {
-            stderr::write_now(text.as_bytes());
+            output::to_stderr_now(text.as_bytes());
         }
         if let (Some(mut file), Some(text)) = (self.file.as_ref(), &line.file) {
             let _ = file.write_all(text.as_bytes());

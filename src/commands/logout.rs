@@ -1,4 +1,4 @@
-//! `logout`: revokes the login at the server and removes it here. `erase` by hand: removes it here.
+//! `logout`: removes the login here and revokes it at the server. `erase` by hand: removes it here.
 
 use crate::account::Account;
 use crate::audit::{self, Action};
@@ -61,11 +61,12 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
+    // First here: a logout that is interrupted while the server revokes must not leave a login that has ended.
+    let removed = hold.remove(&is_meant, deadline);
+    if let Ok(false) = removed {
+        return Err(changed());
+    }
     let revoked = (removal.revoke && !is_personal).then(|| revoke(profile, &login, deadline));
-    let removed = match hold.remove(&is_meant, deadline) {
-        Ok(false) => Err(changed()),
-        removed => removed,
-    };
     let action = if removal.revoke { Action::Logout } else { Action::Removal };
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
     audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));

@@ -1,11 +1,11 @@
 //! Starts the renewal process and reports its end.
 
 use crate::error::{Error, Kind, Result};
+use crate::output;
 use crate::profile::Profile;
 use crate::programs;
 use crate::renewal::environment;
 use crate::renewal::renewal_request::{Goal, RenewalRequest, Validity};
-use crate::stderr;
 use crate::storage::lock::Lock;
 use crate::threads;
 use crate::trace;
@@ -64,7 +64,7 @@ fn wait_for_end(mut child: Child) -> Option<Error> {
     if let Some(mut steps) = child.stderr.take() {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = steps.read(&mut buffer) {
-            stderr::write_now(&buffer[..length]);
+            output::to_stderr_now(&buffer[..length]);
         }
     }
     let mut written = Vec::new();

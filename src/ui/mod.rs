@@ -5,7 +5,7 @@ pub mod screen;
 use crate::clock::Deadline;
 use crate::command_options;
 use crate::error::{Error, Kind, Result};
-use crate::stderr;
+use crate::output;
 use crate::threads;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub fn say(text: &str) {
 
 /// Writes a line to stderr.
 pub fn line(text: &str) {
-    stderr::write(&format!("{text}\n"));
+    output::to_stderr(&format!("{text}\n"));
 }
 
 /// Writes a hint that ends in a command of this program.
@@ -141,7 +141,7 @@ fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) -> Result<()> 
 
 /// Asks a yes-or-no question on the terminal. Any answer but `y` or `yes`, or none before `deadline`, means no.
 pub fn confirm(question: &str, deadline: &Deadline) -> bool {
-    stderr::write(&format!("codex-credential: {question} [y/N] "));
+    output::to_stderr(&format!("codex-credential: {question} [y/N] "));
     let (sender, typed) = mpsc::channel();
     let is_asked = when_typed(move |line| drop(sender.send(line)));
     if let Err(error) = is_asked {

@@ -6,14 +6,14 @@
 use crate::account::Account;
 use crate::clock;
 use crate::error::{Error, Kind};
-use crate::stderr;
+use crate::output;
 use crate::ui::{ErrorFormat, Interactive, line, say, time_left, when_typed};
 use crate::verification::Verification;
 use console::{Term, truncate_str};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::time::Duration;
 
 /// Clears the line of the cursor.
 const CLEAR_LINE: &str = "\r\x1b[2K";
@@ -108,7 +108,7 @@ impl Screen {
             let line = format!("waiting for your approval, {left} left (Ctrl-C cancels)");
             // Only one line is cleared.
             let width = usize::from(term.size().1).saturating_sub(1);
-            stderr::write(&format!("{CLEAR_LINE}{}", truncate_str(&line, width, "")));
+            output::to_stderr(&format!("{CLEAR_LINE}{}", truncate_str(&line, width, "")));
             self.is_live = true;
         }
     }
@@ -134,7 +134,7 @@ impl Screen {
 
     fn clear(&mut self) {
         if std::mem::take(&mut self.is_live) && self.is_terminal() {
-            stderr::write(CLEAR_LINE);
+            output::to_stderr(CLEAR_LINE);
         }
     }
 
@@ -184,14 +184,15 @@ impl Screen {
         false
     }
 
-    /// Writes one line of JSON. Errors are ignored: the sign-in goes on if the reader has closed the pipe.
+    /// Writes one line of JSON, without waiting for a reader that has stopped reading. Errors are ignored: the sign-in goes on
+    /// if the reader has closed the pipe.
     fn event(&mut self, name: &str, more: &Value) {
         if let Mode::Events = self.mode {
             let mut event = json!({ "event": name });
             if let (Some(event), Some(more)) = (event.as_object_mut(), more.as_object()) {
                 event.extend(more.clone());
             }
-            let _ = writeln!(std::io::stdout(), "{event}");
+            let _ = output::to_stdout(format!("{event}\n").as_bytes(), Duration::ZERO);
             self.last_event = clock::now();
         }
     }

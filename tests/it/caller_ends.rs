@@ -1,9 +1,9 @@
 //! What ends around a renewal: the caller with its container, or the renewal process by a signal. No login is lost.
 
-use crate::machine::{Machine, PATIENCE, eventually, kill};
+use crate::machine::{Machine, PATIENCE, ada, eventually, kill};
 use issuer::{Endpoint, Fault};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -194,6 +194,29 @@ fn signal_during_the_exchange_ends_the_renewal_process_after_it() {
         .collect();
     for trial in trials {
         trial.join().unwrap();
+    }
+}
+
+#[test]
+fn signal_to_store_during_its_exchange_ends_it_after_the_login_is_stored() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let (machine, before) = Machine::signed_in(3600);
+        let new = machine.issuer.grant(&ada(), 7200);
+        machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+        let mut store = machine.std_command("store --wait 30s");
+        let mut store = store.stdin(Stdio::piped()).spawn().unwrap();
+        let request = format!(
+            "protocol=https\nhost=chatgpt.com\npassword={}\noauth_refresh_token={}\n",
+            new.access_token, new.refresh_token
+        );
+        store.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+        let is_spent = |c: &issuer::Counts| c.in_flight == 1 && c.refreshes_granted == 1;
+        assert!(machine.issuer.wait_until(is_spent, PATIENCE));
+        send(signal, store.id());
+        store.wait().unwrap();
+        assert_renewed(&machine, &before.access_token);
+        machine.token();
+        assert_renewed(&machine, &before.access_token);
     }
 }
 

@@ -7,7 +7,7 @@ use predicates::str::contains;
 use std::time::Duration;
 
 #[test]
-fn logout_revokes_then_removes_and_says_so() {
+fn logout_removes_and_revokes_and_says_so() {
     let (machine, tokens) = Machine::signed_in(3600);
     let output = machine.command("logout").assert().success();
     let host = machine.issuer.url().replace("http://", "");
@@ -104,4 +104,20 @@ fn logout_of_one_account_leaves_the_sign_in_and_the_login_of_another_alone() {
     token(&grace.email).success();
     token(&carol.email).success();
     token("ada@example.com --interactive never").code(3);
+}
+
+#[test]
+fn logout_that_is_interrupted_during_the_revocation_leaves_no_login() {
+    for signal in ["INT", "TERM", "KILL"] {
+        let (machine, tokens) = Machine::signed_in(3600);
+        machine.issuer.fault(Endpoint::Revoke, Fault::DelayAfter(Duration::from_secs(20)), 1);
+        let mut logout = machine.start("logout");
+        eventually(|| !machine.issuer.is_live_refresh_token(&tokens.refresh_token));
+        let pid = logout.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+        assert!(sent.success(), "{signal}");
+        assert!(!logout.wait().unwrap().success(), "{signal}");
+        assert!(!machine.path("auth.json").exists(), "{signal}");
+        machine.command("status").assert().code(3);
+    }
 }

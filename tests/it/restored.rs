@@ -1,7 +1,9 @@
 //! An older copy of the login is put back: its refresh token was used already and is not sent again.
 
 use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files};
+use issuer::{Endpoint, Fault};
 use predicates::str::contains;
+use serde_json::json;
 use std::fs;
 
 /// Asserts that nothing was sent twice.
@@ -90,8 +92,8 @@ fn restored_file_of_our_own_storage_is_recognized() {
 fn answer_is_stored_although_the_login_directory_is_gone() {
     let (machine, tokens) = Machine::signed_in(-1);
     machine.issuer.fault(
-        issuer::Endpoint::Refresh,
-        issuer::Fault::DelayAfter(std::time::Duration::from_secs(1)),
+        Endpoint::Refresh,
+        Fault::DelayAfter(std::time::Duration::from_secs(1)),
         1,
     );
     let caller = machine.start("get --format token --wait 30s");
@@ -109,4 +111,24 @@ fn clear_rejection(private: &Private) {
     for path in files(private.state.path()).into_iter().filter(|path| path.ends_with("rejected")) {
         fs::remove_file(path).unwrap();
     }
+}
+
+#[test]
+fn earlier_refresh_token_that_the_server_grants_again_is_sent_again() {
+    let (machine, first) = Machine::signed_in(-1);
+    let mut stored = machine.token();
+    let grants = [first.refresh_token.as_str(), "another-one", first.refresh_token.as_str()];
+    for refresh_token in grants {
+        let new = machine.issuer.grant(&ada(), 864_000);
+        let tokens = json!({
+            "access_token": new.access_token, "id_token": new.id_token, "refresh_token": refresh_token,
+        });
+        let answer = Fault::Status { code: 200, body: tokens.to_string(), headers: Vec::new() };
+        machine.issuer.fault(Endpoint::Refresh, answer, 1);
+        machine.refuse(&stored);
+        stored = machine.token();
+        assert_eq!(stored, new.access_token);
+        assert_eq!(machine.auth_json()["tokens"]["refresh_token"], refresh_token);
+    }
+    assert_eq!(machine.issuer.times_sent(&first.refresh_token), 2);
 }

@@ -1,6 +1,7 @@
 //! Standard error, a trace or another file is a pipe that nobody reads: no command waits for a reader, and no login is lost.
 
 use crate::machine::{Machine, eventually, lock, token_of};
+use codex_credential::clock::Deadline;
 use issuer::{Endpoint, Fault};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat, open};
 use rustix::io::{Errno, write};
@@ -257,4 +258,40 @@ fn tracing_to_a_file(lifetime: i64) -> (Machine, PathBuf) {
     let (machine, trace) = tracing_to_a_pipe(lifetime);
     File::create(&trace).unwrap();
     (machine, trace)
+}
+
+#[test]
+fn events_on_a_full_standard_output_delay_no_sign_in_and_hold_no_lock() {
+    let stalled = Stalled::new();
+    let login = |machine: &Machine, wait: &str| {
+        let mut command = machine.std_command(&format!("login --json --wait {wait}"));
+        command.stdout(stalled.stdio()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let machine = Machine::new();
+    let soon = Deadline::after(Duration::from_secs(20));
+    assert_eq!(login(&machine, "2s").wait().unwrap().code(), Some(3));
+    assert!(!soon.is_over());
+    let machine = Machine::new();
+    let mut first = login(&machine, "60s");
+    let mut second = login(&machine, "60s");
+    machine.approve_next();
+    assert!(first.wait().unwrap().success());
+    assert!(second.wait().unwrap().success());
+    assert_unlocked(&machine);
+}
+
+#[test]
+fn full_standard_output_ends_a_caller_within_its_wait() {
+    let stalled = Stalled::new();
+    for line in ["token -v --wait 3s", "get -v --wait 3s", "export --wait 3s"] {
+        // The early renewal keeps signals waiting, but not its caller.
+        let machine = Machine::new();
+        machine.aged_sign_in(10 * 3600, 9 * 24 * 3600);
+        let soon = Deadline::after(Duration::from_secs(20));
+        let mut command = machine.std_command(line);
+        let status = command.stdout(stalled.stdio()).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{line}");
+        assert!(!soon.is_over(), "{line}");
+        assert_unlocked(&machine);
+    }
 }

@@ -2,7 +2,7 @@
 //! reads errors from standard output and expects exit code 1.
 
 use crate::options::profile;
-use crate::stdio::{input, print, write};
+use crate::stdio::{input, print, write_until};
 use crate::use_token::{finish, format_answer, obtain};
 use codex_credential::answer::docker::{NOT_FOUND, check_store, is_name, server_url};
 use codex_credential::answer::get::{self, Answer};
@@ -84,7 +84,7 @@ fn get() -> Result<()> {
     if !matches!(answer, Answer::Login(_)) {
         return Err(Error::new(Kind::LoginRequired, NOT_FOUND));
     }
-    let written = write(&format_answer(&request, &answer)?);
+    let written = write_until(&format_answer(&request, &answer)?, &caller.deadline);
     finish(caller);
     written
 }

@@ -4,6 +4,7 @@ use codex_credential::answer::credential::Credential;
 use codex_credential::answer::request;
 use codex_credential::clock::Deadline;
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::output;
 use codex_credential::stdin::TimedStdin;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
@@ -31,7 +32,14 @@ pub fn print(text: &str) -> Result<()> {
 }
 
 pub fn write(bytes: &[u8]) -> Result<()> {
-    io::stdout().write_all(bytes).map_err(|error| {
-        Error::new(Kind::Storage, "cannot write to standard output").caused_by(error)
-    })
+    io::stdout().write_all(bytes).map_err(cannot_write)
+}
+
+/// As [`write`], for a caller that does not wait for its reader after `deadline`.
+pub fn write_until(bytes: &[u8], deadline: &Deadline) -> Result<()> {
+    output::to_stdout(bytes, deadline.remaining()).map_err(cannot_write)
+}
+
+fn cannot_write(error: io::Error) -> Error {
+    Error::new(Kind::Storage, "cannot write to standard output").caused_by(error)
 }

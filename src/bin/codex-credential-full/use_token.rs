@@ -2,7 +2,7 @@
 //! Docker.
 
 use crate::options::{caller, deadline, other_hosts, profile, profile_for, variable};
-use crate::stdio::{close_output, write};
+use crate::stdio::{close_output, write_until};
 use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
 use codex_credential::answer::get::{self, Answer};
@@ -42,7 +42,8 @@ pub fn export(global: &GlobalOptions, options: &Export) -> Result<()> {
         return export_full(global, options);
     }
     let (login, caller) = obtain_login(global, &options.token.token)?;
-    let written = write_export(&commands::export::export(&login), options.token.show);
+    let document = commands::export::export(&login);
+    let written = write_export(&document, options.token.show, &caller.deadline);
     finish(caller);
     written
 }
@@ -60,16 +61,17 @@ fn export_full(global: &GlobalOptions, options: &Export) -> Result<()> {
     let (_, caller) = obtain_login(global, &options.token.token)?;
     // An early renewal would replace the refresh token.
     caller.finish();
-    let document = commands::export::export_full(&profile, &deadline(global, DEFAULT_WAIT))?;
-    write_export(&document, options.token.show)
+    let deadline = deadline(global, DEFAULT_WAIT);
+    let document = commands::export::export_full(&profile, &deadline)?;
+    write_export(&document, options.token.show, &deadline)
 }
 
-fn write_export(document: &[u8], show: bool) -> Result<()> {
+fn write_export(document: &[u8], show: bool, deadline: &Deadline) -> Result<()> {
     if io::stdout().is_terminal() && !show {
         ui::say("there is a token; add --show to print it on this terminal");
         return Ok(());
     }
-    write(document)
+    write_until(document, deadline)
 }
 
 fn obtain_login(global: &GlobalOptions, options: &TokenOptions) -> Result<(Login, Caller)> {
@@ -126,7 +128,7 @@ pub fn obtain_and_print(
     read: impl FnOnce(Deadline) -> Result<Request>,
 ) -> Result<()> {
     let (request, answer, caller) = obtain(global, options, read)?;
-    let printed = print_answer(&request, &answer, show);
+    let printed = print_answer(&request, &answer, show, &caller.deadline);
     finish(caller);
     printed
 }
@@ -139,7 +141,7 @@ pub fn finish(caller: Caller) {
     }
 }
 
-fn print_answer(request: &Request, answer: &Answer, show: bool) -> Result<()> {
+fn print_answer(request: &Request, answer: &Answer, show: bool, deadline: &Deadline) -> Result<()> {
     if let Some(found) = answer.describe()
         && io::stdout().is_terminal()
         && !show
@@ -147,7 +149,7 @@ fn print_answer(request: &Request, answer: &Answer, show: bool) -> Result<()> {
         ui::say(&format!("there is {found}; add --show to print it on this terminal"));
         return Ok(());
     }
-    write(&format_answer(request, answer)?)
+    write_until(&format_answer(request, answer)?, deadline)
 }
 
 /// Returns the answer in the format of the request.
