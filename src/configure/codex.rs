@@ -1,8 +1,10 @@
 //! What `configure` writes for Codex: a model provider with a profile that selects it, and the header of an MCP server.
 
 use crate::configure::context::Context;
+use crate::configure::environment::{session_variables, variables};
 use crate::configure::lines::{Format, Lines, line, parse_toml};
 use crate::configure::options::ConfigureOptions;
+use crate::configure::program::one_line;
 use crate::configure::setup::Setup;
 use crate::configure::table_key::TableKey;
 use crate::configure::text_file::TextFile;
@@ -66,11 +68,7 @@ pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
     let config = context.path_or("CODEX_HOME", ".codex")?.join("config.toml");
     let server = context.server.unwrap_or_default();
     let program = &context.program;
-    // Codex starts the command with HOME and PATH, and without most other variables.
-    let variables = context.login_variables()?.into_iter();
-    let variables: Vec<String> =
-        variables.map(|(name, value)| format!("{name}={} ", quote::shell(&value))).collect();
-    let variables = variables.concat();
+    let variables = if is_added { assignments(context)? } else { String::new() };
     let command = format!("{variables}{}", program.headers_command());
     let file = TextFile::read(&config)?;
     let table = parse_toml(&config, file.text().unwrap_or_default())?;
@@ -91,4 +89,15 @@ pub fn mcp_server(context: &Context, is_added: bool) -> Result<Setup> {
         is_ours: Box::new(move |value| program.prints_headers(value)),
     };
     Ok(Setup { files: vec![(config, vec![Box::new(key)])], token_url, ..Setup::default() })
+}
+
+/// Returns what Codex does not pass on to the command, as assignments in the shell's language.
+fn assignments(context: &Context) -> Result<String> {
+    let home = context.path_in("CODEX_HOME")?;
+    let home = home.map(|home| one_line(&home, "set CODEX_HOME to another folder")).transpose()?;
+    let home = home.map(|home| ("CODEX_HOME", home)).into_iter();
+    let variables = home.chain(variables(context)?).chain(session_variables(context)?);
+    let assigned: Vec<String> =
+        variables.map(|(name, value)| format!("{name}={} ", quote::shell(&value))).collect();
+    Ok(assigned.concat())
 }

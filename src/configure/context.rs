@@ -1,29 +1,14 @@
 //! What the entries of all tools depend on.
 
 use crate::configure::options::{Options, Tool};
-use crate::configure::program::{Program, one_line};
+use crate::configure::program::Program;
 use crate::error::{Error, Kind, Result};
 use crate::folders;
 use crate::profile::Profile;
 use crate::quote;
 use clap::ValueEnum;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-
-/// The variables that choose the login or its server. The profile is an option of the commands that we write. A proxy is not
-/// here: its URL may have a password.
-const LOGIN_VARIABLES: [&str; 10] = [
-    "CODEX_HOME",
-    "CODEX_CREDENTIAL_CONFIG",
-    "CODEX_CREDENTIAL_STORAGE",
-    "CODEX_CREDENTIAL_ISSUER",
-    "CODEX_CREDENTIAL_CLIENT_ID",
-    "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
-    "XDG_CONFIG_HOME",
-    "XDG_STATE_HOME",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-];
+use std::path::PathBuf;
 
 pub struct Context<'a> {
     pub tool: Tool,
@@ -41,7 +26,7 @@ impl<'a> Context<'a> {
     /// `is_named`: whether the user named the profile.
     ///
     /// # Errors
-    /// `Usage` if the tool has no servers, or the server's name cannot be written.
+    /// `Usage` if the tool has no servers, the server's name cannot be written, or the command line names an account.
     pub fn new(
         options: &'a Options,
         profile: &'a Profile,
@@ -56,6 +41,13 @@ impl<'a> Context<'a> {
             return Err(Error::new(Kind::Usage, message));
         }
         server.map_or(Ok(()), quote::refuse_control_characters)?;
+        if let Some(account) = &profile.account
+            && profile.settings.account.as_deref() != Some(account)
+        {
+            let what = "--account is for one command; what configure writes uses the account of the profile";
+            let hint = format!("set account in [profiles.{}] of config.toml", profile.name);
+            return Err(Error::new(Kind::Usage, what).hint(hint));
+        }
         // A command that we write may run in another environment, so it names the profile of this environment.
         let in_environment =
             || variable("CODEX_CREDENTIAL_PROFILE").is_some_and(|name| !name.is_empty());
@@ -66,23 +58,6 @@ impl<'a> Context<'a> {
         let profile_option = program.profile_option();
         let undo = format!("codex-credential unconfigure {name}{server_word}{profile_option}");
         Ok(Self { tool, server, profile, program, home: folders::home()?, undo, variable })
-    }
-
-    /// Returns the variables in this environment that choose the login or its server, for a command that another program
-    /// starts without them.
-    ///
-    /// # Errors
-    /// `Usage` if a value is not UTF-8 or has control characters.
-    pub fn login_variables(&self) -> Result<Vec<(&'static str, String)>> {
-        let mut found = Vec::new();
-        for name in LOGIN_VARIABLES {
-            let Some(value) = (self.variable)(name).filter(|value| !value.is_empty()) else {
-                continue;
-            };
-            let value = one_line(Path::new(&value), &format!("correct or unset {name}"))?;
-            found.push((name, value));
-        }
-        Ok(found)
     }
 
     /// Returns an environment variable, if it is set and not empty.

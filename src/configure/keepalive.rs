@@ -2,12 +2,11 @@
 //! program asks for a token for days. A renewal is due for a day, so three of four runs may fail.
 
 use crate::configure::context::Context;
+use crate::configure::environment::{session_variables, variables};
 use crate::configure::program::one_line;
 use crate::error::{Error, Kind, Result};
 use crate::private;
 use crate::quote::{crontab, systemd, systemd_argument, xml};
-use crate::storage::StorageKind;
-use crate::storage::codex_config::Store;
 use crate::storage::files::{folder_of, remove, replace};
 use crate::ui;
 use std::io::{Write, stdout};
@@ -140,68 +139,6 @@ impl Keepalive {
         let verb = if is_on { "enable" } else { "disable" };
         run("systemctl", &["--user", verb, "--now", &self.timer])
     }
-}
-
-/// The variables that choose the login, or the way to its issuer, beside those that the command line and `CODEX_HOME` stand for.
-const VARIABLES: [&str; 6] = [
-    "CODEX_CREDENTIAL_STORAGE",
-    "CODEX_CREDENTIAL_ISSUER",
-    "CODEX_CREDENTIAL_CLIENT_ID",
-    "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
-    "NO_PROXY",
-    "no_proxy",
-];
-const PATHS: [&str; 4] =
-    ["XDG_STATE_HOME", "CODEX_CA_CERTIFICATE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
-const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-/// A keyring, or a folder in memory, is found by these. systemd sets them itself.
-const SESSION: [&str; 2] = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
-
-/// Returns the variables of this environment that the timer needs, too.
-///
-/// # Errors
-/// `Usage` for one that cannot be written into a file, such as a password.
-fn variables(context: &Context) -> Result<Vec<(&'static str, String)>> {
-    let profile = context.profile;
-    if let Some(name) = profile.account.as_ref()
-        && profile.settings.account.as_deref() != Some(name)
-    {
-        let what = "a timer renews the login of the profile; --account is for one command";
-        let hint = format!("set account in [profiles.{}] of config.toml", profile.name);
-        return Err(Error::new(Kind::Usage, what).hint(hint));
-    }
-    let mut found = Vec::new();
-    if let Some(file) = &profile.config_file {
-        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        found.push(("CODEX_CREDENTIAL_CONFIG", one_line(&file, "name another file")?));
-    }
-    for name in VARIABLES.into_iter().chain(PROXIES).chain(PATHS) {
-        let Some(value) = context.variable(name) else { continue };
-        let path = PathBuf::from(&value);
-        let path =
-            if PATHS.contains(&name) { std::path::absolute(&path).unwrap_or(path) } else { path };
-        let value = one_line(&path, &format!("change {name}"))?;
-        if PROXIES.contains(&name) && value.contains('@') {
-            let what = format!("{name} has a password, which is not written into a timer");
-            let home = profile.codex_home().join(".env");
-            let hint = format!("set {name} in {}, which Codex reads, too", home.display());
-            return Err(Error::new(Kind::Usage, what).hint(hint));
-        }
-        found.push((name, value));
-    }
-    Ok(found)
-}
-
-/// Returns what a crontab needs beside [`variables`].
-fn session_variables(context: &Context) -> Result<Vec<(&'static str, String)>> {
-    let profile = context.profile;
-    let is_in_file = match profile.storage.as_codex() {
-        Some(home) => home.config()?.store == Store::File,
-        None => profile.storage_kind() == StorageKind::File,
-    };
-    let names = SESSION.into_iter().filter(|_| !is_in_file);
-    let found = names.filter_map(|name| Some((name, PathBuf::from(context.variable(name)?))));
-    found.map(|(name, value)| Ok((name, one_line(&value, &format!("change {name}"))?))).collect()
 }
 
 /// Returns the words of `ExecStart=` that run a program. systemd refuses a program with a quote or a backslash in its path, so

@@ -4,6 +4,7 @@
 mod codex;
 pub mod context;
 pub mod entry;
+mod environment;
 mod helper_link;
 mod helpers;
 pub mod json_member;

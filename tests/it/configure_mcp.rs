@@ -126,9 +126,15 @@ fn command_finds_the_login_without_the_variables_of_the_user() {
     fs::write(home.join("config.toml"), config).unwrap();
     let mut configure = user.run("configure codex-mcp tools --profile codex");
     configure.env("CODEX_HOME", &home).env("CODEX_CREDENTIAL_ISSUER", user.machine.issuer.url());
-    configure.env("HTTPS_PROXY", "http://user:s3cret@127.0.0.1:9").assert().success();
+    let refused = configure.env("HTTPS_PROXY", "http://user:s3cret@127.0.0.1:9").assert().code(2);
+    refused.stderr(contains("HTTPS_PROXY has a password").and(contains("s3cret").not()));
+    configure
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("NO_PROXY", "127.0.0.1")
+        .assert()
+        .success();
     let text = fs::read_to_string(home.join("config.toml")).unwrap();
-    assert!(!text.contains("s3cret"));
+    assert!(text.contains("HTTPS_PROXY=http://127.0.0.1:9 ") && !text.contains("s3cret"));
     let table = server(&text);
     let mut command = Command::new("sh");
     command.args(["-c", table["http_headers_helper"].as_str().unwrap()]);

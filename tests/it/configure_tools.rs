@@ -196,3 +196,13 @@ fn codex_provider_names_the_workspace_that_is_signed_in() {
     user.write(".codex/auth.json", "{");
     assert_eq!(configure("unconfigure codex"), text);
 }
+
+#[test]
+fn account_of_one_command_is_refused() {
+    let user = User::new();
+    for tool in ["git", "codex", "claude-code", "docker"] {
+        let refused = user.run(&format!("configure {tool} --account ada@example.com")).assert();
+        refused.code(2).stderr(contains("--account is for one command"));
+    }
+    assert_eq!(fs::read_dir(&user.home).unwrap().count(), 0);
+}
