@@ -18,6 +18,7 @@ use std::path::Path;
 
 /// Does what the caller requests, unless another process holds the lock.
 pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
+    profile.storage.check_folder()?;
     let sign_in_dir = profile.storage.sign_in_dir();
     sign_in_dir.create()?;
     profile.storage.sweep();

@@ -96,6 +96,7 @@ impl<'a> Waiter<'a> {
         caller: &'a mut Caller,
         find: &'a mut dyn FnMut() -> Result<Option<Login>>,
     ) -> Result<Self> {
+        profile.storage.check_folder()?;
         let sign_in_dir = profile.storage.sign_in_dir();
         sign_in_dir.create()?;
         if let Some(login_dir) = profile.storage.login_dir()? {

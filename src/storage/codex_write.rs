@@ -5,7 +5,7 @@
 //! `auth.lock`. We hold `auth.lock` during our refresh requests too, so that Codex writes no login meanwhile.
 
 use crate::clock::Deadline;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::login::{Login, significant_skew};
 use crate::private;
 use crate::storage::auth_json::{self, AuthJson};
@@ -41,6 +41,17 @@ impl Storage for CodexHome {
             RequestKind::Refresh => self.location().map(Some),
             RequestKind::SignIn => self.location_of_new_login().map(Some),
         }
+    }
+
+    fn check_folder(&self) -> Result<()> {
+        let target = self.linked_file();
+        if target == self.dir().join("auth.json") || folder_of(&target).is_dir() {
+            return Ok(());
+        }
+        let (location, target) = (self.file(), target.display());
+        let what = format!("{location} is a link to {target}, whose folder does not exist");
+        Err(Error::new(Kind::Configuration, what)
+            .hint("mount or create that folder, or remove the link"))
     }
 
     fn load(&self) -> Result<Option<Login>> {

@@ -79,6 +79,12 @@ pub trait Storage: std::fmt::Debug {
     /// Returns where on this machine the tokens of `request` will be stored; `None` for a login in etcd.
     fn write_location(&self, request: RequestKind) -> Result<Option<Location>>;
 
+    /// Fails if the folder of the login does not exist and may not be created: a link can lead to a folder that is not mounted
+    /// now, and a login in a new folder of this name would be lost.
+    fn check_folder(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the stored login. Takes no lock: a login is replaced, never edited.
     ///
     /// # Errors

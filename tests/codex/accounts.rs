@@ -2,21 +2,22 @@
 
 use crate::app_server::AppServer;
 use crate::codex;
-use crate::machine::{Machine, ada};
+use crate::keyring::Keyring;
+use crate::machine::{Machine, ada, files};
 use issuer::{Account, Issuer};
 use predicates::str::contains;
 use serde_json::json;
 use std::fs;
+use std::path::PathBuf;
 
 fn grace() -> Account {
     Issuer::accounts()[2].clone()
 }
 
-/// Codex signs Ada in; the login of Grace is parked.
-fn two_accounts() -> Machine {
-    let mut machine = Machine::new();
-    codex::configure(&machine, "file");
-    codex::login(&machine);
+/// Codex, which keeps its login in `store`, signs Ada in; the login of Grace is parked.
+fn park_grace(machine: &mut Machine, store: &str) {
+    codex::configure(machine, store);
+    codex::login(machine);
     let tokens = machine.issuer.grant(&grace(), 7200);
     let file = machine.path("grace.json");
     let document = json!({ "tokens": {
@@ -24,9 +25,14 @@ fn two_accounts() -> Machine {
         "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
     }});
     fs::write(&file, document.to_string()).unwrap();
-    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
+    machine.set("CODEX_CREDENTIAL_STORAGE", store);
     machine.command(&format!("import --remove {}", file.display())).assert().success();
     machine.set("CODEX_CREDENTIAL_STORAGE", "");
+}
+
+fn two_accounts() -> Machine {
+    let mut machine = Machine::new();
+    park_grace(&mut machine, "file");
     machine
 }
 
@@ -37,12 +43,29 @@ fn switch(machine: &Machine, account: &Account) -> String {
 }
 
 pub fn codex_uses_the_account_that_we_switched_to() {
-    let machine = two_accounts();
+    assert_both_accounts_work(&two_accounts());
+}
+
+/// The parked login of a Codex that uses the keyring is in the keyring, too.
+pub fn codex_uses_the_account_that_we_switched_to_in_the_keyring() {
+    let mut machine = Machine::new();
+    let _keyring = Keyring::unlocked(&mut machine);
+    park_grace(&mut machine, "keyring");
+    assert_both_accounts_work(&machine);
+    assert!(!machine.path("auth.json").exists());
+    let state = files(&machine.path("state"));
+    let has_login = |path: &PathBuf| {
+        fs::read_to_string(path).is_ok_and(|text| text.contains("refresh_token\":\""))
+    };
+    assert!(!state.iter().any(has_login), "{state:?}");
+}
+
+fn assert_both_accounts_work(machine: &Machine) {
     for account in [grace(), ada(), grace()] {
-        switch(&machine, &account);
-        assert_eq!(codex::status(&machine), ("Logged in using ChatGPT".to_owned(), true));
-        assert!(codex::exec(&machine));
-        assert_eq!(AppServer::start(&machine).token(), machine.token());
+        switch(machine, &account);
+        assert_eq!(codex::status(machine), ("Logged in using ChatGPT".to_owned(), true));
+        assert!(codex::exec(machine));
+        assert_eq!(AppServer::start(machine).token(), machine.token());
         machine.command("status").assert().success().stdout(contains(account.email.as_str()));
         // A renewal at the server proves the refresh token.
         machine.refuse(&machine.token());

@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         profile::sixteen_codex_with_the_profile_and_an_expired_login_cost_one_refresh,
         profile::with_the_profile_codex_makes_no_side_requests,
         accounts::codex_uses_the_account_that_we_switched_to,
+        accounts::codex_uses_the_account_that_we_switched_to_in_the_keyring,
         accounts::open_app_server_is_named_and_goes_on_with_the_earlier_account,
         session::check_asks_what_codex_asks_at_its_start,
         session::usage_asks_what_codex_asks_for_its_limits,

@@ -67,11 +67,17 @@ fn folder_at_the_place_of_the_login_is_named_as_a_missing_mount_source() {
 }
 
 #[test]
-fn dangling_link_is_named_by_status() {
+fn dangling_link_is_named_and_its_missing_folder_is_not_created() {
     let machine = Machine::new();
-    symlink("/nonexistent/login.json", machine.path("auth.json")).unwrap();
+    let target = machine.path("not mounted/login.json");
+    symlink(&target, machine.path("auth.json")).unwrap();
     let status = machine.command("status").assert().code(3);
-    status.stdout(contains("a link to /nonexistent/login.json, which does not exist"));
+    status.stdout(contains(format!("a link to {}, which does not exist", target.display())));
+    for command in ["login --wait 20s", "get --wait 20s"] {
+        machine.command(command).assert().code(2).stderr(contains("whose folder does not exist"));
+    }
+    assert_eq!(machine.issuer.counts().user_codes, 0, "the user is not asked in vain");
+    assert!(!target.parent().unwrap().exists());
 }
 
 #[test]
