@@ -70,8 +70,10 @@ pub fn renew_parked(profile: &Profile, renew: Renew) -> Result<()> {
     if profile.storage.as_codex().is_none() {
         return Ok(());
     }
+    // Without a folder of our own, no login is parked.
+    let Ok(parked) = profile.parked(None) else { return Ok(()) };
     let current = current(profile)?.map(|login| login.account());
-    let accounts = profile.parked(None)?.storage.accounts()?;
+    let accounts = parked.storage.accounts()?;
     for account in &accounts {
         if current.as_ref().is_some_and(|current| current.is_same_as(account)) {
             continue;

@@ -88,6 +88,7 @@ fn main() -> ExitCode {
         accounts::open_app_server_is_named_and_goes_on_with_the_earlier_account,
         session::check_asks_what_codex_asks_at_its_start,
         session::usage_asks_what_codex_asks_for_its_limits,
+        session::proxy_of_the_env_file_overrides_that_of_the_environment,
         session::token_without_an_expiry_is_renewed_eight_days_after_the_last_refresh,
         race::refresh_by_codex_first_loses_no_login,
         race::refresh_by_us_first_is_adopted_by_codex,

@@ -4,8 +4,12 @@ use crate::app_server::AppServer;
 use crate::codex;
 use crate::machine::Machine;
 use codex_credential::clock;
+use predicates::str::contains;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 
 fn signed_in() -> Machine {
     let (machine, _) = Machine::signed_in(7200);
@@ -49,4 +53,27 @@ pub fn token_without_an_expiry_is_renewed_eight_days_after_the_last_refresh() {
         AppServer::start(&machine).call("account/rateLimits/read", &json!({}));
         assert_eq!(machine.issuer.counts().refreshes, expected, "after {days} days");
     }
+}
+
+/// Also where the environment names another proxy.
+pub fn proxy_of_the_env_file_overrides_that_of_the_environment() {
+    let machine = signed_in();
+    let config = machine.path("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let backend = format!("{}/backend-api", machine.issuer.url());
+    fs::write(&config, text.replace(&backend, "https://chatgpt.com/backend-api")).unwrap();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    fs::write(machine.path(".env"), format!("export HTTPS_PROXY='http://{address}'\n")).unwrap();
+    let mut codex = codex::start_exec(&machine);
+    let (mut client, _) = proxy.accept().unwrap();
+    let mut head = [0; 64];
+    let length = client.read(&mut head).unwrap();
+    assert!(head[..length].starts_with(b"CONNECT chatgpt.com:443 HTTP/1.1"));
+    codex.kill().unwrap();
+    codex.wait().unwrap();
+    drop(proxy);
+    let mut ours = machine.command("status --check");
+    let output = ours.env("HTTPS_PROXY", "http://127.0.0.1:9").assert().code(1);
+    output.stdout(contains(format!("no answer from the proxy {address}")));
 }

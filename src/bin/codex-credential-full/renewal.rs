@@ -25,8 +25,7 @@ pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<
     let profile = profile(global)?;
     let mut renew = |profile: &Profile| renew_stored(global, profile, deadline(global, RENEW_WAIT));
     let result = renew(&profile);
-    commands::switch::renew_parked(&profile, &mut renew)?;
-    result
+    result.and(commands::switch::renew_parked(&profile, &mut renew))
 }
 
 /// Renews the stored login if it is due, without asking the user.
