@@ -36,10 +36,17 @@ impl Claims {
     }
 }
 
-/// `NumericDate` (RFC 7519 §2): seconds, possibly with a fraction.
+/// A date from here on is in milliseconds: as seconds it is in the year 33658, as milliseconds in 2001.
+const FIRST_IN_MILLISECONDS: i64 = 1_000_000_000_000;
+
+/// `NumericDate` (RFC 7519 §2): seconds, possibly with a fraction. Some servers send text or milliseconds.
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-fn numeric_date(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
+pub fn numeric_date(value: &Value) -> Option<i64> {
+    let float = || value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    let date = value
+        .as_i64()
+        .or_else(|| Some(float()?).filter(|date| !date.is_nan()).map(|date| date as i64))?;
+    Some(if date < FIRST_IN_MILLISECONDS { date } else { date / 1000 })
 }
 
 /// Text without hidden characters, because it is shown on terminals and written into protocol lines.
@@ -238,6 +245,22 @@ mod tests {
         assert_eq!((claims.exp, claims.iat), (Some(1_500_000_000), None));
         let account = Account { user_id: Some("s".into()), ..Account::default() };
         assert_eq!(Account::from_tokens([token.as_str()]), account);
+    }
+
+    #[test]
+    fn date_is_read_as_seconds_milliseconds_or_text() {
+        for (exp, expected) in [
+            (json!(1_900_000_000), 1_900_000_000),
+            (json!(1_900_000_000_000_i64), 1_900_000_000),
+            (json!(1.9e12), 1_900_000_000),
+            (json!("1900000000"), 1_900_000_000),
+            (json!("1900000000000"), 1_900_000_000),
+            // The last second of the year 9999 means "never".
+            (json!(253_402_300_799_i64), 253_402_300_799),
+        ] {
+            let claims = Claims::from_jwt(&token(&json!({"exp": exp}))).unwrap();
+            assert_eq!(claims.exp, Some(expected), "{exp}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::error::{Error, Kind, Result};
 use crate::read_file::read_regular;
 use crate::tokens::Secret;
 use crate::values::{EndpointUrl, OneLine};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// The issuer and the client that a login was granted to: its refresh token goes to this issuer only.
@@ -29,12 +30,24 @@ pub struct Standard {
 /// Endpoints (RFC 8414 §2). Those of a profile override discovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Endpoints {
+    #[serde(default, deserialize_with = "usable")]
     pub device_authorization_endpoint: Option<EndpointUrl>,
+    #[serde(default, deserialize_with = "usable")]
     pub token_endpoint: Option<EndpointUrl>,
+    #[serde(default, deserialize_with = "usable")]
     pub revocation_endpoint: Option<EndpointUrl>,
+    #[serde(default, deserialize_with = "usable")]
     pub jwks_uri: Option<EndpointUrl>,
     /// Tells whose access token it is sent (OpenID Connect Core 1.0 §5.3).
+    #[serde(default, deserialize_with = "usable")]
     pub userinfo_endpoint: Option<EndpointUrl>,
+}
+
+/// Reads an endpoint of a discovery document. One that is empty or may be sent no secret counts as missing: the profile may
+/// name another one, and not every command needs it.
+fn usable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<EndpointUrl>, D::Error> {
+    let text = Value::deserialize(from)?;
+    Ok(text.as_str().and_then(|text| text.parse().ok()))
 }
 
 impl Endpoints {

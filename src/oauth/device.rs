@@ -6,7 +6,7 @@ use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::error_code::Meaning;
 use crate::oauth::http::Response;
-use crate::oauth::response::number;
+use crate::oauth::response::seconds;
 use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn, SignInRequest};
 use crate::tokens::{Secret, TokenResponse};
 use crate::urls::host;
@@ -26,11 +26,16 @@ struct DeviceAuthorizationResponse {
     #[serde(alias = "device_auth_id")]
     device_code: Secret<String>,
     #[serde(alias = "usercode")]
-    user_code: String,
-    #[serde(alias = "verification_url")]
-    verification_uri: Option<String>,
-    #[serde(alias = "verification_url_complete")]
-    verification_uri_complete: Option<String>,
+    user_code: Value,
+    // Some servers send both names, so they are no aliases.
+    #[serde(default)]
+    verification_uri: Value,
+    #[serde(default)]
+    verification_url: Value,
+    #[serde(default)]
+    verification_uri_complete: Value,
+    #[serde(default)]
+    verification_url_complete: Value,
     #[serde(default)]
     expires_in: Value,
     #[serde(default)]
@@ -52,12 +57,23 @@ pub(super) fn device_authorization(
     };
     let code: DeviceAuthorizationResponse =
         serde_json::from_slice(&response.body).map_err(|_| unusable())?;
-    let complete = code.verification_uri_complete.filter(|url| page.is_none() && is_web_page(url));
-    let page = page.or(code.verification_uri).filter(|url| is_web_page(url));
-    let (Some(verification_uri), true) = (page, is_user_code(&code.user_code)) else {
+    let user_code = match code.user_code {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        _ => return Err(unusable()),
+    };
+    let web_page = |names: [Value; 2]| {
+        names.iter().filter_map(Value::as_str).find_map(|page| absolute(page, url))
+    };
+    let complete = web_page([code.verification_uri_complete, code.verification_url_complete])
+        .filter(|_| page.is_none());
+    let page = page.or_else(|| web_page([code.verification_uri, code.verification_url]));
+    let (Some(verification_uri), true) = (page, is_user_code(&user_code)) else {
         return Err(unusable());
     };
-    let lifetime = number(&code.expires_in).unwrap_or(CODE_LIFETIME).min(longest_lifetime);
+    let lifetime = seconds(&code.expires_in).filter(|lifetime| *lifetime > 0);
+    let lifetime = lifetime.map_or(CODE_LIFETIME, i64::cast_unsigned).min(longest_lifetime);
+    let interval = seconds(&code.interval).filter(|interval| *interval >= 0);
     Ok(PendingSignIn {
         issuer: client.issuer.clone(),
         client_id: client.client_id.clone(),
@@ -65,17 +81,31 @@ pub(super) fn device_authorization(
             reason: None,
             verification_uri,
             verification_uri_complete: complete,
-            user_code: Some(code.user_code),
+            user_code: Some(user_code),
             expires_at: clock::now() + lifetime.cast_signed(),
         },
         request: Some(SignInRequest::DeviceCode(DeviceCode {
             device_code: code.device_code,
             code_verifier,
-            interval: number(&code.interval).unwrap_or(INTERVAL),
+            interval: interval.map_or(INTERVAL, i64::cast_unsigned),
         })),
         rules: AccountRules::default(),
         approval: None,
     })
+}
+
+/// Returns the address of a page that `endpoint` names, absolute or, against RFC 8628 §3.2, by its path alone. `None` if it
+/// cannot be shown.
+fn absolute(page: &str, endpoint: &str) -> Option<String> {
+    let is_path = page.starts_with('/') && !page.starts_with("//") && !page.contains('\\');
+    let page = if is_path {
+        let host_at = endpoint.find("://")? + 3;
+        let path_at = endpoint[host_at..].find('/').map_or(endpoint.len(), |at| host_at + at);
+        format!("{}{page}", &endpoint[..path_at])
+    } else {
+        page.to_owned()
+    };
+    is_web_page(&page).then_some(page)
 }
 
 /// What the user's approval brought.

@@ -54,21 +54,38 @@ fn well_known_urls(issuer: &str) -> [String; 2] {
 /// # Errors
 /// `Configuration` if the metadata is for another issuer or the issuer publishes none.
 pub fn discover(http: &Http, issuer: &str) -> Result<ServerMetadata> {
-    let mut last_error = None;
+    let mut found: Option<ServerMetadata> = None;
+    let mut first_error = None;
     for url in well_known_urls(issuer) {
-        let response = http.get(&url)?;
-        match response.status {
-            200 => match read(&response, issuer, &url) {
-                Ok(metadata) => return Ok(metadata),
-                // A web page at the first URL does not mean that the second has no metadata.
-                Err(error) if error.kind == Kind::Server => last_error = Some(error),
-                Err(error) => return Err(error),
-            },
-            400..500 if response.status != 429 => {}
-            _ => last_error = Some(response.error(&url)),
+        let document =
+            http.get(&url).map_err(Error::from).and_then(|response| match response.status {
+                200 => read(&response, issuer, &url).map(Some),
+                400..500 if response.status != 429 => Ok(None),
+                _ => Err(response.error(&url)),
+            });
+        match (document, &mut found) {
+            (Ok(Some(second)), Some(first)) => {
+                first.endpoints = first.endpoints.clone().or(second.endpoints);
+            }
+            (Ok(Some(first)), None) => found = Some(first),
+            // The other document may be good.
+            (Err(error), _) => drop(first_error.get_or_insert(error)),
+            (Ok(None), _) => {}
+        }
+        // Some servers have it in the document of OpenID Connect alone.
+        if let Some(found) = &found
+            && found.endpoints.device_authorization_endpoint.is_some()
+        {
+            break;
+        }
+        if first_error.as_ref().is_some_and(|error| error.kind == Kind::Network) {
+            break;
         }
     }
-    Err(last_error.unwrap_or_else(|| {
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    Err(first_error.unwrap_or_else(|| {
         let what = format!("{} does not publish its endpoints (no discovery)", host(issuer));
         Error::new(Kind::Configuration, what).hint(
             "check issuer, or set token_endpoint and device_authorization_endpoint in the profile",
@@ -84,13 +101,29 @@ fn read(response: &Response, issuer: &str, url: &str) -> Result<ServerMetadata> 
     })?;
     // Compared exactly (RFC 8414 §3.3).
     if metadata.issuer != issuer {
-        let found = printable(&metadata.issuer);
-        let what = format!("{url} is for the issuer {found:?}, not for {issuer:?}");
-        return Err(Error::new(Kind::Configuration, what).hint(
-            "write issuer in the profile exactly as the server does, including a final slash",
-        ));
+        return Err(other_issuer(&printable(&metadata.issuer), issuer, url));
     }
     Ok(ServerMetadata { url: url.to_owned(), ..metadata })
+}
+
+/// The metadata at `url` is for the issuer `found`.
+fn other_issuer(found: &str, issuer: &str, url: &str) -> Error {
+    // Microsoft Entra ID: https://login.microsoftonline.com/{tenantid}/v2.0
+    if let Some((before, rest)) = found.split_once('{')
+        && let Some((_, after)) = rest.split_once('}')
+    {
+        let what =
+            format!("{issuer} is for the users of many tenants, and each tenant is an issuer");
+        return Error::new(Kind::Configuration, what).hint(format!(
+            "set issuer = \"{before}TENANT-ID{after}\" in the profile, with the id of your tenant"
+        ));
+    }
+    let what = format!("{url} is for the issuer {found:?}, not for {issuer:?}");
+    let error = Error::new(Kind::Configuration, what);
+    if host(found) == host(issuer) {
+        return error.hint(format!("if you trust it, set issuer = \"{found}\" in the profile"));
+    }
+    error.hint("write issuer in the profile exactly as the server does, including a final slash")
 }
 
 #[cfg(test)]

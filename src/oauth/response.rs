@@ -97,7 +97,8 @@ impl Response {
             // A token that expires before it is issued says nothing about a clock.
             claims.iat.filter(|iat| claims.exp.is_none_or(|exp| *iat <= exp))
         });
-        let lifetime = number(&json["expires_in"]).and_then(|seconds| i64::try_from(seconds).ok());
+        // A lifetime of 0 says nothing, as in other clients: no server means it.
+        let lifetime = seconds(&json["expires_in"]).filter(|seconds| *seconds != 0);
         let tokens = TokenResponse {
             // A token response without an access token says nothing about the stored one.
             skew: access_token.is_some().then(|| skew(self.date_skew, iat, now)),
@@ -200,9 +201,11 @@ fn skew(date_skew: Option<i64>, iat: Option<i64>, now: i64) -> i64 {
     }
 }
 
-/// Reads a number, which some servers send as a string.
-pub(super) fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+/// Reads a number of seconds, which some servers send as text or with a fraction.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
+pub(super) fn seconds(value: &Value) -> Option<i64> {
+    let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    seconds.filter(|seconds| seconds.is_finite()).map(|seconds| seconds as i64)
 }
 
 /// Returns at most 200 characters of a server's text, safe on a terminal.
@@ -292,6 +295,40 @@ mod tests {
         let text = format!("the token {token} of 'short-secret' is used");
         assert_eq!(response.without_secrets(&text), "the token ... of '...' is used");
         assert_eq!(response.without_secrets("a\u{1b}[2J\u{202e}b\nc"), r"a\u{1b}[2J\u{202e}b c");
+    }
+
+    #[test]
+    fn seconds_are_read_from_any_form_of_a_number() {
+        for (value, expected) in [
+            ("3600", Some(3600)),
+            ("3600.0", Some(3600)),
+            (r#"" 3600.5 ""#, Some(3600)),
+            ("-1", Some(-1)),
+            ("0", Some(0)),
+            ("1e300", Some(i64::MAX)),
+            (r#""inf""#, None),
+            (r#""soon""#, None),
+            (r#""""#, None),
+            ("null", None),
+            ("[3600]", None),
+        ] {
+            let value: Value = serde_json::from_str(value).unwrap();
+            assert_eq!(seconds(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn lifetime_of_zero_says_nothing_and_a_negative_one_has_ended() {
+        let end = |lifetime: &str| {
+            let body = format!(r#"{{"access_token":"a","expires_in":{lifetime}}}"#);
+            let tokens = Response::of(200, &body).tokens().unwrap();
+            tokens.expires_at.map(|end| end - tokens.issued_at.unwrap())
+        };
+        assert_eq!(end("3600.9"), Some(3600));
+        assert_eq!(end("-5"), Some(-5));
+        for lifetime in ["0", "\"0\"", "null", "\"\"", "1e300"] {
+            assert_eq!(end(lifetime), None, "{lifetime}");
+        }
     }
 
     #[test]

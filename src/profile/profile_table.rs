@@ -21,6 +21,17 @@ pub enum Cache {
     None,
 }
 
+/// What is done with ID tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdTokens {
+    /// accept a sign-in only if its ID token is valid
+    #[default]
+    Verify,
+    /// do not store them; the userinfo endpoint says who signed in
+    Ignore,
+}
+
 /// The keys of a profile. Only the built-in profile has neither issuer nor client_id.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -82,6 +93,10 @@ pub struct ProfileTable {
     /// Choose whether the user may be asked to sign in [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub interactive: Option<Interactive>,
+
+    /// Choose what is done with ID tokens [default: verify]
+    #[arg(long, value_name = "WHAT")]
+    pub id_token: Option<IdTokens>,
 
     /// Override the discovered endpoint (RFC 8628)
     #[arg(long, value_name = "URL")]

@@ -13,7 +13,7 @@ use crate::renewal::recover::{hold_to_renew, note_superseded};
 use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
-use crate::renewal::validate::{self, ValidationError};
+use crate::renewal::validate::{self, ValidationError, expired_on_arrival};
 use crate::storage::codex_home::CodexHome;
 use crate::storage::journal::{Intent, Journal, RequestKind};
 use crate::storage::login_dir::LoginDir;
@@ -257,11 +257,6 @@ fn end_of_login(error: &Error, unanswered_at: Option<i64>) -> String {
         ),
         None => format!("the login has ended: {}", error.text()),
     }
-}
-
-fn expired_on_arrival() -> Error {
-    Error::new(Kind::Server, "the new token has already expired by this machine's clock")
-        .hint("set the clock right; `date` shows it")
 }
 
 fn no_refresh_token(profile: &Profile) -> Error {

@@ -9,11 +9,12 @@ use crate::oauth::codex;
 use crate::oauth::device::PollResponse;
 use crate::oauth::discovery::{ServerMetadata, discover};
 use crate::oauth::http::Http;
-use crate::oauth::id_token;
+use crate::oauth::id_token::{self, IdTokenError};
 use crate::oauth::server::Server;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn};
 use crate::profile::Profile;
+use crate::profile::profile_table::IdTokens;
 use crate::tokens::{Secret, TokenResponse};
 use std::cell::OnceCell;
 
@@ -28,10 +29,10 @@ pub struct AuthorizationServer<'a> {
 pub enum IdTokenCheck {
     /// The ID token is valid, or there is none to check.
     ValidOrAbsent,
-    /// The issuer publishes no keys.
-    NoKeys,
-    /// The ID token is invalid, for this reason.
-    Invalid(String),
+    /// The issuer publishes no keys, or the profile ignores ID tokens.
+    Ignored,
+    /// The ID token is invalid, or cannot be checked.
+    Refused(IdTokenError),
 }
 
 impl<'a> AuthorizationServer<'a> {
@@ -156,15 +157,18 @@ impl<'a> AuthorizationServer<'a> {
         let (Some(_), Some(token)) = (&self.profile.standard, &tokens.id_token) else {
             return Ok(IdTokenCheck::ValidOrAbsent);
         };
+        if self.profile.settings.id_token == Some(IdTokens::Ignore) {
+            return Ok(IdTokenCheck::Ignored);
+        }
         let Some(url) = self.endpoints()?.0.jwks_uri else {
-            return Ok(IdTokenCheck::NoKeys);
+            return Ok(IdTokenCheck::Ignored);
         };
         let Some(keys) = id_token::keys(&self.http, &url)? else {
-            return Ok(IdTokenCheck::NoKeys);
+            return Ok(IdTokenCheck::Ignored);
         };
         Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew) {
             Ok(()) => IdTokenCheck::ValidOrAbsent,
-            Err(why) => IdTokenCheck::Invalid(why),
+            Err(error) => IdTokenCheck::Refused(error),
         })
     }
 }

@@ -4,8 +4,10 @@
 use crate::account::{Account, AccountRules};
 use crate::account_policy;
 use crate::client::ClientRegistration;
+use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::oauth::id_token::IdTokenError;
 use crate::renewal::server::{AuthorizationServer, IdTokenCheck};
 use crate::storage::journal::Intent;
 use crate::tokens::TokenResponse;
@@ -41,11 +43,17 @@ pub fn signed_in(
     let mut tokens = tokens.clone();
     let invalid_id_token = match server.check_id_token(&tokens)? {
         IdTokenCheck::ValidOrAbsent => None,
-        IdTokenCheck::NoKeys => {
+        IdTokenCheck::Ignored => {
             tokens.id_token = None;
             None
         }
-        IdTokenCheck::Invalid(why) => Some(invalid_id_token(&intent.to, &why)),
+        // It stays in the journal until the user decides.
+        IdTokenCheck::Refused(IdTokenError::Unverifiable(why)) => {
+            return Err(ValidationError::NotNow(unverifiable_id_token(&intent.to, &why)));
+        }
+        IdTokenCheck::Refused(IdTokenError::Invalid(why)) => {
+            Some(invalid_id_token(&intent.to, &why))
+        }
     };
     tokens.account = server.account(&tokens)?;
     let Some(mut login) = Login::from_response(&tokens, &intent.to) else {
@@ -55,7 +63,11 @@ pub fn signed_in(
         let label = intent.rules.account.as_ref().unwrap_or(&server.profile.name);
         login.stored_account.label = Some(label.clone());
     }
-    let check = || account_policy::check_by(server.profile, &intent.rules, &login);
+    let check = || {
+        account_policy::check_by(server.profile, &intent.rules, &login)?;
+        let is_useless = login.refresh_token.is_none() && !login.lifetime().covers(0, clock::now());
+        if is_useless { Err(expired_on_arrival()) } else { Ok(()) }
+    };
     invalid_id_token
         .map_or_else(check, Err)
         .map_err(|error| revoke_disallowed(server, &login, error))?;
@@ -151,6 +163,19 @@ fn revoke_disallowed(server: &AuthorizationServer, login: &Login, error: Error) 
 fn invalid_id_token(by: &ClientRegistration, why: &str) -> Error {
     let what = format!("the ID token of {} proves nothing: {why}", host(&by.issuer));
     Error::new(Kind::Server, what).hint("check issuer and client_id of the profile")
+}
+
+fn unverifiable_id_token(by: &ClientRegistration, why: &str) -> Error {
+    let what = format!("the ID token of {} cannot be checked: {why}", host(&by.issuer));
+    Error::new(Kind::Configuration, what).run(
+        "to use the login without it, set id_token = \"ignore\" in the profile; to give up the sign-in",
+        "codex-credential login --cancel",
+    )
+}
+
+pub fn expired_on_arrival() -> Error {
+    Error::new(Kind::Server, "the new token has already expired by this machine's clock")
+        .hint("set the clock right; `date` shows it")
 }
 
 fn no_access_token() -> Error {

@@ -21,17 +21,52 @@ fn each_allowed_signature_is_accepted() {
 
 #[test]
 fn invalid_signature_is_refused() {
+    let gateway = Gateway::with("", |s| s.standard.signing = Signing::Stranger);
+    let (code, says) = gateway.sign_in_as(&ada(), "");
+    assert_eq!(code, Some(1), "{says}");
+    assert!(says.contains("its signature is not the issuer's"), "{says}");
+    assert_eq!(gateway.machine.issuer.counts().revocations, 1);
+    assert!(gateway.logins().is_empty());
+}
+
+#[test]
+fn signature_that_cannot_be_checked_waits_for_the_user_to_decide() {
     for (signing, why) in [
-        (Signing::Stranger, "its signature is not the issuer's"),
-        (Signing::Unsigned, "it is not a signed JWT"),
-        (Signing::PublicKeyAsSecret, "it is signed with HS256, which is not accepted"),
+        (Signing::Unsigned, "it is not signed"),
+        (Signing::PublicKeyAsSecret, "it is signed with HS256, which is not supported"),
+        (Signing::Es512, "it is signed with ES512, which is not supported"),
+        (Signing::UnknownKey, "the issuer publishes no usable key for it"),
     ] {
         let gateway = Gateway::with("", |s| s.standard.signing = signing);
+        let issuer = &gateway.machine.issuer;
         let (code, says) = gateway.sign_in_as(&ada(), "");
-        assert_eq!(code, Some(1), "{signing:?}: {says}");
+        assert_eq!(code, Some(2), "{signing:?}: {says}");
         assert!(says.contains(why), "{signing:?}: {says}");
+        assert!(
+            says.contains("id_token = \"ignore\"") && says.contains("login --cancel"),
+            "{says}"
+        );
+        assert_eq!((issuer.counts().revocations, gateway.logins().len()), (0, 0), "{signing:?}");
+        // The user decides to ignore ID tokens: the login is stored without a new sign-in.
+        gateway.configure("id_token = \"ignore\"");
+        gateway.token();
+        assert_eq!((issuer.counts().user_codes, issuer.counts().revocations), (1, 0));
+        assert!(read(&gateway.logins()[0])["id_token"].is_null());
+        // … or decides against the sign-in.
+        let gateway = Gateway::with("", |s| s.standard.signing = signing);
+        gateway.sign_in_as(&ada(), "");
+        gateway.command("login --cancel --wait 20s").assert().success();
         assert_eq!(gateway.machine.issuer.counts().revocations, 1, "{signing:?}");
-        assert!(gateway.logins().is_empty());
+    }
+}
+
+#[test]
+fn own_client_among_several_audiences_is_accepted() {
+    for audience in [json!(["gateway-cli", "another-client"]), json!(["gateway-cli"])] {
+        let gateway = Gateway::with("", |s| s.standard.id_token_claims = claim("aud", audience));
+        let (code, says) = gateway.sign_in_as(&ada(), "");
+        assert_eq!(code, Some(0), "{says}");
+        assert!(read(&gateway.logins()[0])["id_token"].is_string());
     }
 }
 
@@ -41,7 +76,7 @@ fn claim_for_another_issuer_client_or_time_is_refused() {
     for (name, value, why) in [
         ("iss", json!("https://other.example"), "(iss)"),
         ("aud", json!("another-client"), "(aud)"),
-        ("aud", json!(["gateway-cli", "another-client"]), "(azp)"),
+        ("aud", json!(["another-client", "a-third-client"]), "(aud)"),
         ("azp", json!("another-client"), "(azp)"),
         ("exp", expired, "it has expired"),
     ] {

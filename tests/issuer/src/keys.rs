@@ -19,6 +19,10 @@ pub enum Signing {
     Stranger,
     /// `alg` is `none`.
     Unsigned,
+    /// The header says ES512, which many clients do not support.
+    Es512,
+    /// ES256, with a key that is not at `/jwks`.
+    UnknownKey,
     /// HS256, with the public key at `/jwks` as the secret.
     PublicKeyAsSecret,
 }
@@ -66,6 +70,8 @@ impl Keys {
         let (alg, kid) = match signing {
             Signing::Es256 | Signing::Stranger => ("ES256", "ec"),
             Signing::EdDsa => ("EdDSA", "ed"),
+            Signing::Es512 => ("ES512", "ec"),
+            Signing::UnknownKey => ("ES256", "unknown"),
             Signing::Unsigned => ("none", "ec"),
             Signing::PublicKeyAsSecret => ("HS256", "ec"),
         };
@@ -78,7 +84,7 @@ impl Keys {
         };
         let signature = match signing {
             Signing::Es256 => by(&self.ec),
-            Signing::Stranger => by(&self.stranger),
+            Signing::Stranger | Signing::Es512 | Signing::UnknownKey => by(&self.stranger),
             Signing::EdDsa => self.ed.sign(message.as_bytes()).as_ref().to_vec(),
             Signing::Unsigned => Vec::new(),
             Signing::PublicKeyAsSecret => {

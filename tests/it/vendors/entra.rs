@@ -79,6 +79,25 @@ fn refusals_of_a_refresh_have_their_own_kinds_and_keep_the_login() {
     }
 }
 
+/// `/common` and `/organizations` publish a document for the users of all tenants.
+#[test]
+fn multi_tenant_issuer_says_which_issuer_to_configure() {
+    let gateway = Gateway::new();
+    let url = gateway.machine.issuer.url();
+    gateway.machine.issuer.set(|s| s.standard.issuer = Some(format!("{url}/{{tenantid}}/v2.0")));
+    for line in ["login --wait 20s", "profile test"] {
+        let line = format!("{line} company");
+        let line =
+            if line.starts_with("login") { "login --wait 20s --profile company" } else { &line };
+        let output = gateway.machine.command(line).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(&format!("issuer = \"{url}/TENANT-ID/v2.0\"")), "{line}: {text}");
+        assert!(text.contains("many tenants"), "{line}: {text}");
+    }
+    assert_eq!(gateway.machine.issuer.counts().user_codes, 0);
+}
+
 #[test]
 fn description_that_repeats_what_was_sent_does_not_show_it() {
     let gateway = Gateway::new();

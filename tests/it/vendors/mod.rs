@@ -2,4 +2,5 @@
 
 mod entra;
 mod github;
+mod home_made;
 mod keycloak;
