@@ -3,7 +3,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::read_file::read_regular;
 use crate::tokens::Secret;
-use crate::values::{EndpointUrl, OneLine};
+use crate::values::{EndpointUrl, OneLine, Parameter};
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -15,15 +16,31 @@ pub struct ClientRegistration {
     pub client_id: String,
 }
 
+/// How the client authenticates with its secret (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// in the header (`client_secret_basic`)
+    Basic,
+    /// in the body (`client_secret_post`)
+    Post,
+    /// without the secret
+    None,
+}
+
 /// What a profile says about a standard authorization server, beside issuer and client id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standard {
     pub client_secret_file: Option<PathBuf>,
+    /// The method of client authentication; `None` for the one that the server lists.
+    pub client_auth: Option<ClientAuth>,
     pub scope: Option<OneLine>,
     /// The audience of the access token, for servers with this parameter.
     pub audience: Option<OneLine>,
     /// The resource of the access token (RFC 8707).
     pub resource: Option<OneLine>,
+    /// More parameters for the device and token requests.
+    pub parameters: Vec<Parameter>,
     pub endpoints: Endpoints,
 }
 

@@ -111,6 +111,66 @@ fn is_profile_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('-')
 }
 
+/// A parameter of a request, written `NAME=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    pub name: OneLine,
+    pub value: OneLine,
+}
+
+/// The parameters that this program sets, by the RFCs or by keys of the profile.
+const OWN_PARAMETERS: [&str; 13] = [
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "device_code",
+    "grant_type",
+    "refresh_token",
+    "scope",
+    "token",
+];
+
+impl Parameter {
+    fn new(name: String, value: OneLine) -> Result<Self, String> {
+        if OWN_PARAMETERS.contains(&&*name) {
+            return Err(format!("codex-credential sets the parameter {name} itself"));
+        }
+        let name = name.try_into().map_err(|why| format!("a parameter without a name: {why}"))?;
+        Ok(Self { name, value })
+    }
+}
+
+impl FromStr for Parameter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+        Self::new(name.to_owned(), value.parse()?)
+    }
+}
+
+/// For serde: parameters as a table of names and values.
+pub mod parameters {
+    use super::{Deserialize, Deserializer, Error, OneLine, Parameter};
+    use serde::Serializer;
+    use std::collections::BTreeMap;
+
+    pub fn serialize<S: Serializer>(parameters: &[Parameter], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(parameters.iter().map(|parameter| (&parameter.name, &parameter.value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Parameter>, D::Error> {
+        let table = BTreeMap::<String, OneLine>::deserialize(from)?;
+        let parameters = table.into_iter().map(|(name, value)| Parameter::new(name, value));
+        parameters.collect::<Result<_, _>>().map_err(D::Error::custom)
+    }
+}
+
 /// Deserializes the path of a file, which is absolute or relative to the folder of `config.toml`.
 pub fn file<'de, D: Deserializer<'de>, T: From<PathBuf>>(value: D) -> Result<T, D::Error> {
     let text = String::from(OneLine::deserialize(value)?);

@@ -69,6 +69,12 @@ pub fn show(profile: &Profile, as_json: bool) -> String {
             Value::Array(list) => {
                 list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
             }
+            Value::Object(table) => {
+                let pair = |(name, value): (&String, &Value)| {
+                    format!("{name}={}", value.as_str().unwrap_or_default())
+                };
+                table.iter().map(pair).collect::<Vec<_>>().join(" ")
+            }
             other => other.to_string(),
         };
         writeln!(text, "{key:<30} {value}").expect("a string accepts every write");

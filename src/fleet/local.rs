@@ -36,7 +36,7 @@ pub struct LocalFiles {
 }
 
 impl LocalFiles {
-    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource.
+    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource, parameters.
     /// `timeout` is how long the caller waits for a storage.
     pub fn new(
         settings: Settings,

@@ -1,10 +1,11 @@
 //! Discovers the endpoints of an issuer: authorization server metadata (RFC 8414, OpenID Connect Discovery 1.0).
 
-use crate::client::Endpoints;
+use crate::client::{ClientAuth, Endpoints};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::http::{Http, Response};
 use crate::oauth::pkce;
 use crate::oauth::response::printable;
+use crate::oauth::signature::ALLOWED;
 use crate::urls::host;
 use serde::Deserialize;
 
@@ -16,6 +17,7 @@ pub struct ServerMetadata {
     pub endpoints: Endpoints,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
+    id_token_signing_alg_values_supported: Option<Vec<String>>,
     /// The URL of the metadata.
     #[serde(skip)]
     pub url: String,
@@ -28,12 +30,23 @@ impl ServerMetadata {
         methods.into_iter().any(|method| method == pkce::METHOD)
     }
 
-    /// Whether the server takes the client secret only in the body. RFC 6749 §2.3.1 prefers the header.
-    pub fn needs_secret_in_body(&self) -> bool {
-        self.token_endpoint_auth_methods_supported.as_ref().is_some_and(|methods| {
-            let has = |name: &str| methods.iter().any(|method| method == name);
-            has("client_secret_post") && !has("client_secret_basic")
-        })
+    /// Returns how the client sends its secret. RFC 6749 §2.3.1 prefers the header.
+    pub fn client_auth(&self) -> ClientAuth {
+        let methods = self.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
+        let has = |name: &str| methods.iter().any(|method| method == name);
+        if has("client_secret_post") && !has("client_secret_basic") {
+            ClientAuth::Post
+        } else {
+            ClientAuth::Basic
+        }
+    }
+
+    /// Returns the signatures of the server's ID tokens, if this program supports none of them.
+    pub fn unsupported_id_tokens(&self) -> Option<String> {
+        let algorithms = self.id_token_signing_alg_values_supported.as_deref().unwrap_or_default();
+        let is_supported = |name: &String| name.parse().is_ok_and(|name| ALLOWED.contains(&name));
+        let is_unsupported = !algorithms.is_empty() && !algorithms.iter().any(is_supported);
+        is_unsupported.then(|| printable(&algorithms.join(", ")))
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Meaning {
     UserNeeded,
     /// The device code grant is not allowed to this client.
     GrantNotAllowed,
+    /// The client is not known, or its secret was not accepted.
+    ClientRefused,
     /// Only another setting helps: the hint.
     Misconfigured(&'static str),
     /// The same request may succeed later.
@@ -50,9 +52,7 @@ impl Meaning {
                 Self::GrantNotAllowed
             }
             // `incorrect_client_credentials`: GitHub.
-            "invalid_client" | "incorrect_client_credentials" => Self::Misconfigured(
-                "check client_id, and client_secret_file if the client has a secret",
-            ),
+            "invalid_client" | "incorrect_client_credentials" => Self::ClientRefused,
             "invalid_scope" => {
                 Self::Misconfigured("check scope: the server does not grant it to this client")
             }

@@ -5,6 +5,7 @@
 //! (what a token request led to).
 
 pub mod chatgpt;
+pub mod client_auth;
 pub mod codex;
 pub mod device;
 pub mod discovery;

@@ -3,8 +3,9 @@
 //! auth.openai.com takes JSON where the RFCs have forms, and has its own steps of a device authorization, see
 //! [`crate::oauth::codex`].
 
-use crate::client::{ClientRegistration, Endpoints, Standard};
+use crate::client::{ClientAuth, ClientRegistration, Endpoints, Standard};
 use crate::error::{Error, Kind, Result};
+use crate::oauth::client_auth::ClientAuthentication;
 use crate::oauth::codex;
 use crate::oauth::device::{CODE_LIFETIME, PollResponse, device_authorization};
 use crate::oauth::http::{Field, Http, RequestError, Response};
@@ -25,8 +26,7 @@ pub struct Server<'a> {
     /// What to request of a server that follows the RFCs; `None` for auth.openai.com.
     pub standard: Option<&'a Standard>,
     pub endpoints: Endpoints,
-    /// Whether the client secret is sent in the body instead of the header.
-    pub secret_in_body: bool,
+    pub client_auth: &'a ClientAuthentication,
     /// Whether the server is known to support PKCE (RFC 7636).
     pub supports_pkce: bool,
 }
@@ -38,12 +38,38 @@ impl Server<'_> {
         // Some servers look for the client id only in the body, even if the header has it.
         let mut fields = [fields, &[("client_id", client_id)]].concat();
         let Some(standard) = self.standard else { return self.http.post_json(url, &fields) };
-        let secret = standard.secret().map_err(RequestError::NotSent)?;
-        if let Some(secret) = secret.as_ref().filter(|_| self.secret_in_body) {
-            fields.push(("client_secret", secret.expose()));
+        let secret = match self.client_auth.method() {
+            ClientAuth::None => None,
+            _ => standard.secret().map_err(RequestError::NotSent)?,
+        };
+        let Some(secret) = secret else { return self.http.post_form(url, &fields, None) };
+        fields.push(("client_secret", secret.expose()));
+        let without_secret = &fields[..fields.len() - 1];
+        let send = |method| match method {
+            ClientAuth::Post => self.http.post_form(url, &fields, None),
+            _ => self.http.post_form(url, without_secret, Some((client_id, &secret))),
+        };
+        let refusal = send(self.client_auth.method())?;
+        if !standard::refuses_client(&refusal) {
+            return Ok(refusal);
         }
-        let in_header = secret.as_ref().filter(|_| !self.secret_in_body);
-        self.http.post_form(url, &fields, in_header.map(|secret| (client_id, secret)))
+        // A server that refuses the client has not looked at what else was sent.
+        let Some(other) = self.client_auth.other() else { return Ok(refusal) };
+        let response = send(other)?;
+        if standard::refuses_client(&response) {
+            return Ok(refusal);
+        }
+        self.client_auth.change_to(other);
+        Ok(response)
+    }
+
+    /// Adds the parameters of the profile that the request does not have yet.
+    fn add_parameters<'f>(&'f self, fields: &mut Vec<Field<'f>>) {
+        for parameter in self.standard.iter().flat_map(|standard| &standard.parameters) {
+            if fields.iter().all(|(name, _)| *name != &*parameter.name) {
+                fields.push((&parameter.name, &parameter.value));
+            }
+        }
     }
 
     fn endpoint<'e>(&self, name: &str, endpoint: Option<&'e EndpointUrl>) -> Result<&'e str> {
@@ -77,6 +103,7 @@ impl Server<'_> {
             ("refresh_token", refresh_token.expose().as_str()),
         ];
         fields.extend(self.audience());
+        self.add_parameters(&mut fields);
         let is_final = match self.standard {
             None => codex::is_invalid_refresh_token,
             Some(_) => standard::is_invalid_grant,
@@ -118,7 +145,8 @@ impl Server<'_> {
         self.token_endpoint()?;
         let scope = self.standard.and_then(|standard| standard.scope.as_deref());
         let scope = scope.map(|scope| ("scope", scope));
-        let fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
+        let mut fields: Vec<_> = scope.into_iter().chain(self.audience()).collect();
+        self.add_parameters(&mut fields);
         let mut pkce = self.supports_pkce.then(Pkce::new).transpose()?;
         let mut response = self.post_challenge(url, &fields, pkce.as_ref())?;
         if self.standard.is_some() && standard::is_about_pkce(&response) {
@@ -171,6 +199,7 @@ impl Server<'_> {
                     vec![("grant_type", standard::DEVICE_CODE), ("device_code", device_code)];
                 let verifier = request.code_verifier.as_ref();
                 fields.extend(verifier.map(|verifier| ("code_verifier", &**verifier.expose())));
+                self.add_parameters(&mut fields);
                 standard::poll_response(self.post(url, &fields), url)
             }
             Err(error) => PollResponse::Failed(error),

@@ -10,7 +10,18 @@ use std::time::Duration;
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 fn meaning(response: &Response) -> Option<Meaning> {
-    response.error_code().map(|code| Meaning::of(&code))
+    match response.error_code().map(|code| Meaning::of(&code)) {
+        // 401 is for a client that is not authenticated (RFC 6749 §5.2). Keycloak adds another code.
+        Some(Meaning::GrantNotAllowed) if response.status == 401 => Some(Meaning::ClientRefused),
+        meaning => meaning,
+    }
+}
+
+/// Whether the server did not accept the client's secret, or the way in which it was sent.
+pub(super) fn refuses_client(response: &Response) -> bool {
+    matches!(response.status, 200..300 | 400..500)
+        && !response.is_success()
+        && meaning(response) == Some(Meaning::ClientRefused)
 }
 
 /// Whether a response to a refresh request refuses the refresh token for good (RFC 6749 §5.2).
@@ -49,6 +60,9 @@ pub(super) fn error(response: &Response, url: &str) -> Error {
         }
         Some(Meaning::GrantNotAllowed) => of_kind(Kind::Configuration)
             .hint("ask the issuer's administrator what this client_id is allowed"),
+        Some(Meaning::ClientRefused) => of_kind(Kind::Configuration).hint(
+            "check client_id, and client_secret_file and client_auth if the client has a secret",
+        ),
         Some(Meaning::Misconfigured(hint)) => of_kind(Kind::Configuration).hint(hint),
         _ => error,
     }

@@ -167,6 +167,12 @@ fn validate_profile(name: &str, profile: &ProfileTable) -> Result<(), String> {
     } else if profile.client_id.is_none() {
         return wrong("client_id is missing");
     }
+    let keys = [("audience", &profile.audience), ("resource", &profile.resource)];
+    for (key, _) in keys.iter().filter(|(_, value)| value.is_some()) {
+        if profile.parameters.iter().any(|parameter| &*parameter.name == *key) {
+            return wrong(&format!("{key} is a key and a parameter"));
+        }
+    }
     match (profile.storage, profile.etcd.as_ref().map(Settings::missing_key)) {
         (Some(StorageKind::Codex), _) if !is_built_in => {
             wrong("storage = \"codex\" is only for the profile codex")

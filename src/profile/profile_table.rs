@@ -1,11 +1,11 @@
 //! The table `[profiles.NAME]`. `profile add` takes its keys as options and `profile show` prints them.
 #![allow(clippy::doc_markdown, reason = "these comments are the help of `profile add`")]
 
-use crate::client::{Endpoints, Standard};
+use crate::client::{ClientAuth, Endpoints, Standard};
 use crate::storage::StorageKind;
 use crate::storage::etcd_settings::Settings;
 use crate::ui::Interactive;
-use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, file};
+use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, Parameter, file, parameters};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,10 @@ pub struct ProfileTable {
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "file")]
     pub client_secret_file: Option<PathBuf>,
+
+    /// Choose how the client sends its secret [default: as the server lists]
+    #[arg(long, value_name = "HOW")]
+    pub client_auth: Option<ClientAuth>,
 
     /// Request these scopes
     #[arg(long, value_name = "SCOPES")]
@@ -117,6 +121,11 @@ pub struct ProfileTable {
     /// Override the discovered endpoint (OpenID Connect)
     #[arg(long, value_name = "URL")]
     pub userinfo_endpoint: Option<EndpointUrl>,
+
+    /// Send this parameter with device and token requests; can be given more than once
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    #[serde(with = "parameters", skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
 }
 
 impl ProfileTable {
@@ -132,9 +141,11 @@ impl ProfileTable {
     pub fn standard(&self) -> Standard {
         Standard {
             client_secret_file: self.client_secret_file.clone(),
+            client_auth: self.client_auth,
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             resource: self.resource.clone(),
+            parameters: self.parameters.clone(),
             endpoints: Endpoints {
                 device_authorization_endpoint: self.device_authorization_endpoint.clone(),
                 token_endpoint: self.token_endpoint.clone(),

@@ -37,7 +37,9 @@ pub fn open(
     // Logins that differ in one of these are kept apart.
     let requested = [&settings.scope, &settings.audience, &settings.resource];
     let requested = requested.map(|part| part.as_deref().unwrap_or_default());
-    let identity = [&[&*client.issuer, &client.client_id], &requested[..]].concat();
+    let parameters = settings.parameters.iter();
+    let parameters: Vec<_> = parameters.flat_map(|it| [&*it.name, &*it.value]).collect();
+    let identity = [&[&*client.issuer, &client.client_id], &requested[..], &parameters].concat();
     Ok(match kind {
         StorageKind::Codex => {
             let home = CodexHome::new(options.codex_home.clone(), timeout);

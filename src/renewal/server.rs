@@ -1,10 +1,11 @@
 //! The authorization server of a profile.
 
 use crate::account::Account;
-use crate::client::{ClientRegistration, Endpoints};
+use crate::client::{ClientAuth, ClientRegistration, Endpoints};
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::login::Login;
+use crate::oauth::client_auth::ClientAuthentication;
 use crate::oauth::codex;
 use crate::oauth::device::PollResponse;
 use crate::oauth::discovery::{ServerMetadata, discover};
@@ -21,6 +22,7 @@ use std::cell::OnceCell;
 pub struct AuthorizationServer<'a> {
     pub profile: &'a Profile,
     http: Http,
+    client_auth: OnceCell<ClientAuthentication>,
     /// The metadata of a standard issuer.
     discovered: OnceCell<ServerMetadata>,
 }
@@ -46,7 +48,7 @@ impl<'a> AuthorizationServer<'a> {
     }
 
     fn with(profile: &'a Profile, http: Http) -> Self {
-        Self { profile, http, discovered: OnceCell::new() }
+        Self { profile, http, client_auth: OnceCell::new(), discovered: OnceCell::new() }
     }
 
     /// Discovers the endpoints, before a request that can be sent only once.
@@ -68,20 +70,26 @@ impl<'a> AuthorizationServer<'a> {
                 client,
                 standard: None,
                 endpoints,
-                secret_in_body: false,
+                client_auth: self
+                    .client_auth
+                    .get_or_init(|| ClientAuthentication::fixed(ClientAuth::None)),
                 supports_pkce: false,
             });
         };
         let mut endpoints = standard.endpoints.clone();
-        let (mut secret_in_body, mut supports_pkce) = (false, false);
+        let (mut client_auth, mut supports_pkce) = (ClientAuth::Basic, false);
         if endpoints.device_authorization_endpoint.is_none() || endpoints.token_endpoint.is_none() {
             let metadata = self.discovered()?;
             endpoints = endpoints.or(metadata.endpoints.clone());
-            secret_in_body = metadata.needs_secret_in_body();
+            client_auth = metadata.client_auth();
             supports_pkce = metadata.supports_pkce();
         }
+        let client_auth = self.client_auth.get_or_init(|| match standard.client_auth {
+            Some(method) => ClientAuthentication::fixed(method),
+            None => ClientAuthentication::starting_with(client_auth),
+        });
         let standard = Some(standard);
-        Ok(Server { http, client, standard, endpoints, secret_in_body, supports_pkce })
+        Ok(Server { http, client, standard, endpoints, client_auth, supports_pkce })
     }
 
     fn discovered(&self) -> Result<&ServerMetadata> {
@@ -96,6 +104,21 @@ impl<'a> AuthorizationServer<'a> {
     pub fn endpoints(&self) -> Result<(Endpoints, Option<&str>)> {
         let endpoints = self.server(&self.profile.client)?.endpoints;
         Ok((endpoints, self.discovered.get().map(|discovered| discovered.url.as_str())))
+    }
+
+    /// Returns the method of client authentication, and whether the server refused another one, after a request.
+    pub fn client_auth(&self) -> Option<(ClientAuth, bool)> {
+        self.client_auth.get().map(|auth| (auth.method(), auth.has_changed()))
+    }
+
+    /// Returns the signatures of the server's ID tokens, if its metadata lists them and this program supports none.
+    pub fn unsupported_id_tokens(&self) -> Option<String> {
+        self.discovered.get()?.unsupported_id_tokens()
+    }
+
+    /// Whether the server's metadata lists PKCE.
+    pub fn lists_pkce(&self) -> bool {
+        self.discovered.get().is_some_and(ServerMetadata::supports_pkce)
     }
 
     /// Starts a device authorization.

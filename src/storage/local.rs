@@ -56,7 +56,7 @@ pub(super) struct Accounts {
 type Reading = fn(&Location) -> Result<Option<Bytes>>;
 
 impl LocalStorage {
-    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource.
+    /// `identity` lists what separates logins: issuer (first), client id, scope, audience, resource, parameters.
     /// `cache` says whether copies of keyring items may lie in memory.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use crate::gateway::{Gateway, read};
 use crate::machine::ada;
 use issuer::{Endpoint, Fault, Signing};
+use predicates::prelude::*;
+use predicates::str::contains;
 use serde_json::{Value, json};
 
 fn claim(name: &str, value: Value) -> serde_json::Map<String, Value> {
@@ -58,6 +60,19 @@ fn signature_that_cannot_be_checked_waits_for_the_user_to_decide() {
         gateway.command("login --cancel --wait 20s").assert().success();
         assert_eq!(gateway.machine.issuer.counts().revocations, 1, "{signing:?}");
     }
+}
+
+#[test]
+fn profile_test_names_unsupported_signatures_and_the_way_out() {
+    let gateway = Gateway::with("", |s| {
+        s.standard
+            .more_metadata
+            .insert("id_token_signing_alg_values_supported".into(), json!(["ES512", "HS256"]));
+    });
+    let test = || gateway.machine.command("profile test company").assert().success();
+    test().stdout(contains("ES512, HS256").and(contains("id_token = \"ignore\"")));
+    gateway.configure("id_token = \"ignore\"");
+    test().stdout(contains("ES512").not().and(contains("ignored, as the profile says")));
 }
 
 #[test]

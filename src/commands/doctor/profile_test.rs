@@ -1,9 +1,13 @@
 //! `profile test`: asks the issuer for its endpoints and a device code, and checks the storage.
 
+use crate::client::ClientAuth;
 use crate::clock::Deadline;
 use crate::commands::doctor::report::Report;
 use crate::commands::doctor::storage::check_writable;
+use crate::oauth::device::PollResponse;
+use crate::pending_sign_in::{PendingSignIn, SignInRequest};
 use crate::profile::Profile;
+use crate::profile::profile_table::IdTokens;
 use crate::renewal::server::AuthorizationServer;
 use crate::values::EndpointUrl;
 
@@ -37,8 +41,71 @@ fn check_server(report: &mut Report, server: &AuthorizationServer) {
         );
         check("userinfo", endpoints.userinfo_endpoint, "no endpoint");
         check("keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
+        check_id_tokens(report, server);
     }
     // Only a real request shows that this client gets a device code. The code expires unused.
-    let offered = server.start().map(|pending| pending.verification.verification_uri);
-    report.result("device", offered.map(|uri| format!("offered, at {uri}")));
+    let Some(pending) = report.value("device", server.start()) else { return };
+    report.ok("device", format!("offered, at {}", pending.verification.verification_uri));
+    if server.profile.standard.is_some() {
+        check_client(report, server);
+        check_poll(report, server, &pending);
+    }
+}
+
+fn check_id_tokens(report: &mut Report, server: &AuthorizationServer) {
+    let settings = &server.profile.settings;
+    if settings.id_token == Some(IdTokens::Ignore) {
+        report.ok("id tokens", "ignored, as the profile says");
+    } else if let Some(algorithms) = server.unsupported_id_tokens() {
+        let found = format!("signed with {algorithms}, which is not supported");
+        report.warn("id tokens", found, "set id_token = \"ignore\" in the profile");
+    }
+}
+
+fn check_client(report: &mut Report, server: &AuthorizationServer) {
+    let Some((method, has_changed)) = server.client_auth() else { return };
+    let place = match method {
+        _ if server.profile.settings.client_secret_file.is_none() => {
+            return report.ok("client", "public, without a secret");
+        }
+        ClientAuth::Basic => "the header",
+        ClientAuth::Post => "the body",
+        ClientAuth::None => return report.ok("client", "sends no secret, as the profile says"),
+    };
+    if !has_changed {
+        return report.ok("client", format!("sends its secret in {place}"));
+    }
+    let name = if method == ClientAuth::Post { "post" } else { "basic" };
+    report.warn(
+        "client",
+        format!("the server takes the secret in {place} only, and does not say so"),
+        format!("set client_auth = \"{name}\" in the profile, to save a request"),
+    );
+}
+
+/// Polls once: the token endpoint has its own rules for clients and for PKCE.
+fn check_poll(report: &mut Report, server: &AuthorizationServer, pending: &PendingSignIn) {
+    let Some(SignInRequest::DeviceCode(request)) = &pending.request else { return };
+    report.ok(
+        "pkce",
+        match (&request.code_verifier, server.lists_pkce()) {
+            (Some(_), true) => "used (S256)",
+            (Some(_), false) => "used (S256): the server requires it, and does not list it",
+            (None, true) => "not used: the server lists it, and refuses it for devices",
+            (None, false) => "not used: the server does not list it",
+        },
+    );
+    let user_code = pending.verification.user_code.as_deref().unwrap_or_default();
+    match server.poll(request, user_code) {
+        PollResponse::AuthorizationPending | PollResponse::SlowDown => {
+            report.ok("poll", "waits for the user, as it should");
+        }
+        PollResponse::Failed(error) | PollResponse::UnknownCode(error) => {
+            report.fail("poll", &error);
+        }
+        PollResponse::Approved(_) => report.ok("poll", "the server approves without the user"),
+        PollResponse::TooManyRequests(_) | PollResponse::Unavailable | PollResponse::NoResponse => {
+            report.warn("poll", "the token endpoint did not answer the poll", "try again later");
+        }
+    }
 }

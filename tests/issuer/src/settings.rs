@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,10 @@ pub struct Standard {
     pub client_secret: Option<String>,
     /// Whether the client secret is expected in the body instead of the header.
     pub secret_in_body: bool,
+    /// Members that the metadata has in addition.
+    pub more_metadata: serde_json::Map<String, Value>,
+    /// Parameters that device and token requests must have, with their values.
+    pub required_parameters: BTreeMap<String, String>,
     /// The status of error responses, instead of the one that fits the error.
     pub error_status: Option<u16>,
     /// Whether the metadata lists PKCE (RFC 7636).
@@ -157,6 +162,8 @@ impl Default for Standard {
             not_discovered: Vec::new(),
             client_secret: None,
             secret_in_body: false,
+            more_metadata: serde_json::Map::new(),
+            required_parameters: BTreeMap::new(),
             error_status: None,
             lists_pkce: false,
             requires_pkce: false,

@@ -48,6 +48,9 @@ pub(crate) fn discovery(state: &mut State, request: &Request) -> Result<Answer, 
         document["code_challenge_methods_supported"] = json!(["plain", "S256"]);
     }
     authorize::metadata(state, &mut document);
+    for (name, value) in &standard.more_metadata {
+        document[name] = value.clone();
+    }
     for name in &standard.not_discovered {
         document.as_object_mut().expect("an object").remove(name);
     }
@@ -94,9 +97,20 @@ fn challenge(request: &Request, is_required: bool) -> Result<Option<String>, Ans
     }
 }
 
+/// As [`client`], for a request that must also have the required parameters.
+fn client_with_parameters(state: &State, request: &Request) -> Result<String, Answer> {
+    let client_id = client(state, request)?;
+    for (name, value) in &state.settings.standard.required_parameters {
+        if request.get(name) != Some(value) {
+            return Err(refused(400, "invalid_request", &format!("Missing parameter: {name}")));
+        }
+    }
+    Ok(client_id)
+}
+
 /// `POST /device_authorization` (RFC 8628 §3.1)
 pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Result<Answer, Answer> {
-    let client_id = client(state, request)?;
+    let client_id = client_with_parameters(state, request)?;
     if !state.settings.device_login {
         return Err(refused(400, "unauthorized_client", "no device grant for this client"));
     }
@@ -129,7 +143,7 @@ pub(crate) fn device_authorization(state: &mut State, request: &Request) -> Resu
 
 /// `POST /token` with a device code (RFC 8628 §3.4). Only one poll succeeds.
 pub(crate) fn poll(state: &mut State, request: &Request, is_early: bool) -> Result<Answer, Answer> {
-    let client_id = client(state, request)?;
+    let client_id = client_with_parameters(state, request)?;
     let code = request.require("device_code")?;
     let account = state.accounts[0].clone();
     let auto_approve = state.settings.auto_approve;
@@ -196,7 +210,7 @@ fn granted(state: &mut State, grant: &Grant, nonce: Option<String>) -> Answer {
 
 /// `POST /token` with a refresh token (RFC 6749 §6)
 pub(crate) fn refresh(state: &mut State, request: &Request) -> Result<Answer, Answer> {
-    let client_id = client(state, request)?;
+    let client_id = client_with_parameters(state, request)?;
     let sent = request.require("refresh_token")?;
     let grant = state.tokens.redeem(sent).map_err(|refusal| {
         if let Refusal::Reused { family } = refusal {

@@ -6,11 +6,11 @@ use crate::fuzzed::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use codex_credential::account::Claims;
-use codex_credential::client::ClientRegistration;
-use codex_credential::client::{Endpoints, Standard};
+use codex_credential::client::{ClientAuth, ClientRegistration, Endpoints, Standard};
 use codex_credential::lifetime::Lifetime;
 use codex_credential::login::Login;
 use codex_credential::network::Network;
+use codex_credential::oauth::client_auth::ClientAuthentication;
 use codex_credential::oauth::device::{Approval, PollResponse, Polling};
 use codex_credential::oauth::discovery::discover;
 use codex_credential::oauth::http::{Http, Response};
@@ -144,21 +144,16 @@ fn device_authorization_response_is_a_code_or_an_error() {
         ..Endpoints::default()
     };
     let standard = Standard::default();
-    let (http, client, secret_in_body, supports_pkce) = (&http, &client, false, true);
-    let server = Server {
-        http,
-        client,
-        standard: Some(&standard),
-        endpoints,
-        secret_in_body,
-        supports_pkce,
-    };
+    let client_auth = &ClientAuthentication::fixed(ClientAuth::Basic);
+    let (http, client, supports_pkce) = (&http, &client, true);
+    let server =
+        Server { http, client, standard: Some(&standard), endpoints, client_auth, supports_pkce };
     let endpoints = Endpoints {
         device_authorization_endpoint: url("/api/accounts/deviceauth/usercode"),
         token_endpoint: url("/oauth/token"),
         ..Endpoints::default()
     };
-    let codex = Server { http, client, standard: None, endpoints, secret_in_body, supports_pkce };
+    let codex = Server { http, client, standard: None, endpoints, client_auth, supports_pkce };
     let pending = codex.start().unwrap();
     let pending_by_standard = server.start().unwrap();
     let strategy = (select(&[200_u16, 200, 200, 400, 401, 403, 404, 429, 500][..]), json_of(BODY));

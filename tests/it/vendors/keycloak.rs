@@ -3,6 +3,8 @@
 use crate::gateway::{Gateway, read};
 use crate::machine::{PATIENCE, eventually, files, kill, token_of};
 use issuer::{Endpoint, Fault};
+use predicates::prelude::*;
+use predicates::str::contains;
 use serde_json::json;
 
 /// A client with "Proof Key for Code Exchange Code Challenge Method: S256" needs it in the device flow, too.
@@ -17,6 +19,23 @@ fn required_pkce_is_used_whether_it_is_listed_or_not() {
         let requests = gateway.machine.issuer.log();
         let starts = requests.iter().filter(|request| request.path == "/device_authorization");
         assert_eq!(starts.count(), if lists_pkce { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn profile_test_tells_how_pkce_is_used() {
+    for (lists_pkce, requires_pkce, found) in [
+        (true, false, "used (S256)"),
+        (true, true, "used (S256)"),
+        (false, true, "requires it, and does not list it"),
+        (false, false, "not used"),
+    ] {
+        let gateway = Gateway::with("", |s| {
+            s.standard.lists_pkce = lists_pkce;
+            s.standard.requires_pkce = requires_pkce;
+        });
+        let report = gateway.machine.command("profile test company").assert().success();
+        report.stdout(contains(found).and(contains("waits for the user")));
     }
 }
 
