@@ -42,7 +42,7 @@ pub struct Credential {
     pub schemes: Schemes,
     /// How many attributes were sent, known or not.
     pub attributes: usize,
-    /// How many unknown attributes were sent.
+    /// How many unknown attributes were sent, or secrets that a later `url` cleared.
     pub unknown_attributes: usize,
 }
 
@@ -109,7 +109,11 @@ impl Credential {
                 self.schemes.add(value);
                 return Ok(false);
             }
-            b"url" => *self = credential_url::parse(value)?.into(),
+            b"url" => {
+                let cleared = self.unknown_attributes + usize::from(self.secret().is_some());
+                *self = credential_url::parse(value)?.into();
+                self.unknown_attributes = cleared;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -302,8 +306,12 @@ mod tests {
     #[test]
     fn url_clears_earlier_attributes() {
         let expected = read("protocol=https\nhost=a.example\npath=b\n");
-        let after_url = read("username=u\npassword=p\nurl=https://a.example/b\n");
+        let after_url = read("username=u\nurl=https://a.example/b\n");
         assert_eq!(Credential { attributes: 3, ..after_url }, expected);
+        for cleared in ["password=p", "credential=c", "Password=p", "pass=p\nusername=u"] {
+            let after_url = read(format!("{cleared}\nurl=https://a.example/b\n"));
+            assert_eq!(after_url.unknown_attributes, 1, "{cleared}");
+        }
     }
 
     #[test]

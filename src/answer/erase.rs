@@ -38,7 +38,8 @@ pub fn erase(
         Some(secret) => reject(profile, &login, &Fingerprint::of(secret)),
         // A misspelled password must not remove the login.
         None if request.unknown_attributes > 0 => {
-            let what = "the request has no password, but an unknown attribute; nothing was removed";
+            let what = "the request has no password, but an unknown attribute or a password before the url; \
+                        nothing was removed";
             Err(Error::new(Kind::BadInput, what).hint(
                 "to reject a token, send it as password= or credential=; to remove the login, run: codex-credential erase",
             ))

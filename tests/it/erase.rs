@@ -181,6 +181,12 @@ fn misspelled_password_removes_nothing() {
     for input in ["password=made-up\n", "host=chatgpt.com\npassword=made-up\n"] {
         machine.command("erase").write_stdin(input).assert().code(2);
     }
+    // A url clears the attributes before it.
+    for key in ["password", "credential", "Password"] {
+        let input = format!("{key}={}\nurl=https://chatgpt.com/\n", tokens.access_token);
+        let output = machine.command("erase").write_stdin(input).assert().code(2);
+        output.stderr(contains("nothing was removed"));
+    }
     assert!(machine.path("auth.json").exists());
 }
 
