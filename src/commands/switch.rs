@@ -140,15 +140,15 @@ impl Locks {
     fn take(profile: &Profile, target: &Profile, deadline: &Deadline) -> Result<Self> {
         let mut locks = Vec::new();
         for profile in [profile, target] {
-            locks.extend(profile.storage.sign_in_dir().acquire(deadline)?);
+            locks.push(profile.storage.sign_in_dir().acquire(deadline)?.ok_or_else(busy)?);
             recover_sign_in(profile, deadline)?;
         }
         for profile in [profile, target] {
             let login_dir = profile.storage.login_dir()?.ok_or_else(changed)?;
-            locks.extend(login_dir.acquire(deadline)?);
+            locks.push(login_dir.acquire(deadline)?.ok_or_else(busy)?);
             recover(profile, &login_dir, deadline)?;
         }
-        if locks.len() == 4 { Ok(Self { _locks: locks }) } else { Err(busy()) }
+        Ok(Self { _locks: locks })
     }
 }
 
@@ -170,11 +170,18 @@ fn replace(
     account_policy::check_by(profile, &named, &coming)?;
     let here = current(profile)?;
     let is_same = |login: &&Login| login.account().is_same_as(&coming.account());
-    let leaving = here.as_ref().filter(|login| !is_same(login));
-    // What a killed switch left in both places: Codex may have renewed its copy since.
-    let is_leftover = here.as_ref().filter(is_same).is_some_and(|login| {
-        login.version() == coming.version() || login.last_refresh >= coming.last_refresh
-    });
+    // Codex keeps the tokens of an earlier login beside an API key, and a sign-in overwrites them.
+    let unused = home.contents()?.and_then(|(_, contents)| contents.unused_login);
+    let leaving = here.as_ref().or(unused.as_ref()).filter(|login| !is_same(login));
+    let has_ended =
+        |login: &Login| -> Result<bool> { Ok(InvalidToken::of(profile, login)?.is_some()) };
+    let is_used_up = has_ended(&coming)?;
+    // What a killed switch left in both places, and one of the copies may have been renewed since; or another session.
+    let is_leftover = match here.as_ref().filter(is_same) {
+        Some(login) if login.version() == coming.version() || is_used_up => true,
+        Some(login) => login.last_refresh >= coming.last_refresh && !has_ended(login)?,
+        None => false,
+    };
     let is_pinned = home.login_dir().pinned().load()?.is_some();
     if !is_leftover {
         if let Some(leaving) = leaving {
@@ -199,8 +206,11 @@ fn replace(
     if is_pinned {
         account_policy::pin(profile, &named)?;
     }
+    // A login with other tokens may be another session, which another CODEX_HOME has parked.
     let is_meant = |login: &Login| login.version() == coming.version();
-    target.storage.hold(deadline)?.remove(&is_meant, deadline)?;
+    if is_used_up || profile.storage.load()?.as_ref().is_some_and(is_meant) {
+        target.storage.hold(deadline)?.remove(&is_meant, deadline)?;
+    }
     Ok(leaving.map(Login::account))
 }
 

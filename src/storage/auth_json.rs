@@ -49,6 +49,8 @@ pub struct Contents {
     pub used: Content,
     /// Names what else is in the file, and is not used.
     pub unused: Option<String>,
+    /// The ChatGPT login that is not used.
+    pub unused_login: Option<Login>,
 }
 
 impl AuthJson {
@@ -93,11 +95,11 @@ impl AuthJson {
         let unused = [
             token.map(|_| "a personal access token".to_owned()),
             key.map(|_| "an API key".to_owned()),
-            login.map(|login| format!("a ChatGPT login of {}", login.username())),
+            login.as_ref().map(|login| format!("a ChatGPT login of {}", login.username())),
         ];
         let unused: Vec<_> = unused.into_iter().flatten().collect();
         let unused = (!unused.is_empty()).then(|| unused.join(" and "));
-        Ok(Contents { used: used.unwrap_or(Content::Nothing), unused })
+        Ok(Contents { used: used.unwrap_or(Content::Nothing), unused, unused_login: login })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `switch`: another account comes into use, and no login is lost.
 
-use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files};
+use crate::machine::{Machine, PATIENCE, Private, ada, eventually, files, lock};
 use issuer::{Account, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -138,6 +138,75 @@ fn ended_login_is_not_put_in_place_and_is_not_sent_again() {
     }
     assert_eq!(user(&machine), "ada@example.com");
     assert_eq!(machine.issuer.times_sent(&refresh_token), 1);
+}
+
+#[test]
+fn parked_session_replaces_an_ended_one_of_the_same_account() {
+    let machine = two_accounts();
+    switch(&machine, &grace());
+    let kept = parked(&machine)[0]["refresh_token"].clone();
+    let ended = machine.sign_in(-1);
+    let mut login = machine.auth_json();
+    login["last_refresh"] = json!("2100-01-01T00:00:00Z");
+    machine.write_auth_json(&login);
+    machine.issuer.expire_refresh_token(&ended.refresh_token);
+    machine.command("get --interactive never --wait 20s").assert().code(3);
+    machine.command("switch ada@example.com --wait 20s").assert().success();
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], kept);
+    assert!(machine.issuer.is_live_access_token(&machine.token()));
+}
+
+#[test]
+fn session_that_another_codex_home_has_parked_stays() {
+    let mut machine = two_accounts();
+    switch(&machine, &grace());
+    let kept = parked(&machine)[0]["refresh_token"].clone();
+    let first = machine.codex_home().to_str().unwrap().to_owned();
+    let second = machine.path("second");
+    fs::create_dir(&second).unwrap();
+    machine.set("CODEX_HOME", second.to_str().unwrap());
+    let mut login = machine.auth_json();
+    let other = machine.issuer.grant(&ada(), 3600);
+    login["tokens"] = json!({
+        "id_token": other.id_token, "access_token": other.access_token,
+        "refresh_token": other.refresh_token, "account_id": other.account_id,
+    });
+    login["last_refresh"] = json!("2100-01-01T00:00:00Z");
+    fs::write(second.join("auth.json"), login.to_string()).unwrap();
+    machine.command("switch ada@example.com --wait 20s").assert().success();
+    assert_eq!(machine.token(), other.access_token);
+    machine.set("CODEX_HOME", &first);
+    switch(&machine, &ada());
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], kept);
+}
+
+#[test]
+fn login_that_codex_keeps_beside_a_key_or_another_token_is_parked() {
+    for (name, key) in [("OPENAI_API_KEY", "sk-made-up"), ("personal_access_token", "at-made-up")] {
+        let machine = two_accounts();
+        let mut login = machine.auth_json();
+        let tokens = login["tokens"].clone();
+        login.as_object_mut().unwrap().remove("auth_mode");
+        login[name] = json!(key);
+        machine.write_auth_json(&login);
+        switch(&machine, &grace());
+        assert_eq!(parked(&machine)[0]["refresh_token"], tokens["refresh_token"], "{name}");
+        assert_eq!(machine.auth_json()[name], key);
+        switch(&machine, &ada());
+    }
+}
+
+#[test]
+fn held_lock_stops_the_switch_before_it_changes_anything() {
+    let machine = two_accounts();
+    for folder in [machine.own("sign-in"), machine.own("")] {
+        fs::create_dir_all(&folder).unwrap();
+        let _held = lock(&folder.join("lock"));
+        let output = machine.command("switch grace@example.org --wait 200ms").assert().code(1);
+        output.stderr(contains("nothing was switched"));
+    }
+    assert_eq!(user(&machine), "ada@example.com");
+    switch(&machine, &grace());
 }
 
 #[test]
