@@ -86,6 +86,8 @@ fn main() -> ExitCode {
         accounts::codex_uses_the_account_that_we_switched_to,
         accounts::codex_uses_the_account_that_we_switched_to_in_the_keyring,
         accounts::open_app_server_is_named_and_goes_on_with_the_earlier_account,
+        session::codex_prefers_a_personal_access_token_then_an_api_key,
+        session::codex_reads_no_byte_order_mark_and_no_utf_16,
         session::check_asks_what_codex_asks_at_its_start,
         session::usage_asks_what_codex_asks_for_its_limits,
         session::proxy_of_the_env_file_overrides_that_of_the_environment,

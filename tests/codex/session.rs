@@ -23,6 +23,34 @@ fn asked(machine: &Machine) -> BTreeSet<String> {
     log.filter(|request| request.contains("/backend-api/wham/")).collect()
 }
 
+/// `AuthJson::contents` follows this order.
+pub fn codex_prefers_a_personal_access_token_then_an_api_key() {
+    let machine = signed_in();
+    let mut login = machine.auth_json();
+    login.as_object_mut().unwrap().remove("auth_mode");
+    login["OPENAI_API_KEY"] = json!("sk-made-up");
+    machine.write_auth_json(&login);
+    let (says, _) = codex::status(&machine);
+    assert!(says.contains("API key"), "{says}");
+    login["personal_access_token"] = json!("at-made-up");
+    machine.write_auth_json(&login);
+    let (says, _) = codex::status(&machine);
+    assert!(says.contains("personal access token") && says.contains("/whoami"), "{says}");
+    machine.command("status").assert().success().stdout(contains("a personal access token\n"));
+}
+
+pub fn codex_reads_no_byte_order_mark_and_no_utf_16() {
+    let machine = signed_in();
+    let text = machine.auth_json().to_string();
+    let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for content in [[b"\xef\xbb\xbf", text.as_bytes()].concat(), utf_16, Vec::new()] {
+        fs::write(machine.path("auth.json"), content).unwrap();
+        let (says, is_signed_in) = codex::status(&machine);
+        assert!(!is_signed_in && says.contains("failed to deserialize"), "{says}");
+        machine.command("status").assert().code(3);
+    }
+}
+
 pub fn check_asks_what_codex_asks_at_its_start() {
     let machine = signed_in();
     let _ = machine.command("status --check").output().unwrap();
