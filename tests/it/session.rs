@@ -3,6 +3,7 @@
 use crate::gateway::Gateway;
 use crate::machine::{Machine, ada};
 use crate::raw_server::RawServer;
+use crate::terminal;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -134,6 +135,31 @@ fn userinfo_confirms_the_session_of_other_issuers() {
         assert_eq!(found, (Some(code), &json!(state)), "{json}");
         assert!(backend.heads().last().unwrap().starts_with("get /userinfo http/1.1"));
     }
+}
+
+#[test]
+fn login_on_a_terminal_confirms_the_session_at_its_end() {
+    for (status_code, body, says) in [
+        (200, "{}", "the session is usable: 127.0.0.1"),
+        (401, r#"{"error":{"code":"token_revoked"}}"#, "the session is refused: 127.0.0.1"),
+    ] {
+        let backend = Backend::answering(status_code, body);
+        let machine = Machine::new();
+        backend.configure(&machine);
+        let mut terminal = terminal::run(&machine, "login");
+        machine.approve_next();
+        terminal.exp_string("signed in as ada@example.com").unwrap();
+        terminal.exp_string(says).unwrap();
+        assert_eq!(backend.heads().len(), 1);
+    }
+    // Without a terminal, a program reads what happened, and nothing is asked.
+    let backend = Backend::answering(200, "{}");
+    let machine = Machine::new();
+    backend.configure(&machine);
+    let login = machine.start("login --wait 60s");
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert!(backend.heads().is_empty());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use codex_credential::commands::doctor;
 use codex_credential::commands::logout::Removal;
 use codex_credential::commands::session::{self, Session};
 use codex_credential::commands::status::Status;
-use codex_credential::error::{Error, Result};
+use codex_credential::error::Result;
 use codex_credential::profile::Profile;
 use codex_credential::storage::codex_config::overrides;
 use codex_credential::ui::screen::Screen;
@@ -42,9 +42,16 @@ pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
 }
 
 fn say_session(session: &Session) {
-    match session {
-        Session::NotChecked(_) => {}
-        session => ui::say(&format!("the session is {}", session.text())),
+    if let Session::NotChecked(_) = session {
+        return;
+    }
+    ui::say(&format!("the session is {}", session.text()));
+    say_hint(session);
+}
+
+fn say_hint(session: &Session) {
+    if let Some(hint) = session.error().and_then(|error| error.completed().hint) {
+        ui::line(&format!("hint: {hint}"));
     }
 }
 
@@ -60,11 +67,13 @@ pub fn status(global: &GlobalOptions, options: &StatusOptions) -> Result<ExitCod
     }
     let text = if options.json { format!("{}\n", status.json()) } else { status.text() };
     print(&text)?;
-    let error = status.session.as_ref().and_then(Session::error).map(Error::completed);
-    if let Some(hint) = error.and_then(|error| error.hint).filter(|_| !options.json) {
-        ui::line(&format!("hint: {hint}"));
-    } else if !status.is_signed_in() && !options.json && status.pending.is_none() {
-        ui::hint("to sign in", "codex-credential login");
+    match &status.session {
+        _ if options.json => {}
+        Some(session) => say_hint(session),
+        None if !status.is_signed_in() && status.pending.is_none() => {
+            ui::hint("to sign in", "codex-credential login");
+        }
+        None => {}
     }
     Ok(ExitCode::from(status.exit_code()))
 }
