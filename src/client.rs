@@ -19,10 +19,11 @@ pub struct ClientRegistration {
 /// How the client authenticates with its secret (RFC 6749 §2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[allow(clippy::doc_markdown, reason = "these comments are the help of `profile add`")]
 pub enum ClientAuth {
-    /// in the header (`client_secret_basic`)
+    /// in the header (client_secret_basic)
     Basic,
-    /// in the body (`client_secret_post`)
+    /// in the body (client_secret_post)
     Post,
     /// without the secret
     None,

@@ -1,9 +1,11 @@
 //! Auth0: the method of client authentication is set for each application, and the metadata does not tell which.
 
 use crate::gateway::Gateway;
-use issuer::Settings;
+use crate::machine::told;
+use issuer::{Endpoint, Fault, Settings};
 use predicates::prelude::*;
 use predicates::str::contains;
+use serde_json::json;
 use std::fs;
 
 const SECRET: &str = "a-long-client-secret";
@@ -65,6 +67,18 @@ fn wrong_secret_is_refused_after_two_requests() {
     let refused = gateway.command("login --wait 20s").assert().code(2);
     refused.stderr(contains("client_secret_file"));
     assert_eq!(gateway.machine.issuer.counts().user_codes, 2);
+}
+
+#[test]
+fn renewal_that_wants_another_factor_needs_a_sign_in_and_keeps_the_login() {
+    let gateway = Gateway::new();
+    let token = gateway.sign_in();
+    gateway.erase(&token);
+    let body = json!({"error": "mfa_required", "error_description": "Multifactor authentication required"});
+    gateway.machine.issuer.fault(Endpoint::Refresh, Fault::status(403, body.to_string()), 1);
+    let output = gateway.command("get --interactive never --error-format json").output().unwrap();
+    assert_eq!((output.status.code(), &told(&output)["kind"]), (Some(3), &json!("login_required")));
+    assert_eq!(gateway.logins().len(), 1);
 }
 
 #[test]

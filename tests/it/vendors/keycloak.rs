@@ -22,6 +22,19 @@ fn required_pkce_is_used_whether_it_is_listed_or_not() {
     }
 }
 
+/// Keycloak answers 401 with a code that elsewhere means that the client may not use this grant.
+#[test]
+fn wrong_client_secret_is_not_taken_for_a_forbidden_grant() {
+    let gateway = Gateway::new();
+    let body = json!({
+        "error": "unauthorized_client",
+        "error_description": "Invalid client or Invalid client credentials",
+    });
+    gateway.machine.issuer.fault(Endpoint::UserCode, Fault::status(401, body.to_string()), 1);
+    let refused = gateway.command("login --wait 20s").assert().code(2);
+    refused.stderr(contains("Invalid client credentials").and(contains("client_secret_file")));
+}
+
 #[test]
 fn profile_test_tells_how_pkce_is_used() {
     for (lists_pkce, requires_pkce, found) in [

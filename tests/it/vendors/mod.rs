@@ -5,4 +5,5 @@ mod entra;
 mod github;
 mod google;
 mod home_made;
+mod hydra;
 mod keycloak;
