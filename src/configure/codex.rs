@@ -10,10 +10,15 @@ use crate::configure::table_key::TableKey;
 use crate::configure::text_file::TextFile;
 use crate::error::{Error, Kind, Result};
 use crate::quote;
+use crate::storage::files::read;
 use serde_json::json;
+use std::path::Path;
+use toml::Table;
 
 /// Codex itself sends requests with a ChatGPT login to this URL. Only Codex's source documents it.
 const DEFAULT_URL: &str = "https://chatgpt.com/backend-api/codex";
+
+const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
 /// A model provider with a command that prints its token, and a profile file that selects it. With the profile, Codex does
 /// not load its own login, so it does not refresh it either. The same setting in config.toml would hide the login from
@@ -56,8 +61,9 @@ pub fn provider(context: &Context, options: Option<&ConfigureOptions>) -> Result
 fn account_header(context: &Context) -> Result<String> {
     let login = context.profile.storage.load()?;
     let account_id = login.and_then(|login| login.account().account_id);
-    Ok(account_id
-        .map_or("{}".into(), |id| format!("{{ \"chatgpt-account-id\" = {} }}", quote::json(&id))))
+    Ok(account_id.map_or("{}".into(), |id| {
+        format!("{{ {} = {} }}", quote::json(ACCOUNT_HEADER), quote::json(&id))
+    }))
 }
 
 /// A command that prints the authorization header, in the table of an MCP server that `config.toml` has.
@@ -100,4 +106,20 @@ fn assignments(context: &Context) -> Result<String> {
     let assigned: Vec<String> =
         variables.map(|(name, value)| format!("{name}={} ", quote::shell(&value))).collect();
     Ok(assigned.concat())
+}
+
+/// Tells whether a model provider of ours for this profile names another workspace than that of the login.
+///
+/// # Errors
+/// `Storage` if Codex's configuration cannot be read.
+pub fn names_another_workspace(codex_home: &Path, profile: &str, account_id: &str) -> Result<bool> {
+    let config = read(&codex_home.join("config.toml"))?.unwrap_or_default();
+    let config: Table = toml::from_str(&String::from_utf8_lossy(&config)).unwrap_or_default();
+    let names = ["codex-credential".to_owned(), format!("codex-credential-{profile}")];
+    Ok(names.iter().any(|name| {
+        let provider = config.get("model_providers").and_then(|providers| providers.get(name));
+        let headers = provider.and_then(|provider| provider.get("http_headers"));
+        let workspace = headers.and_then(|headers| headers.get(ACCOUNT_HEADER)?.as_str());
+        workspace.is_some_and(|workspace| workspace != account_id)
+    }))
 }

@@ -1,7 +1,7 @@
 //! `configure` and `unconfigure`: an entry in the configuration file of another tool, which makes that tool ask
 //! codex-credential for a token.
 
-mod codex;
+pub mod codex;
 pub mod context;
 pub mod entry;
 mod environment;

@@ -231,6 +231,23 @@ fn variables_that_override_the_login_in_codex_are_warnings() {
 }
 
 #[test]
+fn provider_of_an_earlier_workspace_is_a_warning() {
+    let machine = machine(864_000);
+    let configure = || machine.command("configure codex").env("HOME", "/nonexistent").assert();
+    configure().success();
+    let is_warned = || run_doctor(&machine).0.iter().any(|check| check["name"] == "codex config");
+    assert!(!is_warned());
+    let config = fs::read_to_string(machine.path("config.toml")).unwrap();
+    let account_id = &issuer::Issuer::accounts()[0].account_id;
+    assert!(config.contains(account_id));
+    fs::write(machine.path("config.toml"), config.replace(account_id, "another")).unwrap();
+    let warning = only(&run_doctor(&machine).0, "codex config", "warning");
+    says(&warning, "codex-credential configure codex");
+    configure().success();
+    assert!(!is_warned());
+}
+
+#[test]
 fn failed_renewal_lost_login_and_pending_sign_in_are_reported() {
     let machine = machine(-1);
     machine.issuer.fault(Endpoint::Refresh, Fault::status(503, ""), 1);

@@ -4,6 +4,7 @@ use crate::account_policy;
 use crate::clock::{self, Deadline};
 use crate::command_options::hint;
 use crate::commands::doctor::report::Report;
+use crate::configure::codex::names_another_workspace;
 use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
@@ -85,4 +86,13 @@ fn check_login(report: &mut Report, profile: &Profile, login: &Login) {
     };
     let allowed = account_policy::check(profile, login);
     report.result("login", allowed.map(|()| format!("{}, with {token}", login.username())));
+    if let Some(home) = profile.storage.as_codex()
+        && let Some(account_id) = login.account().account_id
+        && names_another_workspace(home.dir(), &profile.name, &account_id).unwrap_or_default()
+    {
+        let found =
+            "the model provider of configure names another workspace than that of the login";
+        let next = hint("to correct it", "codex-credential configure codex");
+        report.warn("codex config", found, next);
+    }
 }
