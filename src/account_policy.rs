@@ -42,6 +42,17 @@ pub fn rules(profile: &Profile) -> AccountRules {
     }
 }
 
+/// Returns the workspace that a sign-in with this profile has to choose, if only one is allowed.
+pub fn only_workspace(profile: &Profile) -> Result<Option<String>> {
+    if let Some(workspace) = &profile.settings.workspace {
+        return Ok(Some(workspace.to_string()));
+    }
+    Ok(match config(profile)?.map(|config| config.workspaces.as_slice()) {
+        Some([workspace]) => Some(workspace.clone()),
+        _ => None,
+    })
+}
+
 /// Checks `login` by the rules of this request.
 pub fn check(profile: &Profile, login: &Login) -> Result<()> {
     check_by(profile, &rules(profile), login)

@@ -73,7 +73,7 @@ pub struct GlobalOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum Operation {
-    /// Sign in with a device code, even if a login is stored
+    /// Sign in, with a device code or a browser, even if a login is stored
     #[command(after_help = help::LOGIN)]
     Login(Login),
     /// Show who is signed in, where the login is stored, and a pending sign-in

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::read_file::read_regular;
 use crate::tokens::Secret;
-use crate::values::{EndpointUrl, OneLine, Parameter};
+use crate::values::{EndpointUrl, OneLine, Parameter, RedirectUri};
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -42,12 +42,16 @@ pub struct Standard {
     pub resource: Option<OneLine>,
     /// More parameters for the device and token requests.
     pub parameters: Vec<Parameter>,
+    /// Where a browser brings the answer to an authorization request.
+    pub redirect_uri: Option<RedirectUri>,
     pub endpoints: Endpoints,
 }
 
 /// Endpoints (RFC 8414 §2). Those of a profile override discovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Endpoints {
+    #[serde(default, deserialize_with = "usable")]
+    pub authorization_endpoint: Option<EndpointUrl>,
     #[serde(default, deserialize_with = "usable")]
     pub device_authorization_endpoint: Option<EndpointUrl>,
     #[serde(default, deserialize_with = "usable")]
@@ -72,6 +76,7 @@ impl Endpoints {
     /// Fills endpoints that are missing here from `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
+            authorization_endpoint: self.authorization_endpoint.or(other.authorization_endpoint),
             device_authorization_endpoint: self
                 .device_authorization_endpoint
                 .or(other.device_authorization_endpoint),

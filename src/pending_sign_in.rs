@@ -26,6 +26,20 @@ pub struct PendingSignIn {
 #[serde(rename_all = "snake_case")]
 pub enum SignInRequest {
     DeviceCode(DeviceCode),
+    Browser(AuthorizationRequest),
+}
+
+/// An authorization request that a browser on this machine, or a pasted address, answers (RFC 6749 §4.1.1, RFC 8252).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Where the browser brings the answer, with its port.
+    pub redirect_uri: String,
+    pub state: String,
+    /// What the ID token repeats (OpenID Connect Core 1.0 §3.1.2.1), from a server that sends verifiable ones.
+    pub nonce: Option<String>,
+    pub code_verifier: Secret<String>,
+    /// Whether the answer has to name the issuer (RFC 9207).
+    pub requires_iss: bool,
 }
 
 /// A device authorization (RFC 8628 §3.2).

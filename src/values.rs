@@ -82,6 +82,12 @@ checked_string!(
     "expected an https URL without a query, or http on a loopback address"
 );
 checked_string!(
+    /// An address on this machine that a browser is sent back to. Without a port, any port (RFC 8252 §7.3).
+    RedirectUri,
+    |url: &str| is_secure(url) && url.starts_with("http://") && !url.contains('?'),
+    "expected http on a loopback address, such as http://127.0.0.1/callback"
+);
+checked_string!(
     /// The host of a URL, with its port unless that is 443, as git sends it.
     Host,
     is_host,

@@ -25,6 +25,7 @@ pub const LOGIN: &str = "\
 Examples:
   codex-credential login
   codex-credential login --qr
+  codex-credential login --browser
   codex-credential login --profile company --wait 5m
 
 See docs/protocol.md for the events of --json and the exit codes.";

@@ -88,7 +88,16 @@ pub struct Export {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct Login {
+    /// Sign in with a browser on this machine instead of a device code
+    #[arg(long)]
+    pub browser: bool,
+
+    /// Sign in with a browser elsewhere, and paste the address of its last page here
+    #[arg(long, conflicts_with = "browser")]
+    pub paste: bool,
+
     #[command(flatten)]
     pub prompt: PromptOptions,
 
@@ -97,7 +106,7 @@ pub struct Login {
     pub json: bool,
 
     /// Cancel the pending sign-in
-    #[arg(long, conflicts_with_all = ["json", "qr", "open"])]
+    #[arg(long, conflicts_with_all = ["json", "qr", "open", "copy", "browser", "paste"])]
     pub cancel: bool,
 }
 

@@ -3,11 +3,12 @@
 //! Its device authorization has the steps of RFC 8628 and other messages: an approval yields an authorization code,
 //! which is exchanged for the tokens. Refresh and revocation are RFC 6749 §6 and RFC 7009 with JSON bodies.
 
+use crate::client::ClientRegistration;
 use crate::error::{Error, Kind};
 use crate::oauth::device::{Approval, PollResponse};
-use crate::oauth::http::{Http, Response};
+use crate::oauth::http::{Field, Http, Response};
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn};
+use crate::pending_sign_in::DeviceCode;
 use crate::urls::host;
 
 /// Error codes after which a refresh token is useless.
@@ -86,21 +87,27 @@ fn poll_response(response: &Response, url: &str) -> PollResponse {
     })
 }
 
-/// Exchanges the authorization code of an approved device authorization (RFC 6749 §4.1.3, with PKCE).
-pub fn exchange(
-    http: &Http,
-    authorization: &PendingSignIn,
-    code: &AuthorizationCode,
-) -> TokenOutcome {
-    let url = format!("{}/oauth/token", authorization.issuer);
-    let redirect_uri = format!("{}/deviceauth/callback", authorization.issuer);
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", &authorization.client_id),
-        ("code", code.authorization_code.expose()),
-        ("redirect_uri", &redirect_uri),
-        ("code_verifier", code.code_verifier.expose()),
-    ];
+/// The parameters of an authorization request that Codex sends as well, under our own name.
+pub(super) const AUTHORIZATION_PARAMETERS: [(&str, &str); 4] = [
+    ("scope", "openid profile email offline_access api.connectors.read api.connectors.invoke"),
+    ("id_token_add_organizations", "true"),
+    ("codex_cli_simplified_flow", "true"),
+    ("originator", "codex-credential"),
+];
+
+/// The redirect URIs that Codex's client may use.
+pub fn redirect_uris() -> Vec<String> {
+    [1455, 1457].map(|port| format!("http://127.0.0.1:{port}/auth/callback")).into()
+}
+
+pub(super) fn device_redirect_uri(issuer: &str) -> String {
+    format!("{issuer}/deviceauth/callback")
+}
+
+/// Exchanges an authorization code. `fields` are those of RFC 6749 §4.1.3.
+pub(super) fn exchange(http: &Http, client: &ClientRegistration, fields: &[Field]) -> TokenOutcome {
+    let url = format!("{}/oauth/token", client.issuer);
+    let form = [fields, &[("client_id", &client.client_id)]].concat();
     let is_final =
         |response: &Response| (400..500).contains(&response.status) && response.status != 429;
     TokenOutcome::of(http.post_form(&url, &form, None), is_final, |response| response.error(&url))

@@ -18,6 +18,9 @@ pub struct ServerMetadata {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
+    response_types_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
     /// The URL of the metadata.
     #[serde(skip)]
     pub url: String,
@@ -28,6 +31,17 @@ impl ServerMetadata {
     pub fn supports_pkce(&self) -> bool {
         let methods = self.code_challenge_methods_supported.iter().flatten();
         methods.into_iter().any(|method| method == pkce::METHOD)
+    }
+
+    /// Whether the server answers an authorization request with a code (RFC 8414 §2).
+    pub fn supports_code(&self) -> bool {
+        let types = self.response_types_supported.as_ref();
+        types.is_none_or(|types| types.iter().any(|supported| supported == "code"))
+    }
+
+    /// Whether each answer to an authorization request names the issuer (RFC 9207 §3).
+    pub fn answers_iss(&self) -> bool {
+        self.authorization_response_iss_parameter_supported
     }
 
     /// Returns how the client sends its secret. RFC 6749 §2.3.1 prefers the header.

@@ -52,7 +52,8 @@ fn algorithm_name(token: &Secret<String>) -> Option<String> {
     header["alg"].as_str().map(str::to_owned)
 }
 
-/// Checks signature, issuer, audience and expiry. `skew` is the number of seconds that the server's clock is ahead.
+/// Checks signature, issuer, audience, expiry, and the nonce if one was sent. `skew` is the number of seconds that the
+/// server's clock is ahead.
 ///
 /// # Errors
 /// Why the token is not valid, or cannot be checked.
@@ -61,6 +62,7 @@ pub fn verify(
     client: &ClientRegistration,
     keys: &[Jwk],
     skew: Option<i64>,
+    nonce: Option<&str>,
 ) -> Result<(), IdTokenError> {
     use IdTokenError::{Invalid, Unverifiable};
     signature::install();
@@ -84,6 +86,9 @@ pub fn verify(
         let Ok(key) = DecodingKey::from_jwk(key) else { continue };
         match decode::<Value>(token.expose(), &key, &validation) {
             Ok(decoded) => {
+                if nonce.is_some_and(|nonce| decoded.claims["nonce"] != nonce) {
+                    return Err(Invalid("it is for another sign-in (nonce)".into()));
+                }
                 let now = clock::now() + significant_skew(skew);
                 return is_current(&decoded.claims, client, now).map_err(Invalid);
             }

@@ -1,9 +1,11 @@
 //! Talks to the authorization server, in one of two dialects.
 //!
 //! [`server`] sends the requests. [`codex`] has what is special to auth.openai.com, and `standard` what the RFCs say of
-//! responses. Both dialects share [`device`] (a device authorization and the pace of polling) and [`token_endpoint`]
-//! (what a token request led to).
+//! responses. Both dialects share [`device`] (a device authorization and the pace of polling), [`authorization`] (the request
+//! that a browser opens) with its listener [`callback`], and [`token_endpoint`] (what a token request led to).
 
+pub mod authorization;
+pub mod callback;
 pub mod chatgpt;
 pub mod client_auth;
 pub mod codex;

@@ -19,17 +19,22 @@ pub struct Pkce {
 impl Pkce {
     /// Creates a verifier of 32 random bytes (RFC 7636 §4.1) and its challenge (§4.2).
     pub fn new() -> Result<Self> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        SystemRandom::new()
-            .fill(&mut *bytes)
-            .map_err(|_| Error::new(Kind::Storage, "cannot get random numbers from the system"))?;
-        Ok(Self::from_verifier(URL_SAFE_NO_PAD.encode(*bytes)))
+        random_text().map(Self::from_verifier)
     }
 
     fn from_verifier(code_verifier: String) -> Self {
         let code_challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&code_verifier));
         Self { code_verifier: Secret::new(code_verifier), code_challenge }
     }
+}
+
+/// Returns 32 random bytes as text for a URL.
+pub fn random_text() -> Result<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    SystemRandom::new()
+        .fill(&mut *bytes)
+        .map_err(|_| Error::new(Kind::Storage, "cannot get random numbers from the system"))?;
+    Ok(URL_SAFE_NO_PAD.encode(*bytes))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::oauth::http::{Field, Http, RequestError, Response};
 use crate::oauth::pkce::{METHOD, Pkce};
 use crate::oauth::standard;
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::pending_sign_in::{DeviceCode, PendingSignIn};
+use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn, SignInRequest};
 use crate::tokens::Secret;
 use crate::urls::host;
 use crate::values::EndpointUrl;
@@ -64,7 +64,7 @@ impl Server<'_> {
     }
 
     /// Adds the parameters of the profile that the request does not have yet.
-    fn add_parameters<'f>(&'f self, fields: &mut Vec<Field<'f>>) {
+    pub(super) fn add_parameters<'f>(&'f self, fields: &mut Vec<Field<'f>>) {
         for parameter in self.standard.iter().flat_map(|standard| &standard.parameters) {
             if fields.iter().all(|(name, _)| *name != &*parameter.name) {
                 fields.push((&parameter.name, &parameter.value));
@@ -84,8 +84,13 @@ impl Server<'_> {
         self.endpoint("token_endpoint", self.endpoints.token_endpoint.as_ref())
     }
 
+    /// Returns the URL of the page of an authorization request, without its parameters.
+    pub(super) fn authorization_endpoint(&self) -> Result<&str> {
+        self.endpoint("authorization_endpoint", self.endpoints.authorization_endpoint.as_ref())
+    }
+
     /// Returns the parameters that name the resource server, if the profile has one (RFC 8707).
-    fn audience(&self) -> impl Iterator<Item = Field<'_>> {
+    pub(super) fn audience(&self) -> impl Iterator<Item = Field<'_>> {
         let fields = self
             .standard
             .map(|standard| [("audience", &standard.audience), ("resource", &standard.resource)]);
@@ -109,6 +114,34 @@ impl Server<'_> {
             Some(_) => standard::is_invalid_grant,
         };
         TokenOutcome::of(self.post(url, &fields), is_final, |response| self.error(response, url))
+    }
+
+    /// Exchanges the authorization code of an approved sign-in (RFC 6749 §4.1.3, with PKCE).
+    pub fn exchange(&self, pending: &PendingSignIn, code: &AuthorizationCode) -> TokenOutcome {
+        let device_redirect_uri = codex::device_redirect_uri(&self.client.issuer);
+        let redirect_uri = match &pending.request {
+            Some(SignInRequest::Browser(request)) => &request.redirect_uri,
+            _ => &device_redirect_uri,
+        };
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.authorization_code.expose().as_str()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", code.code_verifier.expose()),
+        ];
+        let Some(standard) = self.standard else {
+            return codex::exchange(self.http, self.client, &fields);
+        };
+        let url = match self.token_endpoint() {
+            Ok(url) => url,
+            Err(error) => return TokenOutcome::NotProcessed(error),
+        };
+        // RFC 8707 §2.2.
+        fields.extend(standard.resource.as_deref().map(|value| ("resource", value)));
+        self.add_parameters(&mut fields);
+        TokenOutcome::of(self.post(url, &fields), standard::is_invalid_grant, |response| {
+            self.error(response, url)
+        })
     }
 
     /// Revokes a token (RFC 7009) and returns the host that confirmed it.

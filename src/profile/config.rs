@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue, Deserializer};
 
 /// The keys that the built-in profile can set, beside the table `etcd`.
-const BUILT_IN_KEYS: [&str; 5] = ["storage", "cache", "account", "workspace", "interactive"];
+const BUILT_IN_KEYS: [&str; 6] =
+    ["storage", "cache", "account", "workspace", "interactive", "sign_in"];
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

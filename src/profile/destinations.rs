@@ -86,6 +86,7 @@ impl Profile {
             (None, None) => of_issuer("/oauth/revoke")?,
         };
         Ok(Endpoints {
+            authorization_endpoint: Some(of_issuer("/oauth/authorize")?),
             device_authorization_endpoint: Some(of_issuer("/api/accounts/deviceauth/usercode")?),
             token_endpoint: Some(token.map_or_else(|| of_issuer("/oauth/token"), Ok)?),
             revocation_endpoint: Some(revocation),

@@ -4,8 +4,10 @@
 use crate::client::{ClientAuth, Endpoints, Standard};
 use crate::storage::StorageKind;
 use crate::storage::etcd_settings::Settings;
-use crate::ui::Interactive;
-use crate::values::{EndpointUrl, Host, IssuerUrl, OneLine, Parameter, file, parameters};
+use crate::ui::{Interactive, SignInWay};
+use crate::values::{
+    EndpointUrl, Host, IssuerUrl, OneLine, Parameter, RedirectUri, file, parameters,
+};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -102,6 +104,19 @@ pub struct ProfileTable {
     #[arg(long, value_name = "WHAT")]
     pub id_token: Option<IdTokens>,
 
+    /// Choose how the user signs in [default: device]
+    #[arg(long, value_name = "WAY")]
+    pub sign_in: Option<SignInWay>,
+
+    /// Let the browser come back to this address of this machine, with any port if it has none
+    /// [default: http://127.0.0.1/callback]
+    #[arg(long, value_name = "URL")]
+    pub redirect_uri: Option<RedirectUri>,
+
+    /// Override the discovered endpoint for a sign-in with a browser (RFC 6749)
+    #[arg(long, value_name = "URL")]
+    pub authorization_endpoint: Option<EndpointUrl>,
+
     /// Override the discovered endpoint (RFC 8628)
     #[arg(long, value_name = "URL")]
     pub device_authorization_endpoint: Option<EndpointUrl>,
@@ -146,7 +161,9 @@ impl ProfileTable {
             audience: self.audience.clone(),
             resource: self.resource.clone(),
             parameters: self.parameters.clone(),
+            redirect_uri: self.redirect_uri.clone(),
             endpoints: Endpoints {
+                authorization_endpoint: self.authorization_endpoint.clone(),
                 device_authorization_endpoint: self.device_authorization_endpoint.clone(),
                 token_endpoint: self.token_endpoint.clone(),
                 revocation_endpoint: self.revocation_endpoint.clone(),

@@ -2,7 +2,8 @@
 //! that will do.
 
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::oauth::authorization::{self, Answer, Pasted};
 use crate::oauth::device::{Approval, PollResponse, Polling, expired};
 use crate::pending_sign_in::{DeviceCode, PendingSignIn, SignInRequest};
 use crate::profile::Profile;
@@ -11,7 +12,7 @@ use crate::renewal::process::{Exchange, begin_exchange};
 use crate::renewal::renewal_request::Validity;
 use crate::renewal::server::AuthorizationServer;
 use crate::storage::login_dir::LoginDir;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 pub(super) struct Attempt<'a> {
@@ -22,13 +23,21 @@ pub(super) struct Attempt<'a> {
     pub unless: Option<Validity>,
     /// An earlier exchange was cut off.
     pub is_cut_off: bool,
-    pub changes: Receiver<()>,
+    pub sender: Sender<Event>,
+    pub events: Receiver<Event>,
 }
 
-#[derive(PartialEq)]
+pub(super) enum Event {
+    /// Files of the login or of the sign-in.
+    Changed,
+    /// The browser brought the answer.
+    Answered(Answer),
+}
+
 enum Awake {
     TimeToPoll,
     NotNeeded,
+    Answered(Answer),
 }
 
 impl Attempt<'_> {
@@ -63,6 +72,7 @@ impl Attempt<'_> {
     pub fn wait(&self, pending: &PendingSignIn) -> Result<Option<(Approval, Exchange)>> {
         match &pending.request {
             Some(SignInRequest::DeviceCode(request)) => self.poll_until_approved(pending, request),
+            Some(SignInRequest::Browser(_)) => self.wait_for_answer(pending),
             None => Err(cancelled()),
         }
     }
@@ -78,7 +88,7 @@ impl Attempt<'_> {
         }
         let user_code = pending.verification.user_code.as_deref().unwrap_or_default();
         loop {
-            if self.sleep(pending, polling.pause())? == Awake::NotNeeded {
+            if let Awake::NotNeeded = self.sleep(pending, polling.pause())? {
                 return Ok(None);
             }
             // Where a poll brings tokens, it is the exchange.
@@ -89,6 +99,31 @@ impl Attempt<'_> {
                 Err(error) => return self.end(error),
             }
         }
+    }
+
+    /// Waits for the browser, or for a pasted address.
+    fn wait_for_answer(&self, pending: &PendingSignIn) -> Result<Option<(Approval, Exchange)>> {
+        loop {
+            match self.sleep(pending, Duration::MAX)? {
+                Awake::TimeToPoll => {}
+                Awake::NotNeeded => return Ok(None),
+                Awake::Answered(Answer::Refused(error)) => return self.end(error),
+                Awake::Answered(Answer::Code(code)) => {
+                    return Ok(Some((Approval::Code(code), begin_exchange())));
+                }
+            }
+        }
+    }
+
+    /// Returns the answer in the address that a caller has pasted.
+    fn pasted(&self, pending: &PendingSignIn) -> Result<Option<Answer>> {
+        let Some(SignInRequest::Browser(request)) = &pending.request else { return Ok(None) };
+        let Some(text) = self.dir.pasted().load()? else { return Ok(None) };
+        self.dir.pasted().remove()?;
+        Ok(match authorization::pasted(text.expose(), request, &pending.issuer) {
+            Pasted::Answer(answer) => Some(answer),
+            Pasted::Incomplete | Pasted::Other(_) => None,
+        })
     }
 
     /// Polls once. Where a success is answered only once (RFC 8628), the poll is on disk before it is sent and until its
@@ -105,13 +140,14 @@ impl Attempt<'_> {
         Ok(poll)
     }
 
-    /// Sleeps for `pause`, but not past the end of the code, its cancellation, or the need for it.
+    /// Sleeps for `pause`, but not past the answer, the end of the sign-in, its cancellation, or the need for it.
     fn sleep(&self, pending: &PendingSignIn, pause: Duration) -> Result<Awake> {
         let pause = Deadline::after(pause);
         let mut may_have_changed = true;
         loop {
             if clock::now() >= pending.verification.expires_at {
-                return self.end(expired());
+                let is_code = pending.verification.user_code.is_some();
+                return self.end(if is_code { expired() } else { page_expired() });
             }
             self.check_not_cancelled(pending)?;
             if may_have_changed
@@ -120,11 +156,23 @@ impl Attempt<'_> {
             {
                 return Ok(Awake::NotNeeded);
             }
+            if may_have_changed && let Some(answer) = self.pasted(pending)? {
+                return Ok(Awake::Answered(answer));
+            }
             if pause.is_over() {
                 return Ok(Awake::TimeToPoll);
             }
             let tick = pause.remaining().min(Duration::from_secs(1));
-            may_have_changed = self.changes.recv_timeout(tick).is_ok();
+            may_have_changed = match self.events.recv_timeout(tick) {
+                Ok(Event::Answered(answer)) => return Ok(Awake::Answered(answer)),
+                Ok(Event::Changed) => true,
+                Err(_) => false,
+            };
         }
     }
+}
+
+fn page_expired() -> Error {
+    Error::new(Kind::LoginExpired, "nobody signed in on the page in time")
+        .run("to open a new one", "codex-credential login")
 }

@@ -4,6 +4,7 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::pending_sign_in::PendingSignIn;
 use crate::signals::Deferred;
+use crate::ui::SignInWay;
 use crate::ui::screen::{self, Screen};
 use crate::verification::Verification;
 use std::sync::mpsc::Receiver;
@@ -18,6 +19,8 @@ pub struct Caller {
     pub wait_is_explicit: bool,
     /// A sign-in may be started for this caller. It joins the sign-in of another caller in any case.
     pub may_sign_in: bool,
+    /// How the user wants to sign in, instead of the profile's way.
+    pub way: Option<SignInWay>,
     pub screen: Screen,
     pub early_renewal: Option<EarlyRenewal>,
 }
@@ -38,11 +41,16 @@ impl Caller {
         }
     }
 
-    /// Shows a pending sign-in.
+    /// Shows a pending sign-in to a user who wants to sign in this `way`. `opens` its page in a browser, if that is the way.
     ///
     /// # Errors
     /// `LoginPending` for a caller that does not ask the user and named no time: it does not wait for the user.
-    pub(super) fn show(&mut self, pending: &PendingSignIn) -> Result<()> {
+    pub(super) fn show(
+        &mut self,
+        pending: &PendingSignIn,
+        way: SignInWay,
+        opens: bool,
+    ) -> Result<()> {
         match (self.wait_is_explicit, self.screen.asks()) {
             (true, _) => {}
             (false, false) => return Err(self.login_pending(&pending.verification)),
@@ -53,7 +61,7 @@ impl Caller {
                 self.deadline = Deadline::after(Duration::from_secs(left + 10));
             }
         }
-        self.screen.show(&pending.verification);
+        self.screen.show(&pending.verification, way, opens);
         Ok(())
     }
 
@@ -63,7 +71,8 @@ impl Caller {
             return Error::new(Kind::LoginPending, "a sign-in waits for the user's approval")
                 .run("to see its code", "codex-credential status");
         }
-        screen::login_pending(verification)
-            .hint("then run the same command again; never share the code")
+        let error = screen::login_pending(verification);
+        let Some(before) = error.hint.clone() else { return error };
+        error.hint(format!("run the same command again after that; {before}"))
     }
 }

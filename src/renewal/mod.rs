@@ -7,6 +7,7 @@ mod environment;
 pub mod failure;
 mod invalid_token;
 pub mod process;
+mod prompt;
 pub mod recover;
 mod refresh;
 pub mod renewal_request;

@@ -130,6 +130,7 @@ fn intent(profile: &Profile, login: &Login, unanswered: Option<&Intent>) -> Resu
         rules: account_policy::rules(profile),
         // Messages name the first request without an answer.
         at: unanswered.map_or_else(clock::now, |intent| intent.at),
+        nonce: None,
         is_offered: false,
     })
 }

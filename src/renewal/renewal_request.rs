@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::login::Login;
 use crate::profile::Profile;
 use crate::storage::StorageKind;
+use crate::ui::SignInWay;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::Path;
@@ -71,6 +72,7 @@ pub enum Goal {
         unless: Option<Validity>,
         /// Tells the user why there is something to approve.
         reason: Option<String>,
+        way: SignInWay,
     },
 }
 
@@ -146,6 +148,7 @@ mod tests {
             goal: Goal::SignIn {
                 unless: Some(Validity::AtLeast(300)),
                 reason: Some("\"why\"".into()),
+                way: SignInWay::Paste,
             },
             profile: "codex".into(),
             config: Some(path(b"/home/\xff")),

@@ -14,6 +14,7 @@ use crate::renewal::sign_in::sign_in;
 use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{Failure, Record};
+use crate::ui::SignInWay;
 use std::path::Path;
 
 /// Does what the caller requests, unless another process holds the lock.
@@ -35,11 +36,11 @@ pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
                 recover_sign_in(profile, &lock_deadline()).map(drop)
             })
         }
-        Goal::SignIn { unless, reason } => {
-            // The user who runs `login` is not held back by earlier failures.
-            let keeps_pause = unless.is_some();
+        Goal::SignIn { unless, reason, way } => {
+            // The user who runs `login`, or chose another way, is not held back by earlier failures.
+            let keeps_pause = unless.is_some() && *way == SignInWay::Device;
             under_lock(&sign_in_dir.lock(), &sign_in_dir.failure(), keeps_pause, || {
-                sign_in(profile, *unless, reason.clone())
+                sign_in(profile, *unless, reason.clone(), *way)
             })
         }
     }

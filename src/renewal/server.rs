@@ -1,10 +1,12 @@
 //! The authorization server of a profile.
 
 use crate::account::Account;
+use crate::account_policy;
 use crate::client::{ClientAuth, ClientRegistration, Endpoints};
 use crate::clock::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::login::Login;
+use crate::oauth::authorization;
 use crate::oauth::client_auth::ClientAuthentication;
 use crate::oauth::codex;
 use crate::oauth::device::PollResponse;
@@ -15,8 +17,10 @@ use crate::oauth::server::Server;
 use crate::oauth::token_endpoint::TokenOutcome;
 use crate::pending_sign_in::{AuthorizationCode, DeviceCode, PendingSignIn};
 use crate::profile::Profile;
+use crate::profile::built_in::CLIENT_ID;
 use crate::profile::profile_table::IdTokens;
 use crate::tokens::{Secret, TokenResponse};
+use crate::urls::host;
 use std::cell::OnceCell;
 
 pub struct AuthorizationServer<'a> {
@@ -136,8 +140,41 @@ impl<'a> AuthorizationServer<'a> {
         self.profile.standard.is_some()
     }
 
-    pub fn exchange(&self, pending: &PendingSignIn, approval: &AuthorizationCode) -> TokenOutcome {
-        codex::exchange(&self.http, pending, approval)
+    /// Returns the addresses that a browser may bring its answer to, in order of preference.
+    pub fn redirect_uris(&self) -> Vec<String> {
+        let configured = self.profile.standard.as_ref().and_then(|it| it.redirect_uri.clone());
+        match configured {
+            Some(uri) => vec![uri.into()],
+            None if self.profile.client.client_id == CLIENT_ID => codex::redirect_uris(),
+            None => vec!["http://127.0.0.1/callback".into()],
+        }
+    }
+
+    /// Starts an authorization request that a browser answers at `redirect_uri`.
+    ///
+    /// # Errors
+    /// `Configuration` if the server has no authorization endpoint that answers with a code.
+    pub fn start_in_browser(&self, redirect_uri: String) -> Result<PendingSignIn> {
+        let mut server = self.server(&self.profile.client)?;
+        if server.standard.is_some() && server.endpoints.authorization_endpoint.is_none() {
+            server.endpoints = server.endpoints.or(self.discovered()?.endpoints.clone());
+        }
+        let metadata = self.discovered.get();
+        if metadata.is_some_and(|metadata| !metadata.supports_code()) {
+            let what = format!("{} does not sign in with a browser", host(&server.client.issuer));
+            return Err(Error::new(Kind::Configuration, what)
+                .run("to sign in with a device code", "codex-credential login"));
+        }
+        let requires_iss = metadata.is_some_and(ServerMetadata::answers_iss);
+        let workspace = account_policy::only_workspace(self.profile)?;
+        authorization::start(&server, redirect_uri, requires_iss, workspace.as_deref())
+    }
+
+    pub fn exchange(&self, pending: &PendingSignIn, code: &AuthorizationCode) -> TokenOutcome {
+        match self.server(&self.profile.client) {
+            Ok(server) => server.exchange(pending, code),
+            Err(error) => TokenOutcome::NotProcessed(error),
+        }
     }
 
     pub fn refresh(&self, to: &ClientRegistration, refresh_token: &Secret<String>) -> TokenOutcome {
@@ -172,11 +209,15 @@ impl<'a> AuthorizationServer<'a> {
         }
     }
 
-    /// Checks the ID token of a token response.
+    /// Checks the ID token of a token response to a request with this nonce, if it had one.
     ///
     /// # Errors
     /// Why the issuer's keys cannot be had now.
-    pub fn check_id_token(&self, tokens: &TokenResponse) -> Result<IdTokenCheck> {
+    pub fn check_id_token(
+        &self,
+        tokens: &TokenResponse,
+        nonce: Option<&str>,
+    ) -> Result<IdTokenCheck> {
         let (Some(_), Some(token)) = (&self.profile.standard, &tokens.id_token) else {
             return Ok(IdTokenCheck::ValidOrAbsent);
         };
@@ -189,7 +230,7 @@ impl<'a> AuthorizationServer<'a> {
         let Some(keys) = id_token::keys(&self.http, &url)? else {
             return Ok(IdTokenCheck::Ignored);
         };
-        Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew) {
+        Ok(match id_token::verify(token, &self.profile.client, &keys, tokens.skew, nonce) {
             Ok(()) => IdTokenCheck::ValidOrAbsent,
             Err(error) => IdTokenCheck::Refused(error),
         })

@@ -5,11 +5,14 @@ use crate::account_policy;
 use crate::audit::{self, Action};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
+use crate::oauth::callback::{Bound, Callback};
 use crate::oauth::device::Approval;
 use crate::oauth::token_endpoint::TokenOutcome;
-use crate::pending_sign_in::{AuthorizationCode, PendingSignIn};
+use crate::pending_sign_in::{
+    AuthorizationCode, AuthorizationRequest, PendingSignIn, SignInRequest,
+};
 use crate::profile::Profile;
-use crate::renewal::approval::Attempt;
+use crate::renewal::approval::{Attempt, Event};
 use crate::renewal::commit::{commit_sign_in, hold, lock_deadline};
 use crate::renewal::process::begin_exchange;
 use crate::renewal::recover::{LeftSignIn, recover_renewal, recover_sign_in};
@@ -22,7 +25,9 @@ use crate::storage::codex_config::LoginMethod;
 use crate::storage::journal::{Intent, RequestKind};
 use crate::storage::watch::watch;
 use crate::tokens::TokenResponse;
-use crate::trace::{self, Event};
+use crate::trace;
+use crate::ui::SignInWay;
+use std::slice;
 use std::sync::mpsc;
 
 /// Signs in. The caller holds the sign-in lock. `reason` tells the user why there is something to approve.
@@ -30,6 +35,7 @@ pub(super) fn sign_in(
     profile: &Profile,
     unless: Option<Validity>,
     reason: Option<String>,
+    way: SignInWay,
 ) -> Result<()> {
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return Err(error);
@@ -38,7 +44,7 @@ pub(super) fn sign_in(
     if left == LeftSignIn::Committed {
         return Ok(());
     }
-    let result = ask(profile, unless, reason, left == LeftSignIn::CutOff);
+    let result = ask(profile, unless, reason, way, left == LeftSignIn::CutOff);
     if let Err(error) = &result {
         audit::note(profile, Action::SignIn, None, Some(error));
     }
@@ -67,12 +73,14 @@ fn ask(
     profile: &Profile,
     unless: Option<Validity>,
     reason: Option<String>,
+    way: SignInWay,
     is_cut_off: bool,
 ) -> Result<()> {
     // The user is not asked for what would be refused.
     account_policy::check_method(profile, LoginMethod::ChatGpt)?;
-    let (sender, changes) = mpsc::channel();
-    watch(&profile.watched()?, move || sender.send(()).is_ok())?;
+    let (sender, events) = mpsc::channel();
+    let changed = sender.clone();
+    watch(&profile.watched()?, move || changed.send(Event::Changed).is_ok())?;
     let _ = profile.storage.shared().catch_up();
     let dir = profile.storage.sign_in_dir();
     let before = dir.signed_in().load()?;
@@ -87,39 +95,101 @@ fn ask(
         return Ok(());
     };
     let server = AuthorizationServer::new(profile)?;
-    let attempt = Attempt { profile, server, dir, unless, is_cut_off, changes };
-    let (pending, joined) = attempt.join_or_start(reason)?;
-    trace::tell(|| Event::PendingSignIn { joined, expires_at: pending.verification.expires_at });
-    let approved = match pending.approval.clone() {
-        Some(code) => Some((Approval::Code(code), begin_exchange())),
-        None => attempt.wait(&pending)?,
-    };
-    let Some((approval, _exchange)) = approved else { return attempt.dir.cancel().map(drop) };
-    match approval {
-        Approval::Code(code) => attempt.exchange(pending, &code),
-        Approval::Tokens(tokens) => attempt.receive(&pending, &tokens),
+    let attempt = Attempt { profile, server, dir, unless, is_cut_off, sender, events };
+    let joined = attempt.join(way)?;
+    let is_joined = joined.is_some();
+    let (pending, callback) = joined.map_or_else(|| attempt.start(way, reason), Ok)?;
+    trace::tell(|| trace::Event::PendingSignIn {
+        joined: is_joined,
+        expires_at: pending.verification.expires_at,
+    });
+    let result = attempt.complete(pending);
+    if let Some(callback) = callback {
+        callback.finish(result.as_ref().err());
     }
+    result
 }
 
 impl Attempt<'_> {
-    /// Returns the pending sign-in, and whether another process had started it.
-    fn join_or_start(&self, reason: Option<String>) -> Result<(PendingSignIn, bool)> {
-        if let Some(mut pending) = self.dir.pending().load()?
-            && pending.is_usable(&self.profile.client, clock::now())
-        {
-            if self.poll_was_cut_off(&pending)? {
-                pending.verification.reason = Some(POLL_CUT_OFF.into());
-                self.save(&pending)?;
-            }
-            return Ok((pending, true));
+    /// Returns the pending sign-in that another process started, with the listener for its browser. `None` if there is none
+    /// that this process can continue.
+    fn join(&self, way: SignInWay) -> Result<Option<(PendingSignIn, Option<Callback>)>> {
+        let pending = self.dir.pending().load()?;
+        let usable = pending.filter(|it| it.is_usable(&self.profile.client, clock::now()));
+        let Some(mut pending) = usable else { return Ok(None) };
+        if self.poll_was_cut_off(&pending)? {
+            pending.verification.reason = Some(POLL_CUT_OFF.into());
+            self.save(&pending)?;
         }
+        let mut callback = None;
+        if let (Some(SignInRequest::Browser(request)), None) = (&pending.request, &pending.approval)
+        {
+            match Bound::at_first_of(slice::from_ref(&request.redirect_uri)) {
+                Ok(bound) => callback = Some(self.serve(bound, &pending, request)?),
+                // The answer can be pasted.
+                Err(_) if way == SignInWay::Paste => {}
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some((pending, callback)))
+    }
+
+    /// Starts a sign-in, and records it before it is shown.
+    fn start(
+        &self,
+        way: SignInWay,
+        reason: Option<String>,
+    ) -> Result<(PendingSignIn, Option<Callback>)> {
         // The user is not asked for a login that could not be stored.
         hold(self.profile)?.probe()?;
-        let mut pending = self.server.start()?;
+        let (mut pending, bound) = match way {
+            SignInWay::Device => (self.server.start().map_err(with_other_ways)?, None),
+            SignInWay::Browser | SignInWay::Paste => {
+                let uris = self.server.redirect_uris();
+                let bound = match Bound::at_first_of(&uris) {
+                    Ok(bound) => Some(bound),
+                    Err(_) if way == SignInWay::Paste => None,
+                    Err(error) => return Err(error),
+                };
+                let uri = bound.as_ref().map_or(&uris[0], |bound| &bound.redirect_uri).clone();
+                (self.server.start_in_browser(uri)?, bound)
+            }
+        };
         pending.verification.reason = reason;
         pending.rules = account_policy::rules(self.profile);
         self.save(&pending)?;
-        Ok((pending, false))
+        let callback = match (bound, &pending.request) {
+            (Some(bound), Some(SignInRequest::Browser(request))) => {
+                Some(self.serve(bound, &pending, request)?)
+            }
+            _ => None,
+        };
+        Ok((pending, callback))
+    }
+
+    fn serve(
+        &self,
+        bound: Bound,
+        pending: &PendingSignIn,
+        request: &AuthorizationRequest,
+    ) -> Result<Callback> {
+        let events = self.sender.clone();
+        bound.serve(request, &pending.issuer, move |answer| {
+            drop(events.send(Event::Answered(answer)));
+        })
+    }
+
+    /// Waits for the approval, and stores the login that it brings.
+    fn complete(&self, pending: PendingSignIn) -> Result<()> {
+        let approved = match pending.approval.clone() {
+            Some(code) => Some((Approval::Code(code), begin_exchange())),
+            None => self.wait(&pending)?,
+        };
+        let Some((approval, _exchange)) = approved else { return self.dir.cancel().map(drop) };
+        match approval {
+            Approval::Code(code) => self.exchange(pending, &code),
+            Approval::Tokens(tokens) => self.receive(&pending, &tokens),
+        }
     }
 
     fn exchange(&self, mut pending: PendingSignIn, approval: &AuthorizationCode) -> Result<()> {
@@ -188,6 +258,10 @@ impl Attempt<'_> {
             to: self.profile.client.clone(),
             rules: pending.rules.clone(),
             at: clock::now(),
+            nonce: match &pending.request {
+                Some(SignInRequest::Browser(request)) => request.nonce.clone(),
+                _ => None,
+            },
             is_offered: false,
         }
     }
@@ -199,4 +273,15 @@ const POLL_CUT_OFF: &str = "a poll for your approval of this code was cut off; i
 fn lost(error: &Error) -> Error {
     let what = "the sign-in was cut off before its answer arrived and cannot be continued";
     Error::new(Kind::LoginRequired, format!("{what} ({})", error.text())).sign_in_again()
+}
+
+/// Names the ways to sign in that need no device code.
+fn with_other_ways(error: Error) -> Error {
+    if error.kind != Kind::DeviceLoginDisabled {
+        return error;
+    }
+    let before = error.hint.clone().map_or_else(String::new, |hint| format!("{hint}; or "));
+    let how =
+        "with a browser on this machine (with --paste in place of --browser for one elsewhere)";
+    error.run(&format!("{before}{how}"), "codex-credential login --browser")
 }

@@ -1,6 +1,7 @@
 //! Decides what a waiting caller does next. Pure functions: they do no I/O.
 
 use crate::error::{Error, Kind};
+use crate::ui::SignInWay;
 
 /// What the caller waits for.
 #[derive(Debug)]
@@ -57,9 +58,29 @@ pub(super) fn after_failure(phase: &Phase, error: Error) -> Result<Phase, Error>
     }
 }
 
-/// Whether the user is offered a fresh code in place of one that has expired.
-pub(super) fn offers_fresh_code(phase: &Phase, error: &Error) -> bool {
-    matches!(phase, Phase::SignIn { .. }) && error.kind == Kind::LoginExpired
+/// What the user is offered after a sign-in that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// A new code or page in place of one that has expired.
+    Again,
+    /// Another way to sign in, where the server has no device codes for this client.
+    Way(SignInWay),
+}
+
+pub(super) fn offer(
+    phase: &Phase,
+    error: &Error,
+    way: SignInWay,
+    has_browser: bool,
+) -> Option<Offer> {
+    let other = if has_browser { SignInWay::Browser } else { SignInWay::Paste };
+    match (phase, error.kind, way) {
+        (Phase::SignIn { .. }, Kind::LoginExpired, _) => Some(Offer::Again),
+        (Phase::SignIn { .. }, Kind::DeviceLoginDisabled, SignInWay::Device) => {
+            Some(Offer::Way(other))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -116,9 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn fresh_code_is_offered_only_for_an_expired_one() {
-        assert!(offers_fresh_code(&SIGN_IN, &error(Kind::LoginExpired)));
-        assert!(!offers_fresh_code(&SIGN_IN, &error(Kind::Denied)));
-        assert!(!offers_fresh_code(&Phase::Renewal, &error(Kind::LoginExpired)));
+    fn new_code_or_another_way_is_offered_where_it_helps() {
+        use SignInWay::{Browser, Device, Paste};
+        let after = |phase, kind, way, has_browser| offer(phase, &error(kind), way, has_browser);
+        for way in [Device, Browser, Paste] {
+            assert_eq!(after(&SIGN_IN, Kind::LoginExpired, way, true), Some(Offer::Again));
+            assert_eq!(after(&SIGN_IN, Kind::Denied, way, true), None);
+            assert_eq!(after(&Phase::Renewal, Kind::LoginExpired, way, true), None);
+        }
+        let disabled = Kind::DeviceLoginDisabled;
+        assert_eq!(after(&SIGN_IN, disabled, Device, true), Some(Offer::Way(Browser)));
+        assert_eq!(after(&SIGN_IN, disabled, Device, false), Some(Offer::Way(Paste)));
+        assert_eq!(after(&SIGN_IN, disabled, Browser, true), None);
     }
 }

@@ -65,6 +65,7 @@ pub fn store_login(
         to: profile.client.clone(),
         rules: account_policy::rules(profile),
         at: clock::now(),
+        nonce: None,
         is_offered: true,
     };
     let _exchange = begin_exchange();

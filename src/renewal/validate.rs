@@ -41,7 +41,7 @@ pub fn signed_in(
     intent: &Intent,
 ) -> Result<Login, ValidationError> {
     let mut tokens = tokens.clone();
-    let invalid_id_token = match server.check_id_token(&tokens)? {
+    let invalid_id_token = match server.check_id_token(&tokens, intent.nonce.as_deref())? {
         IdTokenCheck::ValidOrAbsent => None,
         IdTokenCheck::Ignored => {
             tokens.id_token = None;
@@ -83,7 +83,7 @@ pub fn renewed(
     rules: &AccountRules,
 ) -> Result<TokenResponse, ValidationError> {
     let mut tokens = tokens.clone();
-    if !matches!(server.check_id_token(&tokens), Ok(IdTokenCheck::ValidOrAbsent)) {
+    if !matches!(server.check_id_token(&tokens, None), Ok(IdTokenCheck::ValidOrAbsent)) {
         tokens.id_token = None;
     }
     let login = stored.clone().renewed(&tokens);

@@ -5,61 +5,66 @@
 //! never free in between.
 
 use crate::answer::get::load;
-use crate::clock::{self, Deadline};
+use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::pending_sign_in::PendingSignIn;
 use crate::profile::Profile;
-use crate::renewal::caller::{Caller, PROMPT_WAIT};
-use crate::renewal::commit::{cancelled, not_signed_in};
+use crate::renewal::caller::Caller;
+use crate::renewal::commit::not_signed_in;
 use crate::renewal::renewal_request::{Goal, Validity};
 use crate::renewal::spawn;
-use crate::renewal::step::{
-    LockAction, Phase, STARTS, after_failure, offers_fresh_code, with_lock,
-};
+use crate::renewal::step::{LockAction, Phase, STARTS, after_failure, with_lock};
 use crate::signals::Deferred;
 use crate::storage::journal;
 use crate::storage::lock::Lock;
 use crate::storage::records::{Failure, Record};
 use crate::storage::watch::watch;
+use crate::tokens::Secret;
+use crate::ui::SignInWay;
+use crate::ui::input::Lines;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-/// How long a user who cancels a sign-in waits for a request of it that is under way.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
-
-enum Event {
+pub(super) enum Event {
     Locked(Result<Lock>),
     /// The process that this caller started has ended, with its error if it reported one.
     Ended(Option<Error>),
     Changed,
     Interrupted,
-    /// The user wants a fresh code.
-    FreshCode,
+    /// The user wants what was offered.
+    Wanted,
+    /// The user typed or pasted a text.
+    Typed(Secret<String>),
 }
 
 /// How a phase of the waiting ended.
-enum Outcome {
+pub(super) enum Outcome {
     Found(Box<Login>),
     Failed(Error),
     /// The process ended without an error, and the login does not do.
     Again,
 }
 
-struct Waiter<'a> {
-    profile: &'a Profile,
+pub(super) struct Waiter<'a> {
+    pub profile: &'a Profile,
     /// `None` asks for a new login, whatever is stored.
     validity: Option<Validity>,
-    caller: &'a mut Caller,
+    pub caller: &'a mut Caller,
+    /// How the user signs in, if this caller starts the sign-in.
+    pub way: SignInWay,
     /// Finds the login that the caller waits for in the storage.
     find: &'a mut dyn FnMut() -> Result<Option<Login>>,
-    sender: Sender<Event>,
-    events: Receiver<Event>,
+    pub sender: Sender<Event>,
+    pub events: Receiver<Event>,
     /// The id of the last failed sign-in that this caller has been told of.
     known_sign_in_failure: Option<String>,
     /// Processes that were started without a result.
-    starts: u32,
+    pub starts: u32,
+    /// Reads the address that the user pastes, of which `address` has the beginning.
+    pub input: Option<Lines>,
+    pub address: Secret<String>,
     /// While a renewal that this caller started runs. Its end may be the end of a container, which ends the renewal too.
     signals: Option<Deferred>,
 }
@@ -113,12 +118,15 @@ impl<'a> Waiter<'a> {
         Ok(Self {
             profile,
             validity,
+            way: caller.way.or(profile.settings.sign_in).unwrap_or_default(),
             caller,
             find,
             sender,
             events,
             known_sign_in_failure,
             starts: 0,
+            input: None,
+            address: Secret::default(),
             signals: None,
         })
     }
@@ -142,7 +150,7 @@ impl<'a> Waiter<'a> {
                 Outcome::Again => phase = self.first_phase()?,
                 Outcome::Failed(error) => {
                     self.starts = 0;
-                    if offers_fresh_code(&phase, &error) && self.wants_fresh_code() {
+                    if self.begins_again(&phase, &error) {
                         // The same phase begins again.
                         continue;
                     }
@@ -171,7 +179,7 @@ impl<'a> Waiter<'a> {
             if let Phase::SignIn { .. } = phase
                 && let Some(pending) = usable_pending(self.profile)
             {
-                self.caller.show(&pending)?;
+                self.show(&pending)?;
             }
             let tick = self.caller.deadline.remaining().min(Duration::from_secs(1));
             let outcome = match self.events.recv_timeout(tick) {
@@ -184,7 +192,13 @@ impl<'a> Waiter<'a> {
                 Ok(Event::Ended(None)) => Some(self.found()?.unwrap_or(Outcome::Again)),
                 Ok(Event::Interrupted) => return self.interrupt(phase),
                 Ok(Event::Changed) => self.found()?,
-                Ok(Event::FreshCode) | Err(_) => None,
+                Ok(Event::Typed(text)) => {
+                    if let Some(pending) = usable_pending(self.profile) {
+                        self.typed(&text, &pending)?;
+                    }
+                    None
+                }
+                Ok(Event::Wanted) | Err(_) => None,
             };
             if let Some(outcome) = outcome {
                 if let (Outcome::Failed(_), Phase::SignIn { .. }) = (&outcome, phase) {
@@ -250,67 +264,18 @@ impl<'a> Waiter<'a> {
             (Phase::Renewal, Some(validity)) => Goal::Renew(validity),
             (_, unless) => {
                 let reason = cause(phase).map(|error| error.text());
-                Goal::SignIn { unless, reason }
+                Goal::SignIn { unless, reason, way: self.way }
             }
         }
     }
 
-    fn found(&mut self) -> Result<Option<Outcome>> {
+    pub(super) fn found(&mut self) -> Result<Option<Outcome>> {
         Ok((self.find)()?.map(|login| Outcome::Found(Box::new(login))))
     }
 
     fn queue_for(&self, lock: &Path) -> Result<()> {
         let events = self.sender.clone();
         Lock::acquire_in_background(lock, move |lock| drop(events.send(Event::Locked(lock))))
-    }
-
-    /// Ctrl-C at the prompt cancels the sign-in for all callers, unless it is complete already. A renewal goes on.
-    fn interrupt(&mut self, phase: &Phase) -> Result<Outcome> {
-        if let Phase::SignIn { .. } = phase
-            && self.profile.storage.sign_in_dir().cancel()?
-        {
-            self.profile.storage.shared().withdraw_pending()?;
-            self.wait_for_cancelled_sign_in();
-            return self.found()?.ok_or_else(cancelled);
-        }
-        let what = "interrupted; the renewal goes on in the background";
-        Err(Error::new(Kind::Interrupted, what))
-    }
-
-    /// Waits until no process works on the sign-in that was cancelled.
-    fn wait_for_cancelled_sign_in(&self) {
-        let deadline = Deadline::after(CANCEL_PATIENCE);
-        while let Ok(event) = self.events.recv_timeout(deadline.remaining()) {
-            if let Event::Locked(_) | Event::Ended(_) = event {
-                break;
-            }
-        }
-    }
-
-    /// Offers the user a fresh code, and waits for the answer.
-    fn wants_fresh_code(&mut self) -> bool {
-        if !self.caller.screen.asks() {
-            return false;
-        }
-        if !self.caller.wait_is_explicit {
-            self.caller.deadline = Deadline::after(PROMPT_WAIT);
-        }
-        let answer = self.sender.clone();
-        let is_offered = self.caller.screen.offer_new_code(move |is_wanted| {
-            let event = if is_wanted { Event::FreshCode } else { Event::Interrupted };
-            drop(answer.send(event));
-        });
-        while is_offered
-            && !self.caller.deadline.is_over()
-            && let Ok(event) = self.events.recv_timeout(self.caller.deadline.remaining())
-        {
-            match event {
-                Event::FreshCode => return true,
-                Event::Interrupted => return false,
-                Event::Locked(_) | Event::Ended(_) | Event::Changed => {}
-            }
-        }
-        false
     }
 
     fn time_is_up(&self, phase: &Phase) -> Error {
@@ -344,7 +309,8 @@ fn usable_pending(profile: &Profile) -> Option<PendingSignIn> {
         return None;
     }
     let pending = dir.pending().load().ok().flatten()?;
-    Some(pending).filter(|pending| pending.is_usable(&profile.client, clock::now()))
+    let is_waiting = pending.approval.is_none();
+    Some(pending).filter(|it| is_waiting && it.is_usable(&profile.client, clock::now()))
 }
 
 fn no_result() -> Error {

@@ -42,6 +42,9 @@ pub struct Intent {
     pub rules: AccountRules,
     /// When it was sent, in seconds since the epoch.
     pub at: i64,
+    /// What the ID token of the answer has to repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// The refresh token came from a caller of `store`. It is not the one of the stored login.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_offered: bool,
@@ -217,6 +220,7 @@ mod tests {
             to,
             rules,
             at: 1,
+            nonce: None,
             is_offered: false,
         }
     }

@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 /// journal    the exchange in flight, and its answer
 /// failure    how the last sign-in failed
 /// pending    the sign-in that waits for the user's approval
+/// pasted     the address with the answer of a browser elsewhere
 /// polled     the device code whose last poll has no known answer
 /// signed-in  the last sign-in that ended with a login
 /// ```
@@ -137,6 +138,10 @@ impl LoginDir {
         self.record("pending")
     }
 
+    pub fn pasted(&self) -> Record<Secret<String>> {
+        self.record("pasted")
+    }
+
     pub fn polled(&self) -> Record<Fingerprint> {
         self.record("polled")
     }
@@ -163,6 +168,7 @@ impl LoginDir {
         let was_pending = pending.load()?.is_some();
         pending.remove()?;
         self.polled().remove()?;
+        self.pasted().remove()?;
         Ok(was_pending)
     }
 }

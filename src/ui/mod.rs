@@ -1,5 +1,8 @@
 //! Messages to the user. All go to stderr: `codex-credential: ` and a line in lower case, then `hint: ` and a line.
 
+pub mod browser;
+pub mod input;
+mod prompt;
 pub mod screen;
 
 use crate::clock::Deadline;
@@ -79,6 +82,19 @@ pub fn time_left(seconds: i64) -> String {
     } else {
         format!("{first} {unit} {second} {smaller}")
     }
+}
+
+/// How the user signs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignInWay {
+    /// with a code that the user types on a page, on any device
+    #[default]
+    Device,
+    /// with a browser on this machine
+    Browser,
+    /// with a browser elsewhere, whose last address the user pastes here
+    Paste,
 }
 
 /// Whether the user may be asked to sign in.

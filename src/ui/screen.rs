@@ -5,13 +5,13 @@
 
 use crate::account::Account;
 use crate::clock;
+use crate::command_options;
 use crate::error::{Error, Kind};
 use crate::output;
-use crate::ui::{ErrorFormat, Interactive, line, say, time_left, when_typed};
+use crate::ui::browser::Browser;
+use crate::ui::{ErrorFormat, Interactive, SignInWay, line, prompt, say, time_left, when_typed};
 use crate::verification::Verification;
 use console::{Term, truncate_str};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -42,11 +42,16 @@ pub struct PromptOptions {
     /// Open the URL in a browser at the sign-in prompt
     #[arg(long)]
     pub open: bool,
+
+    /// Copy the code, or the URL if there is no code, to the clipboard of the terminal at the sign-in prompt
+    #[arg(long)]
+    pub copy: bool,
 }
 
 pub struct Screen {
     mode: Mode,
     options: PromptOptions,
+    browser: Browser,
     shown: Option<Verification>,
     /// Whether the cursor is in the line that counts down.
     is_live: bool,
@@ -58,6 +63,7 @@ impl Screen {
     pub fn new(
         interactive: Interactive,
         options: PromptOptions,
+        browser: Browser,
         error_format: ErrorFormat,
     ) -> Self {
         let term = Term::stderr();
@@ -67,12 +73,12 @@ impl Screen {
             Interactive::Auto => Mode::Line(error_format),
             Interactive::Never => Mode::Silent,
         };
-        Self { mode, options, shown: None, is_live: false, last_event: 0 }
+        Self { mode, options, browser, shown: None, is_live: false, last_event: 0 }
     }
 
     pub fn events() -> Self {
-        let options = PromptOptions::default();
-        Self { mode: Mode::Events, options, shown: None, is_live: false, last_event: 0 }
+        let (options, browser) = (PromptOptions::default(), Browser::default());
+        Self { mode: Mode::Events, options, browser, shown: None, is_live: false, last_event: 0 }
     }
 
     /// Whether the user is asked here, so that the caller waits for the sign-in.
@@ -92,10 +98,16 @@ impl Screen {
         self.terminal().is_some()
     }
 
-    /// Shows `verification` if it is new, and counts down.
-    pub fn show(&mut self, verification: &Verification) {
+    /// Whether a page can be opened on this machine.
+    pub fn has_browser(&self) -> bool {
+        self.browser.is_here()
+    }
+
+    /// Shows `verification` if it is new, and counts down. `opens` its page where the user signs in with a browser here.
+    pub fn show(&mut self, verification: &Verification, way: SignInWay, opens: bool) {
         if self.shown.as_ref() != Some(verification) {
-            self.show_new(verification);
+            self.clear();
+            self.show_new(verification, way, opens);
             self.shown = Some(verification.clone());
         }
         let left = verification.expires_at - clock::now();
@@ -113,19 +125,28 @@ impl Screen {
         }
     }
 
-    fn show_new(&mut self, verification: &Verification) {
+    fn show_new(&mut self, verification: &Verification, way: SignInWay, opens: bool) {
         match &self.mode {
             Mode::Silent => {}
             Mode::Line(format) => format.show(&login_pending(verification)),
-            Mode::Events => self.event("code", &json!(verification)),
+            Mode::Events => {
+                let name = if verification.user_code.is_some() { "code" } else { "page" };
+                self.event(name, &json!(verification));
+            }
             Mode::Text(term) => {
-                line(&prompt(verification));
+                line(&prompt::text(verification, way));
                 let page = verification.verification_uri_complete.as_ref();
                 let page = page.unwrap_or(&verification.verification_uri);
-                if self.options.qr && term.is_term() {
-                    line(&qr(page));
+                if self.options.copy && term.is_term() {
+                    output::to_stderr(&prompt::copying(verification));
                 }
-                if self.options.open && open::that_detached(page).is_err() {
+                if self.options.qr && term.is_term() {
+                    line(&prompt::qr(page));
+                }
+                let is_for_browser = verification.user_code.is_none() && way == SignInWay::Browser;
+                if (self.options.open || (opens && is_for_browser))
+                    && self.browser.open(page).is_err()
+                {
                     say("cannot open a browser here; use the URL above");
                 }
             }
@@ -178,10 +199,38 @@ impl Screen {
             return true;
         }
         if self.is_terminal() {
-            say("the code has expired; press Enter for a new one, or Ctrl-C to stop");
+            let is_page = self.shown.as_ref().is_some_and(|shown| shown.user_code.is_none());
+            let what = if is_page { "page" } else { "code" };
+            say(&format!("the {what} has expired; press Enter for a new one, or Ctrl-C to stop"));
             return when_typed(|line| wanted(line.is_some())).is_ok();
         }
         false
+    }
+
+    /// Offers another way to sign in on a terminal, and returns whether it could. `wanted` is called with the answer.
+    pub fn offer_way(
+        &mut self,
+        why: &str,
+        way: SignInWay,
+        wanted: impl FnOnce(bool) + Send + 'static,
+    ) -> bool {
+        self.clear();
+        if !self.is_terminal() {
+            return false;
+        }
+        let other = match way {
+            SignInWay::Paste => "with a browser elsewhere",
+            _ => "with a browser",
+        };
+        say(why);
+        say(&format!("press Enter to sign in {other} instead, or Ctrl-C to stop"));
+        when_typed(|line| wanted(line.is_some())).is_ok()
+    }
+
+    /// Writes a message at the prompt.
+    pub fn note(&mut self, text: &str) {
+        self.clear();
+        say(text);
     }
 
     /// Writes one line of JSON, without waiting for a reader that has stopped reading. Errors are ignored: the sign-in goes on
@@ -204,33 +253,10 @@ pub fn login_pending(verification: &Verification) -> Error {
     let reason = verification.reason.as_ref().map(|reason| format!("{reason}; "));
     let message =
         format!("{}{} ({left} left)", reason.unwrap_or_default(), verification.instruction());
-    Error::new(Kind::LoginPending, message)
-        .hint("never share the code")
-        .verification(verification.clone())
-}
-
-fn prompt(verification: &Verification) -> String {
-    let reason = verification.reason.as_ref().map(|reason| format!("codex-credential: {reason}\n"));
-    let left = time_left(verification.expires_at - clock::now());
-    let complete = verification.verification_uri_complete.as_ref();
-    let complete =
-        complete.map(|url| format!("\nor open this page, which already has the code:\n\n{url}\n"));
-    format!(
-        "{}codex-credential: to sign in, open this page in a browser on any device:\n\n\
-         {}\n\n\
-         and enter this code, valid for {left} (never share it):\n\n\
-         {}\n{}",
-        reason.unwrap_or_default(),
-        verification.verification_uri,
-        verification.user_code.as_deref().unwrap_or_default(),
-        complete.unwrap_or_default(),
-    )
-}
-
-/// Draws a QR code in black on white: scanners do not read inverted codes, and terminals have either background.
-fn qr(url: &str) -> String {
-    let Ok(code) = QrCode::new(url) else { return String::new() };
-    let blocks = code.render::<Dense1x2>().build();
-    let lines = blocks.lines().map(|line| format!("\x1b[38;5;16;48;5;231m{line}\x1b[0m"));
-    lines.collect::<Vec<_>>().join("\n")
+    let hint = if verification.user_code.is_some() {
+        "never share the code".to_owned()
+    } else {
+        command_options::hint("with a browser on another machine", "codex-credential login --paste")
+    };
+    Error::new(Kind::LoginPending, message).hint(hint).verification(verification.clone())
 }

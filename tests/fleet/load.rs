@@ -80,6 +80,7 @@ fn renew(
             to: by.clone(),
             rules: AccountRules::default(),
             at: clock::now(),
+            nonce: None,
             is_offered: false,
         };
         let Some(journal) = hold.begin_refresh(&intent).unwrap() else { continue };

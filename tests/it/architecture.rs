@@ -86,7 +86,7 @@ const WORDS: &[&str] = &[
 /// Paths of other crates that one file or folder may use.
 const HOMES: &[(&str, &str)] = &[
     ("reqwest", "oauth/http.rs"),
-    ("tokio", "oauth/http.rs"),
+    ("tokio", "oauth/"),
     ("hyper_util", "oauth/"),
     ("etcd_client", "fleet/"),
     ("age", "fleet/encryption.rs"),

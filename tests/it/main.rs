@@ -9,10 +9,13 @@ mod attack;
 
 mod gateway;
 
+mod visitor;
+
 mod architecture;
 mod audit;
 mod back_off;
 mod bazel;
+mod browser_login;
 mod caller_ends;
 mod cancelled;
 mod certificates;

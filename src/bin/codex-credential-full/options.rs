@@ -12,7 +12,8 @@ use codex_credential::quote::{shell, shell_path};
 use codex_credential::renewal::caller::{Caller, PROMPT_WAIT};
 use codex_credential::storage::keyring::DEFAULT_TIMEOUT;
 use codex_credential::ui::Interactive;
-use codex_credential::ui::screen::Screen;
+use codex_credential::ui::browser::Browser;
+use codex_credential::ui::screen::{PromptOptions, Screen};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +93,11 @@ pub fn other_hosts(profile: &Profile, global: &GlobalOptions) -> OtherHosts {
     }
 }
 
+pub fn screen(global: &GlobalOptions, interactive: Interactive, options: PromptOptions) -> Screen {
+    let browser = Browser::from_environment(variable);
+    Screen::new(interactive, options, browser, global.error_format)
+}
+
 /// Describes the caller to the renewal. `deadline` applies unless a user is at the prompt.
 pub fn caller(
     global: &GlobalOptions,
@@ -104,6 +110,7 @@ pub fn caller(
         deadline: if user_decides { Deadline::after(PROMPT_WAIT) } else { deadline },
         wait_is_explicit: global.wait.is_some(),
         may_sign_in: interactive != Interactive::Never,
+        way: None,
         screen,
         early_renewal: None,
     }

@@ -1,6 +1,6 @@
 //! `renew`: by hand, and as the renewal process.
 
-use crate::options::{caller, deadline, profile, variable};
+use crate::options::{caller, deadline, profile, screen, variable};
 use codex_credential::audit;
 use codex_credential::cli::GlobalOptions;
 use codex_credential::clock::Deadline;
@@ -10,7 +10,7 @@ use codex_credential::profile::{Profile, ProfileSelection};
 use codex_credential::renewal;
 use codex_credential::renewal::renewal_request::RenewalRequest;
 use codex_credential::ui::Interactive;
-use codex_credential::ui::screen::{PromptOptions, Screen};
+use codex_credential::ui::screen::PromptOptions;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub fn renew(global: &GlobalOptions, request: Option<RenewalRequest>) -> Result<
 
 /// Renews the stored login if it is due, without asking the user.
 pub fn renew_stored(global: &GlobalOptions, profile: &Profile, deadline: Deadline) -> Result<()> {
-    let screen = Screen::new(Interactive::Never, PromptOptions::default(), global.error_format);
+    let screen = screen(global, Interactive::Never, PromptOptions::default());
     let mut caller = caller(global, deadline, Interactive::Never, screen);
     commands::renew::renew(profile, &mut caller)
 }

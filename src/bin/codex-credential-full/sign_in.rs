@@ -1,6 +1,6 @@
 //! `login`, `status`, `logout` and `doctor`.
 
-use crate::options::{caller, deadline, profile, variable};
+use crate::options::{caller, deadline, profile, screen, variable};
 use crate::renewal;
 use crate::stdio::print;
 use codex_credential::cli::options::{Doctor, Login, Status as StatusOptions, Switch};
@@ -14,7 +14,7 @@ use codex_credential::error::Result;
 use codex_credential::profile::Profile;
 use codex_credential::storage::codex_config::overrides;
 use codex_credential::ui::screen::Screen;
-use codex_credential::ui::{self, Interactive};
+use codex_credential::ui::{self, Interactive, SignInWay};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,13 +27,15 @@ pub fn login(global: &GlobalOptions, options: &Login) -> Result<()> {
         return commands::login::cancel(&profile, &deadline(global, CHANGE_WAIT));
     }
     let interactive = Interactive::Always;
-    let screen = if options.json {
-        Screen::events()
-    } else {
-        Screen::new(interactive, options.prompt, global.error_format)
-    };
+    let screen =
+        if options.json { Screen::events() } else { screen(global, interactive, options.prompt) };
     let is_terminal = screen.is_terminal();
     let mut caller = caller(global, deadline(global, DEFAULT_WAIT), interactive, screen);
+    caller.way = match (options.browser, options.paste) {
+        (true, _) => Some(SignInWay::Browser),
+        (_, true) => Some(SignInWay::Paste),
+        _ => None,
+    };
     let login = commands::login::login(&profile, &mut caller)?;
     if is_terminal {
         say_session(&Session::check(&profile, &login, &deadline(global, CHANGE_WAIT)));

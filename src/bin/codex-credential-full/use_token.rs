@@ -1,7 +1,7 @@
 //! Obtains and prints the answer to a request: `token`, `exec` and `export`, and the part that they share with `get` and
 //! Docker.
 
-use crate::options::{caller, deadline, other_hosts, profile, profile_for, variable};
+use crate::options::{caller, deadline, other_hosts, profile, profile_for, screen, variable};
 use crate::stdio::{close_output, write_until};
 use codex_credential::answer::erase;
 use codex_credential::answer::formats::Format;
@@ -17,7 +17,6 @@ use codex_credential::error::{Error, Kind, Result};
 use codex_credential::login::Login;
 use codex_credential::renewal::caller::{Caller, PROMPT_WAIT};
 use codex_credential::storage::host_credentials::GitStorage;
-use codex_credential::ui::screen::Screen;
 use codex_credential::ui::{self, Interactive};
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
@@ -99,7 +98,7 @@ pub fn obtain(
         None if request.format == Format::Bazel => Interactive::Never,
         None => Interactive::from_environment(variable, profile.settings.interactive)?,
     };
-    let screen = Screen::new(interactive, options.prompt, global.error_format);
+    let screen = screen(global, interactive, options.prompt);
     let mut caller = caller(global, deadline, interactive, screen);
     if let Some(rejected) = &options.rejected_sha256
         && let Some((login, _)) = get::load(&profile)?

@@ -1,4 +1,4 @@
-//! `profile test`: asks the issuer for its endpoints and a device code, and checks the storage.
+//! `profile test`: asks the issuer for its endpoints and, if the profile signs in so, for a device code, and checks the storage.
 
 use crate::client::ClientAuth;
 use crate::clock::Deadline;
@@ -9,6 +9,8 @@ use crate::pending_sign_in::{PendingSignIn, SignInRequest};
 use crate::profile::Profile;
 use crate::profile::profile_table::IdTokens;
 use crate::renewal::server::AuthorizationServer;
+use crate::ui::SignInWay;
+use crate::urls::host;
 use crate::values::EndpointUrl;
 
 pub fn run(profile: &Profile, deadline: &Deadline) -> Report {
@@ -42,6 +44,11 @@ fn check_server(report: &mut Report, server: &AuthorizationServer) {
         check("userinfo", endpoints.userinfo_endpoint, "no endpoint");
         check("keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
         check_id_tokens(report, server);
+    }
+    if server.profile.settings.sign_in.unwrap_or_default() != SignInWay::Device {
+        let page = server.start_in_browser(server.redirect_uris().swap_remove(0));
+        let page = page.map(|pending| pending.verification.verification_uri);
+        return report.result("browser", page.map(|url| format!("offered, at {}", host(&url))));
     }
     // Only a real request shows that this client gets a device code. The code expires unused.
     let Some(pending) = report.value("device", server.start()) else { return };
