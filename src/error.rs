@@ -149,7 +149,9 @@ impl Error {
 
     /// Sets a hint that names no command of this program; see [`Error::run`].
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(visible(&hint.into()));
+        let hint = hint.into();
+        debug_assert!(!hint.contains("run: codex-credential"), "{hint}");
+        self.hint = Some(visible(&hint));
         self.command = None;
         self
     }

@@ -4,7 +4,8 @@ use crate::account::{Account, Claims};
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::lifetime::Lifetime;
-use crate::tokens::{Fingerprint, Secret, TokenResponse, valid_token};
+use crate::tokens::{Fingerprint, Secret, TokenResponse, is_valid_token, valid_token};
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::cell::OnceCell;
 use std::ops::Deref;
@@ -40,6 +41,19 @@ impl Deref for Token {
     }
 }
 
+/// Which token of a login is handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// the access token
+    #[default]
+    #[value(name = "access", alias = "access_token")]
+    AccessToken,
+    /// the ID token, for Kubernetes and other servers that take one
+    #[value(name = "id", alias = "id_token")]
+    IdToken,
+}
+
 /// The tokens of one sign-in. Its JSON is how storages of our own keep it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
@@ -49,6 +63,9 @@ pub struct Login {
     pub refresh_token: Option<Secret<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Token>,
+    /// Whether the last renewal brought no ID token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub id_token_is_old: bool,
     /// The account as the storage recorded it. It overrides the claims of the tokens.
     #[serde(rename = "account")]
     pub stored_account: Account,
@@ -74,6 +91,7 @@ impl Login {
             access_token: tokens.access_token.clone()?.into(),
             refresh_token: tokens.refresh_token.clone(),
             id_token: tokens.id_token.clone().map(Token::from),
+            id_token_is_old: false,
             stored_account: tokens.account.clone().unwrap_or_default(),
             last_refresh: None,
             issued_at: tokens.issued_at,
@@ -97,10 +115,27 @@ impl Login {
             (self.issued_at, self.expires_at) = (tokens.issued_at, tokens.expires_at);
         }
         self.refresh_token = tokens.refresh_token.clone().or(self.refresh_token);
+        self.id_token_is_old = tokens.id_token.is_none();
         self.id_token = tokens.id_token.clone().map(Token::from).or(self.id_token);
         self.last_refresh = Some(clock::now());
         self.skew = tokens.skew.map_or(self.skew, |skew| significant_skew(Some(skew)));
         self
+    }
+
+    /// Returns the login with the token to hand out, and its lifetime, in place of the access token. `None` if it has no such
+    /// token.
+    pub fn handing_out(self, kind: TokenKind) -> Option<Self> {
+        if kind == TokenKind::AccessToken {
+            return Some(self);
+        }
+        let access_token = self.id_token.clone().filter(|token| is_valid_token(token.expose()))?;
+        Some(Self { access_token, issued_at: None, expires_at: None, ..self })
+    }
+
+    /// Whether `fingerprint` is of the access token or the ID token.
+    pub fn has_token(&self, fingerprint: &Fingerprint) -> bool {
+        let tokens = [Some(&self.access_token), self.id_token.as_ref()];
+        tokens.into_iter().flatten().any(|token| token.fingerprint() == *fingerprint)
     }
 
     /// Returns what may lie outside the keyring: everything but the refresh token and the ID token.
@@ -204,6 +239,7 @@ mod tests {
         let login = login.renewed(&tokens);
         assert!(login.last_refresh > Some(1));
         expected["access_token"] = json!("b");
+        expected["id_token_is_old"] = json!(true);
         expected["issued_at"] = json!(null);
         expected["expires_at"] = json!(9);
         expected["last_refresh"] = json!(login.last_refresh);

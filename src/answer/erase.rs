@@ -40,8 +40,9 @@ pub fn erase(
         None if request.unknown_attributes > 0 => {
             let what = "the request has no password, but an unknown attribute or a password before the url; \
                         nothing was removed";
-            Err(Error::new(Kind::BadInput, what).hint(
-                "to reject a token, send it as password= or credential=; to remove the login, run: codex-credential erase",
+            Err(Error::new(Kind::BadInput, what).run(
+                "to reject a token, send it as password= or credential=; to remove the login",
+                "codex-credential erase",
             ))
         }
         None => remove(profile, &login, &matches, deadline),
@@ -63,13 +64,13 @@ fn remove(
     Ok(())
 }
 
-/// Records that a resource server rejected the access token with this fingerprint, if `login` still has that token. The next
+/// Records that a resource server rejected the token with this fingerprint, if `login` still has that token. The next
 /// `get` renews the login.
 ///
 /// A token that is rejected soon after the last one was is not at fault: another one would be rejected as well. It is kept,
 /// so that a server that rejects every token does not cost a renewal for each request.
 pub fn reject(profile: &Profile, login: &Login, token: &Fingerprint) -> Result<()> {
-    if login.access_token.fingerprint() != *token {
+    if !login.has_token(token) {
         return Ok(());
     }
     let Some(login_dir) = profile.storage.login_dir()? else { return Ok(()) };

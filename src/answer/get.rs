@@ -65,8 +65,13 @@ pub fn get_cached(
     if request.username.is_some() && profile.storage.as_codex().is_none() {
         return Ok(None);
     }
-    let Some(cached) = profile.storage.read_cached()? else { return Ok(None) };
-    let CachedLogin { login, login_dir, .. } = &cached;
+    let Some(CachedLogin { login, login_dir }) = profile.storage.read_cached()? else {
+        return Ok(None);
+    };
+    // The copy of a keyring login has no ID token.
+    let Some(login) = login.handing_out(profile.token) else { return Ok(None) };
+    let cached = CachedLogin { login, login_dir };
+    let CachedLogin { login, login_dir } = &cached;
     // The full program starts a renewal that is due.
     let is_answer = is_valid(profile, login_dir, login, min_validity)?
         && !is_due(login)
@@ -183,13 +188,17 @@ pub fn load_valid(profile: &Profile, min_validity: i64) -> Result<Option<Login>>
     Ok(is_valid.then_some(login))
 }
 
-/// Returns the stored login from where it costs least to read. It may lack its refresh token. Writes nothing.
+/// Returns the stored login with the token to hand out, from where it costs least to read. It may lack its refresh token.
+/// Writes nothing.
 pub fn load(profile: &Profile) -> Result<Option<(Login, LoginDir)>> {
     let storage = &profile.storage;
-    if let Some(cached) = storage.read_cached()? {
-        return Ok(Some((cached.login, cached.login_dir)));
+    if let Some(CachedLogin { login, login_dir }) = storage.read_cached()?
+        && let Some(login) = login.handing_out(profile.token)
+    {
+        return Ok(Some((login, login_dir)));
     }
     let Some(login) = storage.load()? else { return Ok(None) };
+    let login = profile.handed_out(login)?;
     Ok(storage.login_dir()?.map(|login_dir| (login, login_dir)))
 }
 

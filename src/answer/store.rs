@@ -6,7 +6,7 @@ use crate::answer::target::Target;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::profile::Profile;
-use crate::tokens::{Secret, is_valid_token};
+use crate::tokens::{Fingerprint, Secret, is_valid_token};
 use crate::trace::{self, Event};
 
 /// Stores a credential of another host. For a host of the profile, returns the refresh token in `request`, for
@@ -29,7 +29,7 @@ pub fn store(
     }
     let Some(secret) = request.secret() else { return Ok(None) };
     let stored = profile.storage.load()?;
-    if stored.as_ref().is_some_and(|login| login.access_token.expose().as_bytes() == secret) {
+    if stored.as_ref().is_some_and(|login| login.has_token(&Fingerprint::of(secret))) {
         return Ok(None);
     }
     let offered =

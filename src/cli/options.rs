@@ -4,6 +4,7 @@
 use crate::answer::formats::Format;
 use crate::clock::{self, duration};
 use crate::commands::exec::Variable;
+use crate::login::TokenKind;
 use crate::tokens::Fingerprint;
 use crate::ui::Interactive;
 use crate::ui::screen::PromptOptions;
@@ -18,6 +19,10 @@ pub struct TokenOptions {
     /// Renew a token that is valid for less than this [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub min_validity: Option<Duration>,
+
+    /// Hand out this token [default: that of the profile, else access]
+    #[arg(long, value_enum, value_name = "TOKEN")]
+    pub token: Option<TokenKind>,
 
     /// What is left of the waiting time when the answering program hands over.
     #[arg(long, value_parser = duration, hide = true)]

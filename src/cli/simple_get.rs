@@ -3,6 +3,7 @@
 
 use crate::answer::formats::Format;
 use crate::clock;
+use crate::login::TokenKind;
 use clap::ValueEnum;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub struct SimpleGet {
     pub format: Option<Format>,
     pub profile: Option<String>,
+    pub token: Option<TokenKind>,
     pub min_validity: Option<Duration>,
     pub wait: Option<Duration>,
     /// `token` reads no request from standard input.
@@ -46,6 +48,7 @@ impl SimpleGet {
         let was_set = match name {
             "--format" => self.format.replace(Format::from_str(value, false).ok()?).is_some(),
             "--profile" => self.profile.replace(value.to_owned()).is_some(),
+            "--token" => self.token.replace(TokenKind::from_str(value, false).ok()?).is_some(),
             "--min-validity" => self.min_validity.replace(clock::duration(value).ok()?).is_some(),
             "--wait" => self.wait.replace(clock::duration(value).ok()?).is_some(),
             _ => return None,

@@ -25,6 +25,8 @@ pub struct Status {
     pub login: Option<Login>,
     /// Whether a caller has reported the access token as rejected.
     pub is_rejected: bool,
+    /// Whether the login lacks the ID token that the profile hands out.
+    lacks_token: bool,
     /// Why the login cannot be renewed.
     pub cannot_renew: Option<String>,
     pub pending: Option<Verification>,
@@ -52,17 +54,24 @@ impl Status {
             contents.as_ref().is_some_and(|it| matches!(it.used, Content::PersonalAccessToken(_)));
         let mut is_rejected = false;
         let mut cannot_renew = None;
-        if let Some(login) = &login {
-            if let Some(login_dir) = storage.login_dir()? {
-                is_rejected = login_dir.has_rejected(&login.access_token);
-            }
-            cannot_renew = match login.refresh_token {
+        let mut lacks_token = false;
+        if let Some(stored) = login.as_mut() {
+            cannot_renew = match stored.refresh_token {
                 _ if is_personal_access_token => {
                     Some("a personal access token is not renewed".into())
                 }
-                Some(_) => InvalidToken::of(profile, login)?.map(|invalid| invalid.reason),
+                Some(_) => InvalidToken::of(profile, stored)?.map(|invalid| invalid.reason),
                 None => Some("there is no refresh token".into()),
             };
+            if let Some(handed_out) = stored.clone().handing_out(profile.token) {
+                *stored = handed_out;
+            } else {
+                lacks_token = true;
+                cannot_renew = Some("there is no ID token".into());
+            }
+            if let Some(login_dir) = storage.login_dir()? {
+                is_rejected = login_dir.has_rejected(&stored.access_token);
+            }
         }
         let pending = storage.sign_in_dir().pending().load()?;
         let pending = pending.map(|pending| pending.verification);
@@ -76,6 +85,7 @@ impl Status {
             storage: storage.describe()?,
             login,
             is_rejected,
+            lacks_token,
             cannot_renew,
             pending: pending.filter(|verification| verification.expires_at > clock::now()),
             overridden_by: Vec::new(),
@@ -89,7 +99,7 @@ impl Status {
 
     pub fn has_usable_token(&self) -> bool {
         let is_valid = |login: &Login| login.lifetime().covers(0, clock::now());
-        !self.is_rejected && self.login.as_ref().is_some_and(is_valid)
+        !self.is_rejected && !self.lacks_token && self.login.as_ref().is_some_and(is_valid)
     }
 
     /// Returns the exit code: 0 if a `get` can answer without the user, 3 if not; with a check, what it found.
@@ -134,8 +144,8 @@ impl Status {
         if let Some(login) = &self.login {
             let rejected =
                 if self.is_rejected { ", but a caller reported it as rejected" } else { "" };
-            let valid_until =
-                login.lifetime().expires_at.map_or_else(|| "unknown".into(), distance);
+            let end = login.lifetime().expires_at.filter(|_| !self.lacks_token);
+            let valid_until = end.map_or_else(|| "unknown".into(), distance);
             line("valid until", &(valid_until + rejected));
             let due = login.renew_at().filter(|at| *at > clock::now() && self.has_usable_token());
             line(

@@ -13,7 +13,7 @@ pub use variables::{config, config_path};
 
 use crate::client::{ClientRegistration, Standard};
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
+use crate::login::{Login, TokenKind};
 use crate::network::Network;
 use crate::profile::built_in::{BUILT_IN, CLIENT_ID, HOST, ISSUER};
 use crate::profile::profile_table::ProfileTable;
@@ -23,6 +23,7 @@ use crate::storage::StorageKind;
 use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
 use crate::storage::location::Location;
+use crate::urls::host;
 use crate::values::{IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub struct Profile {
     pub standard: Option<Standard>,
     pub storage: LoginStorage,
     storage_options: StorageOptions,
+    /// The token that the command, else the profile, hands out.
+    pub token: TokenKind,
     /// The account that the command, the request or the profile names.
     pub account: Option<String>,
     pub other_hosts_storage: GitStorage,
@@ -102,6 +105,7 @@ impl Profile {
             audit: config.audit,
             is_default: config.default_name() == name,
             config_file: config.path,
+            token: settings.token.unwrap_or_default(),
             extra_ca: variables.path("CODEX_CA_CERTIFICATE")?,
             name,
             settings,
@@ -165,6 +169,18 @@ impl Profile {
     /// Returns whether `login` is of the named account, or true if no account is named.
     pub fn matches_account(&self, login: &Login) -> bool {
         self.account.as_ref().is_none_or(|name| login.account().is_named(name))
+    }
+
+    /// Returns `login` with the token to hand out in place of the access token.
+    ///
+    /// # Errors
+    /// `Configuration` if the login has no such token.
+    pub fn handed_out(&self, login: Login) -> Result<Login> {
+        login.handing_out(self.token).ok_or_else(|| {
+            let issuer = host(&self.client.issuer);
+            Error::new(Kind::Configuration, format!("{issuer} sent no ID token that proves anything"))
+                .hint("ask for one with openid in the scope of the profile, or take token = \"id_token\" out")
+        })
     }
 
     /// Returns the folders that change when the login or its login directory changes.

@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help of `profile add`")]
 
 use crate::client::{ClientAuth, Endpoints, Standard};
+use crate::login::TokenKind;
 use crate::storage::StorageKind;
 use crate::storage::etcd_settings::Settings;
 use crate::ui::{Interactive, SignInWay};
@@ -71,6 +72,10 @@ pub struct ProfileTable {
     #[arg(long = "host", value_name = "HOST")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
+
+    /// Hand out this token in every format [default: access]
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<TokenKind>,
 
     /// Answer git with this user name, and with the token as password
     #[arg(long, value_name = "NAME")]

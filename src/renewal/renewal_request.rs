@@ -4,7 +4,7 @@ use crate::account_policy;
 use crate::audit;
 use crate::clock;
 use crate::error::Result;
-use crate::login::Login;
+use crate::login::{Login, TokenKind};
 use crate::profile::Profile;
 use crate::storage::StorageKind;
 use crate::ui::SignInWay;
@@ -23,6 +23,7 @@ pub struct RenewalRequest {
     /// Where the login is kept, if not where the profile keeps its logins.
     #[serde(default)]
     pub storage: Option<StorageKind>,
+    pub token: TokenKind,
     pub codex_home: PathText,
     /// For the audit log.
     pub caller: audit::Caller,
@@ -94,6 +95,7 @@ impl RenewalRequest {
             config: profile.config_file.as_deref().map(absolute),
             account: profile.account.clone(),
             storage: Some(profile.storage_kind()),
+            token: profile.token,
             codex_home: profile.codex_home().into(),
             caller: audit::Caller::own(),
         }
@@ -116,6 +118,7 @@ impl Validity {
     /// Whether `login` is allowed, valid for that long, and rejected by no resource server.
     pub fn is_met_by(self, profile: &Profile, login: &Login) -> Result<bool> {
         account_policy::check(profile, login)?;
+        let login = profile.handed_out(login.clone())?;
         let now = clock::now();
         let is_valid = match self {
             Self::AtLeast(seconds) => login.lifetime().covers(seconds, now),
@@ -154,6 +157,7 @@ mod tests {
             config: Some(path(b"/home/\xff")),
             storage: None,
             account: Some("--account".into()),
+            token: TokenKind::IdToken,
             codex_home: path(b"/home/ada"),
             caller,
         };

@@ -4,7 +4,8 @@
 //! A refresh token whose answer arrived is never sent again. A kill at any point leaves a readable login: the
 //! intent is on disk before the request, the answer before it is used.
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::login::TokenKind;
 use crate::profile::Profile;
 use crate::renewal::commit::{lock_deadline, not_signed_in};
 use crate::renewal::recover::{recover, recover_sign_in};
@@ -15,6 +16,7 @@ use crate::storage::lock::Lock;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{Failure, Record};
 use crate::ui::SignInWay;
+use crate::urls::host;
 use std::path::Path;
 
 /// Does what the caller requests, unless another process holds the lock.
@@ -81,10 +83,23 @@ fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<
         if profile.storage.login_dir()?.as_ref() != Some(login_dir) || validity.is_met(profile)? {
             return Ok(());
         }
+        check_id_token_is_renewed(profile)?;
         match refresh(profile, login_dir, validity, unanswered.as_ref())? {
-            Refreshed::Done => return Ok(()),
+            Refreshed::Done => return check_id_token_is_renewed(profile),
             Refreshed::Superseded => {}
             Refreshed::Impossible(error) => return Err(error),
         }
+    }
+}
+
+/// Some servers send ID tokens only to a sign-in (OpenID Connect Core 1.0 §12.2). Then no refresh request is sent for one.
+fn check_id_token_is_renewed(profile: &Profile) -> Result<()> {
+    let login = profile.storage.load()?;
+    match login.filter(|login| profile.token == TokenKind::IdToken && login.id_token_is_old) {
+        Some(_) => {
+            let what = format!("{} renews no ID token", host(&profile.client.issuer));
+            Err(Error::new(Kind::LoginRequired, what).sign_in_again())
+        }
+        None => Ok(()),
     }
 }

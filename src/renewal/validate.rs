@@ -6,7 +6,7 @@ use crate::account_policy;
 use crate::client::ClientRegistration;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::login::Login;
+use crate::login::{Login, TokenKind};
 use crate::oauth::id_token::IdTokenError;
 use crate::renewal::server::{AuthorizationServer, IdTokenCheck};
 use crate::storage::journal::Intent;
@@ -83,8 +83,11 @@ pub fn renewed(
     rules: &AccountRules,
 ) -> Result<TokenResponse, ValidationError> {
     let mut tokens = tokens.clone();
-    if !matches!(server.check_id_token(&tokens, None), Ok(IdTokenCheck::ValidOrAbsent)) {
-        tokens.id_token = None;
+    match server.check_id_token(&tokens, None) {
+        Ok(IdTokenCheck::ValidOrAbsent) => {}
+        // The issuer's keys may be there later, and the caller needs this ID token.
+        Err(error) if server.profile.token == TokenKind::IdToken => return Err(error.into()),
+        _ => tokens.id_token = None,
     }
     let login = stored.clone().renewed(&tokens);
     let allowed = same_user(server, &tokens, stored)

@@ -110,6 +110,7 @@ impl Tokens {
             // Codex writes empty strings for missing tokens.
             refresh_token: self.refresh_token.filter(|token| is_token(token.expose())),
             id_token: self.id_token.filter(|token| !token.expose().is_empty()).map(Token::from),
+            id_token_is_old: false,
             stored_account: Account { account_id: self.account_id, ..Account::default() },
             last_refresh,
             issued_at: None,

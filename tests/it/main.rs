@@ -52,6 +52,7 @@ mod hints;
 mod hostile_caller;
 mod hostile_server;
 mod hosts;
+mod id_token_answers;
 mod id_tokens;
 mod import;
 mod interactive;

@@ -186,7 +186,7 @@ fn get_for_another_host_reads_one_of_many_files() {
 }
 
 /// The argument lists that `configure` writes and the documents show.
-const WARM: [&str; 14] = [
+const WARM: [&str; 15] = [
     "get",
     "get --format git",
     "get --format token",
@@ -194,6 +194,7 @@ const WARM: [&str; 14] = [
     "get --format header",
     "get --format env",
     "get --format exec-credential",
+    "get --format exec-credential --token id",
     "get --profile codex",
     "get --format token --profile codex",
     "get --format token --min-validity 8h",
@@ -213,7 +214,8 @@ fn parse(line: &str) -> SimpleGet {
         other => panic!("{line}: {other:?}"),
     };
     let (profile, wait) = (cli.global.profile, cli.global.wait);
-    SimpleGet { format, profile, min_validity: options.min_validity, wait, reads_request }
+    let (token, min_validity) = (options.token, options.min_validity);
+    SimpleGet { format, profile, token, min_validity, wait, reads_request }
 }
 
 fn recognize(line: &str) -> Option<SimpleGet> {
@@ -232,7 +234,9 @@ fn warm_argument_list_is_answered_without_the_full_program() {
     let (machine, tokens) = Machine::signed_in(864_000);
     for line in WARM {
         let answer = answer_without_the_full_program(&machine, "", line);
-        assert!(answer.contains(&tokens.access_token), "{line}: {answer}");
+        let is_id = line.contains("--token id");
+        let token = if is_id { &tokens.id_token } else { &tokens.access_token };
+        assert!(answer.contains(token), "{line}: {answer}");
     }
 }
 

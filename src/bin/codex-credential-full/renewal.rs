@@ -54,7 +54,10 @@ fn run(request: RenewalRequest) -> Result<()> {
         Some(kind) if kind != profile.storage_kind() => profile.with_storage(kind),
         _ => Ok(profile),
     });
-    let result = profile.and_then(|profile| renewal::run::run(&profile, &request.goal));
+    let result = profile.and_then(|mut profile| {
+        profile.token = request.token;
+        renewal::run::run(&profile, &request.goal)
+    });
     if let Err(error) = &result {
         report(error);
     }

@@ -90,7 +90,8 @@ pub fn obtain(
     let wait = options.remaining.or(global.wait).unwrap_or(DEFAULT_WAIT);
     let deadline = Deadline::after(wait);
     let mut request = read(deadline)?;
-    let profile = profile_for(global, &mut request.credential)?;
+    let mut profile = profile_for(global, &mut request.credential)?;
+    profile.token = options.token.unwrap_or(profile.token);
     request.answered_by(&profile);
     let interactive = match options.interactive {
         Some(interactive) => interactive,

@@ -59,7 +59,9 @@ fn answer(input: &mut Option<RecordedInput>) -> Option<()> {
         host: request.credential.profile_host(),
         ..ProfileSelection::default()
     };
-    let profile = Profile::of(variable, selection).ok().filter(|it| it.audit != AuditLevel::All)?;
+    let mut profile =
+        Profile::of(variable, selection).ok().filter(|it| it.audit != AuditLevel::All)?;
+    profile.token = get.token.unwrap_or(profile.token);
     request.answered_by(&profile);
     let min_validity = clock::seconds(get.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY));
     let cached = get_cached(&profile, &request.credential, min_validity).ok()??;
