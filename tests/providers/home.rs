@@ -66,7 +66,15 @@ impl Home {
             endpoints.issuer
         );
         let endpoint_lines = match provider.kind {
-            Kind::OidcProvider => String::new(),
+            Kind::OidcProvider | Kind::Glewlwyd => String::new(),
+            Kind::Authlib => format!(
+                "device_authorization_endpoint = {:?}\n\
+                 token_endpoint = {:?}\n\
+                 revocation_endpoint = {:?}\n",
+                endpoints.device_authorization_endpoint,
+                endpoints.token_endpoint,
+                endpoints.revocation_endpoint
+            ),
             // Django's discovery lacks the endpoints of device authorization and revocation.
             Kind::Django => format!(
                 "device_authorization_endpoint = {:?}\n\
@@ -117,9 +125,7 @@ impl Home {
     /// Reports with `erase` that a resource server rejected `token`, long after the last rejection, so that the next `get`
     /// renews.
     pub fn reject(&self, token: &str) {
-        for path in
-            self.files_with("access_token").into_iter().filter(|path| path.ends_with("rejected"))
-        {
+        for path in self.files_with("").into_iter().filter(|path| path.ends_with("rejected")) {
             // Listed twice where one folder is in the other.
             let _ = fs::remove_file(path);
         }

@@ -62,10 +62,32 @@ fn main() -> ExitCode {
         account::approval_with_the_right_account_is_stored,
         codex::gateway_accepts_the_token_until_logout,
     ];
+    let all = trials![
+        [Kind::Authlib, Kind::Glewlwyd];
+        control::denial_is_reported_to_the_polling_client,
+        sign_in::approval_stores_a_login_and_the_next_get_sends_no_request,
+        sign_in::denial_ends_the_sign_in,
+        sign_in::expired_code_is_replaced_by_a_new_one,
+        sign_in::confidential_client_signs_in_renews_and_logs_out,
+        renewal::each_refresh_token_is_sent_once,
+        renewal::concurrent_callers_with_an_expired_token_refresh_once,
+        renewal::two_homes_with_one_storage_refresh_once,
+        renewal::ended_refresh_token_needs_a_sign_in,
+    ];
+    let authlib = trials![
+        [Kind::Authlib];
+        control::revoked_token_is_inactive,
+        sign_out::logout_revokes_the_token,
+    ];
+    let glewlwyd = trials![
+        [Kind::Glewlwyd];
+        sign_out::logout_of_a_client_that_cannot_revoke_removes_the_login_and_says_so,
+    ];
     // Django issues only opaque access tokens.
     let one = trials![
         [Kind::OidcProvider];
         sign_in::jwt_access_token_is_renewed,
     ];
-    libtest_mimic::run(&arguments, both.chain(one).collect()).exit_code()
+    let trials = both.chain(one).chain(all).chain(authlib).chain(glewlwyd);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

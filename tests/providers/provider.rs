@@ -23,6 +23,10 @@ pub const GATEWAY: (&str, &str) = ("gateway", "the-secret-of-the-gateway");
 pub enum Kind {
     OidcProvider,
     Django,
+    /// Opaque tokens, and nothing that says who signed in.
+    Authlib,
+    /// A public client cannot revoke its tokens, and a bad refresh token gets an empty 400.
+    Glewlwyd,
 }
 
 impl Kind {
@@ -30,6 +34,8 @@ impl Kind {
         match self {
             Self::OidcProvider => "oidc-provider",
             Self::Django => "django",
+            Self::Authlib => "authlib",
+            Self::Glewlwyd => "glewlwyd",
         }
     }
 
@@ -37,6 +43,8 @@ impl Kind {
         match self {
             Self::OidcProvider => "openid email profile offline_access",
             Self::Django => "openid email models",
+            Self::Authlib => "models offline_access",
+            Self::Glewlwyd => "openid models",
         }
     }
 
@@ -48,9 +56,16 @@ impl Kind {
                 node.arg(format!("{folder}/oidc-provider/server.mjs"));
                 node
             }
-            Self::Django => {
-                let mut python = Command::new(std::env::var_os("REAL_DJANGO").unwrap());
-                python.arg(format!("{folder}/django/server.py"));
+            Self::Django | Self::Authlib => {
+                let variable = if self == Self::Django { "REAL_DJANGO" } else { "REAL_AUTHLIB" };
+                let mut python = Command::new(std::env::var_os(variable).unwrap());
+                python.arg(format!("{folder}/{}/server.py", self.name()));
+                python
+            }
+            Self::Glewlwyd => {
+                let mut python = Command::new("python3");
+                python.arg(format!("{folder}/glewlwyd/server.py"));
+                python.env("GLEWLWYD", std::env::var_os("REAL_GLEWLWYD").unwrap());
                 python
             }
         }
@@ -160,6 +175,14 @@ impl Provider {
 
     /// Signs in on the provider's pages as `account` (`ada` or `bob`) and approves or denies.
     pub fn decide(&self, authorization: [&str; 2], account: &str, decision: &str) {
+        if matches!(self.kind, Kind::Authlib | Kind::Glewlwyd) {
+            // What their pages send.
+            let origin = self.endpoints.issuer.trim_end_matches("/api/oidc");
+            let form =
+                [("user_code", authorization[1]), ("account", account), ("decision", decision)];
+            assert_eq!(post(&format!("{origin}/decide"), None, &form).0, 200);
+            return;
+        }
         let node = Command::new("node");
         let message = browser::decide(node, self.kind.name(), authorization, account, decision);
         println!("{}: {message}", self.kind.name());

@@ -1,8 +1,11 @@
-//! Renewal with rotation: both providers end a login whose refresh token is sent twice.
+//! Renewal with rotation: two of the providers end a login whose refresh token is sent twice.
 
-use crate::home::{Home, token_of, wait_for_expiry};
-use crate::provider::{Kind, Provider, Refreshes};
+use crate::home::{Home, outcome, token_of, wait_for_expiry};
+use crate::machine::eventually;
+use crate::provider::{Kind, PUBLIC, Provider, Refreshes, post};
+use serde_json::Value;
 use std::collections::HashSet;
+use std::fs;
 
 /// Short, but long enough that the new token is not due before the last caller asks.
 const SHORT: [(&str, &str); 1] = [("ACCESS_TOKEN_SECONDS", "30")];
@@ -55,4 +58,23 @@ pub fn two_homes_with_one_storage_refresh_once(kind: Kind) {
     assert!(!answers.contains(&token));
     let after = provider.refreshes();
     assert_eq!(after, Refreshes { granted: before.granted + 1, refused: 0, reused: 0 });
+}
+
+/// Another program has used the refresh token: the provider refuses it, in its own words.
+pub fn ended_refresh_token_needs_a_sign_in(kind: Kind) {
+    let provider = Provider::start(kind, &[]);
+    let home = Home::new(&provider);
+    let token = home.sign_in(&provider, "ada");
+    let login = home.files_with("refresh_token").into_iter().find(|path| path.ends_with("login"));
+    let login: Value = serde_json::from_slice(&fs::read(login.unwrap()).unwrap()).unwrap();
+    let refresh_token = login["refresh_token"].as_str().unwrap();
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", PUBLIC)];
+    assert_eq!(post(&provider.endpoints.token_endpoint, None, &form).0, 200);
+    home.reject(&token);
+    eventually(|| outcome(&home.run("get --interactive never --wait 20s")).0 == 3);
+    // It is not sent again.
+    let sent = provider.requests("refresh_token").len();
+    assert_eq!(outcome(&home.run("get --interactive never")).0, 3);
+    assert_eq!(provider.requests("refresh_token").len(), sent);
 }
