@@ -10,11 +10,13 @@ use crate::cli::options::{
 };
 use crate::clock::duration;
 use crate::configure::options::{ConfigureOptions, Options};
+use crate::profile::presets;
 use crate::profile::profile_table::ProfileTable;
 use crate::renewal::renewal_request::RenewalRequest;
 use crate::storage::StorageKind;
 use crate::ui::ErrorFormat;
 use crate::values::ProfileName;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Command, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -175,6 +177,22 @@ pub struct Add {
     /// Give the profile this name: lower-case letters, digits, "_" and "-"
     #[arg(value_name = "NAME")]
     pub name: ProfileName,
+
+    /// Fill in the endpoints, scopes and habits of this vendor, and test the profile
+    #[arg(long, value_name = "VENDOR", value_parser = PossibleValuesParser::new(presets::NAMES))]
+    pub preset: Option<String>,
+
+    /// The host name of your server, for a preset
+    #[arg(long, value_name = "HOST", requires = "preset")]
+    pub domain: Option<String>,
+
+    /// The id of your tenant, for the preset entra
+    #[arg(long, value_name = "ID", requires = "preset")]
+    pub tenant: Option<String>,
+
+    /// The name of your realm, for the preset keycloak
+    #[arg(long, value_name = "NAME", requires = "preset")]
+    pub realm: Option<String>,
 
     #[command(flatten)]
     pub profile: ProfileTable,

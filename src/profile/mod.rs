@@ -5,6 +5,7 @@ pub mod built_in;
 pub mod config;
 mod destinations;
 mod mistake;
+pub mod presets;
 pub mod profile_table;
 pub mod storage;
 mod variables;

@@ -40,11 +40,11 @@ pub enum IdTokens {
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct ProfileTable {
     /// Sign in at this issuer, written exactly as in its discovery document
-    #[arg(long, value_name = "URL", required = true)]
+    #[arg(long, value_name = "URL", required_unless_present = "preset")]
     pub issuer: Option<IssuerUrl>,
 
     /// Use this client id
-    #[arg(long, value_name = "ID", required = true)]
+    #[arg(long, value_name = "ID", required_unless_present = "preset")]
     pub client_id: Option<OneLine>,
 
     /// Read the client's secret from this file

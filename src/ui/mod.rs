@@ -155,14 +155,20 @@ fn when_typed(then: impl FnOnce(Option<String>) + Send + 'static) -> Result<()> 
     .map(drop)
 }
 
-/// Asks a yes-or-no question on the terminal. Any answer but `y` or `yes`, or none before `deadline`, means no.
-pub fn confirm(question: &str, deadline: &Deadline) -> bool {
-    output::to_stderr(&format!("codex-credential: {question} [y/N] "));
+/// Asks for a line on the terminal. Returns `None` without one before `deadline`.
+pub fn ask(question: &str, deadline: &Deadline) -> Option<String> {
+    output::to_stderr(&format!("codex-credential: {question} "));
     let (sender, typed) = mpsc::channel();
     let is_asked = when_typed(move |line| drop(sender.send(line)));
     if let Err(error) = is_asked {
         say(&error.text());
     }
-    let answer = typed.recv_timeout(deadline.remaining()).ok().flatten();
-    matches!(answer.as_deref().map(str::trim), Some("y" | "Y" | "yes"))
+    let line = typed.recv_timeout(deadline.remaining()).ok().flatten()?;
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+/// Asks a yes-or-no question on the terminal. Any answer but `y` or `yes`, or none before `deadline`, means no.
+pub fn confirm(question: &str, deadline: &Deadline) -> bool {
+    let answer = ask(&format!("{question} [y/N]"), deadline);
+    matches!(answer.as_deref(), Some("y" | "Y" | "yes"))
 }

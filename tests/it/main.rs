@@ -66,6 +66,7 @@ mod messages;
 mod outputs;
 mod owners;
 mod pins;
+mod presets;
 mod private;
 mod process_limit;
 mod profiles;

@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use codex_credential::cli::options::{Audit, Import, Json};
 use codex_credential::cli::{self, Cli, GlobalOptions};
+use codex_credential::clock::Deadline;
 use codex_credential::commands;
 use codex_credential::commands::doctor::profile_test;
 use codex_credential::commands::import;
@@ -14,9 +15,13 @@ use codex_credential::configure;
 use codex_credential::configure::context::Context;
 use codex_credential::configure::options::{ConfigureOptions, Options};
 use codex_credential::error::{Error, Kind, Result};
+use codex_credential::profile::presets;
 use codex_credential::profile::profile_table::ProfileTable;
-use codex_credential::profile::{ProfileSelection, config, config_path};
+use codex_credential::profile::{Profile, ProfileSelection, config, config_path};
+use codex_credential::renewal::caller::PROMPT_WAIT;
 use codex_credential::storage::StorageKind;
+use codex_credential::ui;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 pub fn configure(global: &GlobalOptions, options: &ConfigureOptions) -> Result<()> {
@@ -71,19 +76,53 @@ pub fn profile(global: &GlobalOptions, command: cli::Profile) -> Result<ExitCode
         cli::Profile::Show(named) => {
             print(&commands::profile::show(&select(named.name)?, named.json))?;
         }
-        cli::Profile::Add(added) => add(global, *added)?,
+        cli::Profile::Add(added) => {
+            let name = added.name.to_string();
+            let is_tested = added.preset.is_some();
+            add(global, *added)?;
+            if is_tested {
+                return test(global, &select(Some(name))?, false);
+            }
+        }
         cli::Profile::Test(named) => {
-            let profile = select(named.name)?;
-            let report = profile_test::run(&profile, &deadline(global, CHANGE_WAIT));
-            let (text, code) = report.report(named.json, true);
-            print(&text)?;
-            return Ok(ExitCode::from(code));
+            return test(global, &select(named.name)?, named.json);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(global: &GlobalOptions, added: cli::Add) -> Result<()> {
+fn test(global: &GlobalOptions, profile: &Profile, as_json: bool) -> Result<ExitCode> {
+    let report = profile_test::run(profile, &deadline(global, CHANGE_WAIT));
+    let (text, code) = report.report(as_json, true);
+    print(&text)?;
+    Ok(ExitCode::from(code))
+}
+
+/// Returns what a preset cannot know: from its option, else from the user at a terminal.
+fn preset_value(added: &cli::Add, name: &str, deadline: &Deadline) -> Result<String> {
+    let option = match name {
+        "domain" => added.domain.clone(),
+        "tenant" => added.tenant.clone(),
+        "realm" => added.realm.clone(),
+        _ => None,
+    };
+    let asked = || {
+        let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+        can_ask.then(|| ui::ask(&format!("{}:", name.replace('-', " ")), deadline)).flatten()
+    };
+    option.or_else(asked).ok_or_else(|| {
+        let preset = added.preset.as_deref().unwrap_or_default();
+        Error::new(Kind::Usage, format!("the preset {preset} needs --{name}"))
+            .hint(format!("add --{name} VALUE, or run it at a terminal to be asked"))
+    })
+}
+
+fn add(global: &GlobalOptions, mut added: cli::Add) -> Result<()> {
+    if let Some(preset) = &added.preset {
+        let deadline = deadline(global, PROMPT_WAIT);
+        let value_of = |name: &str| preset_value(&added, name, &deadline);
+        added.profile = presets::profile(preset, &added.profile, value_of)?;
+    }
     let (path, _) = config_path(variable, global.config.clone())?;
     let path = path.ok_or_else(|| {
         Error::new(Kind::Usage, "there is no home directory for a configuration file")
