@@ -40,19 +40,18 @@ impl Waiter<'_> {
     /// Hands the address that the user has pasted over to the sign-in process. `text` is what was typed up to an Enter.
     pub(super) fn typed(&mut self, text: &Secret<String>, pending: &PendingSignIn) -> Result<()> {
         let Some(SignInRequest::Browser(request)) = &pending.request else { return Ok(()) };
-        let is_blank = text.expose().trim().is_empty();
         let mut address = std::mem::take(&mut self.address);
         address.expose_mut().push_str(text.expose());
+        let has_ended = address.expose().lines().last().is_some_and(|line| line.trim().is_empty());
         let problem = match pasted(address.expose(), request, &pending.issuer) {
             Pasted::Answer(_) => {
                 return self.profile.storage.sign_in_dir().pasted().save(&address);
             }
             Pasted::Other(what) => what,
             Pasted::Incomplete if address.expose().len() > LONGEST_ADDRESS => "too long",
-            Pasted::Incomplete if is_blank && !address.expose().trim().is_empty() => {
-                "not the whole address"
-            }
-            // More lines of it may follow.
+            Pasted::Incomplete if address.expose().trim().is_empty() => return Ok(()),
+            Pasted::Incomplete if has_ended => "not the whole address",
+            // More lines of it may follow; an empty one ends it.
             Pasted::Incomplete => {
                 self.address = address;
                 return Ok(());
@@ -116,9 +115,10 @@ impl Waiter<'_> {
             && let Ok(event) = self.events.recv_timeout(self.caller.deadline.remaining())
         {
             match event {
-                Event::Wanted => return true,
+                // What is typed may come to the reader of a pasted address.
+                Event::Wanted | Event::Typed(_) => return true,
                 Event::Interrupted => return false,
-                Event::Locked(_) | Event::Ended(_) | Event::Changed | Event::Typed(_) => {}
+                Event::Locked(_) | Event::Ended(_) | Event::Changed => {}
             }
         }
         false

@@ -352,7 +352,7 @@ fn answer_of_a_killed_sign_in_is_stored_by_the_next_caller() {
 }
 
 /// Writes a browser that notes its address and writes to its standard output.
-fn write_browser(machine: &Machine) -> String {
+pub fn write_browser(machine: &Machine) -> String {
     let path = machine.path("browser");
     let opened = machine.path("opened");
     let script =

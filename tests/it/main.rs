@@ -65,6 +65,7 @@ mod logout;
 mod messages;
 mod outputs;
 mod owners;
+mod paste_login;
 mod pins;
 mod presets;
 mod private;

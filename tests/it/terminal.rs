@@ -10,7 +10,7 @@ pub fn run(machine: &Machine, line: &str) -> PtySession {
     spawn_command(machine.terminal_command(line), Some(patience)).unwrap()
 }
 
-fn type_in(terminal: &mut PtySession, text: &str) {
+pub fn type_in(terminal: &mut PtySession, text: &str) {
     terminal.send(text).unwrap();
     terminal.flush().unwrap();
 }
