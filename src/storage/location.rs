@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::error::{Error, IoResultExt, Kind, Result};
-use crate::private;
+use crate::private::{self, Access};
 use crate::storage::files::{Bytes, folder_of, follow_links, probe_replace, read, remove, replace};
 use crate::storage::journal::RequestKind;
 use crate::storage::keyring::Item;
@@ -127,7 +127,7 @@ impl Location {
         path.metadata().is_ok_and(|found| !found.is_file())
     }
 
-    /// Renames a damaged file to `auth.json.corrupt-TIME`. A keyring item stays and is replaced, because a copy in a
+    /// Renames a damaged file to `auth.json.corrupt-TIME`, and makes it private. A keyring item stays and is replaced, because a copy in a
     /// file would expose it.
     ///
     /// # Errors
@@ -138,8 +138,11 @@ impl Location {
             return Err(Error::new(Kind::Storage, format!("{self} is not a regular file")));
         }
         let path = follow_links(path);
-        let aside = format!("{}.corrupt-{}", path.display(), clock::now());
-        fs::rename(&path, aside).context("set aside", &path)
+        let aside = PathBuf::from(format!("{}.corrupt-{}", path.display(), clock::now()));
+        fs::rename(&path, &aside).context("set aside", &path)?;
+        // The copy may have a refresh token. Opening makes it private; an error must not keep the new login back.
+        let _ = private::open(&aside, Access::Append);
+        Ok(())
     }
 }
 

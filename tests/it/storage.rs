@@ -84,6 +84,7 @@ fn dangling_link_is_named_and_its_missing_folder_is_not_created() {
 fn sign_in_keeps_a_copy_of_a_malformed_login() {
     let machine = Machine::new();
     fs::write(machine.path("auth.json"), "{ torn").unwrap();
+    fs::set_permissions(machine.path("auth.json"), fs::Permissions::from_mode(0o644)).unwrap();
     let login = machine.start("login --wait 60s");
     machine.approve_next();
     assert!(login.wait_with_output().unwrap().status.success());
@@ -92,7 +93,9 @@ fn sign_in_keeps_a_copy_of_a_malformed_login() {
     let aside = names
         .map(|entry| entry.path())
         .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("auth.json.corrupt-"));
-    assert_eq!(fs::read_to_string(aside.expect("the old file")).unwrap(), "{ torn");
+    let aside = aside.expect("the old file");
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "{ torn");
+    assert_eq!(aside.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
