@@ -167,8 +167,8 @@ fn chatgpt_url(profile: &Profile, path: &str) -> Result<String, Unknown> {
     if profile.standard.is_some() {
         return not_asked("only ChatGPT tells the limits of its accounts");
     }
-    let configured = chatgpt_base_url(profile.codex_home()).map_err(Unknown::Failed)?;
-    let base = match configured {
+    let configured = profile.codex_settings().map(chatgpt_base_url).transpose();
+    let base = match configured.map_err(Unknown::Failed)?.flatten() {
         Some(url) => url,
         None if profile.client.issuer == ISSUER => chatgpt::BASE_URL.to_owned(),
         None => return not_asked("the login is of another issuer than ChatGPT's"),

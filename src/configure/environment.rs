@@ -42,8 +42,10 @@ pub fn variables(context: &Context) -> Result<Vec<(&'static str, String)>> {
         let value = one_line(&path, &format!("change {name}"))?;
         if PROXIES.contains(&name) && value.contains('@') {
             let what = format!("{name} has a password, which is not written into a file");
-            let home = profile.codex_home().join(".env");
-            let hint = format!("set {name} in {}, which Codex reads, too", home.display());
+            let hint = match profile.codex_settings().map(|home| home.join(".env")) {
+                Some(file) => format!("set {name} in {}, which Codex reads, too", file.display()),
+                None => format!("set {name} to a proxy that needs no password"),
+            };
             return Err(Error::new(Kind::Usage, what).hint(hint));
         }
         found.push((name, value));

@@ -45,6 +45,8 @@ pub struct Profile {
     pub standard: Option<Standard>,
     pub storage: LoginStorage,
     storage_options: StorageOptions,
+    /// Whether the login is in Codex's storage, or parked while another one is there.
+    is_of_codex: bool,
     /// The token that the command, else the profile, hands out.
     pub token: TokenKind,
     /// The account that the command, the request or the profile names.
@@ -105,6 +107,7 @@ impl Profile {
                 .unwrap_or(config.git.storage),
             audit: config.audit,
             is_default: config.default_name() == name,
+            is_of_codex: kind == StorageKind::Codex,
             config_file: config.path,
             token: settings.token.unwrap_or_default(),
             extra_ca: variables.path("CODEX_CA_CERTIFICATE")?,
@@ -122,10 +125,15 @@ impl Profile {
         &self.storage_options.codex_home
     }
 
+    /// Returns the folder whose `config.toml` and `.env` say how Codex's login is used. Those of a `CODEX_HOME` that does not
+    /// have the login, such as one in a repository, do not say where its tokens go.
+    pub fn codex_settings(&self) -> Option<&Path> {
+        self.is_of_codex.then(|| self.codex_home())
+    }
+
     /// Returns the settings of the network. Only what sends a request reads them.
     pub fn network(&self) -> Network {
-        let codex_home = self.standard.is_none().then(|| self.codex_home());
-        Network::new(self.extra_ca.clone(), codex_home)
+        Network::new(self.extra_ca.clone(), self.codex_settings())
     }
 
     pub fn storage_kind(&self) -> StorageKind {
