@@ -15,7 +15,7 @@ use crate::renewal::server::AuthorizationServer;
 use crate::renewal::store_answer::until_recorded_or_stored;
 use crate::renewal::validate::{self, ValidationError, expired_on_arrival};
 use crate::storage::codex_home::CodexHome;
-use crate::storage::journal::{Intent, Journal, RequestKind};
+use crate::storage::journal::{self, Intent, Journal, RequestKind};
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::{InvalidToken, Refusals};
 use crate::storage::watch::watch;
@@ -77,6 +77,10 @@ pub(super) fn refresh(
         return Ok(Refreshed::Impossible(no_refresh_token(profile)));
     };
     if let Some(invalid) = InvalidToken::of(profile, &login)? {
+        // It was put back just now.
+        if journal::restore_kept(&login_dir.journal(), Some(&login.fingerprint()))? {
+            return Ok(Refreshed::Superseded);
+        }
         return Ok(Refreshed::Impossible(invalid.error()));
     }
     server.prepare()?;

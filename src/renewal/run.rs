@@ -78,8 +78,8 @@ fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<
     if let Some(error) = profile.storage.shared().read_only_error()? {
         return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
     }
-    let unanswered = recover(profile, login_dir, &lock_deadline())?;
     loop {
+        let unanswered = recover(profile, login_dir, &lock_deadline())?;
         if profile.storage.login_dir()?.as_ref() != Some(login_dir) || validity.is_met(profile)? {
             return Ok(());
         }

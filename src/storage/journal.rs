@@ -126,13 +126,20 @@ pub fn keep(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a kept answer the journal at `path` again, if it is for the stored login and there is no other journal.
-pub fn restore_kept(path: &Path, stored: Option<&Fingerprint>) -> Result<()> {
-    let Some(kept) = stored.map(|login| kept_path(path, login)) else { return Ok(()) };
-    if lines(&kept)?.is_some() && lines(path)?.is_none() {
-        fs::rename(&kept, path).context("rename", &kept)?;
+/// Makes what was kept for the stored login the journal at `path` again, unless the journal has an answer. Keeps the request
+/// of another login that is there without an answer. Returns whether anything was restored.
+pub fn restore_kept(path: &Path, stored: Option<&Fingerprint>) -> Result<bool> {
+    let Some(kept) = stored.map(|login| kept_path(path, login)) else { return Ok(false) };
+    if lines(&kept)?.is_none() {
+        return Ok(false);
     }
-    Ok(())
+    match lines(path)? {
+        Some((_, Some(_))) => return Ok(false),
+        Some((intent, None)) if intent.replaces.as_ref() != stored => keep(path)?,
+        _ => {}
+    }
+    fs::rename(&kept, path).context("rename", &kept)?;
+    Ok(true)
 }
 
 /// Whether [`keep`] has kept an answer beside the journal at `path`.

@@ -164,6 +164,49 @@ fn sign_in_whose_login_is_replaced_meanwhile_is_revoked_and_reported() {
     assert_eq!(machine.token(), grace.access_token);
 }
 
+#[test]
+fn login_put_back_during_the_renewal_of_another_gets_its_kept_answer() {
+    let (machine, _) = Machine::signed_in(-1);
+    let ada = machine.auth_json();
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 2);
+    let caller = machine.start("get --format token --interactive never --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    switch_to(&machine, &Issuer::accounts()[2], -1);
+    let grace = machine.auth_json();
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 2, PATIENCE));
+    fs::write(machine.path("new"), ada.to_string()).unwrap();
+    fs::rename(machine.path("new"), machine.path("auth.json")).unwrap();
+    assert!(machine.issuer.is_live_access_token(&token_of(caller)));
+    assert_eq!(machine.auth_json()["tokens"]["account_id"], ada["tokens"]["account_id"]);
+    put_back(&machine, &grace);
+}
+
+#[test]
+fn kept_answer_is_used_while_the_request_of_another_login_has_no_answer() {
+    let (machine, _) = Machine::signed_in(-1);
+    let ada = machine.auth_json();
+    machine.issuer.fault(Endpoint::Refresh, Fault::DelayAfter(Duration::from_secs(1)), 1);
+    let caller = machine.start("get --format token --wait 30s");
+    assert!(machine.issuer.wait_until(|c| c.refreshes_granted == 1, PATIENCE));
+    switch_to_grace(&machine);
+    caller.wait_with_output().unwrap();
+    eventually(|| machine.renewers().is_empty());
+    switch_to(&machine, &Issuer::accounts()[2], -1);
+    let grace = machine.auth_json();
+    machine.issuer.fault(Endpoint::Refresh, Fault::Drop, 1);
+    machine.command("get --interactive never --wait 20s").assert().code(1);
+    for (login, refreshes) in [(&ada, 2), (&grace, 3)] {
+        machine.write_auth_json(login);
+        assert!(machine.issuer.is_live_access_token(&machine.token()));
+        eventually(|| machine.renewers().is_empty());
+        let account = &machine.auth_json()["tokens"]["account_id"];
+        assert_eq!(*account, login["tokens"]["account_id"]);
+        assert_eq!(machine.issuer.counts().refreshes, refreshes);
+    }
+    assert!(!has_kept_answer(&machine));
+    assert_eq!(machine.issuer.counts().reuses, 0);
+}
+
 fn has_kept_answer(machine: &Machine) -> bool {
     let names = fs::read_dir(machine.own("")).unwrap().flatten().map(|entry| entry.file_name());
     names.into_iter().any(|name| name.to_string_lossy().starts_with("kept-answer"))
