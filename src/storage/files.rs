@@ -81,8 +81,8 @@ fn write_once(path: &Path, bytes: &[u8], permissions: Option<&Permissions>) -> i
     Ok(file)
 }
 
-/// Gives the new file the owner and the group of the file that it replaces, and the permissions of the group. Where there is
-/// none yet, root gives it to the owner of the folder.
+/// Gives the new file the owner and the group of the file that it replaces, its ACL, and the permissions of the group. Where
+/// there is none yet, root gives it to the owner of the folder.
 #[cfg(unix)]
 fn keep_owner(new: &File, path: &Path, permissions: Option<&Permissions>) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -97,9 +97,28 @@ fn keep_owner(new: &File, path: &Path, permissions: Option<&Permissions>) -> io:
         new.metadata()?.gid() == old.gid() || fchown(new, None, Some(old.gid())).is_ok();
     // Access for everybody is an accident; access for a group is meant.
     let is_for_everybody = old.mode() & 0o007 != 0;
-    let is_for_group = has_group && !is_for_everybody;
+    // With an ACL, the mode shows what the ACL allows at most, and not what the group may do.
+    let is_for_group = keep_acl(new, path) && has_group && !is_for_everybody;
     let mode = if is_for_group { old.mode() & 0o770 | 0o600 } else { 0o600 };
     new.set_permissions(permissions.cloned().unwrap_or(Permissions::from_mode(mode)))
+}
+
+/// Copies the POSIX ACL of the file at `path`, if it has one. Returns whether that was possible.
+#[cfg(target_os = "linux")]
+fn keep_acl(new: &File, path: &Path) -> bool {
+    use rustix::fs::{XattrFlags, fsetxattr, lgetxattr};
+    use rustix::io::Errno;
+    const ACL: &str = "system.posix_acl_access";
+    let mut acl = [0; 4096];
+    match lgetxattr(path, ACL, &mut acl) {
+        Ok(length) => fsetxattr(new, ACL, &acl[..length], XattrFlags::empty()).is_ok(),
+        Err(error) => matches!(error, Errno::NODATA | Errno::OPNOTSUPP),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn keep_acl(_new: &File, _path: &Path) -> bool {
+    true
 }
 
 #[cfg(not(unix))]

@@ -267,3 +267,30 @@ fn root_follows_no_folder_link_of_another_user() {
         assert!(files(elsewhere.path()).is_empty());
     }
 }
+
+/// The group bits of a file with an ACL are the most that the ACL allows, and not what the group may do.
+#[cfg(target_os = "linux")]
+#[test]
+fn access_control_list_of_a_login_is_kept_and_gives_the_group_nothing() {
+    use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
+    const ACL: &str = "system.posix_acl_access";
+    // As in acl(5): the owner rw, user 65534 r, the group nothing, at most r, others nothing.
+    let entries =
+        [(1, 6, u32::MAX), (2, 4, 65_534), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)];
+    let mut acl = 2_u32.to_le_bytes().to_vec();
+    for (tag, access, id) in entries {
+        acl.extend([u16::to_le_bytes(tag), u16::to_le_bytes(access)].concat());
+        acl.extend(u32::to_le_bytes(id));
+    }
+    let (machine, _) = Machine::signed_in(-1);
+    let path = machine.path("auth.json");
+    // Some file systems have no ACLs.
+    if lsetxattr(&path, ACL, &acl, XattrFlags::empty()).is_err() {
+        return;
+    }
+    machine.token();
+    let mut found = [0; 4096];
+    let length = lgetxattr(&path, ACL, &mut found).unwrap();
+    assert_eq!(found[..length], acl);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
