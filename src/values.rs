@@ -125,7 +125,7 @@ pub struct Parameter {
 }
 
 /// The parameters that this program sets, by the RFCs or by keys of the profile.
-const OWN_PARAMETERS: [&str; 13] = [
+const OWN_PARAMETERS: [&str; 18] = [
     "client_assertion",
     "client_assertion_type",
     "client_id",
@@ -136,8 +136,13 @@ const OWN_PARAMETERS: [&str; 13] = [
     "code_verifier",
     "device_code",
     "grant_type",
+    "nonce",
+    "redirect_uri",
     "refresh_token",
+    "response_mode",
+    "response_type",
     "scope",
+    "state",
     "token",
 ];
 

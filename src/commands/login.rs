@@ -22,8 +22,10 @@ pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
     };
     wait::signed_in(profile, caller, find).map_err(|error| match error.kind {
         // The same command again would start another sign-in.
-        Kind::LoginPending => error
-            .run("never share the code; to see whether it was approved", "codex-credential status"),
+        Kind::LoginPending => error.run(
+            "never share the code or the URL; to see whether it was approved",
+            "codex-credential status",
+        ),
         _ => error,
     })
 }

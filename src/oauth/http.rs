@@ -100,6 +100,9 @@ impl Drop for Http {
     }
 }
 
+/// How long a connection is kept for the next request. Servers keep theirs for 5 seconds or longer.
+const IDLE: Duration = Duration::from_secs(2);
+
 impl Http {
     /// As [`Http::new`], for a caller that waits for all requests together until `deadline`.
     pub fn within(network: &Network, deadline: &Deadline) -> Result<Self> {
@@ -129,6 +132,8 @@ impl Http {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .redirect(redirect::Policy::none())
+                // The runtime rests between requests and does not notice that the server has closed a connection.
+                .pool_idle_timeout(IDLE)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .read_timeout(silence)
                 .dns_resolver(Resolver)

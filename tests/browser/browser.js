@@ -1,5 +1,6 @@
 // Acts as the user: opens the page, types the code, signs in, and approves or denies. Prints the message of the last page.
 // node browser.js issuer|oidc-provider|django URL CODE ACCOUNT approve|deny
+// Without a code ("-"), URL is an authorization request, and the last page is that of the program.
 const { chromium } = require('playwright-core');
 
 const [site, url, code, account, decision] = process.argv.slice(2);
@@ -49,6 +50,36 @@ const sites = {
   },
 };
 
+const last = (page) => heading(page, /^(Signed in|Not signed in)$/);
+
+const authorizations = {
+  async issuer(page) {
+    await page.check(`input[name=account][value="${account}"]`);
+    await page.click(`#${decision}`);
+    return last(page);
+  },
+
+  async 'oidc-provider'(page) {
+    if (decision === 'deny') {
+      await page.click('a:text-is("[ Cancel ]")');
+      return last(page);
+    }
+    await page.fill('input[name=login]', account);
+    await page.fill('input[name=password]', account);
+    await page.click('button:text-is("Sign-in")');
+    await page.click('button:text-is("Continue")');
+    return last(page);
+  },
+
+  async django(page) {
+    await page.fill('input[name=username]', account);
+    await page.fill('input[name=password]', account);
+    await page.click('button:text-is("Sign in")');
+    await page.click(decision === 'approve' ? 'input[name=allow]' : 'input[type=submit]:not([name])');
+    return last(page);
+  },
+};
+
 (async () => {
   const browser = await chromium.launch({
     executablePath: process.env.REAL_BROWSER,
@@ -61,7 +92,7 @@ const sites = {
   try {
     const page = await browser.newPage();
     await page.goto(url, { waitUntil: 'domcontentloaded' });
-    console.log(await sites[site](page));
+    console.log(await (code === '-' ? authorizations : sites)[site](page));
   } finally {
     await browser.close();
   }

@@ -38,6 +38,17 @@ impl Home {
         home
     }
 
+    /// Creates a home whose profile signs in with a browser, with `more` lines in the profile.
+    pub fn with_browser(provider: &Provider, more: &str) -> Self {
+        let endpoint = provider.endpoints.authorization_endpoint.as_ref().unwrap();
+        let (client, lines) = match provider.kind {
+            // It grants refresh tokens only with this prompt.
+            Kind::OidcProvider => (PUBLIC, "parameters = { prompt = \"consent\" }\n".to_owned()),
+            _ => ("browser", format!("authorization_endpoint = {endpoint:?}\n")),
+        };
+        Self::of_client(provider, client, &format!("sign_in = \"browser\"\n{lines}{more}"))
+    }
+
     fn of_client(provider: &Provider, client_id: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Self { state: folder.path().join("state"), folder };

@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "environment variables name the programs")]
 
 mod account;
+mod authorization;
 #[path = "../browser/mod.rs"]
 mod browser;
 mod codex;
@@ -61,6 +62,9 @@ fn main() -> ExitCode {
         account::approval_with_the_wrong_account_is_revoked_and_not_stored,
         account::approval_with_the_right_account_is_stored,
         codex::gateway_accepts_the_token_until_logout,
+        authorization::approval_in_the_browser_stores_a_login_that_is_renewed,
+        authorization::denial_in_the_browser_is_told,
+        authorization::wrong_account_in_the_browser_is_revoked,
     ];
     let all = trials![
         [Kind::Authlib, Kind::Glewlwyd];
@@ -88,6 +92,10 @@ fn main() -> ExitCode {
         [Kind::OidcProvider];
         sign_in::jwt_access_token_is_renewed,
     ];
-    let trials = both.chain(one).chain(all).chain(authlib).chain(glewlwyd);
+    let own = Trial::test("issuer::authorization::codex_reads_the_login_of_a_browser", || {
+        authorization::codex_reads_the_login_of_a_browser();
+        Ok(())
+    });
+    let trials = both.chain(one).chain(all).chain(authlib).chain(glewlwyd).chain([own]);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

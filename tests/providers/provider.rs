@@ -76,6 +76,8 @@ impl Kind {
 #[derive(Deserialize)]
 pub struct Endpoints {
     pub issuer: String,
+    /// Of the providers whose pages a browser opens.
+    pub authorization_endpoint: Option<String>,
     pub device_authorization_endpoint: String,
     pub token_endpoint: String,
     pub revocation_endpoint: String,
@@ -157,7 +159,12 @@ impl Provider {
 
     /// Returns the access tokens that were granted to device codes, in order.
     pub fn granted(&self) -> Vec<String> {
-        self.requests(DEVICE_CODE).into_iter().filter_map(|entry| entry.access_token).collect()
+        self.granted_to(DEVICE_CODE)
+    }
+
+    /// Returns the access tokens that were granted for this grant type, in order.
+    pub fn granted_to(&self, grant_type: &str) -> Vec<String> {
+        self.requests(grant_type).into_iter().filter_map(|entry| entry.access_token).collect()
     }
 
     pub fn revocations(&self) -> usize {
@@ -186,6 +193,12 @@ impl Provider {
         let node = Command::new("node");
         let message = browser::decide(node, self.kind.name(), authorization, account, decision);
         println!("{}: {message}", self.kind.name());
+    }
+
+    /// As [`Provider::decide`], on the page of an authorization request. Returns the heading of the program's own page.
+    pub fn decide_on(&self, page: &str, account: &str, decision: &str) -> String {
+        let node = Command::new("node");
+        browser::decide(node, self.kind.name(), [page, "-"], account, decision)
     }
 }
 

@@ -79,18 +79,23 @@ def fill():
     call_command("migrate", verbosity=0)
     for name in ("ada", "bob"):
         User.objects.create_user(name, f"{name}@example.com", name)
-    for name, secret in (
-        ("public", ""),
-        ("confidential", "the-secret-of-a-client"),
+    device, code = Application.GRANT_DEVICE_CODE, Application.GRANT_AUTHORIZATION_CODE
+    for name, secret, grant in (
+        ("public", "", device),
+        ("confidential", "the-secret-of-a-client", device),
+        # A client has one grant here.
+        ("browser", "", code),
         # The resource server, which introspects tokens.
-        ("gateway", "the-secret-of-the-gateway"),
+        ("gateway", "the-secret-of-the-gateway", device),
     ):
         Application.objects.create(
             client_id=name,
             name=name,
             client_secret=secret,
             client_type=Application.CLIENT_CONFIDENTIAL if secret else Application.CLIENT_PUBLIC,
-            authorization_grant_type=Application.GRANT_DEVICE_CODE,
+            authorization_grant_type=grant,
+            # Any port (RFC 8252).
+            redirect_uris="http://127.0.0.1/callback" if grant == code else "",
             algorithm=Application.RS256_ALGORITHM,
         )
 
@@ -98,6 +103,7 @@ def fill():
 def endpoints(root):
     return {
         "issuer": f"{root}/o",
+        "authorization_endpoint": f"{root}/o/authorize/",
         "device_authorization_endpoint": f"{root}/o/device-authorization/",
         "token_endpoint": f"{root}/o/token/",
         "revocation_endpoint": f"{root}/o/revoke_token/",

@@ -25,9 +25,10 @@ function client(id, more) {
   return {
     client_id: id,
     application_type: 'native',
-    grant_types: [DEVICE_CODE, 'refresh_token'],
-    response_types: [],
-    redirect_uris: [],
+    grant_types: [DEVICE_CODE, 'authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    // Any port (RFC 8252).
+    redirect_uris: ['http://127.0.0.1/callback'],
     ...more,
   };
 }
@@ -44,7 +45,7 @@ const configuration = {
     client('public', { token_endpoint_auth_method: 'none' }),
     client('confidential', { client_secret: 'the-secret-of-a-client' }),
     // The resource server, which introspects tokens.
-    client('gateway', { client_secret: 'the-secret-of-the-gateway', grant_types: [] }),
+    client('gateway', { client_secret: 'the-secret-of-the-gateway', grant_types: [], response_types: [] }),
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'a' }] },
   cookies: { keys: ['loopback'] },
@@ -100,6 +101,7 @@ server.listen(0, '127.0.0.1', () => {
   server.on('request', provider.callback());
   say({
     issuer,
+    authorization_endpoint: `${issuer}/auth`,
     device_authorization_endpoint: `${issuer}/device/auth`,
     token_endpoint: `${issuer}/token`,
     revocation_endpoint: `${issuer}/token/revocation`,
