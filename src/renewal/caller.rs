@@ -72,7 +72,12 @@ impl Caller {
                 .run("to see its code", "codex-credential status");
         }
         let error = screen::login_pending(verification);
-        let Some(before) = error.hint.clone() else { return error };
-        error.hint(format!("run the same command again after that; {before}"))
+        match verification.user_code {
+            Some(_) => error.hint("then run the same command again; never share the code"),
+            None => error.run(
+                "then run the same command again; with a browser on another machine",
+                "codex-credential login --paste",
+            ),
+        }
     }
 }

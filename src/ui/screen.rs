@@ -5,7 +5,6 @@
 
 use crate::account::Account;
 use crate::clock;
-use crate::command_options;
 use crate::error::{Error, Kind};
 use crate::output;
 use crate::ui::browser::Browser;
@@ -253,10 +252,9 @@ pub fn login_pending(verification: &Verification) -> Error {
     let reason = verification.reason.as_ref().map(|reason| format!("{reason}; "));
     let message =
         format!("{}{} ({left} left)", reason.unwrap_or_default(), verification.instruction());
-    let hint = if verification.user_code.is_some() {
-        "never share the code".to_owned()
-    } else {
-        command_options::hint("with a browser on another machine", "codex-credential login --paste")
-    };
-    Error::new(Kind::LoginPending, message).hint(hint).verification(verification.clone())
+    let error = Error::new(Kind::LoginPending, message).verification(verification.clone());
+    match verification.user_code {
+        Some(_) => error.hint("never share the code"),
+        None => error.run("with a browser on another machine", "codex-credential login --paste"),
+    }
 }

@@ -66,7 +66,7 @@ fn show_clap_error(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let error = Error::new(Kind::Usage, message)
-        .hint("to list commands and options, run: codex-credential --help");
+        .run("to list commands and options", "codex-credential --help");
     format.show(&error);
     ExitCode::from(error.kind.exit_code())
 }
