@@ -114,6 +114,16 @@ impl SharedStorage for EtcdStorage {
         }))
     }
 
+    fn wait_for_writer(&self, deadline: &Deadline) -> Result<()> {
+        let mut snapshot = self.sync()?;
+        let before = snapshot.modified("access");
+        while snapshot.has("lock") && snapshot.modified("access") == before && !deadline.is_over() {
+            self.wait(&snapshot, deadline)?;
+            snapshot = self.sync()?;
+        }
+        Ok(())
+    }
+
     fn lock_sign_in(
         &self,
         is_needed: &dyn Fn() -> Result<bool>,

@@ -75,8 +75,15 @@ fn under_lock(
 
 /// The default account may change while this process works. It renews the login of `login_dir` and no other one.
 fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<()> {
-    if let Some(error) = profile.storage.shared().read_only_error()? {
-        return if validity.is_met(profile)? { Ok(()) } else { Err(error) };
+    let shared = profile.storage.shared();
+    if shared.read_only_error()?.is_some() {
+        if !validity.is_met(profile)? {
+            shared.wait_for_writer(&lock_deadline())?;
+        }
+        return match shared.read_only_error()? {
+            Some(error) if !validity.is_met(profile)? => Err(error),
+            _ => Ok(()),
+        };
     }
     loop {
         let unanswered = recover(profile, login_dir, &lock_deadline())?;

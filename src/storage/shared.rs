@@ -19,6 +19,11 @@ pub trait SharedStorage {
         Ok(None)
     }
 
+    /// Waits on a host that only reads while another host changes the login, until `deadline`.
+    fn wait_for_writer(&self, _deadline: &Deadline) -> Result<()> {
+        Ok(())
+    }
+
     /// Waits until no other host signs in, then keeps other hosts from it. Returns `None` when `is_needed` says that
     /// a sign-in is not needed.
     fn lock_sign_in(

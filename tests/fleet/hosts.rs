@@ -93,7 +93,8 @@ impl Fleet {
         host.token()
     }
 
-    fn run_login(&self, host: &Host, lifetime: u64) {
+    /// As [`Self::sign_in`], without a `get`, which would renew a token that is due.
+    pub fn run_login(&self, host: &Host, lifetime: u64) {
         self.issuer.set(|s| s.access_token_lifetime = Duration::from_secs(lifetime));
         let login = host.start("login");
         let code = self.issuer.wait_for_user_code(PATIENCE).expect("a user code");

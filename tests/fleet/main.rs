@@ -29,6 +29,8 @@ mod machine;
 #[cfg(feature = "etcd")]
 mod proxy;
 #[cfg(feature = "etcd")]
+mod renew;
+#[cfg(feature = "etcd")]
 mod reports;
 #[cfg(feature = "etcd")]
 mod roles;
@@ -88,6 +90,9 @@ fn main() -> ExitCode {
         keys::identity_that_is_no_regular_file_is_an_error_at_once,
         keys::keys_can_be_replaced_while_the_fleet_runs,
         guide::documented_setup_works,
+        renew::renew_replaces_a_valid_token_that_is_due,
+        renew::reader_waits_while_a_writer_renews,
+        renew::reader_waits_no_longer_than_its_wait,
         reports::doctor_checks_endpoints_identity_and_role,
         reports::hidden_characters_of_another_host_are_visible_or_refused,
         reports::renewal_is_traced_and_in_the_audit_log_of_its_host_only,

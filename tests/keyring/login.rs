@@ -135,6 +135,23 @@ pub fn many_callers_cost_one_sign_in_and_one_refresh() {
     assert_eq!((counts.user_codes, counts.refreshes), (1, 1));
 }
 
+pub fn renew_replaces_a_valid_token_that_is_due() {
+    let (private, keyring) = private();
+    let machine = &private.machine;
+    machine.issuer.set(|s| {
+        s.access_token_age = Duration::from_secs(9 * 24 * 3600);
+        s.access_token_lifetime = Duration::from_secs(10 * 3600);
+    });
+    let login = machine.start("login");
+    machine.approve_next();
+    assert!(login.wait_with_output().unwrap().status.success());
+    machine.issuer.set(|s| s.access_token_age = Duration::ZERO);
+    let before = refresh_token(&keyring);
+    machine.command("renew --wait 60s").assert().success();
+    assert_ne!(refresh_token(&keyring), before);
+    assert_eq!(machine.issuer.counts().refreshes, 1);
+}
+
 pub fn callers_with_different_homes_share_the_renewal_lock() {
     let (mut private, _keyring) = private();
     private.sign_in(&ada(), "");

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         login::get_without_runtime_folder_reads_the_keyring_each_time,
         login::missing_copy_in_memory_is_restored_from_the_keyring,
         login::many_callers_cost_one_sign_in_and_one_refresh,
+        login::renew_replaces_a_valid_token_that_is_due,
         login::callers_with_different_homes_share_the_renewal_lock,
         login::move_to_the_keyring_and_back_keeps_the_login,
         login::sealed_answer_survives_probes_and_is_stored,
