@@ -10,7 +10,11 @@ use crate::renewal::wait;
 use crate::ui;
 
 pub fn login(profile: &Profile, caller: &mut Caller) -> Result<Login> {
-    let _ = profile.storage.shared().catch_up();
+    if let Ok(Some(why)) = profile.storage.shared().catch_up()
+        && profile.storage.shared().read_only_error()?.is_none()
+    {
+        ui::say(&format!("{}; a new sign-in replaces it", why.text()));
+    }
     let signed_in = profile.storage.sign_in_dir().signed_in();
     let before = signed_in.load()?;
     // A renewal changes the login too, and another caller's sign-in may bring another account.

@@ -69,7 +69,24 @@ pub fn open(sealed: &str, settings: &Settings) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Storage, "the login in etcd cannot be decrypted").caused_by(error)
+    Error::new(Kind::Storage, "the login in etcd cannot be decrypted")
+        .caused_by(error)
+        .sign_in_again()
+}
+
+/// Proves that this host can decrypt what it encrypts, so that a new login is not lost to it.
+///
+/// # Errors
+/// `Configuration` when `recipients` has no recipient of `identity_file`; `Storage` when that file cannot be used.
+pub fn check_own(settings: &Settings) -> Result<()> {
+    identities(&settings.identity_file)?;
+    let sealed = seal(b"", settings.recipients.iter())?;
+    open(&sealed, settings).map(drop).map_err(|_| {
+        let path = settings.identity_file.display();
+        let what = format!("recipients has no recipient of {path}; nothing was changed");
+        Error::new(Kind::Configuration, what)
+            .hint("to print the recipient of an identity, run: age-keygen -y FILE")
+    })
 }
 
 /// # Errors

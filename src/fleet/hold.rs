@@ -4,6 +4,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
+use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::snapshot::Snapshot;
@@ -142,9 +143,9 @@ impl<'a> EtcdHold<'a> {
 }
 
 impl HeldLogin for EtcdHold<'_> {
-    /// A commit would fail on a stored login that this host cannot read.
     fn probe(&self) -> Result<()> {
-        self.etcd.snapshot()?.login().map(drop)
+        self.etcd.snapshot()?;
+        encryption::check_own(&self.etcd.local.settings)
     }
 
     fn begin_refresh(&self, intent: &Intent) -> Result<Option<Journal>> {
@@ -244,7 +245,10 @@ impl EtcdHold<'_> {
     }
 
     fn plan_sign_in(&self, snapshot: &Snapshot, login: &Login) -> Result<Plan> {
-        let (stored_at, at) = (snapshot.login()?.map(|it| it.signed_in_at), login.signed_in_at);
+        encryption::check_own(&self.etcd.local.settings)?;
+        // A login that this host cannot open counts as none: the user was told that the sign-in replaces it.
+        let stored = snapshot.login().unwrap_or_default();
+        let (stored_at, at) = (stored.map(|it| it.signed_in_at), login.signed_in_at);
         if stored_at >= Some(at) {
             return Ok(Plan::Finished(stored_at == Some(at)));
         }

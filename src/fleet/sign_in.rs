@@ -3,6 +3,7 @@
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
+use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::storage::shared::SharedStorage;
@@ -30,11 +31,18 @@ impl<'a> SignInLock<'a> {
         etcd: &'a EtcdStorage,
         is_needed: &dyn Fn() -> Result<bool>,
     ) -> Result<Option<Self>> {
+        encryption::check_own(&etcd.local.settings)?;
         let deadline = Deadline::after(LONGEST_SIGN_IN);
         let mut was_pending = false;
         let mut lease: Option<Lease> = None;
         loop {
-            let snapshot = etcd.sync()?;
+            let snapshot = etcd.snapshot()?;
+            // The sign-in replaces a login that cannot be opened.
+            if let Err(error) = snapshot.write_files()
+                && snapshot.login().is_ok()
+            {
+                return Err(error);
+            }
             if !is_needed()? {
                 return Ok(None);
             }

@@ -92,18 +92,18 @@ impl Snapshot {
         serde_json::from_slice(&opened).map(Some).map_err(|_| damaged())
     }
 
-    /// Returns the pending sign-in; without its request for a reader.
-    pub fn pending(&self) -> Result<Option<PendingSignIn>> {
+    /// Returns the pending sign-in; without its request for a reader. `None` also for one that this host cannot open.
+    pub fn pending(&self) -> Option<PendingSignIn> {
         let name = match self.local.settings.role {
             Role::Writer => "pending",
             Role::Reader => "prompt",
         };
-        let Some(record) = self.record::<Sealed>(name) else { return Ok(None) };
-        let opened = encryption::open(&record.sealed, &self.local.settings)?;
-        Ok(serde_json::from_slice(&opened).ok())
+        let record: Sealed = self.record(name)?;
+        let opened = encryption::open(&record.sealed, &self.local.settings).ok()?;
+        serde_json::from_slice(&opened).ok()
     }
 
-    /// Updates the files on this host.
+    /// Updates the files on this host: those of the login last, because it may be one that this host cannot open.
     pub fn write_files(&self) -> Result<()> {
         self.local.login_dir.create()?;
         self.local.sign_in_dir().create()?;
@@ -123,7 +123,7 @@ impl Snapshot {
     /// A sign-in of this host is in etcd before it is in a file.
     fn write_pending(&self) -> Result<()> {
         let here = self.local.sign_in_dir().pending();
-        match self.pending()? {
+        match self.pending() {
             Some(pending) if here.load()?.as_ref() != Some(&pending) => here.save(&pending),
             Some(_) => Ok(()),
             None => here.remove(),

@@ -98,8 +98,13 @@ impl Storage for EtcdStorage {
 }
 
 impl SharedStorage for EtcdStorage {
-    fn catch_up(&self) -> Result<()> {
-        self.load().map(drop)
+    fn catch_up(&self) -> Result<Option<Error>> {
+        let snapshot = self.snapshot()?;
+        let unreadable = snapshot.login().err();
+        match snapshot.write_files() {
+            Err(error) if unreadable.is_none() => Err(error),
+            _ => Ok(unreadable),
+        }
     }
 
     fn read_only_error(&self) -> Result<Option<Error>> {
@@ -107,7 +112,7 @@ impl SharedStorage for EtcdStorage {
             return Ok(None);
         }
         let snapshot = self.sync()?;
-        let verification = snapshot.pending()?.map(|pending| pending.verification);
+        let verification = snapshot.pending().map(|pending| pending.verification);
         Ok(Some(match verification.filter(|it| it.expires_at > clock::now()) {
             Some(verification) => login_pending(verification),
             None => not_renewed(&snapshot),
@@ -166,7 +171,7 @@ impl SharedStorage for EtcdStorage {
             last: snapshot.last(),
             lock: snapshot.record("lock"),
             intent: snapshot.record("intent"),
-            pending: snapshot.pending()?.map(|pending| pending.verification),
+            pending: snapshot.pending().map(|pending| pending.verification),
         }))
     }
 }

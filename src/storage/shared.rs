@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 /// A storage that several hosts share. The defaults are those of a storage of this machine.
 pub trait SharedStorage {
-    /// Updates the files on this host with what other hosts have stored.
-    fn catch_up(&self) -> Result<()> {
-        Ok(())
+    /// Updates the files on this host with what other hosts have stored. Returns why the stored login cannot be opened, if
+    /// so: a sign-in replaces it.
+    fn catch_up(&self) -> Result<Option<Error>> {
+        Ok(None)
     }
 
     /// Returns the error that a renewal on this host ends with; `None` where this host may renew.

@@ -1,7 +1,8 @@
 //! Replacing the encryption keys, by the steps of docs/fleet.md.
 
 use crate::cluster::Cluster;
-use crate::hosts::{Fleet, Host};
+use crate::hosts::{Fleet, Host, stderr};
+use crate::machine::{PATIENCE, ada};
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 use std::fs;
@@ -70,7 +71,7 @@ pub fn keys_can_be_replaced_while_the_fleet_runs(cluster: &Cluster) {
     }
     for host in [&forgotten, &forgotten_reader] {
         let output = host.run("get --format token --wait 10s");
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let stderr = stderr(&output);
         assert!(output.status.code() == Some(2), "{stderr}");
         assert!(
             stderr.contains("not encrypted for") && stderr.contains("docs/fleet.md"),
@@ -90,4 +91,61 @@ pub fn identity_that_is_no_regular_file_is_an_error_at_once(cluster: &Cluster) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let says = String::from_utf8(output.stderr).unwrap();
     assert!(says.contains("identity") && says.contains("regular"), "{says}");
+}
+
+/// Signs in with the default wait of `login`. Returns what the command said.
+fn sign_in_again(fleet: &Fleet, host: &Host) -> String {
+    let login = host.start("login");
+    let code = fleet.issuer.wait_for_user_code(PATIENCE).expect("a user code");
+    fleet.issuer.approve_as(&code, &ada());
+    let output = login.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stderr(&output)
+}
+
+pub fn login_replaces_a_login_whose_keys_are_lost(cluster: &Cluster) {
+    let mut fleet = Fleet::new(cluster.endpoints());
+    let lost = fleet.host();
+    fleet.sign_in(&lost, 3600);
+    (fleet.writers, fleet.readers) = (Identity::generate(), Identity::generate());
+    let (host, other, reader) = (fleet.host(), fleet.host(), fleet.reader());
+    let says = sign_in_again(&fleet, &host);
+    assert!(says.contains("not encrypted for") && says.contains("replaces it"), "{says}");
+    let token = fleet.access_token(cluster);
+    assert!(fleet.issuer.is_live_access_token(&token));
+    for host in [&host, &other, &reader] {
+        assert_eq!(host.token(), token);
+    }
+}
+
+pub fn login_replaces_damaged_records(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let host = fleet.host();
+    fleet.sign_in(&host, 3600);
+    let record = |sealed: &str| {
+        serde_json::json!({"id": "0", "name": "a", "at": 1, "sealed": sealed}).to_string()
+    };
+    for damaged in ["", "{", "{}", &record("not base64"), &record("AAAA")] {
+        for key in cluster.keys(&fleet.prefix) {
+            cluster.ctl(&["put", &key, damaged]).unwrap();
+        }
+        let output = host.run("fleet status");
+        assert_eq!(output.status.code(), Some(1), "{damaged}: {}", stderr(&output));
+        assert!(stderr(&output).contains("codex-credential login"), "{}", stderr(&output));
+        let says = sign_in_again(&fleet, &host);
+        assert!(says.contains("replaces it"), "{damaged}: {says}");
+        assert_eq!(fleet.host().token(), fleet.access_token(cluster));
+    }
+}
+
+pub fn login_that_its_own_host_could_not_open_is_refused(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let (host, other) = (fleet.host(), fleet.host());
+    let token = fleet.sign_in(&host, 3600);
+    write_identities(&other, &[&Identity::generate()]);
+    let output = other.run("login --wait 20s");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("recipients has no recipient"), "{}", stderr(&output));
+    assert_eq!(fleet.issuer.counts().user_codes, 1);
+    assert_eq!(fleet.access_token(cluster), token);
 }
