@@ -1,16 +1,28 @@
 //! The signals that ask a process to end, and a process that may not end yet.
 
-/// Keeps SIGTERM and SIGHUP waiting until it is dropped. SIGINT still ends the process, because its user wants to go on.
+#[cfg(unix)]
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+
+/// Keeps SIGTERM and SIGHUP waiting until it is dropped.
 ///
 /// A signal goes to any thread that does not block it, so [`crate::threads`] starts threads that do.
 #[cfg(unix)]
-pub struct Deferred(Option<nix::sys::signal::SigSet>);
+pub struct Deferred(Option<SigSet>);
 
 #[cfg(unix)]
 impl Deferred {
+    /// SIGINT still ends the process, because its user wants to go on.
     pub fn begin() -> Self {
-        use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-        let signals: SigSet = [Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        Self::of(&[Signal::SIGTERM, Signal::SIGHUP])
+    }
+
+    /// SIGINT waits, too.
+    pub fn with_interrupt() -> Self {
+        Self::of(&[Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT])
+    }
+
+    fn of(signals: &[Signal]) -> Self {
+        let signals: SigSet = signals.iter().copied().collect();
         Self(signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
     }
 }
@@ -30,6 +42,10 @@ pub struct Deferred;
 #[cfg(not(unix))]
 impl Deferred {
     pub fn begin() -> Self {
+        Self
+    }
+
+    pub fn with_interrupt() -> Self {
         Self
     }
 }

@@ -1,4 +1,4 @@
-//! `logout`: removes the login here and revokes it at the server. `erase` by hand: removes it here.
+//! `logout`: revokes the login at the server and removes it here. `erase` by hand: removes it here.
 
 use crate::account::Account;
 use crate::audit::{self, Action};
@@ -8,6 +8,7 @@ use crate::login::Login;
 use crate::profile::Profile;
 use crate::renewal::recover::{give_up_sign_in, recover_sign_in};
 use crate::renewal::revoke::revoke;
+use crate::signals::Deferred;
 use crate::storage::codex_home::CodexHome;
 use crate::storage::journal;
 use crate::storage::lock::Lock;
@@ -61,12 +62,14 @@ pub fn remove(profile: &Profile, removal: Removal, deadline: &Deadline) -> Resul
     // A renewal may have replaced the login while we waited. A login of another account is not the one that was shown.
     let is_meant = |stored: &Login| stored.account().is_same_as(&login.account());
     let Some(login) = storage.load()?.filter(is_meant) else { return Err(changed()) };
-    // First here: a logout that is interrupted while the server revokes must not leave a login that has ended.
-    let removed = hold.remove(&is_meant, deadline);
-    if let Ok(false) = removed {
-        return Err(changed());
-    }
+    // Revoked first: after a kill in between, another `logout` finds the login and completes the work. A signal waits for
+    // both.
+    let _signals = Deferred::with_interrupt();
     let revoked = (removal.revoke && !is_personal).then(|| revoke(profile, &login, deadline));
+    let removed = match hold.remove(&is_meant, deadline) {
+        Ok(false) => Err(changed()),
+        removed => removed,
+    };
     let action = if removal.revoke { Action::Logout } else { Action::Removal };
     let failed = revoked.as_ref().and_then(|revoked| revoked.as_ref().err());
     audit::note(profile, action, Some(&login), removed.as_ref().err().or(failed));

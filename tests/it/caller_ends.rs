@@ -1,6 +1,6 @@
 //! What ends around a renewal: the caller with its container, or the renewal process by a signal. No login is lost.
 
-use crate::machine::{Machine, PATIENCE, ada, eventually, kill};
+use crate::machine::{Machine, PATIENCE, ada, eventually, kill, send};
 use issuer::{Endpoint, Fault};
 use std::fs;
 use std::io::{Read, Write};
@@ -83,11 +83,6 @@ fn caller_stays_for_an_early_renewal_no_longer_than_its_wait() {
     let output = machine.command("get --format token --wait 1s").assert().success();
     assert_eq!(output.get_output().stdout, format!("{before}\n").as_bytes());
     assert_eq!(machine.issuer.counts().in_flight, 1);
-}
-
-fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap();
-    assert!(status.success(), "{signal}");
 }
 
 /// Starts a renewal whose refresh token is spent and whose answer is on its way. Returns the caller and the process.

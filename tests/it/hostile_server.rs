@@ -193,7 +193,7 @@ fn token_with_invalid_characters_is_neither_stored_nor_printed() {
         machine.write_auth_json(&document);
         for format in ["git", "token", "json", "header", "env", "exec-credential"] {
             attack.again();
-            let output = machine.command(&format!("get --format {format}")).assert().code(1);
+            let output = machine.command(&format!("get --format {format}")).assert().code(3);
             output.stdout("").stderr(contains("stolen").not());
         }
     }

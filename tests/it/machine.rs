@@ -313,6 +313,13 @@ pub fn is_answered(path: &Path) -> bool {
     fs::read(path).is_ok_and(|content| content.split(|&byte| byte == b'\n').count() == 3)
 }
 
+/// Sends the signal `TERM`, `HUP`, …
+pub fn send(signal: &str, pid: u32) {
+    let status =
+        std::process::Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap();
+    assert!(status.success(), "{signal}");
+}
+
 /// Polls `condition` until it is true. Panics after [`PATIENCE`].
 pub fn eventually(condition: impl Fn() -> bool) {
     for _ in 0..PATIENCE.as_millis() / 5 {

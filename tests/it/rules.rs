@@ -85,7 +85,7 @@ fn unknown_auth_mode_is_reported_and_left_unchanged() {
     let machine = Machine::new();
     let document = json!({"auth_mode": "telepathy", "tokens": {"access_token": "a"}});
     machine.write_auth_json(&document);
-    machine.command("get").assert().code(1).stderr(contains("telepathy"));
+    machine.command("get").assert().code(3).stderr(contains("telepathy"));
     assert_eq!(machine.auth_json(), document);
     assert_eq!(machine.issuer.counts(), issuer::Counts::default());
 }

@@ -71,10 +71,11 @@ fn warm_get_appends_two_events_to_a_private_file() {
 #[test]
 fn trace_file_that_cannot_be_written_is_reported_and_get_succeeds() {
     let (mut machine, tokens) = Machine::signed_in(864_000);
-    machine.set("CODEX_CREDENTIAL_TRACE", "/nonexistent/trace");
+    let file = machine.path("missing/trace");
+    machine.set("CODEX_CREDENTIAL_TRACE", file.to_str().unwrap());
     let output = machine.command("get --format token").assert().success();
     let output = output.stdout(format!("{}\n", tokens.access_token));
-    output.stderr(contains("/nonexistent/trace"));
+    output.stderr(contains(file.to_str().unwrap()));
 }
 
 #[test]

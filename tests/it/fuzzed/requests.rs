@@ -84,9 +84,10 @@ fn request_is_rejected_or_read_back_after_writing() {
             let mut written = Vec::new();
             read.write(&mut written).unwrap();
             let again = Credential::read(written.as_slice()).unwrap();
-            // An attribute that is not written, such as an empty state, leaves no trace.
+            // What is not written, such as an empty state and the challenges of the server, leaves no trace.
             assert_eq!(
                 Credential {
+                    schemes: read.schemes,
                     attributes: read.attributes,
                     unknown_attributes: read.unknown_attributes,
                     ..again
