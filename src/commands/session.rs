@@ -144,7 +144,7 @@ pub fn limit_text(limit: &Limit) -> String {
 fn ask(profile: &Profile, login: &Login, url: &str, deadline: &Deadline) -> Result<Response> {
     let http = Http::within(&profile.network(), deadline)?;
     let account_id = login.account().account_id.filter(|_| profile.standard.is_none());
-    Ok(http.get_for_account(&login.access_token, account_id.as_deref(), url)?)
+    Ok(http.get_with_token(&login.access_token, account_id.as_deref(), url)?)
 }
 
 fn check_url(profile: &Profile, deadline: &Deadline) -> Result<String, Unknown> {

@@ -1,26 +1,23 @@
-//! HTTP requests to the authorization server. The only file that uses reqwest.
+//! HTTP requests to the authorization server. Besides this file, only `certificates`, `headers` and `resolver` use
+//! reqwest.
 //!
 //! Each request blocks its caller: the rest of the program is sequential.
 
-use crate::clock::{self, Deadline, Stopwatch};
+use crate::clock::{Deadline, Stopwatch};
 use crate::error::{Error, Kind, Result};
 use crate::network::Network;
 use crate::oauth::network_error::no_response;
 use crate::oauth::proxy::Proxies;
-use crate::read_file::read_regular;
-use crate::threads;
+use crate::oauth::resolver::Resolver;
+use crate::oauth::{certificates, headers};
 use crate::tokens::{BUFFER_SIZE, Secret, to_json};
 use crate::trace::{self, Event};
 use crate::urls::host;
 use bytes::Bytes;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use std::collections::BTreeMap;
-use std::net::ToSocketAddrs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -123,11 +120,8 @@ impl Http {
     fn with_silence(network: &Network, silence: Duration) -> Result<Self> {
         // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        check_platform_certificates()?;
-        let mut extra_ca = Vec::new();
-        for file in network.extra_ca.iter().chain(&network.certificates_of_file()) {
-            extra_ca.extend(certificates(file)?);
-        }
+        certificates::check_platform_file()?;
+        let extra_ca = certificates::extra(network)?;
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
@@ -196,17 +190,8 @@ impl Http {
         self.send(url, self.client(url).get(url))
     }
 
-    /// Gets `url` with an access token (RFC 6750 §2.1).
+    /// Gets `url` with an access token (RFC 6750 §2.1), in the workspace `account_id` of ChatGPT if there is one.
     pub fn get_with_token(
-        &self,
-        token: &Secret<String>,
-        url: &str,
-    ) -> Result<Response, RequestError> {
-        self.send(url, self.client(url).get(url).bearer_auth(token.expose()))
-    }
-
-    /// As [`Http::get_with_token`], in the workspace `account_id` of ChatGPT.
-    pub fn get_for_account(
         &self,
         token: &Secret<String>,
         account_id: Option<&str>,
@@ -244,9 +229,10 @@ impl Http {
             let response = response.map_err(|error| self.failed(url, error))?;
             let head = Response {
                 status: response.status().as_u16(),
-                retry_after: retry_after(&response),
-                date_skew: date_skew(&response),
-                is_challenge: header(&response, "cf-mitigated") == Some("challenge"),
+                retry_after: headers::retry_after(response.headers()),
+                date_skew: headers::date_skew(response.headers()),
+                is_challenge: headers::text(response.headers(), "cf-mitigated")
+                    == Some("challenge"),
                 ..Response::default()
             };
             let body = body(url, response).await?;
@@ -260,23 +246,6 @@ impl Http {
             return RequestError::NotSent(no_response(url, error, proxy.as_ref()));
         }
         RequestError::NoResponse(no_response(url, error, None))
-    }
-}
-
-/// Looks up names in a thread of our own: tokio panics where the system refuses a thread.
-struct Resolver;
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (sender, addresses) = oneshot::channel();
-        let lookup = threads::try_spawn(move || {
-            let found = (name.as_str(), 0).to_socket_addrs();
-            let _ = sender.send(found.map(|found| -> Addrs { Box::new(found) }));
-        });
-        Box::pin(async {
-            lookup?;
-            Ok(addresses.await??)
-        })
     }
 }
 
@@ -311,55 +280,6 @@ async fn body(
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok().map(str::trim)
-}
-
-fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let value = header(response, "retry-after")?;
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let pause = http_date(value)? - clock::now();
-    Some(Duration::from_secs(pause.max(0).cast_unsigned()))
-}
-
-/// Returns seconds since the epoch.
-fn http_date(value: &str) -> Option<i64> {
-    let at = httpdate::parse_http_date(value).ok()?;
-    at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok()
-}
-
-fn date_skew(response: &reqwest::Response) -> Option<i64> {
-    Some(http_date(header(response, "date")?)? - clock::now())
-}
-
-/// The TLS library reads the file of `SSL_CERT_FILE`, and would wait for the writer of a FIFO.
-#[expect(clippy::disallowed_methods, reason = "the library reads this variable, too")]
-fn check_platform_certificates() -> Result<()> {
-    let file = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let Some(file) = file.filter(|file| file.metadata().is_ok_and(|found| !found.is_file())) else {
-        return Ok(());
-    };
-    let what = format!("SSL_CERT_FILE names {}, which is not a regular file", file.display());
-    Err(Error::new(Kind::Usage, what).hint("correct or unset SSL_CERT_FILE"))
-}
-
-fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>> {
-    let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(Kind::Usage, format!("cannot use the certificates in {}", path.display()))
-            .hint("CODEX_CA_CERTIFICATE, or SSL_CERT_FILE in Codex's .env, names a file of PEM certificates")
-            .caused_by(cause)
-    };
-    let pem = read_regular(path).map_err(|error| unusable(error.into()))?;
-    let certificates =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.into()))?;
-    if certificates.is_empty() {
-        return Err(unusable("the file has no certificates".into()));
-    }
-    Ok(certificates)
 }
 
 #[cfg(test)]

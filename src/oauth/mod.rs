@@ -6,17 +6,20 @@
 
 pub mod authorization;
 pub mod callback;
+mod certificates;
 pub mod chatgpt;
 pub mod client_auth;
 pub mod codex;
 pub mod device;
 pub mod discovery;
 mod error_code;
+mod headers;
 pub mod http;
 pub mod id_token;
 pub mod network_error;
 pub mod pkce;
 pub mod proxy;
+mod resolver;
 pub mod response;
 pub mod server;
 mod signature;

@@ -200,7 +200,7 @@ impl<'a> AuthorizationServer<'a> {
     pub fn account(&self, tokens: &TokenResponse) -> Result<Option<Account>> {
         let (None, Some(token)) = (&tokens.id_token, &tokens.access_token) else { return Ok(None) };
         let Some(url) = self.endpoints()?.0.userinfo_endpoint else { return Ok(None) };
-        let reply = self.http.get_with_token(token, &url)?;
+        let reply = self.http.get_with_token(token, None, &url)?;
         match reply.status {
             200 => Ok(reply.json().map(|claims| Account::from_userinfo(&claims))),
             // There is none, or the scope does not cover it.
