@@ -163,6 +163,12 @@ impl Error {
         self
     }
 
+    /// Puts `first` before the hint.
+    pub fn hint_first(mut self, first: &str) -> Self {
+        self.hint = self.hint.map(|hint| format!("{first}; {hint}"));
+        self
+    }
+
     /// Returns the error as it is shown: its command names the profile and account of this process.
     pub fn completed(&self) -> Self {
         let mut shown = self.clone();

@@ -30,10 +30,14 @@ impl Meaning {
             // RFC 8628 §3.5.
             "authorization_pending" => Self::AuthorizationPending,
             "slow_down" => Self::SlowDown,
-            // `authorization_declined`: Microsoft Entra ID.
-            "access_denied" | "authorization_declined" => Self::Denied,
+            // `authorization_declined`: Microsoft Entra ID. `admin_policy_enforced`, `org_internal`: Google.
+            "access_denied"
+            | "authorization_declined"
+            | "admin_policy_enforced"
+            | "org_internal" => Self::Denied,
             "expired_token" | "code_expired" => Self::CodeExpired,
-            // `incorrect_device_code`, `bad_verification_code`, `bad_refresh_token`: GitHub. `token_inactive`: Ory Hydra.
+            // `incorrect_device_code`, `bad_refresh_token`: GitHub. `bad_verification_code`: GitHub and Microsoft Entra ID.
+            // `token_inactive`: Ory Hydra. `device_not_found`: Django OAuth Toolkit.
             "invalid_grant"
             | "device_not_found"
             | "incorrect_device_code"

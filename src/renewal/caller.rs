@@ -71,13 +71,6 @@ impl Caller {
             return Error::new(Kind::LoginPending, "a sign-in waits for the user's approval")
                 .run("to see its code", "codex-credential status");
         }
-        let error = screen::login_pending(verification);
-        match verification.user_code {
-            Some(_) => error.hint("then run the same command again; never share the code"),
-            None => error.run(
-                "then run the same command again; with a browser on another machine",
-                "codex-credential login --paste",
-            ),
-        }
+        screen::login_pending(verification).hint_first("then run the same command again")
     }
 }

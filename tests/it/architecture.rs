@@ -85,7 +85,7 @@ const WORDS: &[&str] = &[
 
 /// Paths of other crates that one file or folder may use.
 const HOMES: &[(&str, &str)] = &[
-    ("reqwest", "oauth/http.rs"),
+    ("reqwest", "oauth/"),
     ("tokio", "oauth/"),
     ("hyper_util", "oauth/"),
     ("etcd_client", "fleet/"),

@@ -60,11 +60,11 @@ pub fn unknown(arguments: &[OsString]) -> Result<()> {
         return Ok(());
     }
     let name = arguments.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let hint = match similar_command(&name) {
-        Some(similar) => format!("did you mean {similar:?}?"),
-        None => "to list the commands, run: codex-credential --help".into(),
-    };
-    Err(Error::new(Kind::Usage, format!("unknown command {name:?}")).hint(hint))
+    let error = Error::new(Kind::Usage, format!("unknown command {name:?}"));
+    Err(match similar_command(&name) {
+        Some(similar) => error.hint(format!("did you mean {similar:?}?")),
+        None => error.run("to list the commands", "codex-credential --help"),
+    })
 }
 
 fn similar_command(name: &str) -> Option<String> {
