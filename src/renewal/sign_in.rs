@@ -252,12 +252,15 @@ impl Attempt<'_> {
 
     /// The login is judged by the rules of the request that started the sign-in.
     fn intent(&self, pending: &PendingSignIn) -> Intent {
+        let stored = self.profile.storage.load().ok().flatten();
+        // A storage keeps the later sign-in. This one is later than the stored one, however the clocks were set.
+        let after = stored.as_ref().map_or(0, |login| login.signed_in_at.saturating_add(1));
         Intent {
             request: RequestKind::SignIn,
-            replaces: self.profile.storage.fingerprint(),
+            replaces: stored.map(|login| login.fingerprint()),
             to: self.profile.client.clone(),
             rules: pending.rules.clone(),
-            at: clock::now(),
+            at: clock::now().max(after),
             nonce: match &pending.request {
                 Some(SignInRequest::Browser(request)) => request.nonce.clone(),
                 _ => None,

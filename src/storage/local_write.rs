@@ -4,7 +4,7 @@
 //! and a lock of the whole storage would make the accounts wait for each other's requests.
 
 use crate::account::Account;
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::login::Login;
 use crate::private;
@@ -114,7 +114,9 @@ impl LocalStorage {
         let account = login.stored_account.clone();
         let key = key_of(&account);
         let stored_at = self.stored_login(&key)?.map(|stored| stored.signed_in_at);
-        if stored_at > Some(login.signed_in_at) {
+        // A time in the future is a mistake of a clock, and no reason to drop a sign-in.
+        let is_believable = |at: &i64| *at <= clock::now().max(login.signed_in_at);
+        if stored_at.filter(is_believable) > Some(login.signed_in_at) {
             return Ok(false);
         }
         // A sign-in that is recovered after its commit may have been renewed since.

@@ -8,6 +8,7 @@ use codex_credential::storage::etcd_settings::Settings;
 use issuer::Issuer;
 use serde_json::Value;
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -129,13 +130,37 @@ impl Fleet {
     /// Decrypts a record in etcd; `None` when it is not encrypted for `identity`.
     pub fn open(&self, cluster: &Cluster, name: &str, identity: &Identity) -> Option<Value> {
         use base64::Engine;
-        let keys = cluster.keys(&self.prefix);
-        let key =
-            keys.iter().find(|key| key.ends_with(&format!("/{name}"))).expect("the key exists");
-        let record: Value = serde_json::from_str(&cluster.value(key)).unwrap();
+        let key = self.key(cluster, name);
+        let record: Value = serde_json::from_str(&cluster.value(&key)).unwrap();
         let sealed = record["sealed"].as_str().unwrap();
         let sealed = base64::engine::general_purpose::STANDARD.decode(sealed).unwrap();
         serde_json::from_slice(&age::decrypt(identity, &sealed).ok()?).ok()
+    }
+
+    /// Changes a record in etcd, as a host that renews does.
+    pub fn rewrite(&self, cluster: &Cluster, name: &str, change: impl FnOnce(&mut Value)) {
+        use base64::Engine;
+        let mut opened = self.open(cluster, name, &self.writers).unwrap();
+        change(&mut opened);
+        let recipients = [self.writers.to_public(), self.readers.to_public()];
+        let count = if name == "access" { 2 } else { 1 };
+        let recipients = recipients.iter().take(count).map(|it| it as &dyn age::Recipient);
+        let mut sealed = Vec::new();
+        let mut writer =
+            age::Encryptor::with_recipients(recipients).unwrap().wrap_output(&mut sealed).unwrap();
+        writer.write_all(opened.to_string().as_bytes()).unwrap();
+        writer.finish().unwrap();
+        let sealed = base64::engine::general_purpose::STANDARD.encode(sealed);
+        let key = self.key(cluster, name);
+        let mut record: Value = serde_json::from_str(&cluster.value(&key)).unwrap();
+        record["sealed"] = sealed.into();
+        cluster.ctl(&["put", &key, &record.to_string()]).unwrap();
+    }
+
+    /// Returns the full name of a key in etcd.
+    pub fn key(&self, cluster: &Cluster, name: &str) -> String {
+        let mut keys = cluster.keys(&self.prefix).into_iter();
+        keys.find(|key| key.ends_with(&format!("/{name}"))).expect("the key exists")
     }
 
     pub fn access_token(&self, cluster: &Cluster) -> String {

@@ -87,6 +87,7 @@ fn main() -> ExitCode {
         sign_in::another_host_continues_a_pending_codex_sign_in,
         sign_in::another_host_continues_a_pending_standard_sign_in,
         sign_in::login_on_a_new_host_starts_a_new_sign_in,
+        sign_in::sign_in_replaces_a_login_with_a_time_in_the_future,
         keys::identity_that_is_no_regular_file_is_an_error_at_once,
         keys::keys_can_be_replaced_while_the_fleet_runs,
         keys::login_replaces_a_login_whose_keys_are_lost,

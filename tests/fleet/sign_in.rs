@@ -63,3 +63,19 @@ pub fn login_on_a_new_host_starts_a_new_sign_in(cluster: &Cluster) {
     assert_eq!(fleet.issuer.counts().user_codes, codes + 1);
     assert_ne!(new.token(), before);
 }
+
+/// A host whose clock was ahead has signed in.
+pub fn sign_in_replaces_a_login_with_a_time_in_the_future(cluster: &Cluster) {
+    let fleet = Fleet::new(cluster.endpoints());
+    let (first, other) = (fleet.host(), fleet.host());
+    fleet.sign_in(&first, 3600);
+    for name in ["login", "access"] {
+        fleet.rewrite(cluster, name, |login| login["signed_in_at"] = 4_000_000_000_u64.into());
+    }
+    for host in [&other, &first] {
+        let before = fleet.access_token(cluster);
+        fleet.sign_in(host, 3600);
+        assert_ne!(fleet.access_token(cluster), before);
+        assert_eq!([first.token(), other.token()], [(); 2].map(|()| fleet.access_token(cluster)));
+    }
+}

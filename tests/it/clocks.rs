@@ -1,9 +1,10 @@
 //! The clocks of this machine and the server differ.
 
 use crate::gateway::{Gateway, read};
-use crate::machine::{Machine, eventually};
-use issuer::TokenForm;
+use crate::machine::{Machine, Private, eventually, files};
+use issuer::{Issuer, TokenForm};
 use serde_json::Value;
+use std::fs;
 use std::time::Duration;
 
 const HOUR: i64 = 3600;
@@ -182,4 +183,22 @@ fn iat_after_exp_does_not_shorten_the_lifetime() {
     let token = gateway.sign_in();
     assert_eq!(gateway.token(), token);
     assert_eq!(status(&gateway.machine, "--profile company")["clock_skew"], 0);
+}
+
+/// The clock of this machine was ahead during a sign-in, also of an account that is not the default one.
+#[test]
+fn sign_in_replaces_a_login_with_a_time_in_the_future() {
+    let private = Private::new("file");
+    let accounts = Issuer::accounts();
+    let before = private.sign_in(&accounts[0], "");
+    for file in files(private.state.path()).iter().filter(|file| file.ends_with("login")) {
+        let mut login: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        login["signed_in_at"] = 4_000_000_000_i64.into();
+        fs::write(file, login.to_string()).unwrap();
+    }
+    assert_eq!(private.machine.token(), before);
+    let other = private.sign_in(&accounts[1], "");
+    let again = private.sign_in(&accounts[0], "");
+    assert!(again != before && again != other);
+    assert_ne!(private.sign_in(&accounts[0], ""), again);
 }
