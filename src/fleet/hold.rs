@@ -7,11 +7,12 @@ use crate::error::{Error, Kind, Result};
 use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
-use crate::fleet::snapshot::Snapshot;
+use crate::fleet::snapshot::{SentRequest, Snapshot, Unanswered};
 use crate::login::Login;
 use crate::storage::etcd_settings::Role;
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
+use crate::storage::seal::Seal;
 use crate::storage::shared::HostAction;
 use crate::storage::{Change, HeldLogin, Storage};
 use crate::tokens::{Fingerprint, TokenResponse};
@@ -36,7 +37,7 @@ pub struct EtcdHold<'a> {
     pub etcd: &'a EtcdStorage,
     lock: RefCell<Option<Lease<'a>>>,
     /// The refresh request of another host that had no known answer when this hold began.
-    pub unanswered: Option<HostAction>,
+    pub unanswered: Option<Unanswered>,
 }
 
 pub enum Plan {
@@ -54,14 +55,12 @@ impl<'a> EtcdHold<'a> {
         if etcd.local.settings.role == Role::Reader {
             return Err(only_reads());
         }
-        let this_host = etcd.host()?;
         let mut snapshot = etcd.snapshot()?;
         let before = snapshot.modified("login");
         // Runs while the lock is free and another host may return with an answer.
         let mut grace: Option<Deadline> = None;
         loop {
-            let intent = snapshot.record::<HostAction>("intent");
-            let unanswered = intent.filter(|intent| intent.host != this_host);
+            let unanswered = snapshot.unanswered();
             let is_locked = snapshot.has("lock");
             if is_locked {
                 grace = None;
@@ -193,9 +192,11 @@ impl HeldLogin for EtcdHold<'_> {
     }
 
     fn other_host_error(&self) -> Option<Error> {
-        let action = self.unanswered.as_ref()?;
-        let (name, at) = (&action.host.name, clock::rfc3339(action.at));
-        let what = format!("{name} sent a refresh request at {at} and may have the answer");
+        let (name, at) = match &self.unanswered.as_ref()?.action {
+            Some(action) => (&*action.host.name, format!(" at {}", clock::rfc3339(action.at))),
+            None => ("another host", String::new()),
+        };
+        let what = format!("{name} sent a refresh request{at} and may have the answer");
         let hint = format!("{name} stores the answer as soon as it reaches etcd again");
         Some(Error::new(Kind::Busy, what).hint(hint))
     }
@@ -213,14 +214,16 @@ impl HeldLogin for EtcdHold<'_> {
 impl EtcdHold<'_> {
     /// Takes the lock and writes the intent. Returns false when another host was first: the login is to be read again.
     fn lock_for_refresh(&self, intent: &Intent) -> Result<bool> {
+        let request = Fingerprint::of(Seal::new()?.bytes()).prefix(16).to_owned();
+        self.etcd.local.record_sent(&request)?;
         let is_written = self.change(&Deadline::after(LOCK_TIMEOUT), |snapshot| {
             let stored = snapshot.login()?.map(|login| login.fingerprint());
             let is_locked = snapshot.has("lock") && !self.has_lock(snapshot);
             if is_locked || stored != intent.replaces {
                 return Ok(Plan::Finished(false));
             }
-            let action = self.etcd.action()?;
-            Ok(Plan::Write(vec![self.etcd.put("intent", &action)]))
+            let sent = SentRequest { action: self.etcd.action()?, request: request.clone() };
+            Ok(Plan::Write(vec![self.etcd.put("intent", &sent)]))
         })?;
         // Checks again: a host that was paused up to here has lost the lock, and must not send the request.
         Ok(is_written && self.has_lock(&self.etcd.snapshot()?))

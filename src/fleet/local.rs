@@ -1,10 +1,13 @@
 //! The files of a shared login on this host: the login directory, and a copy of the access token, so that a warm `get`
 //! sends no request.
 
+use crate::error::Result;
 use crate::folders::Folders;
 use crate::login::Login;
+use crate::private;
 use crate::storage::CachedLogin;
 use crate::storage::etcd_settings::Settings;
+use crate::storage::files::folder_of;
 use crate::storage::local::folder_name;
 use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
@@ -30,6 +33,9 @@ pub struct LocalFiles {
     pub prefix: String,
     pub login_dir: LoginDir,
     pub copy: PathBuf,
+    /// The number of the last refresh request of this machine since it started; `None` without a folder in memory. No copy
+    /// of the state folder, on another machine or shared by one, has it.
+    sent: Option<PathBuf>,
     pub is_cached: bool,
     /// How long a read from etcd may take.
     pub read_timeout: Duration,
@@ -56,6 +62,7 @@ impl LocalFiles {
             prefix,
             login_dir: LoginDir::new(folders.state.join(&folder)),
             copy: copies.join(&folder).join("access"),
+            sent: folders.runtime.as_ref().map(|runtime| runtime.join(&folder).join("sent")),
             is_cached,
             // Shorter than the caller's timeout, so that the error can name the endpoints.
             read_timeout: (timeout * 3 / 4).min(LONGEST_READ),
@@ -70,6 +77,19 @@ impl LocalFiles {
         }
         let AccessCopy { login, .. } = self.copy_record().load().ok()??;
         Some(CachedLogin { login, login_dir: self.login_dir.clone() })
+    }
+
+    /// See [`Self::was_sent_here`].
+    pub fn record_sent(&self, request: &str) -> Result<()> {
+        let Some(path) = &self.sent else { return Ok(()) };
+        private::create_own_dir(folder_of(path))?;
+        Record::new(path.clone()).save(&request.to_owned())
+    }
+
+    /// Returns whether this machine has sent `request`, and no other one can have. In doubt, another host has.
+    pub fn was_sent_here(&self, request: &str) -> bool {
+        let sent = self.sent.as_ref().map(|path| Record::<String>::new(path.clone()).load());
+        matches!(sent, Some(Ok(Some(sent))) if sent == request)
     }
 
     pub fn copy_record(&self) -> Record<AccessCopy> {

@@ -23,6 +23,21 @@ pub struct Sealed {
     pub sealed: String,
 }
 
+/// A refresh request whose answer is not in etcd.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SentRequest {
+    #[serde(flatten)]
+    pub action: HostAction,
+    /// Differs from one request to the next.
+    pub request: String,
+}
+
+/// A refresh request of another host.
+pub struct Unanswered {
+    /// `None` if the record is one of another version.
+    pub action: Option<HostAction>,
+}
+
 pub struct Snapshot {
     pub revision: i64,
     local: Rc<LocalFiles>,
@@ -58,6 +73,19 @@ impl Snapshot {
     /// Returns the lease that `name` is bound to; 0 if there is none.
     pub fn lease(&self, name: &str) -> i64 {
         self.pair(name).map_or(0, KeyValue::lease)
+    }
+
+    /// Returns the refresh request of another host whose answer is not in etcd. The record of another version, which this
+    /// one does not understand, counts as another host's.
+    pub fn unanswered(&self) -> Option<Unanswered> {
+        if !self.has("intent") {
+            return None;
+        }
+        match self.record::<SentRequest>("intent") {
+            Some(sent) if self.local.was_sent_here(&sent.request) => None,
+            Some(sent) => Some(Unanswered { action: Some(sent.action) }),
+            None => Some(Unanswered { action: self.record("intent") }),
+        }
     }
 
     /// Returns how often a login was written since the last logout.

@@ -12,6 +12,8 @@ mod cluster;
 #[cfg(feature = "etcd")]
 mod connections;
 #[cfg(feature = "etcd")]
+mod doubt;
+#[cfg(feature = "etcd")]
 mod failures;
 #[cfg(feature = "etcd")]
 mod guide;
@@ -109,6 +111,8 @@ fn main() -> ExitCode {
         failures::suspended_without_an_answer_writes_nothing,
         failures::cut_off_from_etcd_returns_in_time_one_request,
         failures::etcd_nodes_stop_one_by_one_hosts_keep_their_token,
+        doubt::copy_of_the_state_folder_waits_for_the_host_with_the_answer,
+        doubt::request_in_an_unknown_form_is_another_hosts,
         late_answer::suspended_before_the_request_sends_nothing,
         late_answer::suspended_with_the_answer_stores_it_on_return,
         late_answer::cut_off_with_the_answer_stores_it_on_return,
