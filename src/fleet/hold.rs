@@ -9,7 +9,7 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::snapshot::{SentRequest, Snapshot, Unanswered};
 use crate::login::Login;
-use crate::storage::etcd_settings::Role;
+use crate::storage::etcd_settings::{self as settings, Role};
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
 use crate::storage::seal::Seal;
@@ -199,6 +199,10 @@ impl HeldLogin for EtcdHold<'_> {
         let what = format!("{name} sent a refresh request{at} and may have the answer");
         let hint = format!("{name} stores the answer as soon as it reaches etcd again");
         Some(Error::new(Kind::Busy, what).hint(hint))
+    }
+
+    fn waits_for_other_host(&self) -> bool {
+        self.etcd.local.settings.unanswered == settings::Unanswered::Wait
     }
 
     fn close_request(&self, invalid_token: Option<&InvalidToken>) -> Result<()> {

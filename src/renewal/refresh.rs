@@ -86,8 +86,9 @@ pub(super) fn refresh(
     server.prepare()?;
     let unanswered = unanswered.filter(|intent| intent.replaces == Some(login.fingerprint()));
     let intent = intent(profile, &login, unanswered)?;
-    // Another host may have used this refresh token. While the access token is valid, leave the renewal to that host.
+    // Another host may have used this refresh token.
     if let Some(error) = hold.other_host_error()
+        && hold.waits_for_other_host()
         && login.lifetime().covers(0, clock::now())
         && !login_dir.has_rejected(&login.access_token)
     {

@@ -20,6 +20,17 @@ pub enum Role {
     Reader,
 }
 
+/// What a host does about a refresh request of another host that is gone and has stored no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unanswered {
+    /// Sends the refresh token once more. Servers that accept that do so for seconds or minutes.
+    #[default]
+    Resend,
+    /// Leaves the renewal to the other host while the access token is valid.
+    Wait,
+}
+
 /// The keys of the table. Relative paths start at the folder of `config.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -50,6 +61,7 @@ pub struct Settings {
     /// How long a renewing host may be unreachable before another host takes over.
     #[serde(deserialize_with = "lease")]
     pub lease: Duration,
+    pub unanswered: Unanswered,
 }
 
 impl Default for Settings {
@@ -67,6 +79,7 @@ impl Default for Settings {
             identity_file: PathBuf::new(),
             role: Role::Writer,
             lease: Duration::from_secs(10),
+            unanswered: Unanswered::Resend,
         }
     }
 }

@@ -202,6 +202,11 @@ pub trait HeldLogin {
         None
     }
 
+    /// Whether a host that has sent a refresh request is left alone while the access token is valid.
+    fn waits_for_other_host(&self) -> bool {
+        false
+    }
+
     /// Records for other hosts that the refresh request brought no tokens. `invalid_token` describes a refresh token that
     /// the server refused for good.
     fn close_request(&self, _invalid_token: Option<&InvalidToken>) -> Result<()> {

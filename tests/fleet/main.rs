@@ -8,6 +8,8 @@
 )]
 
 #[cfg(feature = "etcd")]
+mod away;
+#[cfg(feature = "etcd")]
 mod cluster;
 #[cfg(feature = "etcd")]
 mod connections;
@@ -111,6 +113,9 @@ fn main() -> ExitCode {
         failures::suspended_without_an_answer_writes_nothing,
         failures::cut_off_from_etcd_returns_in_time_one_request,
         failures::etcd_nodes_stop_one_by_one_hosts_keep_their_token,
+        away::resend_with_the_answer_away_is_refused_once_and_leaves_the_valid_token,
+        away::resend_after_a_host_is_gone_renews_early,
+        away::wait_leaves_the_renewal_to_the_host_that_is_away,
         doubt::copy_of_the_state_folder_waits_for_the_host_with_the_answer,
         doubt::request_in_an_unknown_form_is_another_hosts,
         late_answer::suspended_before_the_request_sends_nothing,
