@@ -1,6 +1,7 @@
 //! The commands that a user runs.
 
 pub mod audit;
+mod codex_processes;
 pub mod doctor;
 pub mod exec;
 pub mod export;

@@ -9,6 +9,7 @@ use crate::account_policy;
 use crate::answer::get::is_due;
 use crate::audit::Action;
 use crate::clock::{self, Deadline};
+use crate::commands::codex_processes::app_servers;
 use crate::error::{Error, Kind, Result};
 use crate::login::Login;
 use crate::profile::Profile;
@@ -21,7 +22,6 @@ use crate::storage::login_dir::LoginDir;
 use crate::storage::records::InvalidToken;
 use crate::ui;
 use serde_json::json;
-use std::path::Path;
 
 /// Renews the login of a profile if that is due, without asking the user.
 pub type Renew<'a> = &'a mut dyn FnMut(&Profile) -> Result<()>;
@@ -272,7 +272,7 @@ fn carry_records(from: &LoginDir, to: &LoginDir, login: &Login) -> Result<()> {
 
 fn report(profile: &Profile, name: &str, left: Option<&Account>) -> Result<()> {
     ui::say(&format!("Codex and codex-credential use the login of {name} now"));
-    for process in app_servers(profile) {
+    for process in app_servers(profile.codex_home()) {
         ui::say(&format!(
             "codex app-server (process {process}) goes on with the earlier account until it is started again"
         ));
@@ -284,34 +284,6 @@ fn report(profile: &Profile, name: &str, left: Option<&Account>) -> Result<()> {
         ui::hint("to keep parked logins renewed", "codex-credential configure keepalive");
     }
     Ok(())
-}
-
-/// Returns the processes of Codex that keep an access token in memory, where the system tells.
-fn app_servers(profile: &Profile) -> Vec<u32> {
-    let read = |pid: u32, file: &str| -> Option<Vec<String>> {
-        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).ok()?;
-        Some(bytes.split(|byte| *byte == 0).map(|it| String::from_utf8_lossy(it).into()).collect())
-    };
-    let home = profile.codex_home();
-    let is_of_home = |pid: u32| {
-        let variables = read(pid, "environ").unwrap_or_default();
-        let value = |name: &str| variables.iter().find_map(|it| it.strip_prefix(name));
-        let default = || value("HOME=").map(|home| format!("{home}/.codex"));
-        value("CODEX_HOME=")
-            .map(str::to_owned)
-            .or_else(default)
-            .is_some_and(|it| home == Path::new(&it))
-    };
-    let is_app_server = |pid: &u32| {
-        let arguments = read(*pid, "cmdline").unwrap_or_default();
-        let is_codex = |word: &String| word.rsplit('/').next().is_some_and(|it| it == "codex");
-        arguments.iter().take(2).any(is_codex)
-            && arguments.iter().any(|word| word == "app-server")
-            && is_of_home(*pid)
-    };
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(is_app_server).collect()
 }
 
 /// Returns the login in use; `None` where Codex uses something that is no login of an account.
