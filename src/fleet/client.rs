@@ -28,6 +28,10 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 /// The pause between two rounds of all endpoints. An election takes about a second.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// The hint of the error that no endpoint has answered, and of no other error.
+pub const NO_MAJORITY: &str =
+    "check that a majority of the etcd nodes is running and reachable from this host";
+
 pub type Answer<T> = Result<T, etcd_client::Error>;
 
 pub struct EtcdClient {
@@ -258,8 +262,7 @@ fn read(path: &Path) -> Result<Bytes> {
 
 fn no_answer(failures: &[String]) -> Error {
     let what = format!("no answer from etcd at {}", failures.join(", "));
-    Error::new(Kind::Network, what)
-        .hint("check that a majority of the etcd nodes is running and reachable from this host")
+    Error::new(Kind::Network, what).hint(NO_MAJORITY)
 }
 
 /// Returns whether every other endpoint would give the same answer.

@@ -31,7 +31,7 @@ impl EtcdStorage {
     }
 
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let deadline = Deadline::after(self.local.read_timeout);
+        let deadline = Deadline::after(self.local.read_timeout.get());
         let range = self.client.range(&self.local.prefix, &deadline)?;
         Ok(Snapshot::new(Rc::clone(&self.local), range))
     }

@@ -9,7 +9,7 @@ use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::lease::Lease;
 use crate::fleet::snapshot::{SentRequest, Snapshot, Unanswered};
 use crate::login::Login;
-use crate::storage::etcd_settings::{self as settings, Role};
+use crate::storage::etcd_settings::{LostAnswer, Role};
 use crate::storage::journal::{self, Intent, Journal};
 use crate::storage::records::InvalidToken;
 use crate::storage::seal::Seal;
@@ -202,7 +202,7 @@ impl HeldLogin for EtcdHold<'_> {
     }
 
     fn waits_for_other_host(&self) -> bool {
-        self.etcd.local.settings.unanswered == settings::Unanswered::Wait
+        self.etcd.local.settings.unanswered == LostAnswer::Wait
     }
 
     fn close_request(&self, invalid_token: Option<&InvalidToken>) -> Result<()> {

@@ -13,10 +13,12 @@ use crate::storage::login_dir::LoginDir;
 use crate::storage::records::Record;
 use crate::tokens::Fingerprint;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const LONGEST_READ: Duration = Duration::from_secs(15);
+/// What a read leaves of its caller's time, so that its error can name the endpoints.
+const REST: Duration = Duration::from_secs(1);
 
 /// A copy of the access token.
 #[derive(Serialize, Deserialize)]
@@ -38,7 +40,7 @@ pub struct LocalFiles {
     sent: Option<PathBuf>,
     pub is_cached: bool,
     /// How long a read from etcd may take.
-    pub read_timeout: Duration,
+    pub read_timeout: Cell<Duration>,
 }
 
 impl LocalFiles {
@@ -64,8 +66,7 @@ impl LocalFiles {
             copy: copies.join(&folder).join("access"),
             sent: folders.runtime.as_ref().map(|runtime| runtime.join(&folder).join("sent")),
             is_cached,
-            // Shorter than the caller's timeout, so that the error can name the endpoints.
-            read_timeout: (timeout * 3 / 4).min(LONGEST_READ),
+            read_timeout: Cell::new(timeout.saturating_sub(REST).max(timeout * 3 / 4)),
             settings,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
-use crate::fleet::client::EtcdClient;
+use crate::fleet::client::{EtcdClient, NO_MAJORITY};
 use crate::fleet::encryption;
 use crate::fleet::etcd::EtcdStorage;
 use crate::fleet::hold::EtcdHold;
@@ -28,6 +28,8 @@ use std::time::Duration;
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a read of a renewal process may take. Long enough for an election.
+const SHORT_READ: Duration = Duration::from_secs(3);
 const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connects to etcd only when the files on this host are not enough.
@@ -117,6 +119,18 @@ impl SharedStorage for EtcdStorage {
             Some(verification) => login_pending(verification),
             None => not_renewed(&snapshot),
         }))
+    }
+
+    fn fail_soon(&self) {
+        self.local.read_timeout.set(SHORT_READ);
+    }
+
+    fn did_not_answer(&self, error: &Error) -> bool {
+        error.kind == Kind::Network && error.hint.as_deref() == Some(NO_MAJORITY)
+    }
+
+    fn wait_for_answer(&self, deadline: &Deadline) -> Result<()> {
+        self.client.range(&self.local.prefix, deadline).map(drop)
     }
 
     fn wait_for_writer(&self, deadline: &Deadline) -> Result<()> {

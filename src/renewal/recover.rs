@@ -41,7 +41,9 @@ pub fn recover(
     if !is_default(profile, login_dir)? {
         return Ok(None);
     }
-    journal::restore_kept(&login_dir.journal(), profile.storage.fingerprint().as_ref())?;
+    if journal::has_kept(&login_dir.journal()) {
+        journal::restore_kept(&login_dir.journal(), profile.storage.fingerprint().as_ref())?;
+    }
     match profile.storage.unfinished(login_dir)? {
         None => Ok(None),
         Some(Unfinished::Unanswered(intent)) if intent.is_offered => {

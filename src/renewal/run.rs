@@ -29,7 +29,11 @@ pub fn run(profile: &Profile, goal: &Goal) -> Result<()> {
         Goal::Renew(validity) => {
             let Some(login_dir) = profile.storage.login_dir()? else { return Err(not_signed_in()) };
             login_dir.create()?;
-            under_lock(&login_dir.lock(), &login_dir.failure(), true, || {
+            // A storage that did not answer says nothing about the issuer: no pause.
+            let failure = login_dir.failure().load()?;
+            let shared = profile.storage.shared();
+            let keeps_pause = !failure.is_some_and(|it| shared.did_not_answer(&it.error));
+            under_lock(&login_dir.lock(), &login_dir.failure(), keeps_pause, || {
                 renew(profile, &login_dir, *validity)
             })
         }
@@ -76,6 +80,7 @@ fn under_lock(
 /// The default account may change while this process works. It renews the login of `login_dir` and no other one.
 fn renew(profile: &Profile, login_dir: &LoginDir, validity: Validity) -> Result<()> {
     let shared = profile.storage.shared();
+    shared.fail_soon();
     if shared.read_only_error()?.is_some() {
         if !validity.is_met(profile)? {
             shared.wait_for_writer(&lock_deadline())?;

@@ -150,6 +150,11 @@ impl<'a> Waiter<'a> {
                 Outcome::Again => phase = self.first_phase()?,
                 Outcome::Failed(error) => {
                     self.starts = 0;
+                    let shared = self.profile.storage.shared();
+                    if shared.did_not_answer(&error) {
+                        shared.wait_for_answer(&self.caller.deadline)?;
+                        continue;
+                    }
                     if self.begins_again(&phase, &error) {
                         // The same phase begins again.
                         continue;

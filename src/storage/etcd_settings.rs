@@ -23,7 +23,7 @@ pub enum Role {
 /// What a host does about a refresh request of another host that is gone and has stored no answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unanswered {
+pub enum LostAnswer {
     /// Sends the refresh token once more. Servers that accept that do so for seconds or minutes.
     #[default]
     Resend,
@@ -61,7 +61,7 @@ pub struct Settings {
     /// How long a renewing host may be unreachable before another host takes over.
     #[serde(deserialize_with = "lease")]
     pub lease: Duration,
-    pub unanswered: Unanswered,
+    pub unanswered: LostAnswer,
 }
 
 impl Default for Settings {
@@ -79,7 +79,7 @@ impl Default for Settings {
             identity_file: PathBuf::new(),
             role: Role::Writer,
             lease: Duration::from_secs(10),
-            unanswered: Unanswered::Resend,
+            unanswered: LostAnswer::Resend,
         }
     }
 }
@@ -96,6 +96,11 @@ impl Settings {
             (self.certificate_file.is_some() && self.key_file.is_none(), "key_file"),
         ];
         missing.into_iter().find_map(|(is_missing, key)| is_missing.then_some(key))
+    }
+
+    /// Returns the files that hold a secret.
+    pub fn secret_files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.key_file, &self.password_file].into_iter().flatten().chain([&self.identity_file])
     }
 
     /// Returns the files that the table names.

@@ -20,6 +20,22 @@ pub trait SharedStorage {
         Ok(None)
     }
 
+    /// Has reads fail soon when the storage does not answer. For a renewal process, whose callers wait longer by themselves.
+    fn fail_soon(&self) {}
+
+    /// Whether `error` says that the storage did not answer.
+    fn did_not_answer(&self, _error: &Error) -> bool {
+        false
+    }
+
+    /// Waits until the storage answers.
+    ///
+    /// # Errors
+    /// `Network`, with the cause, when it does not answer until `deadline`.
+    fn wait_for_answer(&self, _deadline: &Deadline) -> Result<()> {
+        Ok(())
+    }
+
     /// Waits on a host that only reads while another host changes the login, until `deadline`.
     fn wait_for_writer(&self, _deadline: &Deadline) -> Result<()> {
         Ok(())

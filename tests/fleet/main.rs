@@ -16,6 +16,8 @@ mod connections;
 #[cfg(feature = "etcd")]
 mod doubt;
 #[cfg(feature = "etcd")]
+mod down;
+#[cfg(feature = "etcd")]
 mod failures;
 #[cfg(feature = "etcd")]
 mod guide;
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         away::resend_with_the_answer_away_is_refused_once_and_leaves_the_valid_token,
         away::resend_after_a_host_is_gone_renews_early,
         away::wait_leaves_the_renewal_to_the_host_that_is_away,
+        down::callers_wait_for_etcd_as_long_as_they_said,
         doubt::copy_of_the_state_folder_waits_for_the_host_with_the_answer,
         doubt::request_in_an_unknown_form_is_another_hosts,
         late_answer::suspended_before_the_request_sends_nothing,

@@ -7,6 +7,7 @@ use crate::proxy::Proxy;
 use age::x25519::Identity;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// Returns the level and the text of each check with this name.
 fn checks(host: &Host, name: &str) -> Vec<(String, String)> {
@@ -32,6 +33,11 @@ pub fn doctor_checks_endpoints_identity_and_role(cluster: &Cluster) {
     expect_check(&host, "role", "ok", "under a lease of 10 s");
     expect_check(&reader, "role", "ok", "does not renew");
     expect_check(&reader, "storage", "ok", "does not write there");
+    let identity = host.home.path().join("identity");
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o640)).unwrap();
+    expect_check(&host, "permissions", "warning", "identity can be read by others");
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(!checks(&host, "permissions").iter().any(|(_, found)| found.contains("identity")));
     let endpoints = checks(&host, "endpoint");
     assert!(endpoints.len() == 3 && endpoints.iter().all(|(level, _)| level == "ok"));
     proxy.cut();

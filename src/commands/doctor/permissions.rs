@@ -3,6 +3,7 @@
 use crate::commands::doctor::report::Report;
 use crate::profile::Profile;
 use crate::quote;
+use crate::storage::StorageKind;
 use crate::storage::login_dir::LoginDir;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,11 @@ pub fn check(report: &mut Report, profile: &Profile) {
     }
     private.extend(profile.storage.watched().into_iter().map(|folder| folder.join("auth.json")));
     private.extend(profile.settings.client_secret_file.clone());
+    if profile.storage_kind() == StorageKind::Etcd
+        && let Some(settings) = &profile.settings.etcd
+    {
+        private.extend(settings.secret_files().cloned());
+    }
     // These decide where a token is sent: others may read them, but not write them.
     let mut guarded = profile.storage.watched();
     guarded.extend(profile.config_file.clone());

@@ -26,7 +26,11 @@ pub fn check(
     match profile.storage.load() {
         Err(error) => report.fail("login", &error),
         Ok(None) => {
-            let next = hint("to sign in", "codex-credential login");
+            let purpose = match profile.storage.shared().read_only_error() {
+                Ok(Some(_)) => "to sign in, on a host with role = \"writer\"",
+                _ => "to sign in",
+            };
+            let next = hint(purpose, "codex-credential login");
             report.warn("login", "nobody is signed in", next);
         }
         Ok(Some(login)) => check_login(report, profile, &login),
