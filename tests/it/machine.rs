@@ -177,7 +177,7 @@ impl Machine {
     /// Returns the arguments that start a renewal process.
     pub fn renewal_process(&self, goal: &Value) -> String {
         let request = json!({
-            "goal": goal, "profile": "codex", "config": null, "account": null,
+            "goal": goal, "profile": "codex", "config": null, "account": null, "token": "access_token",
             "codex_home": self.codex_home(), "caller": {"pid": 1, "program": "tests"},
         });
         format!("renew --request {request}")
