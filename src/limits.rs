@@ -1,6 +1,8 @@
 //! Limits of this process (`ulimit`) that are too low. With less stack or memory the process would be killed without a message.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+#[cfg(unix)]
+use crate::error::{Error, Kind};
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -117,7 +117,8 @@ impl Scene {
             Act::Refresh | Act::SignIn => GET,
             Act::RefreshApart => return self.machine.renewal_process(&json!({"renew": valid})),
             Act::SignInApart => {
-                let sign_in = json!({"sign_in": {"unless": valid, "reason": null}});
+                let sign_in =
+                    json!({"sign_in": {"unless": valid, "reason": null, "way": "device"}});
                 return self.machine.renewal_process(&sign_in);
             }
             Act::Store => "store",

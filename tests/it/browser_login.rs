@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Output};
+use std::time::Duration;
 use std::{fs, thread};
 
 fn grace() -> Account {
@@ -28,6 +29,18 @@ fn end(login: Child) -> Output {
 fn assert_nobody_listens(page: &str) {
     let redirect_uri = parameter(page, "redirect_uri").unwrap();
     eventually(|| get(&redirect_uri).is_none());
+}
+
+/// Takes a port, or leaves it to the program that has it. The kernel closes the sockets of a killed process a moment after the
+/// process is gone.
+fn take(address: &str) -> Option<TcpListener> {
+    let tries = (0..200).map(|_| TcpListener::bind(address));
+    let pause = |bound: &std::io::Result<_>| {
+        if bound.is_err() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    tries.inspect(pause).find_map(std::io::Result::ok)
 }
 
 #[test]
@@ -78,8 +91,7 @@ fn client_of_codex_uses_the_first_free_one_of_its_two_ports() {
     assert!(end(login).status.success());
     machine.token();
 
-    let taken = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    let first = taken(1455);
+    let first = take("127.0.0.1:1455");
     fs::write(machine.path("config.toml"), "forced_chatgpt_workspace_id = \"w-1\"\n").unwrap();
     let login = machine.start("login --browser --wait 60s");
     let page = pending_page(&machine, "");
@@ -87,7 +99,7 @@ fn client_of_codex_uses_the_first_free_one_of_its_two_ports() {
     assert_eq!(parameter(&page, "allowed_workspace_id").as_deref(), Some("w-1"));
     machine.command("login --cancel").assert().success();
     assert_eq!(end(login).status.code(), Some(3));
-    let second = taken(1457);
+    let second = take("127.0.0.1:1457");
     let output = machine.command("login --browser --wait 60s").assert().code(1);
     output.stderr(contains(":1455/auth/callback").and(contains("login --paste")));
     drop((first, second));
@@ -152,11 +164,7 @@ fn requests_that_are_no_answer_change_nothing() {
 #[test]
 fn of_two_answers_at_once_one_is_taken() {
     let gateway = Gateway::new();
-    gateway.machine.issuer.fault(
-        Endpoint::Exchange,
-        Fault::DelayBefore(std::time::Duration::from_secs(1)),
-        1,
-    );
+    gateway.machine.issuer.fault(Endpoint::Exchange, Fault::DelayBefore(Duration::from_secs(1)), 1);
     let login = login(&gateway);
     let page = page_of(&gateway);
     let address = decide(&page, &ada(), "approve");
@@ -309,8 +317,7 @@ fn killed_sign_in_whose_port_is_taken_starts_again() {
     machine.kill_renewer();
     let address = parameter(&page, "redirect_uri").unwrap();
     let address = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
-    // If this fails, another test has the port.
-    let _taken = TcpListener::bind(address);
+    let _taken = take(address);
     let login = machine.start("login --browser --wait 60s");
     eventually(|| pending_page(&machine, "") != page);
     assert_eq!(approve(&pending_page(&machine, ""), &ada()).0, 200);
