@@ -279,6 +279,10 @@ async fn body(
         }
         body.extend_from_slice(&chunk);
     }
+    // JSON may begin with a byte order mark (RFC 8259 §8.1).
+    if body.starts_with(b"\xef\xbb\xbf") {
+        body.drain(..3);
+    }
     Ok(body)
 }
 

@@ -110,6 +110,11 @@ impl<'a> AuthorizationServer<'a> {
         Ok((endpoints, self.discovered.get().map(|discovered| discovered.url.as_str())))
     }
 
+    /// Returns the HTTP status of a page, without a token.
+    pub fn status_of(&self, url: &str) -> Result<u16> {
+        Ok(self.http.get(url)?.status)
+    }
+
     /// Returns the method of client authentication, and whether the server refused another one, after a request.
     pub fn client_auth(&self) -> Option<(ClientAuth, bool)> {
         self.client_auth.get().map(|auth| (auth.method(), auth.has_changed()))

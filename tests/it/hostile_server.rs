@@ -200,6 +200,16 @@ fn token_with_invalid_characters_is_neither_stored_nor_printed() {
 }
 
 #[test]
+fn token_response_with_a_byte_order_mark_is_stored() {
+    let (machine, _) = Machine::signed_in(-1);
+    let good = machine.issuer.grant(&ada(), 3600);
+    let body = json!({"access_token": good.access_token, "refresh_token": good.refresh_token});
+    machine.issuer.fault(Endpoint::Refresh, Fault::status(200, format!("\u{feff}{body}")), 1);
+    assert_eq!(machine.token(), good.access_token);
+    assert_eq!(machine.auth_json()["tokens"]["refresh_token"], good.refresh_token);
+}
+
+#[test]
 fn secret_in_an_error_response_is_not_shown() {
     let attack =
         attack!(Servers, "the refresh token and terminal control characters in an error response");

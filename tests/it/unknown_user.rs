@@ -1,10 +1,12 @@
 //! An authorization server that does not say who signed in: the login is stored under the user's own name for the account. A
 //! sign-in that cannot be completed now can be given up.
 
+use crate::doctor::only;
 use crate::gateway::{Gateway, REQUEST, read};
 use crate::machine::{eventually, told};
 use crate::raw_server::RawServer;
 use issuer::{Endpoint, Fault};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -60,6 +62,27 @@ fn missing_keys_make_the_user_unknown() {
         assert_eq!(username(&gateway, ""), "company");
         assert!(read(&gateway.logins()[0])["id_token"].is_null(), "it proves nothing");
     }
+}
+
+#[test]
+fn profile_test_tells_that_the_user_will_be_unknown() {
+    let status = Arc::new(AtomicU16::new(401));
+    let server = userinfo(&status, "");
+    let gateway = without_id_token(&server, "");
+    let checks = |name: &str, level: &str| {
+        let found = gateway.machine.command("profile test company --json").assert().success();
+        let found: Value = serde_json::from_slice(&found.get_output().stdout).unwrap();
+        only(found["checks"].as_array().unwrap(), name, level)
+    };
+    checks("userinfo", "ok");
+    checks("keys", "ok");
+    for missing in [404, 410, 503] {
+        status.store(missing, Ordering::SeqCst);
+        let found = checks("userinfo", "warning")["found"].as_str().unwrap().to_owned();
+        assert!(found.contains(&missing.to_string()), "{found}");
+    }
+    gateway.machine.issuer.fault(Endpoint::Keys, Fault::status(404, ""), 1);
+    checks("keys", "warning");
 }
 
 #[test]

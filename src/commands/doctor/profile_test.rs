@@ -4,6 +4,7 @@ use crate::client::ClientAuth;
 use crate::clock::Deadline;
 use crate::commands::doctor::report::Report;
 use crate::commands::doctor::storage::check_writable;
+use crate::login::TokenKind;
 use crate::oauth::device::PollResponse;
 use crate::pending_sign_in::{PendingSignIn, SignInRequest};
 use crate::profile::Profile;
@@ -22,6 +23,12 @@ pub fn run(profile: &Profile, deadline: &Deadline) -> Report {
     let hosts = profile.settings.hosts.join(" ");
     let none = "none: only requests with --profile get its tokens";
     report.ok("hosts", if hosts.is_empty() { none.into() } else { hosts });
+    if profile.token == TokenKind::IdToken {
+        report.ok("token", "the ID token is handed out, not the access token");
+    }
+    if let Some(name) = &profile.settings.git_username {
+        report.ok("git", format!("gets the token as the password of {}", &**name));
+    }
     check_writable(&mut report, profile, deadline);
     report
 }
@@ -41,8 +48,8 @@ fn check_server(report: &mut Report, server: &AuthorizationServer) {
             endpoints.revocation_endpoint,
             "no endpoint: logout cannot revoke a login",
         );
-        check("userinfo", endpoints.userinfo_endpoint, "no endpoint");
-        check("keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
+        check_page(report, server, "userinfo", endpoints.userinfo_endpoint, "no endpoint");
+        check_page(report, server, "keys", endpoints.jwks_uri, "no URL: ID tokens are not stored");
         check_id_tokens(report, server);
     }
     if server.profile.settings.sign_in.unwrap_or_default() != SignInWay::Device {
@@ -56,6 +63,27 @@ fn check_server(report: &mut Report, server: &AuthorizationServer) {
     if server.profile.standard.is_some() {
         check_client(report, server);
         check_poll(report, server, &pending);
+    }
+}
+
+/// Checks that there is a page at `url`, which tells who has signed in.
+fn check_page(
+    report: &mut Report,
+    server: &AuthorizationServer,
+    name: &'static str,
+    url: Option<EndpointUrl>,
+    without: &str,
+) {
+    let Some(url) = url else { return report.ok(name, without) };
+    match server.status_of(&url) {
+        Ok(status @ (404 | 405 | 410 | 500..)) => report.warn(
+            name,
+            format!("{} answers {status}", &*url),
+            "correct the URL in the profile; if there is none, a login is called like its profile",
+        ),
+        // A page for users answers 401 without a token.
+        Ok(_) => report.ok(name, String::from(url)),
+        Err(error) => report.warn(name, error.text(), error.completed().hint.unwrap_or_default()),
     }
 }
 
