@@ -1,6 +1,7 @@
 // Acts as the user: opens the page, types the code, signs in, and approves or denies. Prints the message of the last page.
-// node browser.js issuer|oidc-provider|django URL CODE ACCOUNT approve|deny
-// Without a code ("-"), URL is an authorization request, and the last page is that of the program.
+// node browser.js issuer|oidc-provider|django URL CODE ACCOUNT approve|deny|open
+// Without a code ("-"), URL is an authorization request, and the last page is that of the program. "open" opens the URL, and
+// does nothing else. Where nobody answers, prints "no answer".
 const { chromium } = require('playwright-core');
 
 const [site, url, code, account, decision] = process.argv.slice(2);
@@ -50,7 +51,7 @@ const sites = {
   },
 };
 
-const last = (page) => heading(page, /^(Signed in|Not signed in)$/);
+const last = (page) => heading(page, /^(Signed in|Not signed in|Answered already)$/);
 
 const authorizations = {
   async issuer(page) {
@@ -91,8 +92,18 @@ const authorizations = {
   });
   try {
     const page = await browser.newPage();
-    await page.goto(url, { waitUntil: 'domcontentloaded' });
-    console.log(await (code === '-' ? authorizations : sites)[site](page));
+    const unanswered = new Promise((resolve) => page.on('requestfailed', (request) => {
+      if (request.isNavigationRequest()) resolve('no answer');
+    }));
+    const act = async () => {
+      await page.goto(url, { waitUntil: 'domcontentloaded' });
+      if (decision === 'open') return heading(page, /./);
+      return (code === '-' ? authorizations : sites)[site](page);
+    };
+    const acting = act();
+    // It ends without a page where nobody answers.
+    acting.catch(() => {});
+    console.log(await Promise.race([unanswered, acting]));
   } finally {
     await browser.close();
   }

@@ -124,7 +124,10 @@ fn caller_that_is_told_to_end_stays_until_the_answer_is_recorded() {
         for (machine, before) in [due(slow), expired()] {
             let (mut caller, _) = in_flight(&machine);
             send(signal, caller.id());
-            assert_eq!(caller.wait().unwrap().code(), None, "{signal}");
+            // On a slow machine, the renewal may have ended before the signal came.
+            let is_in_flight = machine.issuer.counts().in_flight == 1;
+            let code = caller.wait().unwrap().code();
+            assert!(code.is_none() || !is_in_flight, "{signal}: {code:?}");
             assert_renewed(&machine, &before);
         }
     }
@@ -132,7 +135,7 @@ fn caller_that_is_told_to_end_stays_until_the_answer_is_recorded() {
 
 #[test]
 fn exec_that_is_told_to_end_does_not_run_its_command() {
-    let (machine, before) = due(Duration::from_millis(500));
+    let (machine, before) = due(Duration::from_secs(3));
     let command = machine.path("command");
     let caller = machine.start(&format!("exec --wait 30s -- touch {}", command.display()));
     assert!(machine.issuer.wait_until(|c| c.in_flight == 1, PATIENCE));

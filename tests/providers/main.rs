@@ -92,8 +92,8 @@ fn main() -> ExitCode {
         [Kind::OidcProvider];
         sign_in::jwt_access_token_is_renewed,
     ];
-    let own = Trial::test("issuer::authorization::codex_reads_the_login_of_a_browser", || {
-        authorization::codex_reads_the_login_of_a_browser();
+    let own = Trial::test("issuer::authorization::browser_at_the_ports_of_codex", || {
+        authorization::browser_at_the_ports_of_codex();
         Ok(())
     });
     let trials = both.chain(one).chain(all).chain(authlib).chain(glewlwyd).chain([own]);
