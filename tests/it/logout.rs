@@ -111,7 +111,7 @@ fn signal_during_the_revocation_does_not_prevent_the_removal() {
     for signal in ["INT", "TERM", "HUP"] {
         let (machine, tokens) = Machine::signed_in(3600);
         machine.issuer.fault(Endpoint::Revoke, Fault::DelayAfter(Duration::from_secs(2)), 1);
-        let logout = machine.start("logout --wait 20s");
+        let logout = machine.start_with_default_signals("logout --wait 20s");
         eventually(|| !machine.issuer.is_live_refresh_token(&tokens.refresh_token));
         send(signal, logout.id());
         logout.wait_with_output().unwrap();

@@ -137,6 +137,17 @@ impl Machine {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// As [`Machine::start`], for a process that gets signals: under nohup and in the background it would ignore some.
+    pub fn start_with_default_signals(&self, line: &str) -> Child {
+        let program = self.std_command(line);
+        let mut command = std::process::Command::new("/usr/bin/env");
+        command.arg("--default-signal=HUP,INT").arg(program.get_program()).args(program.get_args());
+        command
+            .env_clear()
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs `get --format token`, which succeeds. Returns the token.
     pub fn token(&self) -> String {
         let output = self.command("get --format token --wait 20s").assert().success();
