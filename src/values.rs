@@ -19,6 +19,14 @@ macro_rules! checked_string {
         #[serde(try_from = "String")]
         pub struct $name(String);
 
+        impl $name {
+            /// Takes a value of our own, without the check: a warm `get` would pay for it.
+            pub fn built_in(text: &'static str) -> Self {
+                debug_assert!($is_valid(text), "{text}");
+                Self(text.to_owned())
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = &'static str;
 

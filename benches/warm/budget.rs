@@ -11,7 +11,7 @@ const PAIRS: usize = 1000;
 /// The limit for the time of the static release, relative to the static C program of floor.c.
 const RATIO_TO_FLOOR: f64 = 0.95;
 const SYSTEM_CALLS: u64 = 40;
-const PAGE_FAULTS: u64 = 40;
+const PAGE_FAULTS: u64 = 45;
 /// The limit for the time of the dynamic release, relative to `git credential-store`.
 const RATIO_TO_GIT: f64 = 1.0;
 

@@ -1,7 +1,7 @@
 //! Listens on this machine for the answer that a browser brings (RFC 8252 §7.3).
 //!
 //! One thread serves all connections. It takes one answer, with the right path and `state`; every other request gets a plain
-//! page and changes nothing. Whoever can connect can also take up all connections, but no longer than [`REQUEST_TIME`].
+//! page and changes nothing. Whoever can connect can also take up all connections, but no longer than `REQUEST_TIME`.
 
 use crate::error::{Error, Kind, Result};
 use crate::oauth::authorization::{Answer, answer};

@@ -25,7 +25,7 @@ use crate::storage::audit_log::AuditLevel;
 use crate::storage::host_credentials::GitStorage;
 use crate::storage::location::Location;
 use crate::urls::host;
-use crate::values::{IssuerUrl, OneLine};
+use crate::values::{Host, IssuerUrl, OneLine};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -203,12 +203,15 @@ impl Profile {
 
 /// Fills in what is fixed for the built-in profile, or comes from variables that only it obeys.
 fn complete_built_in(settings: &mut ProfileTable, variables: &Variables) -> Result<()> {
-    let issuer = variables.parsed::<IssuerUrl>("CODEX_CREDENTIAL_ISSUER")?;
-    let issuer = issuer.as_deref().map_or(ISSUER, |url| url.trim_end_matches('/'));
-    let client_id = variables.parsed::<OneLine>("CODEX_CREDENTIAL_CLIENT_ID")?;
-    settings.issuer = Some(issuer.parse().expect("a URL remains one without its last slash"));
-    settings.client_id = Some(client_id.unwrap_or_else(|| CLIENT_ID.parse().expect("one line")));
-    settings.hosts = vec![HOST.parse().expect("a host")];
+    settings.issuer = Some(match variables.parsed::<IssuerUrl>("CODEX_CREDENTIAL_ISSUER")? {
+        Some(url) => {
+            url.trim_end_matches('/').parse().expect("a URL remains one without its last slash")
+        }
+        None => IssuerUrl::built_in(ISSUER),
+    });
+    let client_id = variables.parsed("CODEX_CREDENTIAL_CLIENT_ID")?;
+    settings.client_id = Some(client_id.unwrap_or_else(|| OneLine::built_in(CLIENT_ID)));
+    settings.hosts = vec![Host::built_in(HOST)];
     // Codex's own overrides.
     settings.token_endpoint = variables.parsed("CODEX_REFRESH_TOKEN_URL_OVERRIDE")?;
     settings.revocation_endpoint = variables.parsed("CODEX_REVOKE_TOKEN_URL_OVERRIDE")?;

@@ -35,7 +35,7 @@ pub fn write(bytes: &[u8]) -> Result<()> {
     io::stdout().write_all(bytes).map_err(cannot_write)
 }
 
-/// As [`write`], for a caller that does not wait for its reader after `deadline`.
+/// As [`write()`], for a caller that does not wait for its reader after `deadline`.
 pub fn write_until(bytes: &[u8], deadline: &Deadline) -> Result<()> {
     output::to_stdout(bytes, deadline.remaining()).map_err(cannot_write)
 }
