@@ -6,6 +6,7 @@ use crate::visitor::{approve, decide, get, machine, page_of, parameter, pending_
 use issuer::{Account, Endpoint, Fault, Issuer};
 use predicates::prelude::*;
 use predicates::str::contains;
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -325,6 +326,27 @@ fn killed_sign_in_whose_port_is_taken_starts_again() {
 }
 
 #[test]
+fn page_that_nobody_answers_in_time_ends_with_its_listener() {
+    let machine = machine();
+    let mut login = machine.start("login --browser --wait 60s");
+    let page = pending_page(&machine, "");
+    login.kill().unwrap();
+    login.wait().unwrap();
+    machine.kill_renewer();
+    // The next process goes on with the recorded sign-in, which ends in a moment.
+    let file = machine.sign_in_file("pending");
+    let mut pending: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let now = codex_credential::clock::now();
+    let ends_at: jiff::Timestamp = pending["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!((0..=600).contains(&(ends_at.as_second() - now)), "{ends_at}");
+    pending["expires_at"] = jiff::Timestamp::from_second(now + 3).unwrap().to_string().into();
+    fs::write(&file, pending.to_string()).unwrap();
+    let output = end(machine.start("login --browser --wait 60s --error-format json"));
+    assert_eq!((output.status.code(), &told(&output)["kind"]), (Some(3), &"login_expired".into()));
+    assert_nobody_listens(&page);
+}
+
+#[test]
 fn code_of_a_killed_sign_in_is_exchanged_by_the_next_caller() {
     let machine = machine();
     // The server does not process the request.
@@ -411,7 +433,7 @@ fn login_json_prints_the_page() {
     approve(&page, &ada());
     let output = end(login);
     let text = String::from_utf8(output.stdout).unwrap();
-    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!((&first["event"], &first["verification_uri"]), (&"page".into(), &page.into()));
     assert!(text.contains("\"approved\""), "{text}");
 }
