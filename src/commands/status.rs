@@ -118,9 +118,8 @@ impl Status {
         format!("Signed out: the login has ended ({reason})\n")
     }
 
-    /// Returns the text for the user. Its first line is that of `codex login status`, unless the login has ended.
-    pub fn text(&self) -> String {
-        let mut text = match (&self.login, &self.issuer) {
+    fn first_line(&self) -> String {
+        match (&self.login, &self.issuer) {
             (None, _) => "Not logged in\n".to_owned(),
             (Some(_), _) if !self.is_signed_in() => self.end_of_login(),
             (Some(_), None) if self.is_personal_access_token => {
@@ -128,7 +127,24 @@ impl Status {
             }
             (Some(_), None) => "Logged in using ChatGPT\n".to_owned(),
             (Some(_), Some(host)) => format!("Logged in at {host} (profile {})\n", self.profile),
-        };
+        }
+    }
+
+    fn renews_at(&self, login: &Login) -> String {
+        let due = login.renew_at().filter(|at| *at > clock::now() && self.has_usable_token());
+        match (&self.cannot_renew, due) {
+            (Some(reason), _) => format!("never: {reason}"),
+            (None, Some(due)) => distance(due),
+            (None, None) if self.has_usable_token() && login.renew_at().is_none() => {
+                "a rejection: the token does not say when it expires".into()
+            }
+            (None, None) => "the next get".into(),
+        }
+    }
+
+    /// Returns the text for the user. Its first line is that of `codex login status`, unless the login has ended.
+    pub fn text(&self) -> String {
+        let mut text = self.first_line();
         let mut line = |name: &str, value: &str| {
             writeln!(text, "{name:<12}{value}").expect("a string accepts every write");
         };
@@ -147,18 +163,7 @@ impl Status {
             let end = login.lifetime().expires_at.filter(|_| !self.lacks_token);
             let valid_until = end.map_or_else(|| "unknown".into(), distance);
             line("valid until", &(valid_until + rejected));
-            let due = login.renew_at().filter(|at| *at > clock::now() && self.has_usable_token());
-            line(
-                "renews at",
-                &match (&self.cannot_renew, due) {
-                    (Some(reason), _) => format!("never: {reason}"),
-                    (None, Some(due)) => distance(due),
-                    (None, None) if self.has_usable_token() && login.renew_at().is_none() => {
-                        "a rejection: the token does not say when it expires".into()
-                    }
-                    (None, None) => "the next get".into(),
-                },
-            );
+            line("renews at", &self.renews_at(login));
             if login.skew != 0 {
                 line("clock", &wrong_clock(login.skew));
             }

@@ -6,7 +6,6 @@ use crate::keyring::Keyring;
 use crate::machine::{Machine, ada, files};
 use issuer::{Account, Issuer};
 use predicates::str::contains;
-use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,15 +18,7 @@ fn park_grace(machine: &mut Machine, store: &str) {
     codex::configure(machine, store);
     codex::login(machine);
     let tokens = machine.issuer.grant(&grace(), 7200);
-    let file = machine.path("grace.json");
-    let document = json!({ "tokens": {
-        "id_token": tokens.id_token, "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
-    }});
-    fs::write(&file, document.to_string()).unwrap();
-    machine.set("CODEX_CREDENTIAL_STORAGE", store);
-    machine.command(&format!("import --remove {}", file.display())).assert().success();
-    machine.set("CODEX_CREDENTIAL_STORAGE", "");
+    machine.park(&tokens, store);
 }
 
 fn two_accounts() -> Machine {

@@ -6,7 +6,6 @@ use crate::scene::Outcome;
 use crate::strace::{Call, Fault, Who, calls, disturbed};
 use crate::tries::{chosen, each};
 use issuer::{Account, Issuer};
-use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,15 +18,7 @@ fn scene() -> (Machine, PathBuf) {
     let mut machine = Machine::new();
     machine.aged_sign_in(7200, 100);
     let tokens = machine.issuer.grant(&grace(), 7200);
-    let file = machine.path("grace.json");
-    let document = json!({ "tokens": {
-        "id_token": tokens.id_token, "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
-    }});
-    fs::write(&file, document.to_string()).unwrap();
-    machine.set("CODEX_CREDENTIAL_STORAGE", "file");
-    machine.command(&format!("import --remove {}", file.display())).assert().success();
-    machine.set("CODEX_CREDENTIAL_STORAGE", "");
+    machine.park(&tokens, "file");
     let input = machine.path("input");
     fs::write(&input, "").unwrap();
     (machine, input)

@@ -283,6 +283,16 @@ fn cancelled_sign_in_ends_every_caller_and_stops_listening() {
     assert_eq!(gateway.machine.issuer.counts().exchanges, 0);
 }
 
+/// Starts a sign-in, and kills its caller and its process. Returns its page.
+fn killed_sign_in(machine: &Machine) -> String {
+    let mut login = machine.start("login --browser --wait 60s");
+    let page = pending_page(machine, "");
+    login.kill().unwrap();
+    login.wait().unwrap();
+    machine.kill_renewer();
+    page
+}
+
 #[test]
 fn killed_caller_does_not_end_the_sign_in() {
     let machine = machine();
@@ -311,11 +321,7 @@ fn killed_sign_in_goes_on_at_the_same_address() {
 #[test]
 fn killed_sign_in_whose_port_is_taken_starts_again() {
     let machine = machine();
-    let mut login = machine.start("login --browser --wait 60s");
-    let page = pending_page(&machine, "");
-    login.kill().unwrap();
-    login.wait().unwrap();
-    machine.kill_renewer();
+    let page = killed_sign_in(&machine);
     let address = parameter(&page, "redirect_uri").unwrap();
     let address = address.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let _taken = take(address);
@@ -328,11 +334,7 @@ fn killed_sign_in_whose_port_is_taken_starts_again() {
 #[test]
 fn page_that_nobody_answers_in_time_ends_with_its_listener() {
     let machine = machine();
-    let mut login = machine.start("login --browser --wait 60s");
-    let page = pending_page(&machine, "");
-    login.kill().unwrap();
-    login.wait().unwrap();
-    machine.kill_renewer();
+    let page = killed_sign_in(&machine);
     // The next process goes on with the recorded sign-in, which ends in a moment.
     let file = machine.sign_in_file("pending");
     let mut pending: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();

@@ -148,6 +148,19 @@ impl Machine {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Parks a login with these tokens beside Codex's, in the storage `kind`.
+    pub fn park(&mut self, tokens: &Tokens, kind: &str) {
+        let file = self.path("parked.json");
+        let document = json!({ "tokens": {
+            "id_token": tokens.id_token, "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token, "account_id": tokens.account_id,
+        }});
+        fs::write(&file, document.to_string()).unwrap();
+        self.set("CODEX_CREDENTIAL_STORAGE", kind);
+        self.command(&format!("import --remove {}", file.display())).assert().success();
+        self.set("CODEX_CREDENTIAL_STORAGE", "");
+    }
+
     /// Runs `get --format token`, which succeeds. Returns the token.
     pub fn token(&self) -> String {
         let output = self.command("get --format token --wait 20s").assert().success();

@@ -48,16 +48,8 @@ fn main() -> ExitCode {
     let both = trials![
         [Kind::OidcProvider, Kind::Django];
         control::reused_refresh_token_is_counted_and_ends_the_login,
-        control::denial_is_reported_to_the_polling_client,
         control::revoked_token_is_inactive,
         control::discovery_names_the_device_authorization_endpoint_only_at_oidc_provider,
-        sign_in::approval_stores_a_login_and_the_next_get_sends_no_request,
-        sign_in::denial_ends_the_sign_in,
-        sign_in::expired_code_is_replaced_by_a_new_one,
-        sign_in::confidential_client_signs_in_renews_and_logs_out,
-        renewal::each_refresh_token_is_sent_once,
-        renewal::concurrent_callers_with_an_expired_token_refresh_once,
-        renewal::two_homes_with_one_storage_refresh_once,
         sign_out::logout_revokes_the_token,
         account::approval_with_the_wrong_account_is_revoked_and_not_stored,
         account::approval_with_the_right_account_is_stored,
@@ -67,7 +59,7 @@ fn main() -> ExitCode {
         authorization::wrong_account_in_the_browser_is_revoked,
     ];
     let all = trials![
-        [Kind::Authlib, Kind::Glewlwyd];
+        [Kind::OidcProvider, Kind::Django, Kind::Authlib, Kind::Glewlwyd];
         control::denial_is_reported_to_the_polling_client,
         sign_in::approval_stores_a_login_and_the_next_get_sends_no_request,
         sign_in::denial_ends_the_sign_in,
@@ -76,6 +68,9 @@ fn main() -> ExitCode {
         renewal::each_refresh_token_is_sent_once,
         renewal::concurrent_callers_with_an_expired_token_refresh_once,
         renewal::two_homes_with_one_storage_refresh_once,
+    ];
+    let others = trials![
+        [Kind::Authlib, Kind::Glewlwyd];
         renewal::ended_refresh_token_needs_a_sign_in,
     ];
     let authlib = trials![
@@ -96,6 +91,7 @@ fn main() -> ExitCode {
         authorization::browser_at_the_ports_of_codex();
         Ok(())
     });
-    let trials = both.chain(one).chain(all).chain(authlib).chain(glewlwyd).chain([own]);
+    let trials =
+        both.chain(one).chain(all).chain(others).chain(authlib).chain(glewlwyd).chain([own]);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
